@@ -1,0 +1,113 @@
+// The engine's public face, in plain types: what binding/ may include. Everything that needs autograd lives
+// behind it. Calls are blocking; the binding runs them off the event loop. A Session and an Encoder are used
+// by one thread at a time (each has a mutex); different objects may be used at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../common/value.h"
+#include "../video/video.h"
+
+namespace vssl::engine {
+
+// A named tensor in the safetensors sense. dtype: "F32", "F64", "BF16", "I64", "U8", "BOOL".
+struct NamedTensor {
+  std::string name;
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::vector<uint8_t> data;  // little endian, contiguous
+};
+
+struct EngineInfo {
+  std::string torch_version;
+  bool cuda_built = false, cuda_available = false;
+  std::string cuda_reason;     // why not available
+  std::string cpu_capability;  // "AVX512" ...
+  bool bf16_fast = false;      // the CPU has native bf16 dot products
+  int threads = 1;
+};
+EngineInfo info();
+void set_threads(int threads);  // intra-op threads of libtorch, process wide
+
+struct StepResult {
+  std::map<std::string, double> losses;  // "loss" is the total; others by name
+  double grad_norm = 0;                  // before clipping
+  bool finite = true;  // false: the step was not applied, the state is what it was before the call
+  double forward_seconds = 0, loss_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
+};
+
+struct MemoryStats {
+  int64_t live_tensors = 0, host_bytes = 0, device_bytes = 0;
+};
+
+// spec (all keys checked, unknown ones are errors):
+// { method: 'cvrl', options: {...method's own}, model: ModelSpec, optimizer: { name: 'sgd'|'lars'|'adamw',
+// momentum,
+//   nesterov, weightDecay, betas, eps, trustCoefficient }, precision: 'fp32'|'bf16', channelsLast: bool,
+//   accumulate: int, clipNorm: number|null, seed: int, device: 'cpu'|'cuda' }
+// ModelSpec: { arch: 'r3d_18', width: 1, ... }; the model's weights are drawn from `seed`.
+class Session {
+ public:
+  explicit Session(const Value& spec);
+  ~Session();
+  // hyper: numbers of this step, at least { lr }; methods may read more (momentum, phase...).
+  StepResult step(const video::Batch& batch, const Value& hyper);
+  // Everything a later process needs to go on with the same bits: parameters, buffers, optimiser state,
+  // counters.
+  std::vector<NamedTensor> export_state();
+  void import_state(const std::vector<NamedTensor>& state);  // names, shapes and dtypes must match exactly
+  std::vector<std::string> encoder_names();  // first is the one that the method's paper evaluates
+  std::vector<NamedTensor> export_encoder(const std::string& name);
+  Value encoder_spec(const std::string& name);  // ModelSpec with which Encoder can be created
+  // Pooled features (N, dim) of a view by the current encoder in eval mode.
+  std::vector<float> embed(const video::Batch& batch, const std::string& view, const std::string& encoder);
+  MemoryStats stats();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+class Encoder {
+ public:
+  // spec: ModelSpec plus { seed, device, precision: 'fp32'|'bf16', channelsLast }
+  explicit Encoder(const Value& spec);
+  ~Encoder();
+  int64_t dim() const;
+  std::vector<NamedTensor> weights();
+  void load_weights(const std::vector<NamedTensor>& weights);  // strict: names and shapes must match
+  // BatchNorm statistics from data: running mean and variance become the average over all batches given
+  // between begin and end (needed for a fair random baseline).
+  void calibrate_begin();
+  void calibrate(const video::Batch& batch, const std::string& view);
+  void calibrate_end();
+  std::vector<float> embed(const video::Batch& batch, const std::string& view);  // (N, dim)
+  // Raw network in fp32 and eval mode: clips (N, 3, T, H, W) contiguous floats -> (N, dim).
+  std::vector<float> forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w);
+  MemoryStats stats();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Multinomial logistic regression on frozen features (the linear probe), full batch, deterministic.
+// options: { weightDecay, maxIterations, normalize: bool, tolerance }
+// Returns scores (testRows, classes) and { trainAccuracy, iterations, loss }.
+struct LinearFit {
+  std::vector<float> scores;
+  double train_accuracy = 0, loss = 0;
+  int64_t iterations = 0;
+};
+LinearFit fit_linear(const float* train, const int32_t* labels, int64_t train_rows, const float* test,
+                     int64_t test_rows, int64_t dim, int64_t classes, const Value& options);
+
+// Compares one bf16 conv3d weight gradient per risky shape with fp32; empty when all is well, else what is
+// wrong.
+std::string self_test();
+
+}  // namespace vssl::engine

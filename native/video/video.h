@@ -1,0 +1,113 @@
+// The video room's public face, in plain types: index a file, execute clip plans, write a video file.
+// The room also builds without libav (VSSL_WITH_LIBAV undefined): image, packed, memory and synthetic
+// sources still work, and everything that needs a decoder throws ERR_VSSL_NO_LIBAV.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../common/value.h"
+
+namespace vssl::video {
+
+// What a planner must know of a video. Made by reading every packet once (headers lie), no full decode.
+struct VideoIndex {
+  std::string codec;             // "h264", "mpeg4", ...
+  int width = 0, height = 0;     // as displayed: rotation and sample aspect ratio applied
+  int rotation = 0;              // degrees clockwise that the decoder output is turned: 0, 90, 180, 270
+  double sample_aspect = 1;      // of the coded picture
+  std::vector<double> times;     // presentation time of each picture, seconds, ascending, from the file's first 0 point
+  std::vector<int32_t> keys;     // positions in `times` from which decoding may start
+  double end = 0;                // when the last picture stops being shown, seconds
+  std::vector<std::string> warnings;  // e.g. "header says 120 frames, file has 118"
+};
+
+// Throws Error: ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM, ERR_VSSL_VIDEO_EMPTY, ERR_VSSL_NO_LIBAV.
+VideoIndex index_file(const std::string& path);
+
+// "6.1 (libavcodec 60.31.102)" or "" when built without.
+std::string libav_version();
+
+// Why one clip of a batch could not be made.
+struct ClipFailure {
+  int view = 0, sample = 0;  // position in the batch plan
+  std::string path;          // of the source
+  std::string code, reason;  // stable code; sentence for people
+  double where = -1;         // seconds into the source, -1 when it does not apply
+};
+
+struct LoadStats {
+  int64_t decoded_frames = 0;   // pictures that came out of a decoder
+  int64_t cache_hits = 0, cache_misses = 0;  // frames found / not found in the cache of small decoded frames
+  double decode_seconds = 0, augment_seconds = 0;  // summed over threads
+};
+
+// One view of a batch: clips as (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W) tensor.
+struct ViewBuffer {
+  std::string name;
+  int64_t clips = 0, frames = 0, height = 0, width = 0;
+  std::shared_ptr<float> data;  // 64-byte aligned
+};
+
+struct Batch {
+  std::vector<ViewBuffer> views;
+};
+
+struct LoaderOptions {
+  int threads = 1;
+  int64_t cache_bytes = 0;  // bound of the cache of decoded, shrunk frames; 0: none
+};
+
+struct LoadResult {
+  std::shared_ptr<Batch> batch;
+  std::vector<ClipFailure> failures;  // at most one a clip, ordered by (view, sample)
+  LoadStats stats;
+};
+
+// A pool of decoder threads that executes batch plans. The bytes of a batch depend on its plan alone: not on the
+// number of threads, the order of execution, or what the cache holds.
+//
+// Batch plan (see src/data/plan.ts for the types):
+//   { version: 1, views: [{ name, clips: [ClipPlan] }], slots?: [int] }
+// With `into` and `slots`, clip j of each view is written to slot slots[j] of the existing batch (replacements).
+class Loader {
+ public:
+  explicit Loader(const LoaderOptions& options);
+  ~Loader();  // cancels what waits, waits for what runs
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  // Returns at once. `done` is called on a pool thread, exactly once: with a result, or with an exception when the
+  // plan itself is wrong or the loader was closed (never for a bad file: that is a ClipFailure).
+  void load(const Value& plan, std::shared_ptr<Batch> into,
+            std::function<void(LoadResult, std::exception_ptr)> done);
+
+  // Clips held in memory, for plan sources of kind "memory": uint8 (T, H, W, 3), copied. Returns its id.
+  int64_t add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w);
+  void remove_memory_clip(int64_t id);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Raw pictures of a plan's frames without augmentation, for thumbnails and tests are ordinary plans.
+
+struct WriteOptions {
+  double fps = 25;
+  std::string codec = "mpeg4";  // an encoder of the linked libav
+  int64_t quality = 3;          // quantiser scale for mpeg4 (1 best .. 31)
+  int gop = 12;
+};
+// Encodes uint8 RGB frames (T, H, W, 3) into `path` (container by suffix). Throws ERR_VSSL_VIDEO_WRITE.
+void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
+                 const WriteOptions& options);
+
+// Renders a procedural motion clip (see synthetic.h) to uint8 (T, H, W, 3). `spec` is a plan source of kind
+// "synthetic"; times in seconds.
+std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<double>& times, int64_t h, int64_t w);
+
+}  // namespace vssl::video

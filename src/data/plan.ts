@@ -1,0 +1,96 @@
+/**
+ * Clip plans: plain data that says exactly which pixels a clip is made of. TypeScript draws every parameter here;
+ * C++ (native/video) executes them and decides nothing. The same plan gives the same bytes on any number of threads.
+ */
+
+/** Version of the plan format, in every batch plan and every line of plans.jsonl. */
+export const PLAN_VERSION = 1;
+
+/** Where pictures come from. */
+export type ClipSource =
+  /** A video file in any container and codec of the linked FFmpeg. `times` are presentation times of the file. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** A folder of pictures, in order; picture i is shown from i / fps. */
+  | { readonly kind: 'images'; readonly files: readonly string[]; readonly fps: number }
+  /** Raw uint8 RGB frames (T, H, W, 3) in a file made by `prepare`, starting at byte `offset`. */
+  | {
+      readonly kind: 'packed';
+      readonly path: string;
+      readonly offset: number;
+      readonly frames: number;
+      readonly height: number;
+      readonly width: number;
+      readonly fps: number;
+    }
+  /** Frames given to the loader beforehand (addMemoryClip). */
+  | { readonly kind: 'memory'; readonly id: number; readonly fps: number }
+  /** A procedural motion clip (src/data/synthetic.ts draws the parameters, native/video/synthetic.cpp renders). */
+  | { readonly kind: 'synthetic'; readonly motion: number; readonly [parameter: string]: unknown };
+
+/** One colour operation, applied in list order, each followed by a clip to [0, 1]. */
+export interface ColorOp {
+  /**
+   * brightness: x * value. contrast: (x - mean) * value + mean with mean per channel over the whole clip (over the
+   * frame when the parameters are per frame). saturation: HSV saturation * value. hue: HSV hue + value (turns, -0.5..0.5).
+   */
+  readonly op: 'brightness' | 'contrast' | 'saturation' | 'hue';
+  readonly value: number;
+}
+
+/** Augmentation parameters of a whole clip, or of one frame in the per-frame-independent ablation. */
+export interface FrameAugment {
+  /** x0, y0, x1, y1 in fractions of the displayed picture (rotation and sample aspect applied), y down. */
+  readonly crop: readonly [number, number, number, number];
+  readonly flip: boolean;
+  readonly color: readonly ColorOp[];
+  /** ITU-R 601 luma in all three channels, after `color`. */
+  readonly gray: boolean;
+  /** Gaussian blur with this sigma in output pixels, 0: none; `blurRadius` taps on either side, SAME padding. */
+  readonly blur: number;
+  readonly blurRadius: number;
+  /** Values >= this become 1 - v; null: none. */
+  readonly solarize: number | null;
+}
+
+/** What the network sees: the pictures, each clip minus its mean over time, or differences of neighbouring frames. */
+export type InputKind = 'rgb' | 'temporal-mean-removed' | 'difference';
+
+export interface ClipPlan {
+  readonly source: ClipSource;
+  readonly modality: 'rgb';
+  /** One presentation time (seconds) per output frame: the picture shown at that time is taken. T entries. */
+  readonly times: readonly number[];
+  /** Output size in pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** The decoded picture is first shrunk by this whole factor (box mean); 1: not. Also the form in which it is cached. */
+  readonly shrink: number;
+  /** One entry: shared by all frames. T entries: one per frame. */
+  readonly augment: readonly FrameAugment[];
+  readonly input: InputKind;
+  /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies when `input` removes a mean or differences. */
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+/** Clips of one batch: `views[v].clips[i]` is view v of sample i. All clips of a view have the same T, height and width. */
+export interface BatchPlan {
+  readonly version: typeof PLAN_VERSION;
+  readonly views: readonly { readonly name: string; readonly clips: readonly ClipPlan[] }[];
+  /** With an existing batch: clip j of each view is written to sample slots[j] of it. */
+  readonly slots?: readonly number[];
+}
+
+/** What a planner must know of a video; made by the engine once per file and cached by size and modification time. */
+export interface VideoFacts {
+  readonly path: string;
+  readonly codec: string;
+  /** As displayed. */
+  readonly width: number;
+  readonly height: number;
+  /** Presentation time of each picture in seconds, ascending. Length = true picture count. */
+  readonly times: Float64Array;
+  /** When the last picture stops being shown, seconds. */
+  readonly end: number;
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,83 @@
+/** The one error class of the package: a stable `code`, what was expected, what came, and what to do. */
+export class VsslError extends Error {
+  override readonly name = 'VsslError';
+  readonly code: `ERR_VSSL_${string}`;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: `ERR_VSSL_${string}`,
+    message: string,
+    options: { details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** "expected <what> for <name> but received <value>", thrown before any native work. */
+export function invalidArgument(name: string, expected: string, received: unknown): VsslError {
+  return new VsslError(
+    'ERR_VSSL_INVALID_ARGUMENT',
+    `expected ${expected} for ${name} but received ${describe(received)}`,
+    { details: { name, expected } },
+  );
+}
+
+/** A wrong entry of a configuration: names the key. The command line ends with exit code 2. */
+export function configError(key: string, message: string): VsslError {
+  return new VsslError('ERR_VSSL_CONFIG', `config key '${key}': ${message}`, { details: { key } });
+}
+
+/** Any thrown value as a VsslError; errors of the addons keep their code and gain the caller's stack. */
+export function toVsslError(error: unknown, context?: Error): VsslError {
+  if (error instanceof VsslError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as { code?: unknown } | null)?.code;
+  const stable =
+    typeof code === 'string' && code.startsWith('ERR_VSSL_')
+      ? (code as `ERR_VSSL_${string}`)
+      : 'ERR_VSSL_INTERNAL';
+  const wrapped = new VsslError(stable, message, { cause: error });
+  if (context?.stack) wrapped.stack = `${wrapped.name}: ${message}\n${context.stack.split('\n').slice(1).join('\n')}`;
+  return wrapped;
+}
+
+/** Exit code of the command line for an error: 1 failed, 2 usage or config, 3 environment, 4 data, 130 stopped. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof VsslError)) return 1;
+  switch (error.code) {
+    case 'ERR_VSSL_INVALID_ARGUMENT':
+    case 'ERR_VSSL_CONFIG':
+    case 'ERR_VSSL_USAGE':
+    case 'ERR_VSSL_RESUME_MISMATCH':
+      return 2;
+    case 'ERR_VSSL_NO_BINARY':
+    case 'ERR_VSSL_VERSION_MISMATCH':
+    case 'ERR_VSSL_LOAD':
+    case 'ERR_VSSL_LIBTORCH_NOT_FOUND':
+    case 'ERR_VSSL_LIBTORCH_ABI':
+    case 'ERR_VSSL_CUDA_UNAVAILABLE':
+    case 'ERR_VSSL_UNSUPPORTED_NODE':
+    case 'ERR_VSSL_NO_LIBAV':
+    case 'ERR_VSSL_ENVIRONMENT':
+      return 3;
+    case 'ERR_VSSL_NO_USABLE_VIDEO':
+    case 'ERR_VSSL_DATA':
+      return 4;
+    case 'ERR_VSSL_ABORTED':
+      return 130;
+    default:
+      return 1;
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `'${value}' (string)`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return `${value} (${typeof value})`;
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of byte length ${value.byteLength}`;
+  if (Array.isArray(value)) return `array of length ${value.length}`;
+  return typeof value;
+}

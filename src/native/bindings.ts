@@ -1,0 +1,179 @@
+/** The typed contract of what the two addons export. native/binding implements it; nothing else in src calls C++. */
+
+/** vssl_kernels.node: no libtorch, no libav. */
+export interface KernelsAddon {
+  readonly kernelApiVersion: number;
+  isa(): { detected: string[]; selected: string };
+  ntXent(
+    embeddings: Float32Array,
+    gradient: Float32Array | null,
+    rows: number,
+    dim: number,
+    temperature: number,
+    normalize: boolean,
+    precision: 'fp32' | 'bf16',
+    threads: number,
+  ): { loss: number; gradTemperature: number };
+  ntXentAsync(
+    embeddings: Float32Array,
+    gradient: Float32Array | null,
+    rows: number,
+    dim: number,
+    temperature: number,
+    normalize: boolean,
+    precision: 'fp32' | 'bf16',
+    threads: number,
+  ): Promise<{ loss: number; gradTemperature: number }>;
+  /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
+  preload(path: string): void;
+}
+
+/** A tensor in the safetensors sense. `data` is little endian and contiguous. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly dtype: 'F32' | 'F64' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+export interface NativeVideoIndex {
+  codec: string;
+  width: number;
+  height: number;
+  rotation: number;
+  sampleAspect: number;
+  times: Float64Array;
+  keys: Int32Array;
+  end: number;
+  warnings: string[];
+}
+
+export interface NativeClipFailure {
+  view: number;
+  sample: number;
+  path: string;
+  code: string;
+  reason: string;
+  /** Seconds into the source; -1 when it does not apply. */
+  where: number;
+}
+
+/** Clips in native memory. Disposed by garbage collection, or at once by dispose(). */
+export interface NativeBatch {
+  views(): { name: string; shape: [clips: number, frames: number, height: number, width: number, channels: 3] }[];
+  /** A copy of a view's floats (N, T, H, W, 3). */
+  toFloat32(view: string): Float32Array;
+  dispose(): void;
+}
+
+export interface NativeLoadResult {
+  batch: NativeBatch;
+  failures: NativeClipFailure[];
+  stats: {
+    decodedFrames: number;
+    cacheHits: number;
+    cacheMisses: number;
+    decodeSeconds: number;
+    augmentSeconds: number;
+  };
+}
+
+export interface NativeLoader {
+  /** `plan` is a BatchPlan. Rejects only when the plan itself is wrong or the loader is disposed. */
+  load(plan: object, into?: NativeBatch): Promise<NativeLoadResult>;
+  addMemoryClip(frames: Uint8Array, t: number, h: number, w: number): number;
+  removeMemoryClip(id: number): void;
+  dispose(): void;
+}
+
+export interface NativeStepResult {
+  losses: Record<string, number>;
+  gradNorm: number;
+  /** false: the step was not applied; the state is what it was before the call. */
+  finite: boolean;
+  forwardSeconds: number;
+  lossSeconds: number;
+  backwardSeconds: number;
+  optimizerSeconds: number;
+}
+
+export interface NativeMemoryStats {
+  liveTensors: number;
+  hostBytes: number;
+  deviceBytes: number;
+}
+
+export interface NativeSession {
+  step(batch: NativeBatch, hyper: Record<string, number>): Promise<NativeStepResult>;
+  exportState(): Promise<NamedTensor[]>;
+  importState(state: readonly NamedTensor[]): Promise<void>;
+  encoderNames(): string[];
+  exportEncoder(name: string): Promise<NamedTensor[]>;
+  /** ModelSpec with which createEncoder makes the same architecture. */
+  encoderSpec(name: string): Record<string, unknown>;
+  embed(batch: NativeBatch, view: string, encoder: string): Promise<Float32Array>;
+  stats(): NativeMemoryStats;
+  dispose(): void;
+}
+
+export interface NativeEncoder {
+  readonly dim: number;
+  weights(): Promise<NamedTensor[]>;
+  loadWeights(weights: readonly NamedTensor[]): Promise<void>;
+  calibrateBegin(): Promise<void>;
+  calibrate(batch: NativeBatch, view: string): Promise<void>;
+  calibrateEnd(): Promise<void>;
+  embed(batch: NativeBatch, view: string): Promise<Float32Array>;
+  /** Raw network in fp32 and eval mode; `shape` is (N, 3, T, H, W). */
+  forward(clips: Float32Array, shape: readonly [number, number, number, number, number]): Promise<Float32Array>;
+  stats(): NativeMemoryStats;
+  dispose(): void;
+}
+
+export interface NativeLinearFit {
+  /** (testRows, classes) */
+  scores: Float32Array;
+  trainAccuracy: number;
+  loss: number;
+  iterations: number;
+}
+
+/** vssl_engine.node: libtorch, and libav when built with it. */
+export interface EngineAddon {
+  readonly engineApiVersion: number;
+  info(): {
+    torchVersion: string;
+    cudaBuilt: boolean;
+    cudaAvailable: boolean;
+    cudaReason: string;
+    cpuCapability: string;
+    bf16Fast: boolean;
+    threads: number;
+    /** '' when built without. */
+    libavVersion: string;
+  };
+  setThreads(threads: number): void;
+  /** '' when well, else what is wrong with this libtorch on this CPU. */
+  selfTest(): Promise<string>;
+  indexVideo(path: string): Promise<NativeVideoIndex>;
+  createLoader(options: { threads: number; cacheBytes: number }): NativeLoader;
+  createSession(spec: object): Promise<NativeSession>;
+  createEncoder(spec: object): Promise<NativeEncoder>;
+  fitLinear(
+    train: Float32Array,
+    labels: Int32Array,
+    test: Float32Array,
+    dim: number,
+    classes: number,
+    options: { weightDecay?: number; maxIterations?: number; normalize?: boolean; tolerance?: number },
+  ): Promise<NativeLinearFit>;
+  /** frames: uint8 RGB (t, h, w, 3). */
+  writeVideo(
+    path: string,
+    frames: Uint8Array,
+    shape: readonly [t: number, h: number, w: number],
+    options: { fps?: number; codec?: string; quality?: number; gop?: number },
+  ): Promise<void>;
+  /** uint8 RGB (times.length, h, w, 3) of a synthetic source. */
+  renderSynthetic(source: object, times: readonly number[], h: number, w: number): Promise<Uint8Array>;
+}

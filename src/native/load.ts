@@ -1,0 +1,102 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { VsslError } from '../errors.js';
+import type { EngineAddon, KernelsAddon } from './bindings.js';
+import { here } from './here.js';
+import { platformTag } from './platform.js';
+
+/** The package's own folder. */
+export const packageRoot: string = dirname(dirname(dirname(here)));
+
+/** Version of the package, as in package.json. */
+export const packageVersion: string = (
+  JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
+).version;
+
+type AddonName = 'kernels' | 'engine';
+
+/** One place that was looked at, and what was found there. */
+export interface LoadAttempt {
+  readonly path: string;
+  readonly code: 'loaded' | 'absent' | 'version' | 'failed';
+  readonly message: string;
+}
+
+const API_VERSION = { kernels: 1, engine: 1 } as const;
+const loaded = new Map<AddonName, unknown>();
+
+/** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
+export function loadKernels(): KernelsAddon {
+  return load('kernels') as KernelsAddon;
+}
+
+/** Loads vssl_engine.node, and libtorch with it. Same errors. Nothing loads it until it is asked for. */
+export function loadEngine(): EngineAddon {
+  return load('engine') as EngineAddon;
+}
+
+/** Tries every place and tells what happened, without throwing (for `doctor`). */
+export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttempt[] } {
+  const done = loaded.get(name);
+  if (done) return { addon: done, attempts: [{ path: 'this process', code: 'loaded', message: 'already loaded' }] };
+  const require = createRequire(join(here, 'load.js'));
+  const attempts: LoadAttempt[] = [];
+  for (const path of candidates(name, require)) {
+    if (!existsSync(path)) {
+      attempts.push({ path, code: 'absent', message: 'no such file' });
+      continue;
+    }
+    try {
+      const addon = require(path) as Record<string, unknown>;
+      const version = addon[name === 'kernels' ? 'kernelApiVersion' : 'engineApiVersion'];
+      if (version !== API_VERSION[name]) {
+        attempts.push({
+          path,
+          code: 'version',
+          message: `interface version ${String(version)}, this package needs ${API_VERSION[name]}`,
+        });
+        continue;
+      }
+      attempts.push({ path, code: 'loaded', message: 'loaded' });
+      loaded.set(name, addon);
+      return { addon, attempts };
+    } catch (error) {
+      attempts.push({ path, code: 'failed', message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { attempts };
+}
+
+/** Order: VSSL_NATIVE_BINDING (a folder or a file), the local build, the platform package. */
+function candidates(name: AddonName, require: NodeJS.Require): string[] {
+  const file = `vssl_${name}.node`;
+  const explicit = process.env.VSSL_NATIVE_BINDING;
+  const found: string[] = [];
+  if (explicit) found.push(explicit.endsWith('.node') ? explicit : join(explicit, file));
+  if (explicit?.endsWith('.node') && !explicit.endsWith(file)) found.pop();
+  found.push(join(packageRoot, 'build', 'Release', file));
+  const platformPackage = name === 'kernels' ? `@vssl-native/${platformTag()}` : `@vssl-native/engine-${platformTag()}`;
+  try {
+    found.push(require.resolve(`${platformPackage}/${name}.node`));
+  } catch {
+    // not installed: the local build is the other way
+  }
+  return found;
+}
+
+function load(name: AddonName): unknown {
+  const { addon, attempts } = tryLoad(name);
+  if (addon) return addon;
+  const tried = attempts.map((a) => `  ${a.path}: ${a.message}`).join('\n');
+  const failed = attempts.find((a) => a.code === 'failed');
+  const version = attempts.find((a) => a.code === 'version');
+  const [code, next] = failed
+    ? (['ERR_VSSL_LOAD', "rebuild with 'npx vssl-native build', and see 'npx vssl-native doctor'"] as const)
+    : version
+      ? (['ERR_VSSL_VERSION_MISMATCH', "rebuild with 'npx vssl-native build'"] as const)
+      : (['ERR_VSSL_NO_BINARY', "build it with 'npx vssl-native setup' (gets libtorch, builds from source)"] as const);
+  throw new VsslError(code, `the ${name} addon could not be loaded. Tried:\n${tried}\nWhat to do: ${next}`, {
+    details: { attempts },
+  });
+}

@@ -1,0 +1,111 @@
+// Who may use whom: docs/architecture.md, section "Doors". Reads the #include and import lines of every file.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+
+function filesUnder(folder: string, pattern: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => pattern.test(file))
+    .map((file) => join(folder, file).replaceAll('\\', '/'));
+}
+
+/** Rooms of src and the rooms that each may import from; `true`: all. A missing room is an error. */
+const typescriptDoors: Record<string, readonly string[] | true> = {
+  errors: [],
+  native: ['errors'],
+  kernels: ['native', 'errors'],
+  weights: ['native', 'errors'],
+  data: ['errors'],
+  config: ['errors'],
+  methods: ['config', 'data', 'errors'],
+  embed: ['native', 'weights', 'data', 'errors'],
+  train: ['methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
+  eval: ['methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
+  cli: true,
+  index: true,
+};
+/** npm packages that a room may import. */
+const packages: Record<string, readonly string[]> = {
+  data: ['zod', 'yaml'],
+  config: ['zod', 'yaml'],
+  methods: ['zod'],
+  cli: ['commander', 'picocolors'],
+};
+
+const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');
+
+test('TypeScript rooms import only what their doors allow', (t) => {
+  const faults: string[] = [];
+  let seen = 0;
+  for (const file of filesUnder('src', /\.ts$/)) {
+    const room = roomOf(file);
+    const allowed = typescriptDoors[room];
+    if (allowed === undefined) {
+      faults.push(`${file}: room '${room}' is not in the list`);
+      continue;
+    }
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const match of text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g)) {
+      const target = match[1]!;
+      seen++;
+      if (target.startsWith('node:')) continue;
+      if (!target.startsWith('.')) {
+        const name = target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+        if (!packages[room]?.includes(name)) faults.push(`${file}: package ${name} is not for ${room}`);
+        continue;
+      }
+      const other = roomOf(normalize(join(dirname(file), target.replace(/\.js$/, '.ts'))));
+      if (other !== room && allowed !== true && !allowed.includes(other))
+        faults.push(`${file}: ${room} must not use ${other} (${target})`);
+    }
+  }
+  t.true(seen > 50, `only ${seen} imports were found: the pattern is out of date`);
+  t.deepEqual(faults, []);
+});
+
+/** Rooms of native and what each may include: other rooms, and libraries by the beginning of a header's name. */
+const nativeDoors: Record<string, { rooms: readonly string[]; libraries: RegExp | null }> = {
+  common: { rooms: [], libraries: null },
+  kernels: { rooms: ['common'], libraries: null },
+  video: { rooms: ['common', 'kernels'], libraries: /^lib(av|sw)/ },
+  engine: { rooms: ['common', 'kernels', 'video'], libraries: /^(torch|ATen|c10)\// },
+  binding: { rooms: ['common', 'kernels', 'engine', 'video'], libraries: /^napi\.h$/ },
+  tests: { rooms: ['common', 'kernels', 'engine', 'video'], libraries: /^(torch|ATen|c10)\/|^lib(av|sw)/ },
+};
+/** Of another room, binding sees the facade headers alone. */
+const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/video)\.h$/;
+const isSystemHeader = (header: string) =>
+  /^[a-z0-9_]+$/.test(header) ||
+  /^(immintrin|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched)\.h$/.test(header) ||
+  /^sys\/\w+\.h$/.test(header);
+
+test('native rooms include only what their doors allow', (t) => {
+  const faults: string[] = [];
+  let seen = 0;
+  for (const file of filesUnder('native', /\.(h|cpp|inl|cu|cuh)$/)) {
+    const room = file.split('/')[1]!;
+    const door = nativeDoors[room];
+    if (!door) {
+      faults.push(`${file}: room '${room}' is not in the list`);
+      continue;
+    }
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(/^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm)) {
+      const header = match[2]!;
+      seen++;
+      if (match[1] === '<') {
+        if (!isSystemHeader(header) && !door.libraries?.test(header)) faults.push(`${file}: <${header}>`);
+        continue;
+      }
+      const target = normalize(join(dirname(file), header));
+      const other = target.split('/')[1]!;
+      if (other === room) continue;
+      if (!door.rooms.includes(other)) faults.push(`${file}: ${room} must not include "${header}"`);
+      else if (room === 'binding' && !bindingHeaders.test(target)) faults.push(`${file}: "${header}" is no facade`);
+    }
+  }
+  t.true(seen > 50, `only ${seen} includes were found: the pattern is out of date`);
+  t.deepEqual(faults, []);
+});

@@ -1,0 +1,81 @@
+// Builds vssl_kernels.node with node-gyp and vssl_engine.node with cmake-js into build/Release.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { filesUnder, fingerprint, jobs, log, main, nodePrefix, output, root, run, ToolError } from './common.mjs';
+import { locateLibtorch } from './locate-libtorch.mjs';
+
+const release = join(root, 'build/Release');
+const record = join(release, 'vssl-build.json');
+const readRecord = () => (existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')) : {});
+
+function writeRecord(update) {
+  const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+  writeFileSync(record, `${JSON.stringify({ ...readRecord(), version, napiVersion: 9, ...update }, null, 2)}\n`);
+}
+
+/** A package's command from node_modules, or through npx where the package is not installed. */
+function tool(bin, version) {
+  const local = join(root, 'node_modules/.bin', bin);
+  return existsSync(local) ? [local, []] : ['npx', ['--yes', `${bin}@${version}`]];
+}
+
+function buildKernels(force) {
+  const print = fingerprint(
+    [...filesUnder('native/kernels'), ...filesUnder('native/common'), ...filesUnder('native/binding'), 'binding.gyp'],
+    process.versions.modules,
+  );
+  if (!force && existsSync(join(release, 'vssl_kernels.node')) && readRecord().kernels === print) return;
+  log('building the kernels addon (node-gyp)');
+  const prefix = nodePrefix();
+  const [program, args] = tool('node-gyp', 12);
+  // configure + build, not rebuild: rebuild would delete all of build/.
+  run(program, [...args, 'configure', 'build', '--silent', `-j${jobs()}`, ...(prefix ? [`--nodedir=${prefix}`] : [])]);
+  writeRecord({ kernels: print });
+}
+
+/** CMake's output stays in build/cmake, so that a second build only compiles what changed. */
+export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cmake' }) {
+  const [program, args] = tool('cmake-js', 8);
+  const cache = join(root, folder, 'CMakeCache.txt');
+  // A build folder that another checkout configured cannot be used again.
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`))
+    rmSync(join(root, folder), { recursive: true });
+  const settings = { VSSL_LIBTORCH: libtorch, ...defines };
+  run(program, [
+    ...[...args, 'compile', '--out', folder, '--generator', 'Ninja', '--parallel', String(jobs()), '--log-level', 'error'],
+    ...(target ? ['--target', target] : []),
+    ...Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`),
+  ]);
+}
+
+function buildEngine(libtorch, force) {
+  const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) => filesUnder(`native/${room}`));
+  const libav = output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '';
+  const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav);
+  if (!force && existsSync(join(release, 'vssl_engine.node')) && readRecord().engine === print) return;
+  log(`building the engine addon (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
+  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
+  mkdirSync(release, { recursive: true });
+  // Renamed into place: a process that has the old one loaded keeps it whole.
+  copyFileSync(join(root, 'build/cmake/Release/vssl_engine.node'), join(release, 'vssl_engine.node.new'));
+  renameSync(join(release, 'vssl_engine.node.new'), join(release, 'vssl_engine.node'));
+  writeRecord({ engine: print, libtorch });
+}
+
+export function buildNative({ libtorch, kernelsOnly = false, force = false } = {}) {
+  mkdirSync(release, { recursive: true });
+  buildKernels(force);
+  if (kernelsOnly) return;
+  const found = locateLibtorch(libtorch);
+  if (!found) throw new ToolError("libtorch was not found. Run 'npx vssl-native setup' to get it", 3);
+  buildEngine(found, force);
+}
+
+if (process.argv[1] === join(root, 'tools/build-native.mjs'))
+  await main(async () => {
+    const { values } = parseArgs({
+      options: { libtorch: { type: 'string' }, 'kernels-only': { type: 'boolean' }, force: { type: 'boolean' } },
+    });
+    buildNative({ libtorch: values.libtorch, kernelsOnly: values['kernels-only'], force: values.force });
+  });

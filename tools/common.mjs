@@ -1,0 +1,77 @@
+// Small pieces that the build tools share. Node built-ins only: they run before npm packages are there.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir, totalmem, availableParallelism } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A fault with the exit code that the command line gives it: 1 failed, 3 environment. */
+export class ToolError extends Error {
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Progress goes to stderr: stdout belongs to results. */
+export const log = (line) => process.stderr.write(`${line}\n`);
+
+/** Runs a program with its output on stderr; throws when it fails. */
+export function run(program, args, options = {}) {
+  const done = spawnSync(program, args, { cwd: root, stdio: ['ignore', process.stderr, 'inherit'], ...options });
+  if (done.error) throw new ToolError(`could not start '${program}': ${done.error.message}`, 3);
+  if (done.status !== 0)
+    throw new ToolError(`'${program} ${args.join(' ')}' ended with ${done.signal ?? `exit code ${done.status}`}`);
+}
+
+/** Trimmed stdout of a program, or undefined when it is missing or fails. */
+export function output(program, args, options = {}) {
+  const done = spawnSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], ...options });
+  return done.status === 0 ? done.stdout.trim() : undefined;
+}
+
+export const have = (program) => output('sh', ['-c', `command -v ${program}`]) !== undefined;
+
+export const cacheFolder = () =>
+  process.env.VSSL_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vssl-native');
+
+/** Compiling against libtorch takes about 1.5 GB a job. */
+export const jobs = () => Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
+
+/** Files under a folder of the project, sorted. */
+export function filesUnder(folder) {
+  const base = join(root, folder);
+  if (!existsSync(base)) return [];
+  return readdirSync(base, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
+
+/** Hash of file contents, names and extra facts: what a build depends on. */
+export function fingerprint(files, ...facts) {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update('\0').update(readFileSync(join(root, file))).update('\0');
+  for (const fact of facts) hash.update(JSON.stringify(fact)).update('\0');
+  return hash.digest('hex');
+}
+
+/** Runs a tool's main function; a ToolError is one line and its exit code. */
+export async function main(body) {
+  try {
+    await body();
+  } catch (error) {
+    log(error instanceof ToolError ? `error: ${error.message}` : String(error?.stack ?? error));
+    process.exitCode = error?.exitCode ?? 1;
+  }
+}
+
+/** Node's own prefix, when its headers are there: lets node-gyp work without a download. */
+export function nodePrefix() {
+  for (const prefix of [dirname(dirname(process.execPath)), '/usr', '/usr/local'])
+    if (existsSync(join(prefix, 'include/node/node_api.h'))) return prefix;
+  return undefined;
+}

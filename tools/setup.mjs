@@ -1,0 +1,63 @@
+// npm run setup: everything a fresh machine needs, then the build. Cheap to run again.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAll } from './build.mjs';
+import { have, log, main, output, root, run, ToolError } from './common.mjs';
+import { getLibtorch, locateLibtorch } from './locate-libtorch.mjs';
+
+/** Debian packages, each with a test of its presence. */
+const systemPackages = [
+  ['g++', () => have('g++')],
+  ['make', () => have('make')],
+  ['cmake', () => have('cmake')],
+  ['ninja-build', () => have('ninja')],
+  ['python3-pip', () => have('python3') && output('python3', ['-m', 'pip', '--version']) !== undefined],
+  ['pkg-config', () => have('pkg-config')],
+  ...['avformat', 'avcodec', 'avutil', 'swscale'].map((name) => [
+    `lib${name}-dev`,
+    () => output('pkg-config', ['--exists', `lib${name}`]) !== undefined,
+  ]),
+];
+
+function installSystemPackages() {
+  const missing = systemPackages.filter(([, present]) => !present()).map(([name]) => name);
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const isRoot = process.getuid?.() === 0;
+  const sudo = !isRoot && output('sudo', ['-n', 'true']) !== undefined;
+  if (!have('apt-get') || (!isRoot && !sudo))
+    throw new ToolError(`system packages are missing. An administrator must run: ${command}`, 3);
+  log(`installing system packages: ${missing.join(' ')}`);
+  run(...(sudo ? ['sudo', ['-n', 'sh', '-c', command]] : ['sh', ['-c', command]]), {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+}
+
+function installNpmPackages() {
+  const marker = join(root, 'node_modules/.package-lock.json');
+  const wanted = join(root, 'package-lock.json');
+  // npm's own record of what is installed holds the same entries as the lock file, less the root's.
+  const versions = (file) =>
+    JSON.stringify(
+      Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages)
+        .filter(([path, entry]) => path && !entry.optional)
+        .map(([path, entry]) => [path, entry.version])
+        .sort(),
+    );
+  if (existsSync(marker) && versions(marker) === versions(wanted)) return;
+  log('installing npm packages');
+  run('npm', ['ci', '--no-audit', '--no-fund']);
+}
+
+export async function setup() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 17))
+    throw new ToolError(`Node ${process.versions.node} is too old: 20.17 or newer is needed`, 3);
+  installSystemPackages();
+  if (existsSync(join(root, 'package-lock.json'))) installNpmPackages();
+  const libtorch = locateLibtorch() ?? getLibtorch();
+  log(`libtorch ${libtorch.version} in ${libtorch.prefix}`);
+  await buildAll({ libtorch: libtorch.prefix });
+}
+
+if (process.argv[1] === join(root, 'tools/setup.mjs')) await main(setup);
