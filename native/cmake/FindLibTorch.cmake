@@ -15,7 +15,7 @@ foreach(name c10 torch_cpu)
   find_library(VSSL_LIB_${name} ${name} PATHS ${torch_lib_dir} NO_DEFAULT_PATH REQUIRED)
   set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${VSSL_LIB_${name}})
 endforeach()
-set_target_properties(vssl::torch PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES
+set_target_properties(vssl::torch PROPERTIES INTERFACE_INCLUDE_DIRECTORIES
                       "${VSSL_LIBTORCH}/include;${VSSL_LIBTORCH}/include/torch/csrc/api/include")
 set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS _GLIBCXX_USE_CXX11_ABI=1)
 # libtorch 2.6 to 2.8 need C++17; newer headers want C++20 where the compiler has it.

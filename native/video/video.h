@@ -76,7 +76,7 @@ struct LoadResult {
 class Loader {
  public:
   explicit Loader(const LoaderOptions& options);
-  ~Loader();  // cancels what waits, waits for what runs
+  ~Loader();  // cancels what waits, waits for what runs; may be called from within `done`
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
@@ -91,7 +91,7 @@ class Loader {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // pool threads hold it too
 };
 
 // Raw pictures of a plan's frames without augmentation, for thumbnails and tests are ordinary plans.

@@ -3,9 +3,10 @@ import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { KernelsAddon } from './bindings.js';
 import { here } from './here.js';
-import { packageVersion, tryLoad } from './load.js';
+import { packageRoot, packageVersion, tryLoad } from './load.js';
 import { platformTag } from './platform.js';
 import type { EngineProbe } from './probe-engine.js';
 
@@ -48,6 +49,8 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     checkNode(),
     checkKernels(),
     checkEngine(engine),
+    built ? [] : checkLibtorch(),
+    checkDriver(),
     checkThreads(engine.probe),
     checkFolder(options.folder ?? process.cwd()),
     ...tools.map((tool) => checkTool(tool, built)),
@@ -104,15 +107,22 @@ function probeEngine(selfTest: boolean): Promise<EngineResult> {
   const args = [join(here, 'probe-engine.js'), ...(selfTest ? ['--self-test'] : [])];
   const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { env, timeout: 120_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
-      try {
-        resolve({ probe: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as EngineProbe });
-      } catch {
-        const signal = (error as { signal?: string } | null)?.signal;
-        const why = signal ? `the process that loaded it died of ${signal}` : 'the process that loaded it failed';
-        resolve({ death: [why, stderr.trim().split('\n').at(-1)].filter(Boolean).join(': ') });
-      }
-    });
+    execFile(
+      process.execPath,
+      args,
+      { env, timeout: 120_000, maxBuffer: 1 << 24 },
+      (error, stdout, stderr) => {
+        try {
+          resolve({ probe: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as EngineProbe });
+        } catch {
+          const signal = (error as { signal?: string } | null)?.signal;
+          const why = signal
+            ? `the process that loaded it died of ${signal}`
+            : 'the process that loaded it failed';
+          resolve({ death: [why, stderr.trim().split('\n').at(-1)].filter(Boolean).join(': ') });
+        }
+      },
+    );
   });
 }
 
@@ -135,7 +145,12 @@ function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
   }
   const cuda = info.cudaAvailable ? 'available' : info.cudaReason || 'this libtorch is a CPU build';
   const checks: DoctorCheck[] = [
-    { name: 'engine addon', status: 'ok', found: `loaded from ${attempts.at(-1)!.path}`, details: { attempts } },
+    {
+      name: 'engine addon',
+      status: 'ok',
+      found: `loaded from ${attempts.at(-1)!.path}`,
+      details: { attempts },
+    },
     {
       name: 'libtorch',
       status: 'ok',
@@ -152,7 +167,12 @@ function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
       details: { built: info.cudaBuilt, available: info.cudaAvailable },
     },
     info.libavVersion
-      ? { name: 'FFmpeg (libav)', status: 'ok', found: info.libavVersion, details: { version: info.libavVersion } }
+      ? {
+          name: 'FFmpeg (libav)',
+          status: 'ok',
+          found: info.libavVersion,
+          details: { version: info.libavVersion },
+        }
       : {
           name: 'FFmpeg (libav)',
           status: 'fault',
@@ -171,9 +191,45 @@ function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
       name: 'engine self-test',
       status: probe.selfTest === '' ? 'ok' : 'fault',
       found: probe.selfTest === '' ? 'bf16 conv3d weight gradients agree with fp32' : probe.selfTest,
-      ...(probe.selfTest === '' ? {} : { remedy: 'set train.precision to fp32, or use another libtorch version' }),
+      ...(probe.selfTest === ''
+        ? {}
+        : { remedy: 'set train.precision to fp32, or use another libtorch version' }),
     });
   return checks;
+}
+
+/** What a build of the engine would use; asked only when there is no engine to tell. */
+async function checkLibtorch(): Promise<DoctorCheck> {
+  const tool = pathToFileURL(join(packageRoot, 'tools', 'locate-libtorch.mjs')).href;
+  const script = `import(${JSON.stringify(tool)}).then((m) => console.log(JSON.stringify(m.locateLibtorch() ?? null)))`;
+  const answer = await output(process.execPath, ['--input-type=module', '-e', script]);
+  const found = answer
+    ? (JSON.parse(answer) as { prefix: string; version: string; source: string } | null)
+    : null;
+  return found
+    ? {
+        name: 'libtorch',
+        status: 'ok',
+        found: `${found.version} in ${found.prefix} (${found.source}), not yet built against`,
+        details: found,
+      }
+    : {
+        name: 'libtorch',
+        status: 'fault',
+        found: 'not found',
+        remedy: "get it: 'npx vssl-native setup'; or set LIBTORCH to the folder of one that you have",
+      };
+}
+
+async function checkDriver(): Promise<DoctorCheck> {
+  const text = await readFile('/proc/driver/nvidia/version', 'utf8').catch(() => '');
+  const version = /Kernel Module(?: for \S+)?\s+(\S+)/.exec(text)?.[1];
+  return {
+    name: 'NVIDIA driver',
+    status: version ? 'ok' : 'note',
+    found: version ?? 'none: everything runs on the processor',
+    ...(version ? { details: { version } } : {}),
+  };
 }
 
 async function checkThreads(probe: EngineProbe | undefined): Promise<DoctorCheck> {
@@ -235,7 +291,12 @@ const tools: readonly Tool[] = [
     purpose: 'builds the addons',
     remedy: 'apt-get install g++',
   },
-  { name: 'CMake', commands: [['cmake', '--version']], purpose: 'builds the addons', remedy: 'apt-get install cmake' },
+  {
+    name: 'CMake',
+    commands: [['cmake', '--version']],
+    purpose: 'builds the addons',
+    remedy: 'apt-get install cmake',
+  },
   {
     name: 'Ninja or make',
     commands: [
@@ -264,11 +325,8 @@ const tools: readonly Tool[] = [
 
 async function checkTool(tool: Tool, built: boolean): Promise<DoctorCheck> {
   for (const [command, ...args] of tool.commands) {
-    const text = await new Promise<string | null>((resolve) =>
-      execFile(command, args, { timeout: 20_000 }, (error, stdout) => resolve(error ? null : stdout)),
-    );
-    if (text !== null)
-      return { name: tool.name, status: 'ok', found: `${command}: ${text.trim().split('\n')[0]}` };
+    const text = await output(command, args);
+    if (text !== null) return { name: tool.name, status: 'ok', found: `${command}: ${text.split('\n')[0]}` };
   }
   return {
     name: tool.name,
@@ -276,4 +334,11 @@ async function checkTool(tool: Tool, built: boolean): Promise<DoctorCheck> {
     found: `not found (${tool.purpose}${built ? '; only needed to build again' : ''})`,
     remedy: tool.remedy,
   };
+}
+
+/** Trimmed stdout of a program, null when it is missing or fails. */
+function output(command: string, args: readonly string[]): Promise<string | null> {
+  return new Promise((resolve) =>
+    execFile(command, args, { timeout: 20_000 }, (error, stdout) => resolve(error ? null : stdout.trim())),
+  );
 }

@@ -1,0 +1,41 @@
+// vssl_kernels.node: the libtorch-free kernels for JavaScript. Contract: KernelsAddon in
+// src/native/bindings.ts.
+#include <napi.h>
+
+#include "../kernels/isa.h"
+#include "kernels_guard.h"
+#include "kernels_load.h"
+#include "kernels_ntxent.h"
+
+namespace vssl::binding {
+namespace {
+
+constexpr int kApiVersion = 1;
+
+Napi::Value isa(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto detected = Napi::Array::New(info.Env());
+    for (Isa found : detected_isas()) detected.Set(detected.Length(), isa_name(found));
+    auto result = Napi::Object::New(info.Env());
+    result.Set("detected", detected);
+    result.Set("selected", isa_name(selected_isa()));
+    return result;
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  stay_loaded();
+  exports.Set("kernelApiVersion", kApiVersion);
+  exports.Set("isa", Napi::Function::New(env, isa, "isa"));
+  exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
+  exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  exports.Set("preload", Napi::Function::New(env, preload, "preload"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace vssl::binding
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return vssl::binding::init(env, exports); }
+
+NODE_API_MODULE(vssl_kernels, Init)

@@ -1,0 +1,32 @@
+// What several processes that train one model exchange. Methods are written against this from the first day;
+// a single process is the case of size 1.
+#pragma once
+
+#include <memory>
+
+#include "../tensor.h"
+
+namespace vssl::engine {
+
+class Collectives {
+ public:
+  virtual ~Collectives() = default;
+  virtual int64_t rank() const = 0;
+  virtual int64_t size() const = 0;
+  // (n, ...) of every rank -> (size * n, ...), in rank order; n must be the same everywhere. No gradient
+  // flows.
+  virtual Tensor all_gather(const Tensor& rows) = 0;
+  // Sum over ranks, in place, the same bits on every rank.
+  virtual void all_reduce(Tensor& values) = 0;
+};
+
+// size 1: everything is already here.
+class SingleProcess final : public Collectives {
+ public:
+  int64_t rank() const override { return 0; }
+  int64_t size() const override { return 1; }
+  Tensor all_gather(const Tensor& rows) override { return rows; }
+  void all_reduce(Tensor&) override {}
+};
+
+}  // namespace vssl::engine

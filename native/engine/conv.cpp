@@ -1,0 +1,153 @@
+// Convolution with a weight gradient that is right in bf16.
+//
+// libtorch computes bf16 convolutions on the CPU with oneDNN. Its weight gradient for kernels that are larger
+// than 1 in height or width reads and writes outside its buffers when the output is small along an axis: with
+// libtorch 2.13 on AVX-512 with bf16 the result is noise or infinite, and the heap may be damaged, when the
+// output has 2 frames, and also when it is 1 or 2 wide or high after a stride. Forward and input gradient are
+// right. R3D-18 on 16 frames has 2 frames in its last stage, and a network for small clips has every one of
+// these shapes.
+//
+// So small outputs take another way: for each temporal tap, the patches that the tap sees become the rows of
+// a matrix, and the gradient is one matrix product with the output gradient. For such shapes this is also as
+// fast (the product skips the frames that a tap sees only as padding). The rule `is_small` errs on the safe
+// side; the engine's tests compare every convolution of every model with fp32, and self_test() does so for a
+// few shapes on the user's machine.
+#include <cmath>
+
+#include "layers.h"
+
+namespace vssl::engine {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+std::vector<int64_t> list(const Triple& t) { return {t[0], t[1], t[2]}; }
+
+bool is_small(const Tensor& grad_output) {
+  return grad_output.size(2) < 4 || grad_output.size(3) < 4 || grad_output.size(4) < 4;
+}
+
+bool needs_own_way(const Tensor& grad_output, const Tensor& weight) {
+  const bool pointwise = weight.size(2) == 1 && weight.size(3) == 1 && weight.size(4) == 1;
+  return grad_output.is_cpu() && grad_output.scalar_type() != at::kFloat && !pointwise &&
+         is_small(grad_output);
+}
+
+// Rows of patches: (n t h w, kH kW C), for output frames [t0, t1) and temporal tap `tap`, from the padded
+// input (N, T, H, W, C).
+Tensor patches(const Tensor& padded, int64_t tap, int64_t t0, int64_t t1, int64_t h, int64_t w,
+               const Tensor& weight, Triple stride) {
+  const auto s = padded.strides();
+  const int64_t n = padded.size(0), c = padded.size(4), kh = weight.size(3), kw = weight.size(4);
+  return padded
+      .as_strided({n, t1 - t0, h, w, kh, kw, c},
+                  {s[0], s[1] * stride[0], s[2] * stride[1], s[3] * stride[2], s[2], s[3], s[4]},
+                  padded.storage_offset() + (t0 * stride[0] + tap) * s[1])
+      .reshape({n * (t1 - t0) * h * w, kh * kw * c});
+}
+
+Tensor weight_gradient_by_patches(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                                  Triple stride, Triple padding) {
+  const int64_t out = weight.size(0), in = weight.size(1), kt = weight.size(2), kh = weight.size(3),
+                kw = weight.size(4);
+  const int64_t t = grad_output.size(2), h = grad_output.size(3), w = grad_output.size(4),
+                frames = input.size(2);
+  const Tensor g = grad_output.permute({0, 2, 3, 4, 1}).contiguous();  // (N, T, H, W, out)
+  const Tensor padded =
+      at::constant_pad_nd(input.permute({0, 2, 3, 4, 1}).contiguous(),
+                          {0, 0, padding[2], padding[2], padding[1], padding[1], padding[0], padding[0]})
+          .contiguous();
+  Tensor gradient = at::zeros({out, kt, kh * kw * in}, g.options());
+  for (int64_t tap = 0; tap < kt; ++tap) {
+    // Output frames for which the tap meets a real input frame: 0 <= frame * stride + tap - padding < frames.
+    const int64_t first = padding[0] - tap;
+    const int64_t t0 = first <= 0 ? 0 : (first + stride[0] - 1) / stride[0];
+    const int64_t last = frames - 1 + padding[0] - tap;
+    const int64_t t1 = last < 0 ? 0 : std::min(t, last / stride[0] + 1);
+    if (t1 <= t0) continue;
+    const Tensor rows = g.slice(1, t0, t1).reshape({-1, out});
+    gradient.select(1, tap).copy_(at::mm(rows.t(), patches(padded, tap, t0, t1, h, w, weight, stride)));
+  }
+  return gradient.view({out, kt, kh, kw, in}).permute({0, 4, 1, 2, 3});
+}
+
+std::tuple<Tensor, Tensor> library_gradients(const Tensor& grad_output, const Tensor& input,
+                                             const Tensor& weight, Triple stride, Triple padding,
+                                             bool want_input, bool want_weight) {
+  auto [grad_input, grad_weight, unused] = at::convolution_backward(
+      grad_output, input, weight, at::OptionalIntArrayRef(), list(stride), list(padding), {1, 1, 1}, false,
+      {0, 0, 0}, 1, {want_input, want_weight, false});
+  return {grad_input, grad_weight};
+}
+
+struct ConvFunction : torch::autograd::Function<ConvFunction> {
+  // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x.
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
+                        std::optional<Tensor> bias, const Tensor& shadow, std::vector<int64_t> stride,
+                        std::vector<int64_t> padding) {
+    ctx->save_for_backward({x, shadow});
+    ctx->saved_data["stride"] = stride;
+    ctx->saved_data["padding"] = padding;
+    ctx->saved_data["bias"] = bias.has_value();
+    (void)weight;
+    if (bias) bias = bias->detach().to(x.scalar_type());
+    return at::conv3d(x, shadow, bias, stride, padding);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &x = saved[0], &w = saved[1];
+    const auto s = ctx->saved_data["stride"].toIntVector(), p = ctx->saved_data["padding"].toIntVector();
+    const Triple stride{s[0], s[1], s[2]}, padding{p[0], p[1], p[2]};
+    const bool want_x = ctx->needs_input_grad(0), want_w = ctx->needs_input_grad(1);
+    // A gradient that is expanded from a mean has no layout of its own; oneDNN wants the layout of the input.
+    const bool channels_last = x.is_contiguous(at::MemoryFormat::ChannelsLast3d);
+    const Tensor g =
+        grads[0]
+            .to(x.scalar_type())
+            .contiguous(channels_last ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous);
+    const bool own = want_w && needs_own_way(g, w);
+    auto [grad_x, grad_w] = library_gradients(g, x, w, stride, padding, want_x, want_w && !own);
+    if (own) grad_w = weight_gradient_by_patches(g, x, w, stride, padding);
+    if (want_w) grad_w = grad_w.to(at::kFloat);
+    Tensor grad_b;
+    if (ctx->saved_data["bias"].toBool()) grad_b = g.sum({0, 2, 3, 4}, false, at::kFloat);
+    return {grad_x, grad_w, grad_b, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor conv3d_weight_gradient(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                              Triple stride, Triple padding) {
+  if (needs_own_way(grad_output, weight))
+    return weight_gradient_by_patches(grad_output, input, weight, stride, padding);
+  return std::get<1>(library_gradients(grad_output, input, weight, stride, padding, false, true));
+}
+
+Conv3d::Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Triple stride, Triple padding,
+               bool bias)
+    : weights_(&scope.weights()), stride_(stride), padding_(padding) {
+  const int64_t fan_out = out * kernel[0] * kernel[1] * kernel[2];
+  weight_ = scope.normal("weight", {out, in, kernel[0], kernel[1], kernel[2]},
+                         std::sqrt(2.0 / static_cast<double>(fan_out)));
+  if (bias) bias_ = scope.constant("bias", {out}, 0);
+}
+
+Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
+  if (pass.record) {
+    const auto k = weight_.sizes(), i = x.sizes();
+    pass.record->push_back(
+        {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
+  }
+  if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
+    const at::NoGradGuard no_grad;
+    shadow_ = weight_.detach().to(pass.compute);
+    shadow_version_ = weights_->version();
+  }
+  return ConvFunction::apply(x, weight_, given(bias_), shadow_, list(stride_), list(padding_));
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,115 @@
+// A network alone, for embedding.
+#include <mutex>
+
+#include "errors.h"
+#include "models/video_net.h"
+#include "runtime.h"
+
+namespace vssl::engine {
+
+struct Encoder::Impl {
+  std::mutex mutex;
+  Placement placement;
+  at::ScalarType compute;
+  std::unique_ptr<VideoNet> net;
+  int64_t calibration_pass = -1;  // passes since calibrate_begin; -1: not calibrating
+
+  explicit Impl(const Value& spec) {
+    placement = {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
+    compute = compute_type_from(spec.get_string("precision", "fp32"));
+    Value::Object model;
+    if (!spec.is_null()) model = spec.as_object("encoder");
+    for (const char* key : {"seed", "device", "precision", "channelsLast"}) model.erase(key);
+    const auto seed = static_cast<uint64_t>(int_in(spec, "seed", 0, 0, int64_t{1} << 53));
+    net = create_model(Value(model), seed, placement);
+  }
+
+  std::vector<float> embed(const Tensor& clips, at::ScalarType type) {
+    if (calibration_pass >= 0) throw_invalid("this encoder is being calibrated; call calibrate_end first");
+    Pass pass;
+    pass.compute = type;
+    return to_floats(net->embed(place_clips(clips, placement, type), pass));
+  }
+};
+
+Encoder::Encoder(const Value& spec) {
+  translated([&] {
+    const CallScope scope(false);
+    impl_ = std::make_unique<Impl>(spec);
+  });
+}
+
+Encoder::~Encoder() = default;
+
+int64_t Encoder::dim() const { return impl_->net->dim(); }
+
+std::vector<NamedTensor> Encoder::weights() {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    return impl_->net->weights().save();
+  });
+}
+
+void Encoder::load_weights(const std::vector<NamedTensor>& weights) {
+  translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    impl_->net->weights().load(weights);
+  });
+}
+
+void Encoder::calibrate_begin() {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  impl_->calibration_pass = 0;
+}
+
+void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
+  translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    if (impl_->calibration_pass < 0) throw_invalid("call calibrate_begin before calibrate");
+    Pass pass;
+    pass.train = true;
+    pass.update_stats = true;
+    pass.stats_momentum = 1.0 / static_cast<double>(impl_->calibration_pass + 1);
+    pass.compute = impl_->compute;
+    impl_->net->embed(place_clips(borrow_clips(find_view(batch, view)), impl_->placement, pass.compute),
+                      pass);
+    ++impl_->calibration_pass;
+  });
+}
+
+void Encoder::calibrate_end() {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  impl_->calibration_pass = -1;
+}
+
+std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    return impl_->embed(borrow_clips(find_view(batch, view)), impl_->compute);
+  });
+}
+
+std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    if (n < 1 || t < 1 || h < 1 || w < 1)
+      throw_invalid("expected clips of at least 1 x 3 x 1 x 1 x 1, got " + shape_text({n, 3, t, h, w}));
+    const Tensor x =
+        at::from_blob(const_cast<float*>(clips), {n, 3, t, h, w}, at::TensorOptions().dtype(at::kFloat));
+    return impl_->embed(x, at::kFloat);
+  });
+}
+
+MemoryStats Encoder::stats() {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  MemoryStats out;
+  for (const auto& entry : impl_->net->weights().entries()) count_tensor(out, entry.tensor);
+  return out;
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,13 @@
+// Losses as autograd functions over the kernels of native/kernels.
+#pragma once
+
+#include "tensor.h"
+
+namespace vssl::engine {
+
+// NT-Xent over embeddings (2N, D) in fp32, view 1 stacked on view 2: rows i and i + N are the two views of
+// one instance. Rows are L2-normalised inside. Mean over the 2N rows (Chen et al., SimCLR, eq. 1). The
+// gradient is made with the loss and kept, (2N, D); memory O(N D).
+Tensor nt_xent_loss(const Tensor& embeddings, double temperature);
+
+}  // namespace vssl::engine

@@ -1,0 +1,23 @@
+// CVRL (Qian et al., "Spatiotemporal Contrastive Video Representation Learning", CVPR 2021): two clips of one
+// video at a drawn distance in time, one encoder, an MLP of 3 x (Linear, BatchNorm, ReLU) and a Linear to
+// 128, NT-Xent with temperature 0.1.
+//
+// The paper's loss is a sum, L = L_a + L_b, each a mean over the N anchors of one view: lossScale 2 times the
+// mean over all 2N rows. The head's BatchNorm has the momentum of the authors' code (0.997 kept, 0.003 new).
+//
+// Options: temperature 0.1, lossScale 2, headLayers 3 (hidden ones), headHidden (the encoder's width),
+// headDim 128.
+#include "contrastive.h"
+#include "methods.h"
+
+namespace vssl::engine {
+
+std::unique_ptr<Method> create_cvrl(const MethodPlan& plan) {
+  ContrastiveOptions defaults;
+  defaults.loss_scale = 2;
+  defaults.head.layers = 3;
+  defaults.head.norm_momentum = 0.003;
+  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults, {}));
+}
+
+}  // namespace vssl::engine

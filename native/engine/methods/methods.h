@@ -1,0 +1,11 @@
+// The list of methods: one file and one line each.
+#pragma once
+
+#include "method.h"
+
+namespace vssl::engine {
+
+std::unique_ptr<Method> create_cvrl(const MethodPlan& plan);
+std::unique_ptr<Method> create_simclr(const MethodPlan& plan);
+
+}  // namespace vssl::engine

@@ -1,0 +1,63 @@
+// C3D (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", ICCV 2015): eight
+// 3x3x3 convolutions, pooled after 1, 2, 4 and 6 of them. The global mean after the eighth takes the place of
+// the original's fifth pooling and fully connected layers (4096-d), as in later self-supervised work. With
+// `batchNorm` (the default, also from that work) each convolution is followed by BatchNorm and has no bias;
+// without, it has a bias as in 2015.
+#include "../errors.h"
+#include "families.h"
+
+namespace vssl::engine {
+
+namespace {
+
+struct Layer {
+  const char* name;
+  int64_t channels;
+  bool pool_before;
+};
+constexpr Layer kLayers[] = {{"1", 64, false},  {"2", 128, true},   {"3a", 256, true}, {"3b", 256, false},
+                             {"4a", 512, true}, {"4b", 512, false}, {"5a", 512, true}, {"5b", 512, false}};
+
+class C3d : public VideoNet {
+ public:
+  C3d(const ModelPlan& plan, const Placement& placement) : VideoNet(placement) {
+    const bool norm = plan.spec.get_bool("batchNorm", true);
+    const Scope root(weights_, plan.seed);
+    int64_t channels = 3;
+    for (const Layer& layer : kLayers) {
+      const int64_t out = scaled(layer.channels, plan.width);
+      convs_.emplace_back(root / (std::string("conv") + layer.name), channels, out, Triple{3, 3, 3},
+                          Triple{1, 1, 1}, Triple{1, 1, 1}, !norm);
+      if (norm) norms_.emplace_back(root / (std::string("bn") + layer.name), out);
+      channels = out;
+    }
+    dim_ = channels;
+  }
+
+  Tensor features(const Tensor& clips, const Pass& pass) const override {
+    if (clips.size(2) < 8 || clips.size(3) < 16 || clips.size(4) < 16)
+      throw_invalid(
+          "c3d pools 3 times in time and 4 times in space: it needs clips of at least 8 x 16 x 16, got " +
+          shape_text(clips.sizes().slice(2)));
+    Tensor x = clips;
+    for (size_t i = 0; i < convs_.size(); ++i) {
+      const int64_t time = i == 1 ? 1 : 2;
+      if (kLayers[i].pool_before) x = at::max_pool3d(x, {time, 2, 2}, {time, 2, 2});
+      x = convs_[i].forward(x, pass);
+      x = norms_.empty() ? at::relu(x) : norms_[i].forward(x, pass, true);
+    }
+    return x;
+  }
+
+ private:
+  std::vector<Conv3d> convs_;
+  std::vector<BatchNorm> norms_;
+};
+
+}  // namespace
+
+std::unique_ptr<VideoNet> create_c3d(const ModelPlan& plan, const Placement& placement) {
+  return std::make_unique<C3d>(plan, placement);
+}
+
+}  // namespace vssl::engine

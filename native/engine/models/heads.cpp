@@ -1,0 +1,29 @@
+#include "heads.h"
+
+namespace vssl::engine {
+
+ProjectionHead::ProjectionHead(const HeadOptions& o, uint64_t seed, const Placement& placement)
+    : weights_(placement) {
+  const Scope root(weights_, seed);
+  const double gain = 1.4142135623730951;  // He: before a ReLU
+  int64_t width = o.in;
+  for (int64_t i = 0; i < o.layers; ++i) {
+    linears_.emplace_back(root / "linear" / i, width, o.hidden, gain, o.linear_bias);
+    norms_.emplace_back(root / "norm" / i, o.hidden, o.norm_momentum);
+    width = o.hidden;
+  }
+  linears_.emplace_back(root / "linear" / o.layers, width, o.out, 1.0, !o.output_norm);
+  if (o.output_norm) norms_.emplace_back(root / "norm" / o.layers, o.out, o.norm_momentum, 1e-5, false);
+}
+
+Tensor ProjectionHead::forward(const Tensor& features, const Pass& pass) const {
+  Tensor x = features;
+  for (size_t i = 0; i < linears_.size(); ++i) {
+    x = linears_[i].forward(x, pass);
+    const bool last = i + 1 == linears_.size();
+    if (i < norms_.size()) x = norms_[i].forward(x, pass, !last);
+  }
+  return x.to(at::kFloat);
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,127 @@
+// R3D, MC3 and R(2+1)D with basic blocks (Tran et al., "A Closer Look at Spatiotemporal Convolutions", CVPR
+// 2018), in torchvision's layout: the same tensor names, shapes and initial distributions, without the
+// classifier. `width` multiplies all channel numbers; R(2+1)D's inner channels follow torchvision's formula
+// from the widened numbers.
+#include <deque>
+
+#include "families.h"
+
+namespace vssl::engine {
+
+namespace {
+
+// One convolution of a block, without the BatchNorm that follows it.
+class BlockConv {
+ public:
+  BlockConv(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride) {
+    switch (kind) {
+      case ConvKind::kSimple:
+        convs_.emplace_back(scope, in, out, Triple{3, 3, 3}, Triple{stride, stride, stride}, Triple{1, 1, 1});
+        break;
+      case ConvKind::kNoTemporal:
+        convs_.emplace_back(scope, in, out, Triple{1, 3, 3}, Triple{1, stride, stride}, Triple{0, 1, 1});
+        break;
+      case ConvKind::k2Plus1D:
+        convs_.emplace_back(scope / 0, in, middle, Triple{1, 3, 3}, Triple{1, stride, stride},
+                            Triple{0, 1, 1});
+        norm_.emplace(scope / 1, middle);
+        convs_.emplace_back(scope / 3, middle, out, Triple{3, 1, 1}, Triple{stride, 1, 1}, Triple{1, 0, 0});
+        break;
+    }
+  }
+  Tensor forward(const Tensor& x, const Pass& pass) const {
+    Tensor y = convs_[0].forward(x, pass);
+    return norm_ ? convs_[1].forward(norm_->forward(y, pass, true), pass) : y;
+  }
+
+ private:
+  std::vector<Conv3d> convs_;
+  std::optional<BatchNorm> norm_;
+};
+
+class BasicBlock {
+ public:
+  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t stride)
+      : BasicBlock(scope, kind, in, out, (in * out * 27) / (in * 9 + 3 * out), stride) {}
+
+  Tensor forward(const Tensor& x, const Pass& pass) const {
+    const Tensor y = bn1_.forward(conv1_.forward(x, pass), pass, true);
+    const Tensor shortcut = down_ ? down_bn_->forward(down_->forward(x, pass), pass) : x;
+    return bn2_.forward(conv2_.forward(y, pass), pass, true, shortcut);
+  }
+
+ private:
+  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride)
+      : conv1_(scope / "conv1" / 0, kind, in, out, middle, stride),
+        bn1_(scope / "conv1" / 1, out),
+        conv2_(scope / "conv2" / 0, kind, out, out, middle, 1),
+        bn2_(scope / "conv2" / 1, out) {
+    if (stride == 1 && in == out) return;
+    const int64_t time = kind == ConvKind::kNoTemporal ? 1 : stride;
+    down_.emplace(scope / "downsample" / 0, in, out, Triple{1, 1, 1}, Triple{time, stride, stride},
+                  Triple{0, 0, 0});
+    down_bn_.emplace(scope / "downsample" / 1, out);
+  }
+
+  BlockConv conv1_;
+  BatchNorm bn1_;
+  BlockConv conv2_;
+  BatchNorm bn2_;
+  std::optional<Conv3d> down_;
+  std::optional<BatchNorm> down_bn_;
+};
+
+class ResNet : public VideoNet {
+ public:
+  ResNet(const ModelPlan& plan, const Placement& placement) : VideoNet(placement) {
+    const Scope root(weights_, plan.seed);
+    const ConvKind kind = plan.layout.kind;
+    int64_t channels = scaled(64, plan.width);
+    const Scope stem = root / "stem";
+    if (kind == ConvKind::k2Plus1D) {
+      const int64_t middle = scaled(45, plan.width);
+      add_stem(stem, 0, 3, middle, {1, 7, 7}, {1, 2, 2}, {0, 3, 3});
+      add_stem(stem, 3, middle, channels, {3, 1, 1}, {1, 1, 1}, {1, 0, 0});
+    } else {
+      add_stem(stem, 0, 3, channels, {3, 7, 7}, {1, 2, 2}, {1, 3, 3});
+    }
+    for (int64_t stage = 0; stage < 4; ++stage) {
+      const int64_t out = scaled(int64_t{64} << stage, plan.width);
+      const bool first_of_mc3 = kind == ConvKind::kNoTemporal && stage == 0;
+      for (int64_t i = 0; i < plan.layout.blocks[stage]; ++i) {
+        blocks_.emplace_back(root / ("layer" + std::to_string(stage + 1)) / i,
+                             first_of_mc3 ? ConvKind::kSimple : kind, channels, out,
+                             i == 0 && stage > 0 ? 2 : 1);
+        channels = out;
+      }
+    }
+    dim_ = channels;
+  }
+
+  Tensor features(const Tensor& clips, const Pass& pass) const override {
+    Tensor x = clips;
+    for (size_t i = 0; i < stem_.size(); ++i)
+      x = stem_norms_[i].forward(stem_[i].forward(x, pass), pass, true);
+    for (const auto& block : blocks_) x = block.forward(x, pass);
+    return x;
+  }
+
+ private:
+  void add_stem(const Scope& scope, int64_t index, int64_t in, int64_t out, Triple kernel, Triple stride,
+                Triple padding) {
+    stem_.emplace_back(scope / index, in, out, kernel, stride, padding);
+    stem_norms_.emplace_back(scope / (index + 1), out);
+  }
+
+  std::vector<Conv3d> stem_;
+  std::vector<BatchNorm> stem_norms_;
+  std::deque<BasicBlock> blocks_;
+};
+
+}  // namespace
+
+std::unique_ptr<VideoNet> create_resnet(const ModelPlan& plan, const Placement& placement) {
+  return std::make_unique<ResNet>(plan, placement);
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,167 @@
+#include "optim.h"
+
+#include <cmath>
+
+#include "errors.h"
+#include "optim_kernels.h"
+
+namespace vssl::engine {
+
+namespace {
+
+// The gradient with the memory layout of its parameter, so that entry i of one belongs to entry i of the
+// other.
+Tensor aligned_gradient(const OptimParameter& p) {
+  const Tensor g = p.tensor.grad();
+  if (!g.defined() || (g.strides() == p.tensor.strides() && g.scalar_type() == at::kFloat)) return g;
+  return at::empty_like(p.tensor).copy_(g);
+}
+
+using State = std::vector<std::pair<std::string, Tensor>>;
+
+std::vector<Tensor> zeros_like_parameters(const std::vector<OptimParameter>& parameters) {
+  std::vector<Tensor> out;
+  for (const auto& p : parameters) out.push_back(at::zeros_like(p.tensor.detach()));
+  return out;
+}
+
+class Sgd : public Optimizer {
+ public:
+  Sgd(const Value& settings, const std::vector<OptimParameter>& parameters)
+      : parameters_(parameters), velocity_(zeros_like_parameters(parameters)) {
+    check_keys(settings, {"name", "momentum", "nesterov", "weightDecay"}, "optimizer");
+    momentum_ = number_in(settings, "momentum", 0.9, 0, 1);
+    nesterov_ = settings.get_bool("nesterov", false);
+    decay_ = number_in(settings, "weightDecay", 0, 0, 1e3);
+  }
+
+  void step(double lr, double scale) override {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const OptimParameter& p = parameters_[i];
+      const Tensor g = aligned_gradient(p);
+      if (!g.defined()) continue;
+      sgd_update(p.tensor, velocity_[i], g, {lr, momentum_, p.decay ? decay_ : 0, scale, nesterov_});
+    }
+  }
+
+  State state() override {
+    State out;
+    for (size_t i = 0; i < parameters_.size(); ++i)
+      out.emplace_back(parameters_[i].name + "/momentum", velocity_[i]);
+    return out;
+  }
+
+ private:
+  std::vector<OptimParameter> parameters_;
+  std::vector<Tensor> velocity_;
+  double momentum_, decay_;
+  bool nesterov_;
+};
+
+class Lars : public Optimizer {
+ public:
+  Lars(const Value& settings, const std::vector<OptimParameter>& parameters)
+      : parameters_(parameters), velocity_(zeros_like_parameters(parameters)) {
+    check_keys(settings, {"name", "momentum", "nesterov", "weightDecay", "trustCoefficient"}, "optimizer");
+    momentum_ = number_in(settings, "momentum", 0.9, 0, 1);
+    nesterov_ = settings.get_bool("nesterov", false);
+    decay_ = number_in(settings, "weightDecay", 0, 0, 1e3);
+    trust_ = number_in(settings, "trustCoefficient", 0.001, 0, 1e3);
+  }
+
+  void step(double lr, double scale) override {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const OptimParameter& p = parameters_[i];
+      const Tensor g = aligned_gradient(p);
+      if (!g.defined()) continue;
+      double rate = lr;
+      if (p.decay) {
+        const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
+        const double gradient = std::sqrt(square_sum(g, scale, p.tensor, decay_));
+        if (weight > 0 && gradient > 0) rate *= trust_ * weight / gradient;
+      }
+      lars_update(p.tensor, velocity_[i], g, {rate, momentum_, p.decay ? decay_ : 0, scale, nesterov_});
+    }
+  }
+
+  State state() override {
+    State out;
+    for (size_t i = 0; i < parameters_.size(); ++i)
+      out.emplace_back(parameters_[i].name + "/momentum", velocity_[i]);
+    return out;
+  }
+
+ private:
+  std::vector<OptimParameter> parameters_;
+  std::vector<Tensor> velocity_;
+  double momentum_, decay_, trust_;
+  bool nesterov_;
+};
+
+class AdamW : public Optimizer {
+ public:
+  AdamW(const Value& settings, const std::vector<OptimParameter>& parameters)
+      : parameters_(parameters),
+        first_(zeros_like_parameters(parameters)),
+        second_(zeros_like_parameters(parameters)),
+        steps_(at::zeros({}, at::TensorOptions().dtype(at::kLong))) {
+    check_keys(settings, {"name", "betas", "eps", "weightDecay"}, "optimizer");
+    decay_ = number_in(settings, "weightDecay", 0.01, 0, 1e3);
+    eps_ = number_in(settings, "eps", 1e-8, 0, 1);
+    if (settings["betas"].is_null()) return;
+    const auto& betas = settings["betas"].as_array("optimizer.betas");
+    if (betas.size() != 2) throw_invalid("expected 2 numbers for optimizer.betas");
+    beta1_ = betas[0].as_number("optimizer.betas[0]");
+    beta2_ = betas[1].as_number("optimizer.betas[1]");
+    if (!(beta1_ >= 0 && beta1_ < 1 && beta2_ >= 0 && beta2_ < 1))
+      throw_invalid("expected optimizer.betas from 0 to below 1");
+  }
+
+  void step(double lr, double scale) override {
+    steps_.add_(1);
+    const double t = static_cast<double>(steps_.item<int64_t>());
+    const double correction1 = 1 - std::pow(beta1_, t), correction2 = 1 - std::pow(beta2_, t);
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const OptimParameter& p = parameters_[i];
+      const Tensor g = aligned_gradient(p);
+      if (!g.defined()) continue;
+      adamw_update(p.tensor, first_[i], second_[i], g,
+                   {lr, beta1_, beta2_, eps_, p.decay ? decay_ : 0, scale, correction1, correction2});
+    }
+  }
+
+  State state() override {
+    State out{{"steps", steps_}};
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      out.emplace_back(parameters_[i].name + "/first", first_[i]);
+      out.emplace_back(parameters_[i].name + "/second", second_[i]);
+    }
+    return out;
+  }
+
+ private:
+  std::vector<OptimParameter> parameters_;
+  std::vector<Tensor> first_, second_;
+  Tensor steps_;
+  double beta1_ = 0.9, beta2_ = 0.999, eps_, decay_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
+                                            const std::vector<OptimParameter>& parameters) {
+  const std::string name = settings.get_string("name", "sgd");
+  if (name == "sgd") return std::make_unique<Sgd>(settings, parameters);
+  if (name == "lars") return std::make_unique<Lars>(settings, parameters);
+  if (name == "adamw") return std::make_unique<AdamW>(settings, parameters);
+  throw_invalid("unknown optimizer.name \"" + name + "\"; expected one of: sgd, lars, adamw");
+}
+
+double gradient_norm(const std::vector<OptimParameter>& parameters) {
+  double sum = 0;
+  for (const auto& p : parameters)
+    if (const Tensor g = aligned_gradient(p); g.defined()) sum += square_sum(g, 1, {}, 0);
+  return std::sqrt(sum);
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,2 @@
+// Precompiled for the whole room: most of its compile time is in these headers.
+#include "tensor.h"

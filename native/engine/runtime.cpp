@@ -1,0 +1,111 @@
+#include "runtime.h"
+
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <torch/version.h>
+
+#include <atomic>
+
+#include "errors.h"
+
+namespace vssl::engine {
+
+namespace {
+
+std::atomic<int> wanted_threads{0};
+
+bool cpu_multiplies_bf16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+std::string why_no_cuda(bool built) {
+  if (!built) return "this libtorch is a CPU build";
+  return "no usable NVIDIA device or driver";
+}
+
+}  // namespace
+
+CallScope::CallScope(bool gradients) : mode_(gradients) {
+  const int threads = wanted_threads.load();
+  if (threads > 0 && at::get_num_threads() != threads) at::set_num_threads(threads);
+}
+
+void set_threads(int threads) {
+  translated([&] {
+    if (threads < 1) throw_invalid("expected at least 1 thread, got " + std::to_string(threads));
+    wanted_threads = threads;
+    at::set_num_threads(threads);
+  });
+}
+
+EngineInfo info() {
+  return translated([] {
+    const CallScope scope(false);
+    EngineInfo out;
+    out.torch_version = TORCH_VERSION;
+    out.cuda_built = at::CUDAHooksRegistry()->Has("CUDAHooks");
+    out.cuda_available = at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
+    if (!out.cuda_available) out.cuda_reason = why_no_cuda(out.cuda_built);
+    out.cpu_capability = at::get_cpu_capability();
+    out.bf16_fast = cpu_multiplies_bf16();
+    out.threads = at::get_num_threads();
+    return out;
+  });
+}
+
+at::Device device_from(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name != "cuda") throw_invalid("unknown device \"" + name + "\"; expected cpu or cuda");
+  const EngineInfo facts = info();
+  if (!facts.cuda_available)
+    throw Error("ERR_VSSL_CUDA_UNAVAILABLE",
+                "device cuda was asked for: " + facts.cuda_reason + "; use device cpu");
+  return at::Device(at::kCUDA, 0);
+}
+
+at::ScalarType compute_type_from(const std::string& precision) {
+  if (precision == "fp32") return at::kFloat;
+  if (precision == "bf16") return at::kBFloat16;
+  throw_invalid("unknown precision \"" + precision + "\"; expected fp32 or bf16");
+}
+
+const video::ViewBuffer& find_view(const video::Batch& batch, const std::string& name) {
+  std::string names;
+  for (const auto& view : batch.views) {
+    if (view.name == name) return view;
+    names += (names.empty() ? "" : ", ") + view.name;
+  }
+  throw_invalid("the batch has no view \"" + name + "\"; it has: " + (names.empty() ? "(none)" : names));
+}
+
+Tensor borrow_clips(const video::ViewBuffer& view) {
+  const int64_t n = view.clips, t = view.frames, h = view.height, w = view.width;
+  if (n < 1 || t < 1 || h < 1 || w < 1 || !view.data)
+    throw_invalid("view \"" + view.name + "\" is empty: " + shape_text({n, t, h, w}));
+  return at::from_blob(view.data.get(), {n, 3, t, h, w}, {t * h * w * 3, 1, h * w * 3, w * 3, 3},
+                       at::TensorOptions().dtype(at::kFloat));
+}
+
+Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute) {
+  const Tensor moved = clips.to(placement.device, compute);
+  return moved.contiguous(placement.channels_last ? at::MemoryFormat::ChannelsLast3d
+                                                  : at::MemoryFormat::Contiguous);
+}
+
+std::vector<float> to_floats(const Tensor& tensor) {
+  const Tensor host = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+  const float* data = host.const_data_ptr<float>();
+  return {data, data + host.numel()};
+}
+
+void count_tensor(MemoryStats& stats, const Tensor& tensor) {
+  if (!tensor.defined()) return;
+  ++stats.live_tensors;
+  (tensor.is_cpu() ? stats.host_bytes : stats.device_bytes) += static_cast<int64_t>(tensor.nbytes());
+}
+
+}  // namespace vssl::engine

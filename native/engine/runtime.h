@@ -1,0 +1,41 @@
+// State of libtorch that is local to a thread, set at each entry through the facade.
+#pragma once
+
+#include <string>
+
+#include "../video/video.h"
+#include "tensor.h"
+#include "weights.h"
+
+namespace vssl::engine {
+
+// Gradient mode and the number of intra-op threads belong to the calling thread in libtorch, and the caller
+// may be any thread: every facade call holds one of these.
+class CallScope {
+ public:
+  explicit CallScope(bool gradients);
+
+ private:
+  at::AutoGradMode mode_;
+};
+
+// 'cpu' or 'cuda'. Throws ERR_VSSL_CUDA_UNAVAILABLE with the reason.
+at::Device device_from(const std::string& name);
+// 'fp32' or 'bf16'.
+at::ScalarType compute_type_from(const std::string& precision);
+
+// The clips of a view as (N, 3, T, H, W) over the batch's own memory (channels-last). Lives as long as the
+// batch.
+Tensor borrow_clips(const video::ViewBuffer& view);
+const video::ViewBuffer& find_view(const video::Batch& batch, const std::string& name);
+
+// (N, 3, T, H, W) on the placement's device, in its layout and the compute type.
+Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute);
+
+// A contiguous copy on the CPU.
+std::vector<float> to_floats(const Tensor& tensor);
+
+// Adds a tensor's bytes to the counters; undefined tensors count as nothing.
+void count_tensor(MemoryStats& stats, const Tensor& tensor);
+
+}  // namespace vssl::engine

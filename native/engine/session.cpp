@@ -1,0 +1,201 @@
+// One training run's networks, optimiser and counters, moved forward a step at a time.
+#include <chrono>
+#include <cmath>
+#include <mutex>
+
+#include "errors.h"
+#include "methods/method.h"
+#include "optim.h"
+#include "runtime.h"
+
+namespace vssl::engine {
+
+namespace {
+
+using NamedHandles = std::vector<std::pair<std::string, Tensor>>;
+
+// Copies of every buffer, put back on destruction unless the step is kept: a step that fails half-way, by NaN
+// or by an exception, leaves no trace.
+class Rollback {
+ public:
+  explicit Rollback(std::vector<Network> networks) : networks_(std::move(networks)) {
+    for (const auto& network : networks_)
+      for (const auto& entry : network.weights->entries())
+        if (!entry.trainable) copies_.emplace_back(entry.tensor, entry.tensor.clone());
+  }
+  ~Rollback() {
+    const at::NoGradGuard no_grad;
+    if (!kept_)
+      for (auto& [tensor, copy] : copies_) tensor.copy_(copy);
+    for (const auto& network : networks_)
+      for (const auto& entry : network.weights->entries())
+        if (entry.trainable) entry.tensor.mutable_grad().reset();
+  }
+  void keep() { kept_ = true; }
+
+ private:
+  std::vector<Network> networks_;
+  std::vector<std::pair<Tensor, Tensor>> copies_;
+  bool kept_ = false;
+};
+
+Placement placement_from(const Value& spec) {
+  return {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
+}
+
+}  // namespace
+
+struct Session::Impl {
+  std::mutex mutex;
+  Placement placement;
+  at::ScalarType compute;
+  int64_t accumulate;
+  std::optional<double> clip_norm;
+  std::unique_ptr<Method> method;
+  std::vector<Network> networks;
+  std::vector<OptimParameter> parameters;
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<Collectives> collectives = std::make_unique<SingleProcess>();
+  Tensor steps = at::zeros({}, at::TensorOptions().dtype(at::kLong));
+
+  explicit Impl(const Value& spec) : placement(placement_from(spec)) {
+    check_keys(spec,
+               {"method", "options", "model", "optimizer", "precision", "channelsLast", "accumulate",
+                "clipNorm", "seed", "device"},
+               "session");
+    compute = compute_type_from(spec.get_string("precision", "fp32"));
+    accumulate = int_in(spec, "accumulate", 1, 1, 1 << 20);
+    if (!spec["clipNorm"].is_null()) clip_norm = number_in(spec, "clipNorm", 0, 1e-12, 1e12);
+    const auto seed = static_cast<uint64_t>(int_in(spec, "seed", 0, 0, int64_t{1} << 53));
+    method =
+        create_method(spec["method"].as_string("method"), {spec["options"], spec["model"], seed, placement});
+    networks = method->networks();
+    for (const auto& network : networks) {
+      for (const auto& entry : network.weights->entries()) {
+        if (!entry.trainable) continue;
+        if (!network.trainable) entry.tensor.set_requires_grad(false);
+        // Vectors are biases and BatchNorm's scales and shifts: no decay.
+        if (network.trainable)
+          parameters.push_back({network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1});
+      }
+    }
+    optimizer = create_optimizer(spec["optimizer"], parameters);
+  }
+
+  NamedHandles state() {
+    NamedHandles out;
+    for (const auto& network : networks)
+      for (const auto& entry : network.weights->entries())
+        out.emplace_back("model/" + network.name + "/" + entry.name, entry.tensor);
+    for (const auto& [name, tensor] : optimizer->state()) out.emplace_back("optim/" + name, tensor);
+    for (const auto& [name, tensor] : method->extra_state()) out.emplace_back("method/" + name, tensor);
+    out.emplace_back("counter/step", steps);
+    return out;
+  }
+
+  void mark_changed() {
+    for (const auto& network : networks) network.weights->changed();
+  }
+
+  StepResult step(const video::Batch& batch, const Value& hyper) {
+    const double lr = hyper["lr"].as_number("hyper.lr");
+    if (!std::isfinite(lr)) throw_invalid("expected a finite number for hyper.lr");
+    std::vector<View> views;
+    for (const auto& view : batch.views) views.push_back({view.name, borrow_clips(view)});
+
+    StepContext context{views, hyper, *collectives, accumulate, compute, placement, {}, {}};
+    Rollback rollback(networks);
+    method->step(context);
+
+    StepResult result;
+    result.losses = context.losses;
+    result.forward_seconds = context.times.forward;
+    result.loss_seconds = context.times.loss;
+    result.backward_seconds = context.times.backward;
+    const Stopwatch watch(result.optimizer_seconds);
+    if (collectives->size() > 1)
+      for (const auto& p : parameters)
+        if (p.tensor.grad().defined()) collectives->all_reduce(p.tensor.mutable_grad());
+    result.grad_norm = gradient_norm(parameters);
+    result.finite = std::isfinite(result.grad_norm);
+    for (const auto& loss : result.losses) result.finite = result.finite && std::isfinite(loss.second);
+    if (!result.finite) return result;
+
+    const double scale = clip_norm && result.grad_norm > *clip_norm ? *clip_norm / result.grad_norm : 1.0;
+    optimizer->step(lr, scale);
+    rollback.keep();
+    method->commit(context);
+    steps.add_(1);
+    mark_changed();
+    return result;
+  }
+};
+
+Session::Session(const Value& spec) {
+  translated([&] {
+    const CallScope scope(false);
+    impl_ = std::make_unique<Impl>(spec);
+  });
+}
+
+Session::~Session() = default;
+
+StepResult Session::step(const video::Batch& batch, const Value& hyper) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(true);
+    return impl_->step(batch, hyper);
+  });
+}
+
+std::vector<NamedTensor> Session::export_state() {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    std::vector<NamedTensor> out;
+    for (const auto& [name, tensor] : impl_->state()) out.push_back(to_named(name, tensor));
+    return out;
+  });
+}
+
+void Session::import_state(const std::vector<NamedTensor>& state) {
+  translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    load_exact(impl_->state(), state);
+    impl_->mark_changed();
+  });
+}
+
+std::vector<std::string> Session::encoder_names() { return impl_->method->encoder_names(); }
+
+std::vector<NamedTensor> Session::export_encoder(const std::string& name) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    return impl_->method->encoder(name).weights().save();
+  });
+}
+
+Value Session::encoder_spec(const std::string& name) { return impl_->method->encoder(name).spec(); }
+
+std::vector<float> Session::embed(const video::Batch& batch, const std::string& view,
+                                  const std::string& encoder) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    Pass pass;
+    pass.compute = impl_->compute;
+    const Tensor clips = place_clips(borrow_clips(find_view(batch, view)), impl_->placement, pass.compute);
+    return to_floats(impl_->method->encoder(encoder).embed(clips, pass));
+  });
+}
+
+MemoryStats Session::stats() {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  MemoryStats out;
+  for (const auto& [name, tensor] : impl_->state()) count_tensor(out, tensor);
+  return out;
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,105 @@
+#include "isa.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+#include "../common/error.h"
+
+namespace vssl {
+namespace {
+
+constexpr Isa kAllIsas[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512};
+
+std::atomic<int> forced_isa{-1};
+
+bool cpu_has(Isa isa) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  switch (isa) {
+    case Isa::kPortable:
+      return true;
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && cpu_has(Isa::kAvx2);
+  }
+  return false;
+#else
+  return isa == Isa::kPortable;
+#endif
+}
+
+bool detected(Isa isa) {
+  const auto& all = detected_isas();
+  return std::find(all.begin(), all.end(), isa) != all.end();
+}
+
+struct Choice {
+  Isa isa = Isa::kPortable;
+  std::string error;
+};
+
+Choice choose() {
+  Choice choice;
+  choice.isa = detected_isas().back();
+  const char* name = std::getenv("VSSL_ISA");
+  if (name == nullptr || *name == '\0') return choice;
+  for (Isa isa : kAllIsas) {
+    if (std::string(isa_name(isa)) != name) continue;
+    choice.isa = isa;
+    if (!detected(isa)) choice.error = "VSSL_ISA=" + std::string(name) + " is not supported by this CPU";
+    return choice;
+  }
+  choice.error = "expected portable, avx2 or avx512 for VSSL_ISA but received '" + std::string(name) + "'";
+  return choice;
+}
+
+}  // namespace
+
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    default:
+      return "portable";
+  }
+}
+
+const std::vector<Isa>& detected_isas() {
+  static const std::vector<Isa> found = [] {
+    std::vector<Isa> list;
+    for (Isa isa : kAllIsas) {
+      if (cpu_has(isa)) list.push_back(isa);
+    }
+    return list;
+  }();
+  return found;
+}
+
+Isa selected_isa() {
+  const int forced = forced_isa.load(std::memory_order_relaxed);
+  if (forced >= 0) return static_cast<Isa>(forced);
+  static const Choice choice = choose();
+  if (!choice.error.empty()) throw Error(kInvalidArgument, choice.error);
+  return choice.isa;
+}
+
+bool has_avx512_bf16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  static const bool found = cpu_has(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16");
+  return found;
+#else
+  return false;
+#endif
+}
+
+bool set_isa_for_test(Isa isa) {
+  if (!detected(isa)) return false;
+  forced_isa.store(static_cast<int>(isa), std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace vssl

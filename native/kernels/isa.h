@@ -1,0 +1,27 @@
+// Which instruction set the kernels use, decided once at run time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vssl {
+
+enum class Isa { kPortable, kAvx2, kAvx512 };
+
+const char* isa_name(Isa isa);
+
+/// What this CPU (and its operating system) can run, slowest first; always holds kPortable.
+const std::vector<Isa>& detected_isas();
+
+/// The path in use: the fastest detected, or the one named by the environment variable VSSL_ISA
+/// (portable | avx2 | avx512), read at the first call.
+/// Throws vssl::Error (ERR_VSSL_INVALID_ARGUMENT) when VSSL_ISA is unknown or not supported here.
+Isa selected_isa();
+
+/// Whether `vdpbf16ps` exists beside AVX-512.
+bool has_avx512_bf16();
+
+/// For tests: overrides the selection for the whole process; false when the CPU lacks it.
+bool set_isa_for_test(Isa isa);
+
+}  // namespace vssl

@@ -1,0 +1,411 @@
+// NT-Xent: the schedule. Equation in kernels.h, inner loops in ntxent_tiles.inl.
+//
+//   1 load    normalise rows into the two layouts of ntxent_tiles.h
+//   2 sums    upper tiles of S: e_ij into the sums of row i and of row j
+//   3 finish  r_i = 1 / sum_i, loss
+//   4 weigh   upper tiles again: H_ij = e_ij (r_i + r_j) - 2 [j = pos(i)];  g_i += H_ij z_j,  g_j += H_ij z_i
+//   5 store   through the normalisation, to the caller's array
+//
+// Exponentials. With unit rows s_ij <= 1/tau, so exp((s - 1) / tau) needs no row maximum and one exponential
+// serves both rows. That loses everything below 2^-125; when a row's sum comes out so small that this could
+// show (tau under 0.02 and rows nearly opposite to all others), or when rows are not unit and large, the
+// passes run with a running maximum per row and two exponentials instead.
+#include <algorithm>
+#include <atomic>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "../common/error.h"
+#include "isa.h"
+#include "kernels.h"
+#include "ntxent_shape.h"
+#include "ntxent_tiles.h"
+#include "parallel.h"
+#include "tournament.h"
+#include "workspace.h"
+
+namespace vssl {
+namespace {
+
+using ntxent::Bf16Kernels;
+using ntxent::Buffers;
+using ntxent::FixedShift;
+using ntxent::kBlock;
+using ntxent::kLanes;
+using ntxent::kMaxPanel;
+using ntxent::kMicroRowsMax;
+using ntxent::kTileLd;
+using ntxent::RunningRows;
+using ntxent::Shape;
+using ntxent::TileKernels;
+
+constexpr double kLog2E = 1.4426950408889634074;
+constexpr double kLn2 = 0.69314718055994530942;
+constexpr double kLargestFixedShift = 120;  // beyond it the fixed shift is hopeless: do not try
+constexpr int64_t kKeepRowsPerDim = 8;      // exponentials are kept, not recomputed, up to 8 rows a dim
+constexpr double kFlopsPerThread = 2e6;     // less is not worth waking a thread for
+
+const TileKernels& tiles_of(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return ntxent::avx512_tiles();
+    case Isa::kAvx2:
+      return ntxent::avx2_tiles();
+    default:
+      return ntxent::portable_tiles();
+  }
+}
+
+// Only where products of pairs are native: elsewhere rounding would cost time and gain nothing.
+const Bf16Kernels* bf16_products() {
+  const bool native = selected_isa() == Isa::kAvx512 && has_avx512_bf16();
+  return native ? &ntxent::avx512_bf16_products() : nullptr;
+}
+
+class NtXent {
+ public:
+  NtXent(float* gradient, const float* embeddings, const Shape& shape, const NtXentOptions& options)
+      : gradient_(gradient),
+        x_(embeddings),
+        shape_(shape),
+        normalize_(options.normalize),
+        tau_(options.temperature),
+        scale_(static_cast<float>(kLog2E / options.temperature)),
+        keep_(gradient != nullptr && shape.rows <= kKeepRowsPerDim * shape.padded_dim),
+        tiles_(tiles_of(selected_isa())),
+        bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
+        workspace_(bytes()) {
+    buffers_.lay_out(shape_, gradient_ != nullptr, keep_, bf16_ != nullptr, [&](auto*& place, int64_t count) {
+      place = workspace_.take<std::remove_reference_t<decltype(*place)>>(count);
+    });
+    load_.reset(shape_.blocks);
+    for (int pass = 0; pass < 3; ++pass) {
+      for (int64_t i = 0; i < shape_.groups; ++i) new (&buffers_.played[pass][i]) std::atomic<int64_t>(0);
+      tournaments_[pass].reset(shape_.groups, buffers_.played[pass]);
+    }
+    for (Phase* phase : {&finish_fixed_, &finish_running_, &store_}) phase->reset(shape_.panels);
+  }
+
+  NtXentResult run(int threads) {
+    run_team(threads, [this] { work(); });
+    NtXentResult result;
+    if (!finite()) {
+      result.loss = result.grad_temperature = std::numeric_limits<double>::quiet_NaN();
+      if (gradient_)
+        std::fill_n(gradient_, shape_.rows * shape_.dim, std::numeric_limits<float>::quiet_NaN());
+      return result;
+    }
+    double along = 0;
+    for (int64_t p = 0; p < shape_.panels; ++p) {
+      result.loss += buffers_.panel_loss[p];
+      if (gradient_) along += buffers_.panel_along[p];
+    }
+    const double n = static_cast<double>(shape_.rows);
+    result.loss /= n;
+    if (gradient_) result.grad_temperature = -along / (2 * n * tau_ * tau_);
+    return result;
+  }
+
+ private:
+  std::size_t bytes() const {
+    std::size_t total = 0;
+    Buffers plan;
+    plan.lay_out(shape_, gradient_ != nullptr, keep_, bf16_ != nullptr, [&](auto*& place, int64_t count) {
+      total += Workspace::padded(count * static_cast<int64_t>(sizeof(*place)));
+    });
+    return total;
+  }
+
+  // Runs on every thread of the team; decisions are taken from shared data, so all threads take the same
+  // ones.
+  void work() {
+    load_.run([this](int64_t block) { load(block); });
+    if (!finite()) return;
+    bool fixed = scale_ * largest_square() <= kLargestFixedShift;
+    if (fixed) {
+      const FixedShift shift = fixed_shift();
+      tournaments_[0].run([&](int64_t a, int64_t b) {
+        each_tile(a, b, [&](int64_t i, int64_t j) { sum_fixed(i, j, shift); });
+      });
+      finish_fixed_.run([&](int64_t p) { finish_fixed(p, shift); });
+      fixed = fixed_shift_sufficed();
+    }
+    if (!fixed) {
+      tournaments_[1].run(
+          [&](int64_t a, int64_t b) { each_tile(a, b, [&](int64_t i, int64_t j) { sum_running(i, j); }); });
+      finish_running_.run([&](int64_t p) { finish_running(p); });
+    }
+    if (gradient_ == nullptr) return;
+    tournaments_[2].run(
+        [&](int64_t a, int64_t b) { each_tile(a, b, [&](int64_t i, int64_t j) { weigh(i, j, fixed); }); });
+    store_.run([this](int64_t p) { store(p); });
+  }
+
+  void load(int64_t block) {
+    const int64_t row = block * kBlock;
+    const int64_t p = row / shape_.panel;
+    const int64_t in_panel = (row - p * shape_.panel) * kBlock;
+    const int64_t offset = p * shape_.panel * shape_.padded_dim + in_panel;
+    const int64_t count = std::max<int64_t>(0, std::min(kBlock, shape_.rows - row));
+    buffers_.block_squares[block] =
+        tiles_.load_block(buffers_.zd + offset, bf16_ ? nullptr : buffers_.zt + row * shape_.dim,
+                          buffers_.g ? buffers_.g + offset : nullptr, buffers_.norms + row,
+                          x_ + row * shape_.dim, count, shape_.dim, shape_.panel, normalize_);
+    if (bf16_) {
+      const int64_t offset16 = p * shape_.panel / 2 * shape_.padded_dim + in_panel / 2;
+      bf16_->pack_block(buffers_.zt16 + row * shape_.pairs(), buffers_.zd16 + offset16, buffers_.zd + offset,
+                        shape_.dim, shape_.panel);
+    }
+    std::fill_n(buffers_.row_lanes + row * kLanes, kBlock * kLanes, 0.0f);
+    std::fill_n(buffers_.column_sums + row, kBlock, 0.0f);
+    std::fill_n(buffers_.inverse_sums + row, kBlock, 0.0f);
+    std::fill_n(buffers_.top + row, kBlock, -FLT_MAX);
+    std::fill_n(buffers_.sum + row, kBlock, 0.0f);
+  }
+
+  // Of the squared norms of the input's rows; NaN if one is.
+  double largest_input_square() const {
+    double largest = 0;
+    for (int64_t b = 0; b < shape_.blocks; ++b) {
+      const double square = buffers_.block_squares[b];
+      if (square > largest || std::isnan(square)) largest = square;  // NaN stays
+    }
+    return largest;
+  }
+
+  // Bounds |z_i . z_j| and every partial sum of it.
+  double largest_square() const { return normalize_ ? 1.0 : largest_input_square(); }
+
+  bool finite() const {
+    const double square = largest_input_square();
+    return std::isfinite(scale_) && std::isfinite(square) && (normalize_ || square <= FLT_MAX / 4);
+  }
+
+  FixedShift fixed_shift() const { return {scale_, static_cast<float>(scale_ * largest_square())}; }
+
+  bool fixed_shift_sufficed() const {
+    // What was clamped adds at most rows * 2^-125 to a sum: below fp32's resolution of it?
+    const double enough = std::ldexp(static_cast<double>(shape_.rows), -125 + 24);
+    return std::all_of(buffers_.panel_smallest, buffers_.panel_smallest + shape_.panels,
+                       [&](double smallest) { return smallest >= enough; });
+  }
+
+  template <typename Work>
+  void each_tile(int64_t a, int64_t b, Work&& work) const {
+    const int64_t end_a = std::min(shape_.panels, (a + 1) * shape_.group);
+    const int64_t end_b = std::min(shape_.panels, (b + 1) * shape_.group);
+    for (int64_t i = a * shape_.group; i < end_a; ++i) {
+      for (int64_t j = a == b ? i : b * shape_.group; j < end_b; ++j) work(i, j);
+    }
+  }
+
+  // tile = S of panels i <= j, with what must not count (the diagonal, missing columns) far below everything.
+  void similarity(float* tile, int64_t i, int64_t j) const {
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j);
+    const int64_t dim = shape_.dim;
+    if (bf16_) {
+      const int64_t stride = shape_.panel * shape_.pairs();
+      bf16_->similarity(tile, buffers_.zt16 + i * stride, buffers_.zt16 + j * stride, ni, nj, dim);
+    } else {
+      const int64_t stride = shape_.panel * dim;
+      tiles_.similarity(tile, buffers_.zt + i * stride, buffers_.zt + j * stride, ni, nj, dim);
+    }
+    if (i == j) {
+      for (int64_t r = 0; r < ni; ++r) tile[r * kTileLd + r] = -FLT_MAX;
+    }
+    const int64_t end = (nj + kBlock - 1) / kBlock * kBlock;
+    for (int64_t r = 0; nj < end && r < ni; ++r) std::fill_n(tile + r * kTileLd + nj, end - nj, -FLT_MAX);
+  }
+
+  // Calls work(row in panel i, column in panel j) for the positive pairs above the diagonal of this tile.
+  template <typename Work>
+  void each_positive(int64_t i, int64_t j, Work&& work) const {
+    const int64_t row0 = i * shape_.panel, column0 = j * shape_.panel;
+    const int64_t begin = std::max(row0, column0 - shape_.half);
+    const int64_t end =
+        std::min({row0 + shape_.rows_of(i), column0 + shape_.rows_of(j) - shape_.half, shape_.half});
+    for (int64_t row = begin; row < end; ++row) work(row - row0, row + shape_.half - column0);
+  }
+
+  void keep_positives(const float* tile, int64_t i, int64_t j) {
+    each_positive(i, j, [&](int64_t r, int64_t c) {
+      const float s = tile[r * kTileLd + c];
+      buffers_.positives[i * shape_.panel + r] = s;
+      buffers_.positives[j * shape_.panel + c] = s;
+    });
+  }
+
+  void sum_fixed(int64_t i, int64_t j, FixedShift shift) {
+    alignas(64) float tile[kMaxPanel * kTileLd];
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j);
+    similarity(tile, i, j);
+    keep_positives(tile, i, j);
+    tiles_.sum_fixed(tile, buffers_.row_lanes + i * shape_.panel * kLanes,
+                     i == j ? nullptr : buffers_.column_sums + j * shape_.panel, ni, nj, shift, keep_);
+    if (!keep_) return;
+    float* kept = buffers_.kept + shape_.tile_index(i, j) * shape_.panel * shape_.panel;
+    for (int64_t r = 0; r < ni; ++r) {
+      std::memcpy(kept + r * shape_.panel, tile + r * kTileLd, shape_.panel * sizeof(float));
+    }
+  }
+
+  void sum_running(int64_t i, int64_t j) {
+    alignas(64) float tile[kMaxPanel * kTileLd];
+    similarity(tile, i, j);
+    keep_positives(tile, i, j);
+    tiles_.sum_running(tile, running(i), i == j ? RunningRows{nullptr, nullptr} : running(j),
+                       shape_.rows_of(i), shape_.rows_of(j), scale_);
+  }
+
+  RunningRows running(int64_t p) const {
+    return {buffers_.top + p * shape_.panel, buffers_.sum + p * shape_.panel};
+  }
+
+  // The loss uses the rounded scale and shift that the sums used, so that a dominant positive cancels.
+  void finish_fixed(int64_t p, FixedShift shift) {
+    double loss = 0, smallest = DBL_MAX;
+    const int64_t begin = p * shape_.panel;
+    for (int64_t row = begin; row < begin + shape_.rows_of(p); ++row) {
+      double sum = buffers_.column_sums[row];
+      for (int64_t lane = 0; lane < kLanes; ++lane) sum += buffers_.row_lanes[row * kLanes + lane];
+      buffers_.inverse_sums[row] = static_cast<float>(1 / sum);
+      loss +=
+          std::log(sum) + kLn2 * (shift.shift - static_cast<double>(shift.scale) * buffers_.positives[row]);
+      smallest = std::min(smallest, sum);
+    }
+    buffers_.panel_loss[p] = loss;
+    buffers_.panel_smallest[p] = smallest;
+  }
+
+  // Leaves log2 of the sum in `sum`.
+  void finish_running(int64_t p) {
+    double loss = 0;
+    const int64_t begin = p * shape_.panel;
+    for (int64_t row = begin; row < begin + shape_.rows_of(p); ++row) {
+      const double log2_sum = std::log2(static_cast<double>(buffers_.sum[row]));
+      const double above = static_cast<double>(buffers_.top[row]) - buffers_.positives[row];
+      loss += kLn2 * (log2_sum + scale_ * above);
+      buffers_.sum[row] = static_cast<float>(log2_sum);
+    }
+    buffers_.panel_loss[p] = loss;
+  }
+
+  void weigh(int64_t i, int64_t j, bool fixed) {
+    alignas(64) float tile[kMaxPanel * kTileLd];
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), panel = shape_.panel;
+    const bool holds_exp = keep_ && fixed;
+    if (holds_exp) {
+      const float* kept = buffers_.kept + shape_.tile_index(i, j) * panel * panel;
+      for (int64_t r = 0; r < ni; ++r)
+        std::memcpy(tile + r * kTileLd, kept + r * panel, panel * sizeof(float));
+    } else {
+      similarity(tile, i, j);
+    }
+    if (fixed) {
+      tiles_.weigh_fixed(tile, buffers_.inverse_sums + i * panel, buffers_.inverse_sums + j * panel, ni, nj,
+                         fixed_shift(), holds_exp);
+    } else {
+      tiles_.weigh_running(tile, running(i), running(j), ni, nj, scale_);
+    }
+    if (i == j) {
+      for (int64_t r = 0; r < ni; ++r) tile[r * kTileLd + r] = 0;
+    }
+    each_positive(i, j, [&](int64_t r, int64_t c) {
+      tile[r * kTileLd + c] -= 2;
+      if (i == j) tile[c * kTileLd + r] -= 2;
+    });
+    // The products take rows in whole groups; their surplus lands in padding.
+    std::fill(tile + ni * kTileLd, tile + std::min(kMaxPanel, ni + kMicroRowsMax) * kTileLd, 0.0f);
+    add_products(tile, i, j);
+  }
+
+  // g_i += H z_j and, but for the diagonal, where the whole square was there, g_j += H' z_i.
+  void add_products(const float* tile, int64_t i, int64_t j) {
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), dim = shape_.dim, panel = shape_.panel;
+    const int64_t stride = panel * shape_.padded_dim;
+    float* const g_i = buffers_.g + i * stride;
+    float* const g_j = buffers_.g + j * stride;
+    if (bf16_) {
+      const uint32_t* const z = buffers_.zd16;
+      bf16_->add_rows(g_i, tile, z + j * stride / 2, ni, nj, dim, panel);
+      if (i != j) bf16_->add_columns(g_j, tile, z + i * stride / 2, ni, nj, dim, panel);
+    } else {
+      const float* const z = buffers_.zd;
+      tiles_.add_rows(g_i, tile, z + j * stride, ni, nj, dim, panel);
+      if (i != j) tiles_.add_columns(g_j, tile, z + i * stride, ni, nj, dim, panel);
+    }
+  }
+
+  void store(int64_t p) {
+    const int64_t row = p * shape_.panel;
+    const int64_t stride = shape_.panel * shape_.padded_dim;
+    const double scale = 1 / (static_cast<double>(shape_.rows) * tau_);
+    buffers_.panel_along[p] = tiles_.store_rows(
+        gradient_ + row * shape_.dim, buffers_.g + p * stride, buffers_.zd + p * stride, buffers_.norms + row,
+        shape_.rows_of(p), shape_.dim, shape_.panel, scale, normalize_);
+  }
+
+  float* const gradient_;
+  const float* const x_;
+  const Shape shape_;
+  const bool normalize_;
+  const double tau_;
+  const float scale_;  // log2(e) / tau
+  const bool keep_;
+  const TileKernels& tiles_;
+  const Bf16Kernels* const bf16_;  // null: fp32 products
+  Workspace workspace_;
+  Buffers buffers_;
+  Phase load_, finish_fixed_, finish_running_, store_;
+  Tournament tournaments_[3];
+};
+
+void validate(const float* embeddings, int64_t rows, int64_t dim, const NtXentOptions& options) {
+  if (embeddings == nullptr) throw Error(kInvalidArgument, "expected embeddings but received null");
+  if (rows < 2 || rows % 2 != 0) {
+    throw Error(kInvalidArgument,
+                "expected an even number >= 2 for rows but received " + std::to_string(rows));
+  }
+  if (dim < 1 || dim > std::numeric_limits<int64_t>::max() / 4096 / rows) {
+    throw Error(kInvalidArgument, "expected 1 or more for dim but received " + std::to_string(dim));
+  }
+  if (!std::isfinite(options.temperature) || options.temperature <= 0) {
+    throw Error(kInvalidArgument, "expected a finite number > 0 for temperature but received " +
+                                      std::to_string(options.temperature));
+  }
+  if (options.threads < 0) {
+    throw Error(kInvalidArgument,
+                "expected 0 or more for threads but received " + std::to_string(options.threads));
+  }
+}
+
+// One positive and no negative: softmax over a single term.
+NtXentResult nt_xent_of_one_pair(float* gradient, const float* embeddings, int64_t dim) {
+  const bool finite = std::all_of(embeddings, embeddings + 2 * dim, [](float x) { return std::isfinite(x); });
+  const double value = finite ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+  if (gradient != nullptr) std::fill_n(gradient, 2 * dim, static_cast<float>(value));
+  return {value, gradient != nullptr ? value : 0.0};
+}
+
+int useful_threads(const Shape& shape, int asked) {
+  const double n = static_cast<double>(shape.rows);
+  const double useful = 1 + 4 * n * n * static_cast<double>(shape.dim) / kFlopsPerThread;
+  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
+}
+
+}  // namespace
+
+NtXentResult nt_xent(float* gradient, const float* embeddings, int64_t rows, int64_t dim,
+                     const NtXentOptions& options) {
+  validate(embeddings, rows, dim, options);
+  selected_isa();  // reports a wrong VSSL_ISA for the smallest sizes too
+  if (rows == 2) return nt_xent_of_one_pair(gradient, embeddings, dim);
+  const Shape shape(rows, dim);
+  return NtXent(gradient, embeddings, shape, options).run(useful_threads(shape, options.threads));
+}
+
+}  // namespace vssl

@@ -1,0 +1,66 @@
+// Sizes and memory of one NT-Xent call.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "ntxent_tiles.h"
+
+namespace vssl::ntxent {
+
+constexpr int64_t kSmallPanelRows = 512;     // up to here panels of 32, for work to share
+constexpr int64_t kPanelsPerGroup = 8;       // keeps a pair of groups in L2 when the whole does not fit
+constexpr int64_t kGroupedFloats = 1 << 20;  // rows * dim from which panels are grouped
+
+// Sizes that follow from rows and dim alone (never from the thread count: bits depend on them).
+struct Shape {
+  int64_t rows, dim, half;
+  int64_t panel, panels, padded_rows, padded_dim, blocks;
+  int64_t group, groups;
+
+  Shape(int64_t rows_in, int64_t dim_in) : rows(rows_in), dim(dim_in), half(rows_in / 2) {
+    panel = rows <= kSmallPanelRows ? kBlock : kMaxPanel;
+    panels = (rows + panel - 1) / panel;
+    padded_rows = panels * panel;
+    padded_dim = (dim + kBlock - 1) / kBlock * kBlock;
+    blocks = padded_rows / kBlock;
+    group = rows * padded_dim > kGroupedFloats ? kPanelsPerGroup : 1;
+    groups = (panels + group - 1) / group;
+  }
+
+  int64_t pairs() const { return (dim + 1) / 2; }
+  int64_t rows_of(int64_t p) const { return std::min(panel, rows - p * panel); }
+  int64_t tiles() const { return panels * (panels + 1) / 2; }
+  int64_t tile_index(int64_t i, int64_t j) const { return i * panels - i * (i - 1) / 2 + (j - i); }
+};
+
+struct Buffers {
+  float *zd, *zt = nullptr, *g = nullptr, *kept = nullptr;
+  uint32_t *zt16 = nullptr, *zd16 = nullptr;
+  float *row_lanes, *column_sums, *inverse_sums, *positives, *top, *sum;
+  double *norms, *block_squares, *panel_loss, *panel_smallest, *panel_along;
+  std::atomic<int64_t>* played[3];
+
+  template <typename Take>
+  void lay_out(const Shape& shape, bool with_gradient, bool keep, bool bf16, Take&& take) {
+    const int64_t n = shape.padded_rows;
+    take(zd, n * shape.padded_dim);
+    if (bf16) {
+      take(zt16, n * shape.pairs());
+      take(zd16, n / 2 * shape.padded_dim);
+    } else {
+      take(zt, n * shape.dim);
+    }
+    if (with_gradient) take(g, n * shape.padded_dim);
+    if (keep) take(kept, shape.tiles() * shape.panel * shape.panel);
+    take(row_lanes, n * kLanes);
+    for (float** rows : {&column_sums, &inverse_sums, &positives, &top, &sum}) take(*rows, n);
+    take(norms, n);
+    take(block_squares, shape.blocks);
+    for (double** parts : {&panel_loss, &panel_smallest, &panel_along}) take(*parts, shape.panels);
+    for (auto& counters : played) take(counters, shape.groups);
+  }
+};
+
+}  // namespace vssl::ntxent

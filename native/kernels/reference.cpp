@@ -1,0 +1,73 @@
+#include "reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace vssl {
+namespace {
+
+constexpr double kNormEps = 1e-12;  // F.normalize
+
+double dot(const double* a, const double* b, int64_t n) {
+  double sum = 0;
+  for (int64_t k = 0; k < n; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+// d/dx of x / max(|x|, eps), applied to the gradient g at z = x / max(|x|, eps).
+void backward_through_normalize(double* g, const double* z, double norm, int64_t dim) {
+  const double along = norm > kNormEps ? dot(g, z, dim) : 0.0;
+  const double inverse = 1 / std::max(norm, kNormEps);
+  for (int64_t k = 0; k < dim; ++k) g[k] = (g[k] - along * z[k]) * inverse;
+}
+
+}  // namespace
+
+NtXentResult nt_xent_reference(double* gradient, const double* embeddings, int64_t rows, int64_t dim,
+                               const NtXentOptions& options) {
+  const double tau = options.temperature;
+  std::vector<double> z(embeddings, embeddings + rows * dim);
+  std::vector<double> norms(rows, 1.0);
+  if (options.normalize) {
+    for (int64_t i = 0; i < rows; ++i) {
+      norms[i] = std::sqrt(dot(&z[i * dim], &z[i * dim], dim));
+      for (int64_t k = 0; k < dim; ++k) z[i * dim + k] /= std::max(norms[i], kNormEps);
+    }
+  }
+  if (gradient != nullptr) std::fill(gradient, gradient + rows * dim, 0.0);
+
+  NtXentResult result;
+  std::vector<double> s(rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t positive = (i + rows / 2) % rows;
+    for (int64_t j = 0; j < rows; ++j) s[j] = dot(&z[i * dim], &z[j * dim], dim) / tau;
+    double top = -INFINITY;
+    for (int64_t j = 0; j < rows; ++j) {
+      if (j != i && s[j] > top) top = s[j];
+    }
+    double sum = 0;
+    for (int64_t j = 0; j < rows; ++j) {
+      if (j != i) sum += std::exp(s[j] - top);
+    }
+    const double log_sum = top + std::log(sum);
+    result.loss += (log_sum - s[positive]) / static_cast<double>(rows);
+    if (gradient == nullptr) continue;
+    for (int64_t j = 0; j < rows; ++j) {
+      if (j == i) continue;
+      const double weight = (std::exp(s[j] - log_sum) - (j == positive ? 1 : 0)) / static_cast<double>(rows);
+      result.grad_temperature -= weight * s[j] / tau;
+      for (int64_t k = 0; k < dim; ++k) {
+        gradient[i * dim + k] += weight / tau * z[j * dim + k];
+        gradient[j * dim + k] += weight / tau * z[i * dim + k];
+      }
+    }
+  }
+  if (gradient != nullptr && options.normalize) {
+    for (int64_t i = 0; i < rows; ++i)
+      backward_through_normalize(gradient + i * dim, &z[i * dim], norms[i], dim);
+  }
+  return result;
+}
+
+}  // namespace vssl

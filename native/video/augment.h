@@ -1,0 +1,23 @@
+// From a clip's small pictures to the floats that a network sees, in one pass per frame.
+#pragma once
+
+#include <vector>
+
+#include "picture.h"
+#include "plan.h"
+#include "rows.h"
+
+namespace vssl::video {
+
+// Work space of one thread, grown as needed and used again.
+struct AugmentScratch {
+  std::vector<float> planes, blurred, padded, rows, mean, scale;
+};
+
+// out: (T, H, W, 3) floats of `plan`; pictures: one per entry of plan.times.
+// In the order of FrameAugment: crop and bilinear resize, flip, colour, gray, blur, solarize, then normalisation,
+// then the input kind.
+void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan, AugmentScratch& scratch,
+                  const RowOps& ops = row_ops());
+
+}  // namespace vssl::video

@@ -1,0 +1,16 @@
+// From a decoder's picture, in any pixel format, to a Picture. Eight-bit planar YUV and gray are taken as they are.
+#pragma once
+
+#ifdef VSSL_WITH_LIBAV
+
+#include "libav.h"
+#include "picture.h"
+
+namespace vssl::video {
+
+// `rotation` degrees clockwise. Throws ERR_VSSL_VIDEO_DECODE when swscale does not know the format.
+PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink);
+
+}  // namespace vssl::video
+
+#endif  // VSSL_WITH_LIBAV

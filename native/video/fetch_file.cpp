@@ -1,0 +1,206 @@
+// Pictures of video files: which ones the times name, what the cache has, and decoding of the rest by segments.
+#include "fetch.h"
+
+#ifdef VSSL_WITH_LIBAV
+
+#include <algorithm>
+#include <new>
+#include <set>
+
+#include "convert.h"
+#include "index.h"
+#include "reader.h"
+
+namespace vssl::video {
+
+namespace {
+
+// How far back a picture may lie that stands in for one that no decoder gives.
+constexpr int32_t kStandInPictures = 3;
+constexpr double kStandInSeconds = 0.5;
+
+// Segments up to this many pictures are decoded to their end while the cache has room.
+constexpr int32_t kWholeSegment = 600;
+
+using Want = std::pair<int32_t, int32_t>;  // position, shrink
+
+bool is_missing(const FileIndex& index, int32_t position) {
+  std::lock_guard<std::mutex> lock(index.findings.mutex);
+  return index.findings.missing.count(position) != 0;
+}
+
+// The picture that is shown for `position`: itself, or the nearest earlier one that is not known to be missing
+// and near enough; -1 when there is none.
+int32_t stand_in(const FileIndex& index, int32_t position) {
+  const std::vector<double>& times = index.info.times;
+  for (int32_t p = position; p >= 0; --p) {
+    if (position - p > kStandInPictures && times[position] - times[p] > kStandInSeconds) return -1;
+    if (!is_missing(index, p)) return p;
+  }
+  return -1;
+}
+
+int32_t segment_of(const FileIndex& index, int32_t position) {
+  const auto after =
+      std::upper_bound(index.segments.begin(), index.segments.end(), position,
+                       [](int32_t p, const Segment& s) { return p < s.first; });
+  return static_cast<int32_t>(after - index.segments.begin()) - 1;
+}
+
+}  // namespace
+
+// What one source's requests need together.
+struct Fetcher::FileJob {
+  std::string path, identity;
+  std::shared_ptr<const FileIndex> index;
+  std::map<Want, PicturePtr> pictures;  // null: still wanted
+  std::set<int32_t> shrinks;
+};
+
+std::unique_ptr<Reader> Fetcher::acquire_reader(const std::string& identity, const std::string& path,
+                                                const std::shared_ptr<const FileIndex>& index) {
+  {
+    std::lock_guard<std::mutex> lock(readers_mutex_);
+    for (size_t i = readers_.size(); i-- > 0;) {
+      if (readers_[i].first != identity) continue;
+      std::unique_ptr<Reader> reader = std::move(readers_[i].second);
+      readers_.erase(readers_.begin() + static_cast<std::ptrdiff_t>(i));
+      return reader;
+    }
+  }
+  return std::make_unique<Reader>(path, index);
+}
+
+void Fetcher::release_reader(const std::string& identity, std::unique_ptr<Reader> reader) {
+  std::unique_ptr<Reader> oldest;  // closed outside the lock
+  std::lock_guard<std::mutex> lock(readers_mutex_);
+  readers_.emplace_back(identity, std::move(reader));
+  if (readers_.size() > idle_readers_) {
+    oldest = std::move(readers_.front().second);
+    readers_.erase(readers_.begin());
+  }
+}
+
+// Decodes every segment that holds a wanted picture. Pictures that do not come stay null and are in the findings.
+void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
+  std::map<int32_t, std::set<int32_t>> by_segment;  // segment -> positions
+  for (const auto& [want, picture] : job.pictures) {
+    if (!picture && !is_missing(*job.index, want.first)) {
+      by_segment[segment_of(*job.index, want.first)].insert(want.first);
+    }
+  }
+  if (by_segment.empty()) return;
+  std::unique_ptr<Reader> reader = acquire_reader(job.identity, job.path, job.index);
+  const int64_t before = reader->decoded_frames();
+  for (auto& [segment, positions] : by_segment) {
+    const Segment& s = job.index->segments[segment];
+    const bool whole = s.last - s.first <= kWholeSegment;
+    reader->decode(segment, *positions.begin(), [&](int32_t position, const AVFrame* frame) {
+      if (cancelled_) throw FetchCancelled();
+      const bool room = cache_.has_room();
+      positions.erase(position);
+      for (const int32_t shrink : job.shrinks) {
+        const auto it = job.pictures.find({position, shrink});
+        const bool wanted = it != job.pictures.end() && !it->second;
+        if (!wanted && !room) continue;
+        const PicturePtr picture = picture_from_frame(frame, job.index->info.rotation, shrink);
+        if (wanted) it->second = picture;
+        cache_.put(picture_key(job.identity, position, shrink), picture);
+      }
+      return !positions.empty() || (room && whole);
+    });
+  }
+  stats.decoded_frames += reader->decoded_frames() - before;
+  release_reader(job.identity, std::move(reader));
+}
+
+void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats) {
+  FileJob job;
+  job.path = requests.front()->clip->source.path;
+  const auto fail_all = [&](const std::string& code, const std::string& reason) {
+    for (FetchRequest* r : requests) {
+      if (!r->failure) r->failure = ClipFailure{0, 0, job.path, code, reason, -1};
+    }
+  };
+  try {
+    job.identity = file_identity(job.path);
+    job.index = cached_index(job.path, job.identity);
+    const std::vector<double>& times = job.index->info.times;
+    // Pictures that do not come out are replaced by earlier ones, which are looked up and decoded in turn.
+    for (bool complete = false; !complete;) {
+      std::map<Want, PicturePtr> known;
+      known.swap(job.pictures);
+      for (const FetchRequest* r : requests) {
+        job.shrinks.insert(r->clip->shrink);
+        for (const double t : r->clip->times) {
+          const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(times, t)));
+          if (p < 0) continue;
+          const Want want{p, r->clip->shrink};
+          if (job.pictures.count(want)) continue;
+          PicturePtr& picture = job.pictures[want];
+          const auto it = known.find(want);
+          if (it != known.end() && it->second) {
+            picture = it->second;
+            continue;
+          }
+          picture = cache_.find(picture_key(job.identity, p, r->clip->shrink));
+          ++(picture ? stats.cache_hits : stats.cache_misses);
+        }
+      }
+      decode_missing(job, stats);
+      complete = true;
+      for (const auto& [want, picture] : job.pictures) complete = complete && picture;
+    }
+    for (FetchRequest* r : requests) {
+      for (const double t : r->clip->times) {
+        const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(times, t)));
+        if (p < 0) {
+          r->failure = ClipFailure{0, 0, job.path, "ERR_VSSL_VIDEO_DECODE",
+                                   "no sound picture at this time or shortly before it; the data is damaged", t};
+          break;
+        }
+        r->pictures.push_back(job.pictures.at({p, r->clip->shrink}));
+      }
+    }
+  } catch (const Error& e) {
+    fail_all(e.code, e.what());
+  } catch (const std::exception& e) {  // out of memory
+    fail_all("ERR_VSSL_VIDEO_DECODE", std::string("decoding stopped: ") + e.what());
+  }
+}
+
+void Fetcher::fetch_images(FetchRequest& request, LoadStats& stats) {
+  const ClipPlan& clip = *request.clip;
+  const auto count = static_cast<int64_t>(clip.source.files.size());
+  const FramePtr frame = make_frame();
+  const PacketPtr packet = make_packet();
+  for (const double t : clip.times) {
+    const std::string& path = clip.source.files[static_cast<size_t>(picture_at_rate(t, clip.source.fps, count))];
+    try {
+      const PictureKey key = picture_key(file_identity(path), 0, clip.shrink);
+      PicturePtr picture = cache_.find(key);
+      ++(picture ? stats.cache_hits : stats.cache_misses);
+      if (!picture) {
+        const Input input = open_input(path);
+        const CodecPtr codec = open_decoder(input.format->streams[input.stream]);
+        av_packet_unref(packet.get());
+        int rc = read_video_packet(packet.get(), input);
+        if (rc >= 0) rc = avcodec_send_packet(codec.get(), packet.get());
+        if (rc >= 0) avcodec_send_packet(codec.get(), nullptr);
+        if (rc >= 0) rc = avcodec_receive_frame(codec.get(), frame.get());
+        if (rc < 0) throw Error("ERR_VSSL_VIDEO_DECODE", "not a readable picture: " + av_reason(rc));
+        ++stats.decoded_frames;
+        picture = picture_from_frame(frame.get(), 0, clip.shrink);
+        cache_.put(key, picture);
+      }
+      request.pictures.push_back(picture);
+    } catch (const Error& e) {
+      request.failure = ClipFailure{0, 0, path, e.code, e.what(), t};
+      return;
+    }
+  }
+}
+
+}  // namespace vssl::video
+
+#endif  // VSSL_WITH_LIBAV

@@ -1,0 +1,166 @@
+#include "libav.h"
+
+#include "video.h"
+
+#ifdef VSSL_WITH_LIBAV
+
+#include <cstring>
+#include <mutex>
+#include <new>
+
+namespace vssl::video {
+
+namespace {
+
+void silence_libav() {
+  static std::once_flag once;
+  // Broken files are reported as errors with a reason; libav's own chatter on stderr would spoil the log.
+  std::call_once(once, [] { av_log_set_callback([](void*, int, const char*, va_list) {}); });
+}
+
+int interrupt(void* opaque) { return static_cast<const Deadline*>(opaque)->passed() ? 1 : 0; }
+
+// Formats that are lists of other files or text art, which a mislabelled text file would turn into "video".
+bool is_refused_format(const AVInputFormat* format) {
+  static const char* const kRefused[] = {"hls", "concat", "dash", "tty", "imf", "sdp", "rtsp", "webvtt"};
+  for (const char* name : kRefused) {
+    if (std::strcmp(format->name, name) == 0) return true;
+  }
+  return false;
+}
+
+int best_video_stream(const AVFormatContext* format) {
+  int best = -1;
+  int64_t best_score = -1;
+  for (unsigned i = 0; i < format->nb_streams; ++i) {
+    const AVStream* s = format->streams[i];
+    if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (s->disposition & AV_DISPOSITION_ATTACHED_PIC) continue;  // cover art
+    const int64_t area = static_cast<int64_t>(s->codecpar->width) * s->codecpar->height;
+    const int64_t score = area + ((s->disposition & AV_DISPOSITION_DEFAULT) ? (int64_t{1} << 40) : 0);
+    if (score > best_score) {
+      best = static_cast<int>(i);
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+FramePtr make_frame() {
+  FramePtr frame(av_frame_alloc());
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+PacketPtr make_packet() {
+  PacketPtr packet(av_packet_alloc());
+  if (!packet) throw std::bad_alloc();
+  return packet;
+}
+
+std::string av_reason(int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {0};
+  if (av_strerror(code, text, sizeof(text)) < 0) return "error " + std::to_string(code);
+  return text;
+}
+
+void Deadline::restart(double seconds) {
+  end_ = std::chrono::steady_clock::now() +
+         std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+bool Deadline::passed() const { return std::chrono::steady_clock::now() > end_; }
+
+Input open_input(const std::string& path) {
+  silence_libav();
+  Input input;
+  input.deadline = std::make_unique<Deadline>();
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback.callback = interrupt;
+  raw->interrupt_callback.opaque = input.deadline.get();
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  input.deadline->restart(kOpenSeconds);
+  // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
+  av_dict_free(&options);
+  if (opened < 0) {  // libav has freed the context
+    throw Error("ERR_VSSL_VIDEO_OPEN", "cannot open as video: " + av_reason(opened));
+  }
+  input.format.reset(raw);
+  if (is_refused_format(raw->iformat)) {
+    throw Error("ERR_VSSL_VIDEO_OPEN",
+                std::string("cannot open as video: '") + raw->iformat->name + "' is a list or text, not a video file");
+  }
+  input.deadline->restart(kOpenSeconds);
+  const int found = avformat_find_stream_info(raw, nullptr);
+  if (found < 0) throw Error("ERR_VSSL_VIDEO_OPEN", "cannot read the streams: " + av_reason(found));
+  input.stream = best_video_stream(raw);
+  if (input.stream < 0) {
+    throw Error("ERR_VSSL_VIDEO_NO_STREAM", "the file has no video stream (audio, or cover art only)");
+  }
+  for (unsigned i = 0; i < raw->nb_streams; ++i) {
+    if (static_cast<int>(i) != input.stream) raw->streams[i]->discard = AVDISCARD_ALL;
+  }
+  return input;
+}
+
+int read_video_packet(AVPacket* packet, const Input& input) {
+  constexpr int kMaxDamaged = 1000;  // errors stepped over within one call
+  int damaged = 0;
+  input.deadline->restart(kReadSeconds);
+  for (;;) {
+    const int got = av_read_frame(input.format.get(), packet);
+    if (got >= 0) {
+      if (packet->stream_index == input.stream) return 0;
+      av_packet_unref(packet);
+      if (input.deadline->passed()) return AVERROR_EXIT;
+      continue;
+    }
+    if (got == AVERROR_EOF || got == AVERROR_EXIT || input.deadline->passed()) return got;
+    if (got != AVERROR_INVALIDDATA && got != AVERROR(EAGAIN)) return got;
+    const AVIOContext* io = input.format->pb;
+    if (++damaged > kMaxDamaged || (io && io->eof_reached)) return AVERROR_EOF;
+  }
+}
+
+CodecPtr open_decoder(const AVStream* stream) {
+  const AVCodec* codec = avcodec_find_decoder(stream->codecpar->codec_id);
+  if (!codec) {
+    throw Error("ERR_VSSL_VIDEO_OPEN", std::string("the linked FFmpeg has no decoder for '") +
+                                           avcodec_get_name(stream->codecpar->codec_id) + "'");
+  }
+  CodecPtr context(avcodec_alloc_context3(codec));
+  if (!context) throw std::bad_alloc();
+  int rc = avcodec_parameters_to_context(context.get(), stream->codecpar);
+  if (rc >= 0) {
+    context->pkt_timebase = stream->time_base;
+    context->thread_count = 1;  // clips are the unit of parallel work; frame threads would only add delay
+    context->max_pixels = int64_t{1} << 27;  // a forged header must not ask for all the memory
+    rc = avcodec_open2(context.get(), codec, nullptr);
+  }
+  if (rc < 0) {
+    throw Error("ERR_VSSL_VIDEO_OPEN",
+                std::string("cannot start the decoder '") + codec->name + "': " + av_reason(rc));
+  }
+  return context;
+}
+
+std::string libav_version() {
+  const unsigned v = avcodec_version();
+  return std::string(av_version_info()) + " (libavcodec " + std::to_string(v >> 16) + "." +
+         std::to_string((v >> 8) & 255) + "." + std::to_string(v & 255) + ")";
+}
+
+}  // namespace vssl::video
+
+#else
+
+namespace vssl::video {
+std::string libav_version() { return ""; }
+}  // namespace vssl::video
+
+#endif  // VSSL_WITH_LIBAV

@@ -1,0 +1,75 @@
+// libav behind small owners: every handle frees itself, every error becomes a sentence, nothing is printed.
+// Only the files of this room that decode or encode include it.
+#pragma once
+
+#ifdef VSSL_WITH_LIBAV
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+}
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace vssl::video {
+
+struct FormatCloser {
+  void operator()(AVFormatContext* c) const { avformat_close_input(&c); }
+};
+struct CodecCloser {
+  void operator()(AVCodecContext* c) const { avcodec_free_context(&c); }
+};
+struct FrameCloser {
+  void operator()(AVFrame* f) const { av_frame_free(&f); }
+};
+struct PacketCloser {
+  void operator()(AVPacket* p) const { av_packet_free(&p); }
+};
+using FormatPtr = std::unique_ptr<AVFormatContext, FormatCloser>;
+using CodecPtr = std::unique_ptr<AVCodecContext, CodecCloser>;
+using FramePtr = std::unique_ptr<AVFrame, FrameCloser>;
+using PacketPtr = std::unique_ptr<AVPacket, PacketCloser>;
+
+FramePtr make_frame();
+PacketPtr make_packet();
+
+// "Invalid data found when processing input" for an AVERROR code.
+std::string av_reason(int code);
+
+// Time limit of one call into the demuxer: a hostile file may send it round in circles. Far above what any
+// sound file needs, so that it never decides about one.
+class Deadline {
+ public:
+  void restart(double seconds);
+  bool passed() const;
+
+ private:
+  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::time_point::max();
+};
+
+constexpr double kOpenSeconds = 30;  // to open a file and read its headers
+constexpr double kReadSeconds = 30;  // to read one packet, or to seek
+
+// An opened file and its one video stream.
+struct Input {
+  std::unique_ptr<Deadline> deadline;  // outlives `format`, which holds its address
+  FormatPtr format;
+  int stream = -1;
+};
+
+// Opens a local file (no network, no playlists) and finds its best video stream, pictures attached to audio
+// files not counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
+Input open_input(const std::string& path);
+
+// Next packet of the video stream. 0, AVERROR_EOF, or another AVERROR; a damaged stretch is stepped over.
+int read_video_packet(AVPacket* packet, const Input& input);
+
+// A fresh single-threaded decoder. Throws ERR_VSSL_VIDEO_OPEN.
+CodecPtr open_decoder(const AVStream* stream);
+
+}  // namespace vssl::video
+
+#endif  // VSSL_WITH_LIBAV

@@ -1,0 +1,273 @@
+// The pool that executes batch plans: first come, first served; the unit of work is one sample with all its views.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <limits>
+#include <thread>
+
+#include "augment.h"
+#include "buffers.h"
+#include "fetch.h"
+#include "plan.h"
+#include "video.h"
+
+namespace vssl::video {
+
+namespace {
+
+using Done = std::function<void(LoadResult, std::exception_ptr)>;
+
+// One batch on its way through the pool.
+struct Job {
+  BatchPlan plan;
+  std::shared_ptr<Batch> batch;
+  Done done;
+  std::exception_ptr error;  // a plan that cannot be executed
+  int64_t units = 1;         // samples; 1 for an erroneous plan
+  int64_t next_unit = 0;     // guarded by the pool's mutex, like `finished`
+  int64_t finished = 0;
+  std::mutex mutex;  // of what follows
+  std::vector<ClipFailure> failures;
+  LoadStats stats;
+};
+
+void add_stats(LoadStats& sum, const LoadStats& s) {
+  sum.decoded_frames += s.decoded_frames;
+  sum.cache_hits += s.cache_hits;
+  sum.cache_misses += s.cache_misses;
+  sum.decode_seconds += s.decode_seconds;
+  sum.augment_seconds += s.augment_seconds;
+}
+
+bool same_source(const SourcePlan& a, const SourcePlan& b) {
+  return a.kind == SourceKind::kFile && b.kind == SourceKind::kFile && a.path == b.path;
+}
+
+[[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
+
+std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
+  auto batch = std::make_shared<Batch>();
+  for (const ViewPlan& view : plan.views) {
+    const ClipPlan& clip = view.clips.front();
+    ViewBuffer b;
+    b.name = view.name;
+    b.clips = static_cast<int64_t>(view.clips.size());
+    b.frames = static_cast<int64_t>(clip.times.size());
+    b.height = clip.height;
+    b.width = clip.width;
+    const int64_t per_clip = b.frames * b.height * b.width * 3;  // each factor is bounded by the plan's parser
+    if (per_clip > std::numeric_limits<int64_t>::max() / 64 / b.clips) invalid("the batch does not fit in memory");
+    b.data = buffers.take(per_clip * b.clips);
+    batch->views.push_back(std::move(b));
+  }
+  return batch;
+}
+
+void check_target(const BatchPlan& plan, const Batch& into) {
+  if (plan.slots.empty()) invalid("expected slots in a plan that writes into an existing batch");
+  if (plan.views.size() != into.views.size()) invalid("expected the same views as in the existing batch");
+  for (size_t v = 0; v < plan.views.size(); ++v) {
+    const ViewBuffer& b = into.views[v];
+    const ClipPlan& clip = plan.views[v].clips.front();
+    if (plan.views[v].name != b.name || static_cast<int64_t>(clip.times.size()) != b.frames ||
+        clip.height != b.height || clip.width != b.width) {
+      invalid("expected clips of view '" + b.name + "' with " + std::to_string(b.frames) + " frames of " +
+              std::to_string(b.height) + " x " + std::to_string(b.width) + ", as in the existing batch");
+    }
+    for (const int64_t slot : plan.slots) {
+      if (slot >= b.clips) invalid("expected slots below " + std::to_string(b.clips) + ", the batch's clip count");
+    }
+  }
+}
+
+}  // namespace
+
+struct Loader::Impl {
+  explicit Impl(const LoaderOptions& options)
+      : fetcher(options.cache_bytes, 8 + 2 * options.threads), buffers(std::make_shared<BufferPool>()) {}
+
+  void work();
+  void close();
+  void run_unit(Job& job, int64_t unit, AugmentScratch& scratch);
+  void place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, AugmentScratch& scratch,
+                  LoadStats& stats);
+  void finish(Job& job);
+
+  Fetcher fetcher;
+  std::shared_ptr<BufferPool> buffers;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<std::shared_ptr<Job>> queue;  // jobs with units that nobody has taken
+  bool closing = false;
+  std::vector<std::thread> threads;
+};
+
+void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, AugmentScratch& scratch,
+                              LoadStats& stats) {
+  const ViewBuffer& b = job.batch->views[view];
+  const int64_t per_clip = b.frames * b.height * b.width * 3;
+  const int64_t slot = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
+  float* out = b.data.get() + slot * per_clip;
+  if (!request.failure) {
+    const auto started = std::chrono::steady_clock::now();
+    try {
+      augment_clip(out, request.pictures, *request.clip, scratch);
+    } catch (const std::exception& e) {
+      request.failure =
+          ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
+    }
+    stats.augment_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  }
+  if (!request.failure) return;
+  std::fill(out, out + per_clip, 0.0f);
+  ClipFailure failure = *request.failure;
+  failure.view = static_cast<int>(view);
+  failure.sample = static_cast<int>(unit);
+  std::lock_guard<std::mutex> lock(job.mutex);
+  job.failures.push_back(std::move(failure));
+}
+
+// All views of one sample; views of the same file are fetched together, which saves decoding twice.
+void Loader::Impl::run_unit(Job& job, int64_t unit, AugmentScratch& scratch) {
+  LoadStats stats;
+  const size_t views = job.plan.views.size();
+  std::vector<FetchRequest> requests(views);
+  for (size_t v = 0; v < views; ++v) requests[v].clip = &job.plan.views[v].clips[static_cast<size_t>(unit)];
+  std::vector<bool> fetched(views, false);
+  for (size_t v = 0; v < views; ++v) {
+    if (fetched[v]) continue;
+    std::vector<FetchRequest*> together;
+    std::vector<size_t> members;
+    for (size_t u = v; u < views; ++u) {
+      if (u != v && (fetched[u] || !same_source(requests[v].clip->source, requests[u].clip->source))) continue;
+      together.push_back(&requests[u]);
+      members.push_back(u);
+      fetched[u] = true;
+    }
+    fetcher.fetch(together, stats);
+    for (const size_t m : members) {
+      place_clip(job, m, unit, requests[m], scratch, stats);
+      requests[m].pictures.clear();
+    }
+  }
+  std::lock_guard<std::mutex> lock(job.mutex);
+  add_stats(job.stats, stats);
+}
+
+void Loader::Impl::finish(Job& job) {
+  LoadResult result;
+  if (!job.error) {
+    std::sort(job.failures.begin(), job.failures.end(), [](const ClipFailure& a, const ClipFailure& b) {
+      return a.view != b.view ? a.view < b.view : a.sample < b.sample;
+    });
+    result.batch = std::move(job.batch);
+    result.failures = std::move(job.failures);
+    result.stats = job.stats;
+  }
+  job.batch.reset();
+  const Done done = std::move(job.done);
+  done(std::move(result), job.error);
+}
+
+void Loader::Impl::work() {
+  AugmentScratch scratch;
+  std::unique_lock<std::mutex> lock(mutex);
+  for (;;) {
+    wake.wait(lock, [&] { return closing || !queue.empty(); });
+    if (queue.empty()) return;  // closing
+    const std::shared_ptr<Job> job = queue.front();
+    int64_t taken = 1;
+    const int64_t unit = job->next_unit++;
+    if (closing) {  // nobody will take the rest
+      taken += job->units - job->next_unit;
+      job->next_unit = job->units;
+    }
+    if (job->next_unit == job->units) queue.pop_front();
+    bool cancelled = closing;
+    if (!cancelled && !job->error) {
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        run_unit(*job, unit, scratch);
+      } catch (const FetchCancelled&) {
+        cancelled = true;
+      } catch (...) {  // out of memory
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && !job->error) job->error = error;
+    }
+    if (cancelled && !job->error) {
+      job->error = std::make_exception_ptr(Error("ERR_VSSL_DISPOSED", "the loader was closed before this batch"));
+    }
+    job->finished += taken;
+    if (job->finished == job->units) {
+      lock.unlock();
+      finish(*job);
+      lock.lock();
+    }
+  }
+}
+
+// Ends the threads: what waits is cancelled, what runs is waited for.
+void Loader::Impl::close() {
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    closing = true;
+  }
+  fetcher.cancel();
+  wake.notify_all();
+  for (std::thread& t : threads) {
+    if (t.get_id() == std::this_thread::get_id()) {
+      t.detach();  // closed from within `done`; the thread holds a reference to this and ends by itself
+    } else {
+      t.join();
+    }
+  }
+}
+
+Loader::Loader(const LoaderOptions& options) {
+  if (options.threads < 1 || options.threads > 1024) invalid("expected 1 to 1024 loader threads");
+  if (options.cache_bytes < 0) invalid("expected a cache size of 0 or more bytes");
+  impl_ = std::make_shared<Impl>(options);
+  try {
+    for (int i = 0; i < options.threads; ++i) impl_->threads.emplace_back([impl = impl_] { impl->work(); });
+  } catch (...) {  // no more threads to be had
+    impl_->close();
+    throw;
+  }
+}
+
+Loader::~Loader() { impl_->close(); }
+
+void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
+  auto job = std::make_shared<Job>();
+  job->done = std::move(done);
+  try {
+    job->plan = parse_batch_plan(plan);
+    if (into) {
+      check_target(job->plan, *into);
+      job->batch = std::move(into);
+    } else {
+      if (!job->plan.slots.empty()) invalid("expected an existing batch for a plan with slots");
+      job->batch = make_batch(job->plan, *impl_->buffers);
+    }
+    job->units = static_cast<int64_t>(job->plan.views.front().clips.size());
+  } catch (...) {
+    job->error = std::current_exception();
+    job->units = 1;
+  }
+  std::lock_guard<std::mutex> lock(impl_->mutex);
+  impl_->queue.push_back(std::move(job));
+  impl_->wake.notify_all();
+}
+
+int64_t Loader::add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w) {
+  return impl_->fetcher.add_memory_clip(frames, t, h, w);
+}
+
+void Loader::remove_memory_clip(int64_t id) { impl_->fetcher.remove_memory_clip(id); }
+
+}  // namespace vssl::video

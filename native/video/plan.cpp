@@ -1,0 +1,212 @@
+#include "plan.h"
+
+#include <cmath>
+#include <set>
+
+namespace vssl::video {
+
+namespace {
+
+constexpr int64_t kMaxFrames = 4096, kMaxSide = 8192, kMaxShrink = 64, kMaxRadius = 512;
+
+[[noreturn]] void fail(const std::string& name, const std::string& expected) {
+  throw Error("ERR_VSSL_INVALID_ARGUMENT", "expected " + expected + " for " + name);
+}
+
+double finite(const Value& v, const std::string& name) {
+  const double d = v.as_number(name);
+  if (!std::isfinite(d)) fail(name, "a finite number");
+  return d;
+}
+
+int64_t whole(const Value& v, const std::string& name, int64_t lowest, int64_t highest) {
+  const double d = finite(v, name);
+  if (d < static_cast<double>(lowest) || d > static_cast<double>(highest) || d != std::floor(d)) {
+    fail(name, "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest));
+  }
+  return static_cast<int64_t>(d);
+}
+
+double positive(const Value& v, const std::string& name) {
+  const double d = finite(v, name);
+  if (d <= 0) fail(name, "a number above 0");
+  return d;
+}
+
+SourcePlan parse_source(const Value& v, const std::string& name) {
+  SourcePlan s;
+  const std::string kind = v["kind"].as_string(name + ".kind");
+  if (kind == "file") {
+    s.kind = SourceKind::kFile;
+    s.path = v["path"].as_string(name + ".path");
+  } else if (kind == "images") {
+    s.kind = SourceKind::kImages;
+    for (const Value& f : v["files"].as_array(name + ".files")) s.files.push_back(f.as_string(name + ".files[]"));
+    if (s.files.empty()) fail(name + ".files", "at least one picture");
+    s.fps = positive(v["fps"], name + ".fps");
+  } else if (kind == "packed") {
+    s.kind = SourceKind::kPacked;
+    s.path = v["path"].as_string(name + ".path");
+    s.offset = whole(v["offset"], name + ".offset", 0, int64_t{1} << 53);
+    s.frames = whole(v["frames"], name + ".frames", 1, int64_t{1} << 31);
+    s.height = whole(v["height"], name + ".height", 1, kMaxSide);
+    s.width = whole(v["width"], name + ".width", 1, kMaxSide);
+    s.fps = positive(v["fps"], name + ".fps");
+  } else if (kind == "memory") {
+    s.kind = SourceKind::kMemory;
+    s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
+    s.fps = positive(v["fps"], name + ".fps");
+  } else if (kind == "synthetic") {
+    s.kind = SourceKind::kSynthetic;
+    s.synthetic = v;
+  } else {
+    fail(name + ".kind", "file, images, packed, memory or synthetic");
+  }
+  return s;
+}
+
+ColorOp parse_color(const Value& v, const std::string& name) {
+  ColorOp op;
+  const std::string kind = v["op"].as_string(name + ".op");
+  op.value = static_cast<float>(finite(v["value"], name + ".value"));
+  if (kind == "brightness") {
+    op.kind = ColorKind::kBrightness;
+  } else if (kind == "contrast") {
+    op.kind = ColorKind::kContrast;
+  } else if (kind == "saturation") {
+    op.kind = ColorKind::kSaturation;
+  } else if (kind == "hue") {
+    op.kind = ColorKind::kHue;
+    if (op.value < -1 || op.value > 1) fail(name + ".value", "turns from -1 to 1");
+  } else {
+    fail(name + ".op", "brightness, contrast, saturation or hue");
+  }
+  if (op.kind != ColorKind::kHue && op.value < 0) fail(name + ".value", "a factor of 0 or more");
+  return op;
+}
+
+FrameAugment parse_augment(const Value& v, const std::string& name) {
+  FrameAugment a;
+  const auto& crop = v["crop"].as_array(name + ".crop");
+  if (crop.size() != 4) fail(name + ".crop", "four fractions x0, y0, x1, y1");
+  double* const box[4] = {&a.x0, &a.y0, &a.x1, &a.y1};
+  for (int i = 0; i < 4; ++i) *box[i] = finite(crop[i], name + ".crop");
+  constexpr double kSlack = 1e-9;
+  if (a.x0 < -kSlack || a.y0 < -kSlack || a.x1 > 1 + kSlack || a.y1 > 1 + kSlack || a.x1 <= a.x0 || a.y1 <= a.y0) {
+    fail(name + ".crop", "0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1");
+  }
+  a.flip = v.get_bool("flip", false);
+  if (!v["color"].is_null()) {
+    for (const Value& op : v["color"].as_array(name + ".color")) a.color.push_back(parse_color(op, name + ".color[]"));
+  }
+  a.gray = v.get_bool("gray", false);
+  if (!v["blur"].is_null()) a.blur = finite(v["blur"], name + ".blur");
+  if (a.blur < 0) fail(name + ".blur", "a sigma of 0 or more");
+  if (a.blur > 0) a.blur_radius = static_cast<int>(whole(v["blurRadius"], name + ".blurRadius", 0, kMaxRadius));
+  if (!v["solarize"].is_null()) {
+    a.solarizes = true;
+    a.solarize = static_cast<float>(finite(v["solarize"], name + ".solarize"));
+  }
+  return a;
+}
+
+void parse_triple(float* out, const Value& v, const std::string& name, bool above_zero) {
+  const auto& a = v.as_array(name);
+  if (a.size() != 3) fail(name, "three numbers");
+  for (int c = 0; c < 3; ++c) {
+    out[c] = static_cast<float>(above_zero ? positive(a[c], name) : finite(a[c], name));
+    if (above_zero && out[c] < 1e-6f) fail(name, "numbers of 1e-6 or more");
+  }
+}
+
+ClipPlan parse_clip(const Value& v, const std::string& name) {
+  ClipPlan c;
+  c.source = parse_source(v["source"], name + ".source");
+  if (v.get_string("modality", "rgb") != "rgb") fail(name + ".modality", "'rgb'");
+  const auto& times = v["times"].as_array(name + ".times");
+  if (times.empty() || times.size() > kMaxFrames) {
+    fail(name + ".times", "1 to " + std::to_string(kMaxFrames) + " times");
+  }
+  for (const Value& t : times) c.times.push_back(finite(t, name + ".times"));
+  c.height = static_cast<int>(whole(v["height"], name + ".height", 1, kMaxSide));
+  c.width = static_cast<int>(whole(v["width"], name + ".width", 1, kMaxSide));
+  c.shrink = static_cast<int>(whole(v["shrink"], name + ".shrink", 1, kMaxShrink));
+  const auto& augment = v["augment"].as_array(name + ".augment");
+  if (augment.size() != 1 && augment.size() != times.size()) {
+    fail(name + ".augment", "one entry, or one per frame (" + std::to_string(times.size()) + ")");
+  }
+  for (size_t i = 0; i < augment.size(); ++i) {
+    c.augment.push_back(parse_augment(augment[i], name + ".augment[" + std::to_string(i) + "]"));
+  }
+  const std::string input = v.get_string("input", "rgb");
+  if (input == "temporal-mean-removed") {
+    c.input = InputKind::kTemporalMeanRemoved;
+  } else if (input == "difference") {
+    c.input = InputKind::kDifference;
+  } else if (input != "rgb") {
+    fail(name + ".input", "rgb, temporal-mean-removed or difference");
+  }
+  parse_triple(c.mean, v["mean"], name + ".mean", false);
+  parse_triple(c.std, v["std"], name + ".std", true);
+  return c;
+}
+
+ViewPlan parse_view(const Value& v, const std::string& name) {
+  ViewPlan view;
+  view.name = v["name"].as_string(name + ".name");
+  const auto& clips = v["clips"].as_array(name + ".clips");
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const std::string clip_name = name + ".clips[" + std::to_string(i) + "]";
+    view.clips.push_back(parse_clip(clips[i], clip_name));
+    const ClipPlan& first = view.clips.front();
+    const ClipPlan& clip = view.clips.back();
+    if (clip.times.size() != first.times.size() || clip.height != first.height || clip.width != first.width) {
+      fail(clip_name, "the frame count, height and width of the view's other clips (" +
+                          std::to_string(first.times.size()) + " x " + std::to_string(first.height) + " x " +
+                          std::to_string(first.width) + ")");
+    }
+  }
+  return view;
+}
+
+}  // namespace
+
+std::string SourcePlan::name() const {
+  switch (kind) {
+    case SourceKind::kImages: return files.front();
+    case SourceKind::kMemory: return "memory:" + std::to_string(id);
+    case SourceKind::kSynthetic: return "synthetic";
+    default: return path;
+  }
+}
+
+BatchPlan parse_batch_plan(const Value& plan) {
+  if (!plan.is_object()) fail("plan", "an object { version, views }");
+  if (plan.get_int("version", 0) != 1) fail("version", "1, the plan format of this build");
+  BatchPlan batch;
+  const auto& views = plan["views"].as_array("views");
+  if (views.empty()) fail("views", "at least one view");
+  std::set<std::string> names;
+  for (size_t i = 0; i < views.size(); ++i) {
+    const std::string name = "views[" + std::to_string(i) + "]";
+    batch.views.push_back(parse_view(views[i], name));
+    if (!names.insert(batch.views.back().name).second) fail(name + ".name", "a name that no other view has");
+    if (batch.views.back().clips.size() != batch.views.front().clips.size()) {
+      fail(name + ".clips", "as many clips as the first view (" + std::to_string(batch.views.front().clips.size()) + ")");
+    }
+  }
+  if (batch.views.front().clips.empty()) fail("views[0].clips", "at least one clip");
+  if (!plan["slots"].is_null()) {
+    std::set<int64_t> seen;
+    for (const Value& s : plan["slots"].as_array("slots")) {
+      batch.slots.push_back(whole(s, "slots[]", 0, int64_t{1} << 31));
+      if (!seen.insert(batch.slots.back()).second) fail("slots", "each slot once");
+    }
+    if (batch.slots.size() != batch.views.front().clips.size()) {
+      fail("slots", "one slot per clip (" + std::to_string(batch.views.front().clips.size()) + ")");
+    }
+  }
+  return batch;
+}
+
+}  // namespace vssl::video

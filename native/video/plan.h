@@ -1,0 +1,65 @@
+// Batch plans (src/data/plan.ts) as C++ structs, checked once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../common/value.h"
+
+namespace vssl::video {
+
+enum class SourceKind { kFile, kImages, kPacked, kMemory, kSynthetic };
+enum class InputKind { kRgb, kTemporalMeanRemoved, kDifference };
+enum class ColorKind { kBrightness, kContrast, kSaturation, kHue };
+
+struct ColorOp {
+  ColorKind kind = ColorKind::kBrightness;
+  float value = 1;
+};
+
+struct FrameAugment {
+  double x0 = 0, y0 = 0, x1 = 1, y1 = 1;  // fractions of the displayed picture
+  bool flip = false;
+  std::vector<ColorOp> color;
+  bool gray = false;
+  double blur = 0;  // sigma in output pixels, 0: none
+  int blur_radius = 0;
+  bool solarizes = false;
+  float solarize = 0;
+};
+
+struct SourcePlan {
+  SourceKind kind = SourceKind::kFile;
+  std::string path;                // kFile, kPacked
+  std::vector<std::string> files;  // kImages
+  double fps = 0;                  // kImages, kPacked, kMemory
+  int64_t offset = 0, frames = 0, height = 0, width = 0;  // kPacked
+  int64_t id = 0;                                         // kMemory
+  Value synthetic;                                        // kSynthetic
+  std::string name() const;  // for failures: a path, or the kind
+};
+
+struct ClipPlan {
+  SourcePlan source;
+  std::vector<double> times;  // T
+  int height = 0, width = 0, shrink = 1;
+  std::vector<FrameAugment> augment;  // 1 or T
+  InputKind input = InputKind::kRgb;
+  float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
+};
+
+struct ViewPlan {
+  std::string name;
+  std::vector<ClipPlan> clips;
+};
+
+struct BatchPlan {
+  std::vector<ViewPlan> views;
+  std::vector<int64_t> slots;  // empty: clip j goes to slot j
+};
+
+// Throws ERR_VSSL_INVALID_ARGUMENT that names the entry, e.g. "views[0].clips[3].times".
+BatchPlan parse_batch_plan(const Value& plan);
+
+}  // namespace vssl::video

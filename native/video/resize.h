@@ -1,0 +1,51 @@
+// Crop, bilinear resize and colour conversion of one picture to three planes of floats in [0, 1].
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "picture.h"
+#include "plan.h"
+#include "rows.h"
+
+namespace vssl::video {
+
+// Where the output samples along one axis of one plane lie: between source sample index[i] and the next one.
+struct AxisTable {
+  int first = 0, count = 0;  // source samples that are read: [first, first + count)
+  int span = 0;              // as RowOps::resample wants it
+  std::vector<int32_t> index;  // relative to `first`
+  std::vector<float> weight;
+};
+
+// Resizes pictures of equal geometry with one crop box; tables are made again only when something changes.
+class Resizer {
+ public:
+  explicit Resizer(const RowOps& ops) : ops_(ops) {}
+
+  void prepare(const Picture& picture, const FrameAugment& augment, int height, int width);
+
+  // r, g, b: one output row of floats each, clipped to [0, 1]. Call for y = 0 .. height - 1.
+  void row(float* r, float* g, float* b, const Picture& picture, int y);
+
+ private:
+  struct Geometry {
+    int width, height;
+    double extent_x, extent_y;
+    bool operator==(const Geometry& o) const {
+      return width == o.width && height == o.height && extent_x == o.extent_x && extent_y == o.extent_y;
+    }
+  };
+
+  void plane_row(float* out, const Picture& picture, int p, int y);
+
+  const RowOps& ops_;
+  int planes_ = 0, height_ = 0, width_ = 0;
+  Geometry geometry_[3] = {};
+  double box_[4] = {0, 0, 0, 0};
+  bool flip_ = false, ready_ = false;
+  AxisTable x_[3], y_[3];
+  std::vector<float> source_row_, luma_, u_, v_;
+};
+
+}  // namespace vssl::video

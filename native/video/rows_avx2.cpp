@@ -1,0 +1,13 @@
+#if defined(__x86_64__) && defined(__GNUC__)
+#pragma GCC optimize("O3", "fp-contract=off", "no-trapping-math", "no-math-errno")
+#pragma GCC target("avx2")
+#include "rows.h"
+
+#define VSSL_ROWS_NAMESPACE rows_avx2
+#include "rows.inl"
+
+namespace vssl::video {
+extern const RowOps kRowsAvx2;
+const RowOps kRowsAvx2 = VSSL_ROWS_TABLE("avx2");
+}  // namespace vssl::video
+#endif

@@ -1,0 +1,61 @@
+/** Small things that the actions of several commands need. */
+import { InvalidArgumentError } from 'commander';
+import { VsslError } from '../errors.js';
+
+/** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of whatever it threw. */
+export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted) throw new VsslError('ERR_VSSL_ABORTED', 'stopped by the user', { cause: error });
+    throw error;
+  }
+}
+
+/** A whole number from 1, for commander. */
+export function parseCount(text: string): number {
+  return parseWhole(text, 1);
+}
+
+/** A whole number from 0, for commander. */
+export function parseSeed(text: string): number {
+  return parseWhole(text, 0);
+}
+
+function parseWhole(text: string, least: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+    throw new InvalidArgumentError(`expected a whole number from ${least}`);
+  return value;
+}
+
+/** A number from 0, for commander. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected a number from 0');
+  return value;
+}
+
+/** A counter on one line of stderr, redrawn a few times a second; silent when stderr is no terminal. */
+export function openMeter(verb: string): {
+  update: (done: number, total: number) => void;
+  close: () => void;
+} {
+  const { stderr } = process;
+  let drawn = 0;
+  let shown = false;
+  return {
+    update(done, total) {
+      const now = performance.now();
+      if (!stderr.isTTY || (now - drawn < 100 && done < total)) return;
+      drawn = now;
+      shown = true;
+      stderr.write(`\r\x1b[K${verb} ${done} of ${total}`);
+    },
+    close() {
+      if (shown) stderr.write('\r\x1b[K');
+      shown = false;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { addCommonOptions, runAction } from '../run-action.js';
+
+interface BuildOptions {
+  readonly libtorch?: string;
+  readonly kernelsOnly?: boolean;
+  readonly force?: boolean;
+}
+
+/** `vssl-native build`: the addons from source. */
+export function registerBuild(program: Command): void {
+  addCommonOptions(program.command('build'))
+    .description('build the addons from source, where something changed')
+    .option('--libtorch <dir>', 'libtorch to build against (default: the one that setup finds)')
+    .option('--kernels-only', 'only the addon that needs no libtorch')
+    .option('--force', 'build also what is up to date')
+    .action(
+      runAction<BuildOptions>(async (_context, { libtorch, kernelsOnly, force }) => {
+        const { runTool } = await import('../run-tool.js');
+        const args = [
+          ...(libtorch === undefined ? [] : ['--libtorch', libtorch]),
+          ...(kernelsOnly ? ['--kernels-only'] : []),
+          ...(force ? ['--force'] : []),
+        ];
+        return { status: 'done', ...(await runTool('build', args)) };
+      }),
+    );
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { openMeter, parseCount, unlessStopped } from '../action-helpers.js';
+import { addCommonOptions, runAction } from '../run-action.js';
+import { formatTable } from '../table.js';
+
+interface CheckOptions {
+  readonly data: string;
+  readonly deep?: boolean;
+  readonly threads?: number;
+}
+
+/** `vssl-native check`: which files of a data set can be used, and why not. */
+export function registerCheck(program: Command): void {
+  addCommonOptions(program.command('check'))
+    .description('look at every video of a data set and list what cannot be used, and why')
+    .requiredOption('--data <path>', 'folder, manifest or video file')
+    .option('--deep', 'decode every picture, not only the first, the middle and the last')
+    .option('--threads <n>', 'files looked at at once (default: all processors)', parseCount)
+    .action(
+      runAction<CheckOptions>(async ({ logger, print, signal }, { data, deep, threads }) => {
+        const { checkVideos } = await import('../../embed/check-videos.js');
+        const meter = openMeter('checked');
+        const result = await unlessStopped(
+          signal,
+          checkVideos({ data, deep, threads, signal, onProgress: meter.update }).finally(meter.close),
+        );
+        for (const warning of result.warnings) logger.warn(warning);
+        const odd = result.files.filter(({ status }) => status !== 'ok');
+        if (odd.length > 0)
+          print(
+            formatTable(
+              [{ title: 'status' }, { title: 'file' }, { title: 'reason' }],
+              odd.map(({ status, path, reason = '' }) => [status, path, reason]),
+            ),
+          );
+        print(
+          `${result.files.length} videos: ${result.ok} ok, ${result.warning} with a warning, ${result.unusable} unusable`,
+        );
+        if (result.unusable === result.files.length) {
+          logger.error(`no video of ${data} can be used`);
+          process.exitCode = 4;
+        }
+        return result;
+      }),
+    );
+}

@@ -1,0 +1,102 @@
+import { type Command, Option } from 'commander';
+import type { EvaluateOptions, Protocol } from '../../eval/evaluate.js';
+import { openMeter, parseCount, parseNumber, parseSeed, unlessStopped } from '../action-helpers.js';
+import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
+import { formatEvaluation } from '../format-evaluation.js';
+import { addCommonOptions, runAction } from '../run-action.js';
+
+interface EvalFlags extends EncoderFlags {
+  readonly train?: string;
+  readonly test?: string;
+  readonly data?: string;
+  readonly folds?: string;
+  readonly windows?: number;
+  readonly crops?: '1' | '3';
+  readonly baseline?: 'random';
+  readonly baselineSeed?: number;
+  readonly floors?: boolean;
+  // knn
+  readonly k?: number;
+  readonly weighting?: 'majority' | 'softmax';
+  readonly temperature?: number;
+  // linear
+  readonly weightDecay?: number;
+  // retrieval
+  readonly seed?: number;
+}
+
+/** `vssl-native eval knn|linear|retrieval`: what a trained encoder's features are worth. */
+export function registerEval(program: Command): void {
+  const group = program.command('eval').description('evaluate a trained encoder on labelled videos');
+  addProtocol(group, 'knn', 'labels by the nearest neighbours in feature space')
+    .option('--k <n>', 'neighbours that vote (default: 5)', parseCount)
+    .addOption(
+      new Option('--weighting <how>', 'of the votes (default: majority)').choices(['majority', 'softmax']),
+    )
+    .option('--temperature <t>', 'of softmax votes (default: 0.07)', parseNumber)
+    .action(evalAction('knn', ({ k, weighting, temperature }) => ({ k, weighting, temperature })));
+  addProtocol(group, 'linear', 'a linear classifier on frozen features')
+    .option(
+      '--weight-decay <d>',
+      'L2 penalty (default: chosen by validation inside the training videos)',
+      parseNumber,
+    )
+    .action(evalAction('linear', ({ weightDecay }) => ({ weightDecay })));
+  addProtocol(group, 'retrieval', 'R@1/5/10/20/50: same label, and same video from another window')
+    .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
+    .action(evalAction('retrieval', ({ seed }) => ({ seed })));
+}
+
+function addProtocol(group: Command, name: Protocol, description: string): Command {
+  return addEncoderOptions(addCommonOptions(group.command(name)))
+    .description(description)
+    .option(
+      '--train <path>',
+      'labelled training (gallery) videos; may be narrowed: PATH?group=set1_*&label=walk',
+    )
+    .option('--test <path>', 'test (query) videos')
+    .option('--data <path>', 'one set for both, instead of --train and --test')
+    .option(
+      '--folds <column>',
+      "with --data: hold out each value of this column in turn ('group'), or K folds ('group:5')",
+    )
+    .option('--windows <n>', 'windows of a video whose vectors are averaged (default: 3)', parseCount)
+    .addOption(new Option('--crops <n>', 'crops of a window (default: 1, the centre)').choices(['1', '3']))
+    .addOption(new Option('--baseline <name>', 'also the same architecture untrained').choices(['random']))
+    .option('--baseline-seed <n>', "of the baseline's weights (default: 0)", parseSeed)
+    .option('--floors', 'also what raw pixels achieve');
+}
+
+function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
+  return runAction<EvalFlags>(async ({ logger, print, signal }, flags) => {
+    weightsOf(flags);
+    const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
+    const { evaluate } = await import('../../eval/evaluate.js');
+    let stage = '';
+    let meter = openMeter('');
+    const options = {
+      protocol,
+      ...{ run, weights, train, test, data, folds, windows, baseline, baselineSeed, floors, signal },
+      crops: crops === '3' ? 3 : 1,
+      ...encoderOptions(flags),
+      ...own(flags),
+      onProgress: (progress: { stage: string; done: number; total: number }) => {
+        if (progress.stage !== stage) {
+          stage = progress.stage;
+          meter.close();
+          meter = openMeter(`${stage}:`);
+        }
+        meter.update(progress.done, progress.total);
+      },
+    } as EvaluateOptions;
+    const result = await unlessStopped(
+      signal,
+      evaluate(options).finally(() => meter.close()),
+    );
+    for (const warning of result.warnings) logger.warn(warning);
+    for (const { reason } of result.failures) logger.warn(`left out: ${reason}`);
+    print(formatEvaluation(result));
+    if (result.file) logger.info(`written to ${result.file}`);
+    return result;
+  });
+}

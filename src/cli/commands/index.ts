@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+
+/** A command, loaded when it is asked for. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly load: () => Promise<(program: Command) => void>;
+}
+
+/** Every command, in the order in which help shows them. A new one is a file of its own and a line here. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'train', load: async () => (await import('./train.js')).registerTrain },
+  { name: 'eval', load: async () => (await import('./eval.js')).registerEval },
+  { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
+  { name: 'check', load: async () => (await import('./check.js')).registerCheck },
+  { name: 'doctor', load: async () => (await import('./doctor.js')).registerDoctor },
+  { name: 'methods', load: async () => (await import('./methods.js')).registerMethods },
+  { name: 'presets', load: async () => (await import('./presets.js')).registerPresets },
+  { name: 'setup', load: async () => (await import('./setup.js')).registerSetup },
+  { name: 'build', load: async () => (await import('./build.js')).registerBuild },
+];

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import pc from 'picocolors';
+import { exitCodeOf, VsslError } from '../errors.js';
+import { packageVersion } from '../native/load.js';
+import { COMMANDS } from './commands/index.js';
+
+/** Runs the command line and gives the exit code: 0 done, 1 failed, 2 usage, 3 environment, 4 data, 130 stopped. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const verbose = args.includes('--verbose');
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : 0;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Help and version are no errors; the rest was printed by commander and is wrong usage.
+      return error.exitCode === 0 ? 0 : 2;
+    }
+    printError(error, verbose);
+    if (args.includes('--json')) process.stdout.write(`${JSON.stringify({ error: describeError(error) })}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function createProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command();
+  program
+    .name('vssl-native')
+    .description('Self-supervised video representation learning: train, evaluate and use video encoders')
+    .version(packageVersion)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(give --help for what there is)')
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+  // Only the command that is asked for is loaded; help and a misspelt name need them all.
+  const wanted = COMMANDS.filter(({ name }) => name === args.find((arg) => !arg.startsWith('-')));
+  for (const { load } of wanted.length > 0 ? wanted : COMMANDS) (await load())(program);
+  if (args.length === 0) program.help({ error: true });
+  return program;
+}
+
+/** One line that says what was expected, what came and what to do; the stack only when asked for. */
+function printError(error: unknown, verbose: boolean): void {
+  const known = error instanceof VsslError;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = known ? ` ${pc.dim(`[${error.code}]`)}` : '';
+  process.stderr.write(`${pc.red('error:')} ${message}${code}\n`);
+  if (verbose && error instanceof Error) process.stderr.write(`${pc.dim(error.stack ?? '')}\n`);
+  if (verbose && error instanceof Error && error.cause instanceof Error)
+    process.stderr.write(pc.dim(`caused by: ${error.cause.stack ?? error.cause.message}\n`));
+  if (!known && !verbose) process.stderr.write('--verbose shows where this came from\n');
+}
+
+/** For programs: --json prints it as the last line of stdout, as it does a result. */
+function describeError(error: unknown): Record<string, unknown> {
+  const { code, details } = error instanceof VsslError ? error : { code: 'ERR_VSSL_INTERNAL', details: {} };
+  return { code, message: error instanceof Error ? error.message : String(error), details };
+}
+
+// A file size limit (ulimit -f) is then an error of the write, with a message, and not the end of the process.
+if (process.platform !== 'win32') process.on('SIGXFSZ', () => {});
+
+// A reader that goes away (`| head`) is no failure of ours.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+
+runCli(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    printError(error, true);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+
+const probability = z.number().min(0).max(1);
+const strength = z.number().min(0).max(4);
+
+/** A range [low, high] of positive numbers. */
+function range(maximum: number) {
+  return z
+    .tuple([z.number().positive().max(maximum), z.number().positive().max(maximum)])
+    .refine(([low, high]) => low <= high, 'expected [low, high] with low <= high');
+}
+
+const cropSchema = z.strictObject({
+  area: range(1).default([0.3, 1]).describe('Fraction of the picture that the crop covers'),
+  aspect: range(10)
+    .default([0.5, 2])
+    .describe('Width / height of the crop in pixels of the displayed picture'),
+  attempts: z.int().min(1).default(100).describe('Draws before the whole picture is taken'),
+  minCovered: probability.default(0.1).describe('Crops covering less of the picture are drawn again'),
+});
+
+const jitterSchema = z.strictObject({
+  p: probability.default(0.8),
+  brightness: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
+  contrast: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
+  saturation: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
+  hue: z.number().min(0).max(0.5).default(0.2).describe('Shift U(-s, s) in turns'),
+});
+
+const blurSchema = z.strictObject({
+  p: probability.default(0.5),
+  sigma: range(64).default([0.1, 2]).describe('Output pixels'),
+  radius: z
+    .union([z.literal('auto'), z.int().min(1).max(64)])
+    .default('auto')
+    .describe('Taps on either side; auto: floor(floor(size / 10) / 2), at least 1'),
+});
+
+const solarizeSchema = z.strictObject({
+  p: probability.default(0),
+  threshold: probability.default(0.5).describe('Values from here up become 1 - v'),
+});
+
+/** Augmentation of training clips. Drawn once a clip, independently for each view. */
+export const augmentSchema = z.strictObject({
+  crop: z.union([cropSchema, z.null()]).prefault({}).describe('null: the centre square'),
+  flip: probability.default(0.5).describe('Probability of a horizontal flip'),
+  jitter: jitterSchema.prefault({}),
+  gray: probability.default(0.2),
+  blur: blurSchema.prefault({}),
+  solarize: solarizeSchema.prefault({}),
+  asymmetric: z
+    .boolean()
+    .default(false)
+    .describe(
+      "CVRL's final release: the first view always blurs, the second blurs with p 0.1 and solarises with p 0.2; " +
+        'blur.p and solarize.p are then not used',
+    ),
+  perFrame: z
+    .boolean()
+    .default(false)
+    .describe('Draws everything anew for each frame (the ablation of temporally consistent augmentation)'),
+});
+
+export type AugmentConfig = z.output<typeof augmentSchema>;

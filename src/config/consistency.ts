@@ -1,0 +1,50 @@
+import { configError } from '../errors.js';
+import type { ResolvedConfig } from './schema.js';
+
+/** Rules between keys that a schema of single keys cannot say. Throws ERR_VSSL_CONFIG. */
+export function checkConsistency(config: ResolvedConfig): void {
+  const { train, data, model } = config;
+  if (model.batchNorm !== undefined && model.arch !== 'c3d') {
+    throw configError('model.batchNorm', `is an option of c3d alone; ${model.arch} always has BatchNorm`);
+  }
+  if (train.epochs === null && train.steps === null) {
+    throw configError(
+      'train.epochs',
+      "give the length of the run as 'train.epochs' or 'train.steps'; both are null",
+    );
+  }
+  if (train.accumulate > train.batch) {
+    throw configError(
+      'train.accumulate',
+      `expected at most train.batch (${train.batch}) chunks but got ${train.accumulate}`,
+    );
+  }
+  if (train.optimizer.nesterov && train.optimizer.momentum === 0) {
+    throw configError('train.optimizer.nesterov', 'needs a momentum above 0');
+  }
+  const { schedule, optimizer } = train;
+  if (schedule.name === 'step' && schedule.milestones.length === 0) {
+    throw configError(
+      'train.schedule.milestones',
+      "a 'step' schedule needs at least one milestone, such as [120, 160]",
+    );
+  }
+  if (schedule.milestones.some((m, i) => i > 0 && m <= (schedule.milestones[i - 1] as number))) {
+    throw configError('train.schedule.milestones', 'expected ascending numbers');
+  }
+  if (schedule.finalLr > optimizer.lr) {
+    throw configError('train.schedule.finalLr', `expected at most train.optimizer.lr (${optimizer.lr})`);
+  }
+  if (data.input !== 'rgb' && data.clip.frames < 2) {
+    throw configError(
+      'data.clip.frames',
+      `input '${data.input}' needs at least 2 frames: a single one has no motion`,
+    );
+  }
+  if (config.eval.everyEpochs !== null && config.eval.data === null) {
+    throw configError(
+      'eval.data',
+      "is missing: 'eval.everyEpochs' is set, so say which labelled data to evaluate on",
+    );
+  }
+}

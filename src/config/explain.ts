@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { VsslError } from '../errors.js';
+import { findNearest } from './nearest.js';
+import { readRaw } from './raw.js';
+
+/** The part of JSON Schema that z.toJSONSchema uses for our schemas. */
+interface Node {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly anyOf?: readonly Node[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly prefixItems?: readonly Node[];
+  readonly items?: Node;
+}
+
+/**
+ * The first problem that zod found as an error that teaches: the key, what was expected, what came, and the nearest
+ * valid name. `originOf` says which file or option a key came from.
+ */
+export function explainIssues(
+  schema: z.ZodType,
+  error: z.ZodError,
+  value: unknown,
+  originOf: (path: readonly PropertyKey[]) => string | undefined,
+): VsslError {
+  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node;
+  // A misspelt key explains a missing one, so it is told first.
+  const issue =
+    error.issues.find((i) => i.code === 'unrecognized_keys') ?? (error.issues[0] as z.core.$ZodIssue);
+  if (issue.code === 'unrecognized_keys') {
+    const path = [...issue.path, issue.keys[0] as string];
+    return tell(path, originOf(path), `unknown key${suggestKey(root, path)}`);
+  }
+  const inner = deepestIssue(issue);
+  const node = nodeAt(root, inner.path);
+  const received = readRaw(value, inner.path);
+  if (inner.code === 'unrecognized_keys') {
+    const path = [...inner.path, inner.keys[0] as string];
+    return tell(path, originOf(path), `unknown key${suggestKey(root, path)}`);
+  }
+  const expected = inner.code === 'custom' ? inner.message : `expected ${describeNode(node)}`;
+  const words = choicesOf(node);
+  const nearest = typeof received === 'string' ? findNearest(received, words) : undefined;
+  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  return tell(inner.path, originOf(inner.path), `${expected} but got ${describeValue(received)}${hint}`);
+}
+
+/** 'train.batch' */
+export function joinPath(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.');
+}
+
+function tell(path: readonly PropertyKey[], origin: string | undefined, message: string): VsslError {
+  const key = joinPath(path);
+  const where = origin === undefined ? '' : ` (${origin})`;
+  return new VsslError('ERR_VSSL_CONFIG', `config key '${key}'${where}: ${message}`, {
+    details: { key, ...(origin === undefined ? {} : { origin }) },
+  });
+}
+
+/** An issue inside a union: that of the branch which agrees with the value the furthest. */
+function deepestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  let best: z.core.$ZodIssue | undefined;
+  for (const branch of issue.errors) {
+    const first = branch[0];
+    if (first === undefined) continue;
+    const inner = deepestIssue({ ...first, path: [...issue.path, ...first.path] } as z.core.$ZodIssue);
+    const deeper = inner.path.length > issue.path.length || inner.code === 'unrecognized_keys';
+    if (deeper && (best === undefined || inner.path.length > best.path.length)) best = inner;
+  }
+  return best ?? issue;
+}
+
+function nodeAt(root: Node, path: readonly PropertyKey[]): Node {
+  let node: Node = root;
+  for (const key of path) {
+    const options = [node, ...(node.anyOf ?? [])];
+    let next: Node | undefined;
+    for (const option of options) {
+      if (typeof key === 'number') next ??= option.prefixItems?.[key] ?? option.items;
+      else next ??= option.properties?.[String(key)];
+    }
+    if (next === undefined) return {};
+    node = next;
+  }
+  return node;
+}
+
+function keysOf(node: Node): string[] {
+  return [node, ...(node.anyOf ?? [])].flatMap((option) => Object.keys(option.properties ?? {}));
+}
+
+/** Every path of the schema, for finding a key that stands in another section. */
+function allPaths(node: Node, prefix: readonly string[] = []): string[][] {
+  const paths: string[][] = [];
+  for (const option of [node, ...(node.anyOf ?? [])]) {
+    for (const [key, child] of Object.entries(option.properties ?? {})) {
+      paths.push([...prefix, key], ...allPaths(child, [...prefix, key]));
+    }
+  }
+  return paths;
+}
+
+function suggestKey(root: Node, path: readonly PropertyKey[]): string {
+  const name = String(path[path.length - 1]);
+  const section = path.slice(0, -1);
+  const siblings = keysOf(nodeAt(root, section));
+  const near = findNearest(name, siblings);
+  if (near !== undefined) return `; did you mean '${joinPath([...section, near])}'?`;
+  const elsewhere = allPaths(root).filter((p) => p[p.length - 1] === name);
+  if (elsewhere.length === 1) return `; did you mean '${joinPath(elsewhere[0] as string[])}'?`;
+  if (elsewhere.length > 1)
+    return `; did you mean one of ${elsewhere.map((p) => `'${joinPath(p)}'`).join(', ')}?`;
+  if (siblings.length === 0) return '';
+  return `; valid here: ${siblings.join(', ')}`;
+}
+
+function choicesOf(node: Node): string[] {
+  const own = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])];
+  const all = [...own, ...(node.anyOf ?? []).flatMap(choicesOf)];
+  return all.filter((choice): choice is string => typeof choice === 'string');
+}
+
+function describeNode(node: Node): string {
+  if (node.anyOf) return node.anyOf.map(describeNode).join(' or ');
+  if (node.enum) return `one of ${node.enum.map(String).join(', ')}`;
+  if (node.const !== undefined)
+    return typeof node.const === 'string' ? `'${node.const}'` : String(node.const);
+  switch (node.type) {
+    case 'integer':
+      return `a whole number${describeRange(node)}`;
+    case 'number':
+      return `a number${describeRange(node)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      return 'text';
+    case 'null':
+      return 'null';
+    case 'array':
+      return node.prefixItems ? `a list of ${node.prefixItems.length} values` : 'a list';
+    case 'object':
+      return `keys and values (${keysOf(node).join(', ')})`;
+    default:
+      return 'another value';
+  }
+}
+
+function describeRange(node: Node): string {
+  const parts: string[] = [];
+  if (node.minimum !== undefined && node.minimum > Number.MIN_SAFE_INTEGER) parts.push(`>= ${node.minimum}`);
+  if (node.exclusiveMinimum !== undefined) parts.push(`> ${node.exclusiveMinimum}`);
+  if (node.maximum !== undefined && node.maximum < Number.MAX_SAFE_INTEGER) parts.push(`<= ${node.maximum}`);
+  if (node.exclusiveMaximum !== undefined) parts.push(`< ${node.exclusiveMaximum}`);
+  return parts.length === 0 ? '' : ` ${parts.join(' and ')}`;
+}
+
+function describeValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object') return 'keys and values';
+  return String(value);
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { configError, VsslError } from '../errors.js';
+import { checkConsistency } from './consistency.js';
+import { explainIssues } from './explain.js';
+import { findNearest } from './nearest.js';
+import { getPreset } from './presets/registry.js';
+import { type ConfigLayer, isRecord, mergeRaw, type RawConfig, readRaw } from './raw.js';
+import { parseSetting, readConfigFile } from './read-file.js';
+import { baseConfigShape, type ResolvedConfig } from './schema.js';
+
+/** What the configuration must know of a method. */
+export interface MethodSlice {
+  readonly name: string;
+  /** The method's own options with the published values as defaults. */
+  readonly configSchema: z.ZodType;
+  /** Settings outside its slice whose published values differ from the general defaults. */
+  readonly defaults: RawConfig;
+}
+
+export interface LoadOptions {
+  readonly file?: string | undefined;
+  readonly preset?: string | undefined;
+  /** `a.b=c`, later ones win. */
+  readonly set?: readonly string[] | undefined;
+}
+
+/** The configuration of a run: preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
+export function loadConfigWith(methods: readonly MethodSlice[], options: LoadOptions): ResolvedConfig {
+  const layers: ConfigLayer[] = [];
+  if (options.preset !== undefined) layers.push(presetLayer(options.preset));
+  if (options.file !== undefined) {
+    layers.push(...fileLayers(readConfigFile(options.file), options.file, options.preset));
+  }
+  for (const setting of options.set ?? []) {
+    layers.push({ origin: `--set ${setting}`, value: parseSetting(setting), dropOtherMethods: false });
+  }
+  return resolveLayers(methods, layers);
+}
+
+/** Checks a configuration object and fills in every default. */
+export function resolveConfigWith(methods: readonly MethodSlice[], config: RawConfig): ResolvedConfig {
+  if (!isRecord(config)) throw configError('', 'expected an object with the keys of a configuration');
+  return resolveLayers(methods, fileLayers(config, undefined, undefined));
+}
+
+/** Schema of a whole configuration of one method. */
+export function methodConfigSchema(method: MethodSlice): z.ZodType {
+  return z.strictObject({ ...baseConfigShape, [method.name]: method.configSchema.prefault({}) });
+}
+
+/** Schema of a configuration file of any of the methods, for editors. */
+export function configJsonSchemaWith(methods: readonly MethodSlice[]): Record<string, unknown> {
+  const slices = Object.fromEntries(methods.map((m) => [m.name, m.configSchema.optional()]));
+  const names = methods.map((m) => m.name) as [string, ...string[]];
+  const schema = z.strictObject({
+    extends: z.string().optional().describe('Name of a preset whose settings these are laid over'),
+    ...baseConfigShape,
+    method: z.enum(names).optional(),
+    ...slices,
+  });
+  return z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
+}
+
+function presetLayer(name: string): ConfigLayer {
+  return { origin: `preset '${name}'`, value: getPreset(name).config, dropOtherMethods: true };
+}
+
+function fileLayers(
+  config: RawConfig,
+  origin: string | undefined,
+  preset: string | undefined,
+): ConfigLayer[] {
+  const { extends: base, ...value } = config;
+  const own: ConfigLayer = { origin: origin ?? 'config', value, dropOtherMethods: false };
+  if (base === undefined || base === null) return [own];
+  if (typeof base !== 'string') throw configError('extends', 'expected the name of a preset');
+  if (preset !== undefined && preset !== base) {
+    throw configError(
+      'extends',
+      `the file extends '${base}' but the preset '${preset}' was asked for; give one of them`,
+    );
+  }
+  return [presetLayer(base), own];
+}
+
+function resolveLayers(methods: readonly MethodSlice[], layers: readonly ConfigLayer[]): ResolvedConfig {
+  const method = chooseMethod(methods, layers);
+  let merged: RawConfig = method.defaults;
+  for (const layer of layers) {
+    const foreign = Object.keys(layer.value).filter(
+      (key) => key !== method.name && methods.some((m) => m.name === key),
+    );
+    if (foreign.length > 0 && !layer.dropOtherMethods) {
+      throw configError(
+        foreign[0] as string,
+        `these are options of another method; this configuration's method is '${method.name}'`,
+      );
+    }
+    const value = Object.fromEntries(Object.entries(layer.value).filter(([key]) => !foreign.includes(key)));
+    merged = mergeRaw(merged, value);
+  }
+  const schema = methodConfigSchema(method);
+  const parsed = schema.safeParse(merged);
+  if (!parsed.success) {
+    throw explainIssues(schema, parsed.error, merged, (path) => originOf(layers, path));
+  }
+  const resolved = parsed.data as ResolvedConfig;
+  checkConsistency(resolved);
+  return resolved;
+}
+
+function chooseMethod(methods: readonly MethodSlice[], layers: readonly ConfigLayer[]): MethodSlice {
+  const names = methods.map((m) => m.name);
+  const layer = layers.findLast((l) => l.value.method !== undefined);
+  if (layer === undefined) {
+    const misspelt = layers.flatMap((l) => Object.keys(l.value)).find((key) => findNearest(key, ['method']));
+    const hint = misspelt === undefined ? '' : ` (did you mean 'method' where it says '${misspelt}'?)`;
+    throw configError('method', `is missing${hint}; expected one of ${names.join(', ')}, or a preset`);
+  }
+  const name = layer.value.method;
+  const method = methods.find((m) => m.name === name);
+  if (method) return method;
+  const nearest = typeof name === 'string' ? findNearest(name, names) : undefined;
+  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  throw new VsslError(
+    'ERR_VSSL_CONFIG',
+    `config key 'method' (${layer.origin}): expected one of ${names.join(', ')} but got '${String(name)}'${hint}`,
+    { details: { key: 'method', origin: layer.origin } },
+  );
+}
+
+function originOf(layers: readonly ConfigLayer[], path: readonly PropertyKey[]): string | undefined {
+  return layers.findLast((layer) => readRaw(layer.value, path) !== undefined)?.origin;
+}

@@ -1,0 +1,30 @@
+import { VsslError } from '../../errors.js';
+import { findNearest } from '../nearest.js';
+import { cvrl } from './cvrl.js';
+import { cvrlTiny } from './cvrl-tiny.js';
+import type { Preset } from './preset.js';
+import { simclr } from './simclr.js';
+import { simclrTiny } from './simclr-tiny.js';
+
+const PRESETS: readonly Preset[] = [cvrl, cvrlTiny, simclr, simclrTiny];
+
+/** Every preset, in the order in which it is shown. */
+export function listPresets(): readonly Preset[] {
+  return PRESETS;
+}
+
+/** A preset by name. Throws ERR_VSSL_CONFIG with the nearest name. */
+export function getPreset(name: string): Preset {
+  const found = PRESETS.find((preset) => preset.name === name);
+  if (found) return found;
+  const names = PRESETS.map((preset) => preset.name);
+  const nearest = findNearest(name, names);
+  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  throw new VsslError(
+    'ERR_VSSL_CONFIG',
+    `there is no preset '${name}'; there are ${names.join(', ')}${hint}`,
+    {
+      details: { preset: name },
+    },
+  );
+}

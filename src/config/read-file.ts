@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { type Document, parse, parseDocument } from 'yaml';
+import { configError, VsslError } from '../errors.js';
+import { isRecord, nestRaw, type RawConfig } from './raw.js';
+
+/** Reads a YAML or JSON configuration. Syntax errors and duplicate keys are ERR_VSSL_CONFIG with line and column. */
+export function readConfigFile(path: string): RawConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause);
+    throw new VsslError('ERR_VSSL_CONFIG', `cannot read the configuration ${path}: ${reason}`, {
+      details: { path },
+      cause,
+    });
+  }
+  return parseConfigText(text, basename(path));
+}
+
+/** Parses YAML, of which JSON is a part. `origin` names the text in messages. */
+export function parseConfigText(text: string, origin: string): RawConfig {
+  const document: Document.Parsed = parseDocument(text.replace(/^\uFEFF/, ''), {
+    uniqueKeys: true,
+    prettyErrors: true,
+  });
+  const problem = document.errors[0];
+  if (problem) {
+    const duplicate = problem.code === 'DUPLICATE_KEY';
+    const key = duplicate ? keyAt(text.replace(/^\uFEFF/, ''), problem.pos[0]) : undefined;
+    const where = problem.linePos
+      ? ` at line ${problem.linePos[0].line}, column ${problem.linePos[0].col}`
+      : '';
+    throw new VsslError(
+      'ERR_VSSL_CONFIG',
+      duplicate
+        ? `config key '${key}' stands twice in ${origin}${where}; keep one of the two`
+        : `${origin} is not valid YAML or JSON${where}: ${firstLine(problem.message)}`,
+      { details: duplicate ? { key, origin } : { origin } },
+    );
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null || value === undefined) return {};
+  if (!isRecord(value)) {
+    throw new VsslError(
+      'ERR_VSSL_CONFIG',
+      `${origin} must hold keys and values ('method: cvrl'), not a list or a word`,
+      {
+        details: { origin },
+      },
+    );
+  }
+  return value;
+}
+
+/** `a.b=c`: the value is read by YAML's rules, so that numbers, true, null, [1, 2] and {a: 1} have their types. */
+export function parseSetting(setting: string): RawConfig {
+  const equals = setting.indexOf('=');
+  const key = setting.slice(0, equals).trim();
+  if (equals < 1 || key === '' || key.split('.').some((part) => part === '')) {
+    throw new VsslError(
+      'ERR_VSSL_CONFIG',
+      `expected --set key=value such as --set train.batch=32 but got '${setting}'`,
+      {
+        details: { setting },
+      },
+    );
+  }
+  let value: unknown;
+  try {
+    value = parse(setting.slice(equals + 1));
+  } catch (cause) {
+    throw configError(key, `'${setting.slice(equals + 1)}' is not a value: ${firstLine(String(cause))}`);
+  }
+  return nestRaw(key.split('.'), value);
+}
+
+function keyAt(text: string, position: number): string {
+  const match = /^\s*["']?([^"':{}[\],\s]+)/.exec(text.slice(position));
+  return match?.[1] ?? '?';
+}
+
+function firstLine(message: string): string {
+  return (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+}

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { augmentSchema } from './augment-schema.js';
+
+/** Version of the configuration format; in every config.json. */
+export const CONFIG_VERSION = 1;
+
+const count = z.int().min(1);
+
+/** Architectures of the engine's registry. */
+export const ARCHITECTURES = [
+  'r3d_10',
+  'r3d_18',
+  'r3d_34',
+  'r3d_50',
+  'mc3_18',
+  'r2plus1d_18',
+  'c3d',
+] as const;
+
+const modelSchema = z.strictObject({
+  arch: z.enum(ARCHITECTURES).default('r3d_18').describe('Backbone'),
+  width: z
+    .number()
+    .positive()
+    .max(8)
+    .default(1)
+    .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
+  batchNorm: z.boolean().optional().describe('c3d alone: BatchNorm after each convolution'),
+});
+
+const clipSchema = z.strictObject({
+  frames: count.default(16).describe('Frames of a clip'),
+  stride: count.default(2).describe('Frames of the video from one frame of the clip to the next'),
+  size: z.int().min(8).default(112).describe('Height and width in pixels'),
+});
+
+const channelTriple = z.tuple([z.number(), z.number(), z.number()]);
+const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+
+const dataSchema = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Folder, manifest or data source; --data sets it'),
+  clip: clipSchema.prefault({}),
+  input: z
+    .enum(['rgb', 'temporal-mean-removed', 'difference'])
+    .default('rgb')
+    .describe(
+      'What the network sees: pictures, each clip minus its mean over time, or differences of frames',
+    ),
+  onError: z
+    .enum(['skip', 'substitute', 'fail'])
+    .default('skip')
+    .describe(
+      'A file that cannot be used is replaced in its batch; skip: it leaves the sampler at the next epoch; ' +
+        'substitute: it is tried again in each epoch; fail: the run stops',
+    ),
+  workers: z
+    .union([z.literal('auto'), count])
+    .default('auto')
+    .describe('Decoder threads'),
+  cacheMB: z.number().min(0).default(1024).describe('Bound of the cache of decoded, shrunk frames; 0: none'),
+  shrink: z
+    .union([z.literal('auto'), count])
+    .default('auto')
+    .describe(
+      'Whole factor by which decoded pictures are shrunk first; auto: short side stays >= 1.75 clip sizes',
+    ),
+  normalize: z
+    .strictObject({ mean: channelTriple.default([0, 0, 0]), std: positiveTriple.default([1, 1, 1]) })
+    .prefault({})
+    .describe('(x - mean) / std per channel, on values in [0, 1]'),
+  augment: augmentSchema.prefault({}),
+});
+
+const optimizerSchema = z.strictObject({
+  name: z.enum(['sgd', 'lars', 'adamw']).default('sgd'),
+  lr: z.number().positive().default(0.32).describe('Peak learning rate'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars'),
+  nesterov: z.boolean().default(false).describe('sgd'),
+  weightDecay: z.number().min(0).default(1e-6).describe('Not applied to biases and BatchNorm'),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.999])
+    .describe('adamw'),
+  eps: z.number().positive().default(1e-8).describe('adamw, lars'),
+  trustCoefficient: z.number().positive().default(1e-3).describe('lars'),
+});
+
+const scheduleSchema = z.strictObject({
+  name: z.enum(['cosine', 'step', 'constant']).default('cosine'),
+  warmupEpochs: z.number().min(0).nullable().default(null).describe('Linear warm-up from 0, in epochs'),
+  warmupSteps: z.int().min(0).nullable().default(null).describe('Linear warm-up from 0, in steps'),
+  milestones: z
+    .array(z.number().positive())
+    .default([])
+    .describe(
+      'step: where the rate is multiplied by gamma; in epochs when train.epochs is set, else in steps',
+    ),
+  gamma: z.number().positive().default(0.1).describe('step'),
+  finalLr: z.number().min(0).default(0).describe('cosine: the rate at the end'),
+});
+
+const trainSchema = z.strictObject({
+  batch: count.default(64).describe('Videos in a batch'),
+  epochs: count.nullable().default(200).describe('Length of the run in epochs, or null when steps is set'),
+  steps: count.nullable().default(null).describe('Length of the run in steps, or null when epochs is set'),
+  optimizer: optimizerSchema.prefault({}),
+  schedule: scheduleSchema.prefault({}),
+  precision: z.enum(['fp32', 'bf16']).default('bf16').describe('Of the network; the loss is always fp32'),
+  channelsLast: z.boolean().default(true),
+  accumulate: count
+    .default(1)
+    .describe("Chunks of a batch; a contrastive loss still has the full batch's negatives"),
+  clipNorm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('Largest norm of the gradient; null: no limit'),
+  checkpointEvery: count.nullable().default(500).describe('Steps between checkpoints; null: only at the end'),
+  keepCheckpoints: count.default(3),
+  seed: z.int().min(0).default(0),
+  threads: z
+    .union([z.literal('auto'), count])
+    .default('auto')
+    .describe('Threads of the network'),
+  device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+});
+
+const evalSchema = z.strictObject({
+  everyEpochs: count
+    .nullable()
+    .default(null)
+    .describe('kNN on frozen features every so many epochs; null: never'),
+  data: z.string().min(1).nullable().default(null).describe('Labelled data for it'),
+  folds: z
+    .string()
+    .min(1)
+    .default('group')
+    .describe('Column whose values are the folds of the cross-validation'),
+  windows: count.default(1).describe('Windows of each video whose features are averaged'),
+  neighbours: count.default(5),
+});
+
+const logSchema = z.strictObject({
+  every: count.default(10).describe('Steps between lines of metrics.jsonl'),
+  tensorboard: z.boolean().default(true),
+  plans: z.boolean().default(false).describe('Writes every batch plan to plans.jsonl'),
+});
+
+/** Every key of a configuration except the method's own slice, which sits beside them under the method's name. */
+export const baseConfigShape = {
+  formatVersion: z.literal(CONFIG_VERSION).default(CONFIG_VERSION),
+  method: z.string().describe('Name of the method; its own options sit under that name'),
+  out: z.string().min(1).nullable().default(null).describe('Run folder; --out sets it'),
+  model: modelSchema.prefault({}),
+  data: dataSchema.prefault({}),
+  train: trainSchema.prefault({}),
+  eval: evalSchema.prefault({}),
+  log: logSchema.prefault({}),
+} as const;
+
+export const baseConfigSchema = z.strictObject(baseConfigShape);
+
+/** What a user may write, without the methods' slices (src/methods/config.ts adds them: TrainConfig). */
+export type BaseConfigInput = z.input<typeof baseConfigSchema>;
+
+/** A checked configuration with every default filled in. */
+export type BaseConfig = z.output<typeof baseConfigSchema>;
+
+/** A checked configuration; the chosen method's slice is at `config[config.method]`. */
+export type ResolvedConfig = BaseConfig & { readonly [slice: string]: unknown };
+
+export type OptimizerConfig = BaseConfig['train']['optimizer'];
+export type ScheduleConfig = BaseConfig['train']['schedule'];
+export type { AugmentConfig } from './augment-schema.js';

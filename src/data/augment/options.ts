@@ -1,0 +1,32 @@
+import type { RandomCropOptions } from './random-crop.js';
+
+/** What augmentation of training clips may be told; a configuration's `data.augment` has this form. */
+export interface AugmentOptions {
+  /** null: the centre square. */
+  readonly crop: RandomCropOptions | null;
+  /** Probability of a horizontal flip. */
+  readonly flip: number;
+  readonly jitter: {
+    readonly p: number;
+    /** Strengths s: factors U(max(0, 1 - s), 1 + s). */
+    readonly brightness: number;
+    readonly contrast: number;
+    readonly saturation: number;
+    /** Shift U(-s, s) in turns. */
+    readonly hue: number;
+  };
+  /** Probability. */
+  readonly gray: number;
+  readonly blur: {
+    readonly p: number;
+    /** [low, high] in output pixels. */
+    readonly sigma: readonly [number, number];
+    /** Taps on either side. */
+    readonly radius: 'auto' | number;
+  };
+  readonly solarize: { readonly p: number; readonly threshold: number };
+  /** The first view always blurs; the others blur with p 0.1 and solarise with p 0.2. */
+  readonly asymmetric: boolean;
+  /** Everything is drawn anew for each frame. */
+  readonly perFrame: boolean;
+}

@@ -1,0 +1,169 @@
+import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { VideoRow } from './manifest.js';
+import type { VideoFacts } from './plan.js';
+import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
+
+/** Version of the cache file's lines. */
+const CACHE_VERSION = 1;
+
+export interface FactsIndexOptions {
+  /** Looks into a row's source. Rejects for one that cannot be used. */
+  readonly readFacts: (row: VideoRow) => Promise<VideoFacts>;
+  /** JSON lines, made when absent; null: nothing is kept between processes. */
+  readonly cacheFile: string | null;
+  /** Names what made the facts (package and FFmpeg version): facts of another generation are not used. */
+  readonly generation: string;
+  /** Told once when the cache cannot be written; the facts are then made anew next time. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** One line of the cache. */
+interface CacheEntry {
+  readonly version: typeof CACHE_VERSION;
+  readonly generation: string;
+  readonly path: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  readonly times: EncodedTimes;
+  readonly end: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Facts of videos, made once a file and kept between processes by size and modification time. A file that changes is
+ * looked into again. Only files are kept on disk; failures are kept for the life of the object, so that a bad file fails
+ * each time alike.
+ */
+export class FactsIndex {
+  readonly #options: FactsIndexOptions;
+  readonly #stored: Map<string, CacheEntry>;
+  readonly #known = new Map<string, { stamp: string; facts: Promise<VideoFacts> }>();
+  #writing: Promise<void> = Promise.resolve();
+  #warned = false;
+
+  private constructor(options: FactsIndexOptions, stored: Map<string, CacheEntry>) {
+    this.#options = options;
+    this.#stored = stored;
+  }
+
+  /** Reads the cache file; a broken line, or a broken file, costs its facts and nothing else. */
+  static async open(options: FactsIndexOptions): Promise<FactsIndex> {
+    const stored = new Map<string, CacheEntry>();
+    if (options.cacheFile === null) return new FactsIndex(options, stored);
+    const text = await readFile(options.cacheFile, 'utf8').catch(() => '');
+    const lines = text.split('\n').filter((line) => line !== '');
+    for (const line of lines) {
+      const entry = parseEntry(line);
+      if (entry?.generation === options.generation) stored.set(entry.path, entry);
+    }
+    const index = new FactsIndex(options, stored);
+    if (lines.length > 2 * stored.size + 100) await index.#compact(options.cacheFile);
+    return index;
+  }
+
+  /** Facts of a row's video. Rows that are windows of one file share them. */
+  async get(row: VideoRow): Promise<VideoFacts> {
+    const { source } = row;
+    if (source.kind !== 'file') return this.#once(row.id, '', () => this.#options.readFacts(row));
+    const path = resolve(source.path);
+    // A file that is not there has no stamp; readFacts says what is wrong with it.
+    const file = await stat(path).catch(() => null);
+    if (!file) return this.#once(path, '', () => this.#options.readFacts(row));
+    return this.#once(path, `${file.size}:${file.mtimeMs}`, async () => {
+      const entry = this.#stored.get(path);
+      if (entry && entry.size === file.size && entry.mtimeMs === file.mtimeMs) return factsOf(entry);
+      const facts = await this.#options.readFacts(row);
+      this.#store({
+        version: CACHE_VERSION,
+        generation: this.#options.generation,
+        path,
+        size: file.size,
+        mtimeMs: file.mtimeMs,
+        codec: facts.codec,
+        width: facts.width,
+        height: facts.height,
+        times: encodeTimes(facts.times),
+        end: facts.end,
+        warnings: facts.warnings,
+      });
+      return facts;
+    });
+  }
+
+  /** Waits until everything learnt is in the cache file. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  #once(key: string, stamp: string, make: () => Promise<VideoFacts>): Promise<VideoFacts> {
+    const known = this.#known.get(key);
+    if (known?.stamp === stamp) return known.facts;
+    const facts = make();
+    // Whoever asked sees the failure; without this an early one would end the process.
+    facts.catch(() => {});
+    this.#known.set(key, { stamp, facts });
+    return facts;
+  }
+
+  #store(entry: CacheEntry): void {
+    this.#stored.set(entry.path, entry);
+    const { cacheFile } = this.#options;
+    if (cacheFile === null) return;
+    // One after another: a line is never torn by the next.
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await mkdir(dirname(cacheFile), { recursive: true });
+        await appendFile(cacheFile, `${JSON.stringify(entry)}\n`);
+      } catch (error) {
+        this.#warn(`cannot keep the video index in ${cacheFile}: ${(error as Error).message}`);
+      }
+    });
+  }
+
+  /** Rewrites a file of which most lines are out of date. */
+  async #compact(cacheFile: string): Promise<void> {
+    const temporary = `${cacheFile}.${process.pid}.tmp`;
+    try {
+      await writeFile(
+        temporary,
+        [...this.#stored.values()].map((entry) => `${JSON.stringify(entry)}\n`).join(''),
+      );
+      await rename(temporary, cacheFile);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      this.#warn(`cannot tidy the video index ${cacheFile}: ${(error as Error).message}`);
+    }
+  }
+
+  #warn(message: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#options.onWarning?.(message);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function factsOf(entry: CacheEntry): VideoFacts {
+  const { path, codec, width, height, end, warnings } = entry;
+  return { path, codec, width, height, times: decodeTimes(entry.times), end, warnings };
+}
+
+function parseEntry(line: string): CacheEntry | null {
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (!isRecord(entry) || entry.version !== CACHE_VERSION || typeof entry.path !== 'string') return null;
+    const { width, height, end, times, warnings } = entry;
+    const numbers = [width, height, end, entry.size, entry.mtimeMs].every((n) => Number.isFinite(n));
+    const hasTimes = Array.isArray(times) || (isRecord(times) && Array.isArray(times.runs));
+    return numbers && hasTimes && Array.isArray(warnings) ? (entry as unknown as CacheEntry) : null;
+  } catch {
+    return null;
+  }
+}

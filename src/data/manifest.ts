@@ -1,0 +1,151 @@
+import { stat } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import { VsslError } from '../errors.js';
+import { filterRows, parseQuery } from './manifest-query.js';
+import type { ClipSource } from './plan.js';
+import { csvReader } from './readers/csv.js';
+import { folderReader, unreadable } from './readers/folder.js';
+import { jsonlReader } from './readers/jsonl.js';
+import type { DatasetReader } from './readers/reader.js';
+
+/** One video of a data set. */
+export interface VideoRow {
+  /** Stable name inside its manifest, the same on any machine: relative path, and the window when it has one. */
+  readonly id: string;
+  /** Absolute path of the file or of the folder of pictures; for a synthetic clip its id. For messages and results. */
+  readonly path: string;
+  readonly label: string | undefined;
+  readonly group: string | undefined;
+  /** Only pictures shown at or after `start` and before `end` (seconds of the file) belong to the row. */
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  /** Further columns of the manifest, as they came. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly source: ClipSource;
+}
+
+/** The videos of a data set, in a fixed order. */
+export interface Manifest {
+  /** What it was loaded from, as given. */
+  readonly spec: string;
+  readonly rows: readonly VideoRow[];
+  /** What was left out or looks wrong, for people. */
+  readonly warnings: readonly string[];
+}
+
+/** Data sources that are named with a scheme, `name:target?query`. */
+const SOURCES: readonly DatasetReader[] = [];
+
+/**
+ * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a
+ * named source. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
+ *
+ * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest) and ERR_VSSL_USAGE (a broken query).
+ */
+export async function loadManifest(spec: string): Promise<Manifest> {
+  const { reader, target, query } = await chooseReader(spec);
+  const entries = parseQuery(query, spec);
+  const options = new Map([...entries].filter(([key]) => reader.options.includes(key)));
+  const filters = new Map([...entries].filter(([key]) => !reader.options.includes(key)));
+  const result = await reader.read({ target, options });
+  const { rows, dropped } = dropRepeated(result.rows);
+  if (rows.length === 0) {
+    throw new VsslError('ERR_VSSL_DATA', `there is no video in '${target}'${advice(reader)}`, {
+      details: { spec },
+    });
+  }
+  const warnings = [...result.warnings];
+  if (dropped > 0)
+    warnings.push(`${dropped} rows of ${target} name a video that stands there already; left out`);
+  return { spec, rows: filterRows(rows, filters, result.columns, spec), warnings };
+}
+
+/** The labels of a manifest, sorted. */
+export function listLabels(manifest: Manifest): string[] {
+  return [...new Set(manifest.rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
+}
+
+async function chooseReader(spec: string): Promise<{ reader: DatasetReader; target: string; query: string }> {
+  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+  const source = SOURCES.find((reader) => reader.name === scheme);
+  if (source && scheme !== undefined) return { reader: source, ...splitQuery(spec.slice(scheme.length + 1)) };
+
+  // A file may have a question mark in its name: what exists as it is written is taken as it is written.
+  const whole = await stat(spec).catch(() => null);
+  const { target, query } = whole ? { target: spec, query: '' } : splitQuery(spec);
+  const found =
+    whole ??
+    (await stat(target).catch((cause) => {
+      if (scheme === undefined) throw unreadable(target, cause);
+      const names = SOURCES.map((reader) => reader.name).join(', ');
+      throw new VsslError(
+        'ERR_VSSL_DATA',
+        `there is no data source '${scheme}' and no file '${target}'; sources: ${names}`,
+        {
+          details: { spec },
+        },
+      );
+    }));
+  if (found.isDirectory()) return { reader: folderReader, target, query };
+  switch (extname(target).toLowerCase()) {
+    case '.csv':
+      return { reader: csvReader, target, query };
+    case '.jsonl':
+    case '.ndjson':
+      return { reader: jsonlReader, target, query };
+    case '.json':
+    case '.txt':
+    case '.tsv':
+      throw new VsslError(
+        'ERR_VSSL_DATA',
+        `'${target}' is no manifest that can be read; expected a folder, CSV with a header (.csv) or JSON lines (.jsonl)`,
+        { details: { spec } },
+      );
+    default:
+      return { reader: singleFile, target, query };
+  }
+}
+
+/** One video, given by its own path. */
+const singleFile: DatasetReader = {
+  name: 'file',
+  options: [],
+  async read({ target }) {
+    const path = resolve(target);
+    const row: VideoRow = {
+      id: basename(path),
+      path,
+      label: undefined,
+      group: undefined,
+      start: undefined,
+      end: undefined,
+      extra: {},
+      source: { kind: 'file', path },
+    };
+    return { rows: [row], columns: [], warnings: [] };
+  },
+};
+
+function splitQuery(text: string): { target: string; query: string } {
+  const mark = text.indexOf('?');
+  return mark < 0
+    ? { target: text, query: '' }
+    : { target: text.slice(0, mark), query: text.slice(mark + 1) };
+}
+
+function dropRepeated(all: readonly VideoRow[]): { rows: VideoRow[]; dropped: number } {
+  const seen = new Set<string>();
+  const rows = all.filter((row) => {
+    if (seen.has(row.id)) return false;
+    seen.add(row.id);
+    return true;
+  });
+  return { rows, dropped: all.length - rows.length };
+}
+
+function advice(reader: DatasetReader): string {
+  if (reader === folderReader)
+    return '; expected video files, class folders of video files, or folders of pictures';
+  if (reader === csvReader) return '; expected a line a video below the header';
+  return '';
+}

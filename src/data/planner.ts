@@ -1,0 +1,302 @@
+import { toVsslError, VsslError } from '../errors.js';
+import { countBatches, epochOrder } from './epoch-order.js';
+import type { Manifest, VideoRow } from './manifest.js';
+import { type BatchPlan, PLAN_VERSION, type VideoFacts } from './plan.js';
+import type { Quarantine } from './quarantine.js';
+import { Rng } from './rng.js';
+import type { PlanViews, ViewPlan } from './views.js';
+
+/** One place of one batch. (seed, epoch, sample, attempt) fixes the row and every draw made for it. */
+export interface SampleRef {
+  readonly row: VideoRow;
+  /** Place of the row in the manifest. */
+  readonly index: number;
+  readonly epoch: number;
+  /** Place within the epoch: batch number * batch size + place in the batch. */
+  readonly sample: number;
+  /** 0: the epoch's own order; n: the n-th replacement for a bad file in this place. */
+  readonly attempt: number;
+}
+
+/** A row that could not be used, found while planning. */
+export interface BadRow {
+  readonly sample: SampleRef;
+  readonly error: VsslError;
+}
+
+export interface PlannedBatch {
+  readonly step: number;
+  readonly epoch: number;
+  /** The whole batch (no `slots`), replacements included: this is what plans.jsonl records. */
+  readonly plan: BatchPlan;
+  /** `samples[i]` is sample i of every view of `plan`. */
+  readonly samples: readonly SampleRef[];
+  /** Manifest places of the rows that failed in this batch: never drawn for it again. */
+  readonly failed: readonly number[];
+}
+
+/** The part of a configuration that batches are made by. */
+export interface PlannerSettings {
+  readonly data: { readonly onError: 'skip' | 'substitute' | 'fail' };
+  readonly train: { readonly batch: number; readonly seed: number };
+}
+
+export interface PlannerOptions<Config extends PlannerSettings = PlannerSettings> {
+  readonly config: Config;
+  readonly planViews: PlanViews<Config>;
+  readonly manifest: Manifest;
+  /** Rejects for a file that cannot be used. Must give the same answer each time for the same file. */
+  readonly getFacts: (row: VideoRow) => Promise<VideoFacts>;
+  /** Read at each call; the caller adds bad rows to it. */
+  readonly quarantine: Quarantine;
+}
+
+/** A sample and its views. */
+interface Planned {
+  readonly sample: SampleRef;
+  readonly views: readonly ViewPlan[];
+}
+
+/**
+ * Which videos a step takes, and the plans of their clips: a pure function of (config, manifest, facts, quarantine,
+ * step). Nothing is remembered from step to step, so a run may begin anywhere.
+ *
+ * Rows that fail are recorded by the caller, with the epoch in which they failed. Plan a step of epoch e only after all
+ * batches of the epochs before e have been loaded and their bad rows recorded: the order of an epoch is then the same
+ * after a resume.
+ */
+export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
+  readonly #options: PlannerOptions<Config>;
+  readonly #ids: ReadonlySet<string>;
+  /** The last epoch's usable rows; the size of the quarantine tells whether they still hold. */
+  #cached: { epoch: number; quarantined: number; order: readonly number[] } | null = null;
+
+  constructor(options: PlannerOptions<Config>) {
+    this.#options = options;
+    this.#ids = new Set(options.manifest.rows.map((row) => row.id));
+  }
+
+  /** Places in the manifest of the rows of an epoch, in its order. Throws ERR_VSSL_NO_USABLE_VIDEO when none is left. */
+  order(epoch: number): readonly number[] {
+    const { config, manifest, quarantine } = this.#options;
+    if (this.#cached?.epoch === epoch && this.#cached.quarantined === quarantine.size)
+      return this.#cached.order;
+    const keepsTrying = config.data.onError === 'substitute';
+    const order = epochOrder(manifest.rows.length, config.train.seed, epoch).filter(
+      (index) => keepsTrying || !quarantine.excludes(manifest.rows[index] as VideoRow, epoch),
+    );
+    if (order.length === 0) throw noUsableVideo(manifest);
+    this.#cached = { epoch, quarantined: quarantine.size, order };
+    return order;
+  }
+
+  /** Samples a batch has in this epoch: train.batch, or the number of usable rows when there are fewer. */
+  batchSize(epoch: number): number {
+    return Math.min(this.#options.config.train.batch, this.order(epoch).length);
+  }
+
+  /** Never 0. */
+  stepsPerEpoch(epoch: number): number {
+    return countBatches(this.order(epoch).length, this.#options.config.train.batch);
+  }
+
+  /** Epoch of a step (from 0), and the number of the batch within it. */
+  position(step: number): { readonly epoch: number; readonly batch: number } {
+    let left = step;
+    for (let epoch = 0; ; epoch++) {
+      const steps = this.#stepsOf(epoch);
+      if (left < steps) return { epoch, batch: left };
+      left -= steps;
+    }
+  }
+
+  /** The samples of a step before any file was looked at. */
+  selectSamples(step: number): SampleRef[] {
+    const { epoch, batch } = this.position(step);
+    const order = this.order(epoch);
+    const size = this.batchSize(epoch);
+    return order.slice(batch * size, (batch + 1) * size).map((index, i) => ({
+      row: this.#options.manifest.rows[index] as VideoRow,
+      index,
+      epoch,
+      sample: batch * size + i,
+      attempt: 0,
+    }));
+  }
+
+  /** Plans a step. Rows whose facts cannot be had are replaced and listed in `bad`, for the quarantine. */
+  async planBatch(step: number): Promise<{ readonly batch: PlannedBatch; readonly bad: readonly BadRow[] }> {
+    const samples = this.selectSamples(step);
+    const { planned, bad, failed } = await this.#planSamples(samples, [], []);
+    return { batch: this.#assemble(step, this.position(step).epoch, planned, failed), bad };
+  }
+
+  /**
+   * Replaces the samples whose clips failed while loading (`positions` in `batch.samples`). `patch` is loaded into the
+   * existing native batch; null means that no further video was left, the batch became smaller, and `batch.plan` has
+   * to be loaded anew. Call it again while loading the patch reports failures.
+   */
+  async planReplacements(
+    batch: PlannedBatch,
+    positions: readonly number[],
+  ): Promise<{
+    readonly batch: PlannedBatch;
+    readonly patch: BatchPlan | null;
+    readonly bad: readonly BadRow[];
+  }> {
+    const lost = new Set(positions);
+    const kept = batch.samples.filter((_, i) => !lost.has(i));
+    const lostSamples = batch.samples.filter((_, i) => lost.has(i));
+    const failed = [...batch.failed, ...lostSamples.map((sample) => sample.index)];
+    const replacements = this.#drawReplacements(lostSamples, kept, failed);
+    const result = await this.#planSamples(replacements, kept, failed);
+
+    // The survivors keep their clips; replaced places are filled by sample number.
+    const fresh = new Map(result.planned.map((p) => [p.sample.sample, p]));
+    const all: Planned[] = [];
+    const slots: number[] = [];
+    batch.samples.forEach((sample, i) => {
+      if (!lost.has(i)) {
+        all.push({ sample, views: batch.plan.views.map(({ name, clips }) => ({ name, clip: clips[i]! })) });
+        return;
+      }
+      const replacement = fresh.get(sample.sample);
+      if (!replacement) return;
+      slots.push(i);
+      all.push(replacement);
+    });
+    const next = this.#assemble(batch.step, batch.epoch, all, result.failed);
+    const complete = all.length === batch.samples.length;
+    const patch = complete ? { ...stackViews(slots.map((i) => all[i]!)), slots } : null;
+    return { batch: next, patch, bad: result.bad };
+  }
+
+  /** Steps of an epoch without making its order. */
+  #stepsOf(epoch: number): number {
+    const { config, manifest, quarantine } = this.#options;
+    let usable = manifest.rows.length;
+    if (config.data.onError !== 'substitute') {
+      for (const [id, found] of quarantine.entries()) if (found < epoch && this.#ids.has(id)) usable--;
+    }
+    if (usable === 0) throw noUsableVideo(manifest);
+    return countBatches(usable, config.train.batch);
+  }
+
+  /** Plans samples; those that fail are replaced, round after round, until all are planned or no row is left. */
+  async #planSamples(
+    samples: readonly SampleRef[],
+    others: readonly SampleRef[],
+    failedBefore: readonly number[],
+  ): Promise<{ planned: Planned[]; bad: BadRow[]; failed: number[] }> {
+    const planned: Planned[] = [];
+    const bad: BadRow[] = [];
+    const failed = [...failedBefore];
+    let open = samples;
+    while (open.length > 0) {
+      const results = await Promise.all(open.map((sample) => this.#planSample(sample)));
+      const lost: SampleRef[] = [];
+      results.forEach((result, i) => {
+        const sample = open[i] as SampleRef;
+        if (!(result instanceof VsslError)) {
+          planned.push({ sample, views: result });
+          return;
+        }
+        lost.push(sample);
+        failed.push(sample.index);
+        bad.push({ sample, error: result });
+      });
+      const taken = [...others, ...planned.map((p) => p.sample)];
+      open = this.#drawReplacements(lost, taken, failed);
+    }
+    planned.sort((a, b) => a.sample.sample - b.sample.sample);
+    return { planned, bad, failed };
+  }
+
+  async #planSample(sample: SampleRef): Promise<readonly ViewPlan[] | VsslError> {
+    const { config, planViews, getFacts } = this.#options;
+    let facts: VideoFacts;
+    try {
+      facts = await getFacts(sample.row);
+    } catch (error) {
+      return toVsslError(error);
+    }
+    const rng = new Rng(config.train.seed, 'sample', sample.epoch, sample.sample, sample.attempt);
+    try {
+      return planViews({ config, row: sample.row, facts, rng, epoch: sample.epoch });
+    } catch (error) {
+      // A fault of the file (an empty window...) costs the file; anything else is a mistake and must be seen.
+      if (error instanceof VsslError && error.code.startsWith('ERR_VSSL_VIDEO_')) return error;
+      throw error;
+    }
+  }
+
+  /**
+   * For each lost sample a row drawn from (seed, epoch, sample, attempt) among the rows of the epoch that are neither in
+   * the batch nor failed in it. Fewer than asked for when there are no more.
+   */
+  #drawReplacements(
+    lost: readonly SampleRef[],
+    others: readonly SampleRef[],
+    failed: readonly number[],
+  ): SampleRef[] {
+    if (lost.length === 0) return [];
+    const { config, manifest } = this.#options;
+    const taken = new Set([...others.map((sample) => sample.index), ...failed]);
+    const replacements: SampleRef[] = [];
+    for (const { epoch, sample, attempt } of [...lost].sort((a, b) => a.sample - b.sample)) {
+      const free = this.order(epoch).filter((index) => !taken.has(index));
+      if (free.length === 0) break;
+      const rng = new Rng(config.train.seed, 'replacement', epoch, sample, attempt + 1);
+      const index = free[rng.int(free.length)] as number;
+      taken.add(index);
+      replacements.push({
+        row: manifest.rows[index] as VideoRow,
+        index,
+        epoch,
+        sample,
+        attempt: attempt + 1,
+      });
+    }
+    return replacements;
+  }
+
+  #assemble(
+    step: number,
+    epoch: number,
+    planned: readonly Planned[],
+    failed: readonly number[],
+  ): PlannedBatch {
+    if (planned.length === 0) throw noUsableVideo(this.#options.manifest);
+    return { step, epoch, plan: stackViews(planned), samples: planned.map((p) => p.sample), failed };
+  }
+}
+
+/** Views of samples as views of a batch. */
+function stackViews(planned: readonly Planned[]): BatchPlan {
+  const names = (planned[0] as Planned).views.map((view) => view.name);
+  return {
+    version: PLAN_VERSION,
+    views: names.map((name, v) => ({
+      name,
+      clips: planned.map(({ views }) => {
+        const view = views[v];
+        if (view?.name !== name || views.length !== names.length) {
+          throw new VsslError(
+            'ERR_VSSL_INTERNAL',
+            `every sample must have the views ${names.join(', ')} in this order`,
+          );
+        }
+        return view.clip;
+      }),
+    })),
+  };
+}
+
+function noUsableVideo(manifest: Manifest): VsslError {
+  return new VsslError(
+    'ERR_VSSL_NO_USABLE_VIDEO',
+    `none of the ${manifest.rows.length} videos of ${manifest.spec} can be used; ` +
+      `'vssl-native check --data ${manifest.spec}' says why for each of them`,
+    { details: { spec: manifest.spec } },
+  );
+}

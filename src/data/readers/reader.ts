@@ -1,0 +1,24 @@
+import type { VideoRow } from '../manifest.js';
+
+/** What a reader is asked to read. */
+export interface ReaderRequest {
+  /** What stands before the query: a path, or what follows `scheme:`. */
+  readonly target: string;
+  /** Query entries whose names are among the reader's `options`. */
+  readonly options: ReadonlyMap<string, string>;
+}
+
+export interface ReaderResult {
+  readonly rows: readonly VideoRow[];
+  /** Columns that a query may filter by, besides path, label and group. */
+  readonly columns: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** One way of writing down a data set. */
+export interface DatasetReader {
+  readonly name: string;
+  /** Names of query entries that are settings of the reader, not filters. */
+  readonly options: readonly string[];
+  read(request: ReaderRequest): Promise<ReaderResult>;
+}

@@ -1,0 +1,100 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import { VsslError } from '../../errors.js';
+import type { VideoRow } from '../manifest.js';
+import type { ClipSource } from '../plan.js';
+import { DEFAULT_PICTURE_FPS, listPictures } from './pictures.js';
+
+/** One line of a manifest, whatever its format. */
+export interface TableRecord {
+  /** For messages: "line 7". */
+  readonly where: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const KNOWN = new Set(['path', 'label', 'group', 'start', 'end']);
+
+/** Rows of a manifest whose paths are relative to `folder`. Throws ERR_VSSL_DATA naming file and line. */
+export async function makeRows(
+  records: readonly TableRecord[],
+  file: string,
+  folder: string,
+): Promise<VideoRow[]> {
+  const rows: VideoRow[] = [];
+  for (const record of records) rows.push(await makeRow(record, file, folder));
+  return rows;
+}
+
+async function makeRow({ where, fields }: TableRecord, file: string, folder: string): Promise<VideoRow> {
+  const given = text(fields.path);
+  if (given === undefined) throw wrongLine(file, where, "has no 'path'");
+  const start = seconds(fields, 'start', file, where);
+  const end = seconds(fields, 'end', file, where);
+  if (end !== undefined && end <= (start ?? 0)) {
+    throw wrongLine(file, where, `ends at ${end} s, which is not after its start at ${start ?? 0} s`);
+  }
+  const path = isAbsolute(given) ? given : resolve(folder, given);
+  const extra = Object.fromEntries(Object.entries(fields).filter(([key]) => !KNOWN.has(key)));
+  const window = start === undefined && end === undefined ? '' : `#${start ?? ''}-${end ?? ''}`;
+  return {
+    id: `${given.replaceAll('\\', '/')}${window}`,
+    path,
+    label: text(fields.label),
+    group: text(fields.group),
+    start,
+    end,
+    extra,
+    source: await sourceOf(path, given, fields.fps, file, where),
+  };
+}
+
+/** A path without a suffix may be a folder of pictures; everything else is left for the decoder to judge. */
+async function sourceOf(
+  path: string,
+  given: string,
+  fps: unknown,
+  file: string,
+  where: string,
+): Promise<ClipSource> {
+  if (/\.[^./\\]+$/.test(given)) return { kind: 'file', path };
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return { kind: 'file', path };
+  const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
+  if (!(rate > 0 && rate <= 1000)) throw wrongLine(file, where, `has fps '${String(fps)}', which is no rate`);
+  return { kind: 'images', files: await listPictures(path), fps: rate };
+}
+
+function seconds(
+  fields: Readonly<Record<string, unknown>>,
+  key: 'start' | 'end',
+  file: string,
+  where: string,
+): number | undefined {
+  const given = text(fields[key]);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (!Number.isFinite(value) || value < 0) {
+    throw wrongLine(
+      file,
+      where,
+      `has ${key} '${given}'; expected seconds from the start of the video, such as 12.5`,
+    );
+  }
+  return value;
+}
+
+/** Numbers and booleans as text; nothing and '' as undefined. */
+function text(value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  return typeof value === 'string' ? value : String(value);
+}
+
+/** ERR_VSSL_DATA for one line of a manifest. */
+export function wrongLine(file: string, where: string, problem: string): VsslError {
+  return new VsslError('ERR_VSSL_DATA', `${file}, ${where}: the row ${problem}`, {
+    details: { file, where },
+  });
+}

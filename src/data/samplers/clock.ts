@@ -1,0 +1,113 @@
+import { VsslError } from '../../errors.js';
+import type { VideoFacts } from '../plan.js';
+
+/**
+ * A video as an evenly paced row of frames, with the presentation time at which each of them is surely on show.
+ *
+ * A video of constant rate has its own pictures as frames. One of variable rate has a regular grid at the median
+ * duration of its pictures, so that a frame stride means the same span of time everywhere; the frame of a slot is the
+ * picture shown at the slot's middle. Times lie in the middle of what they point at, so that rounding never matters.
+ */
+export interface VideoClock {
+  /** Frames, at least 1. */
+  readonly frames: number;
+  /** Seconds from one frame to the next. */
+  readonly period: number;
+  /** Presentation time of frame i in seconds; beyond the last frame the video starts again (a short file is looped). */
+  timeOf(frame: number): number;
+}
+
+/** Part of a video, in seconds of the file: pictures shown at or after `start` and before `end`. */
+export interface TimeWindow {
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+}
+
+/** How far a picture may be from an even pace, in periods, in a video of constant rate. */
+const CONSTANT_RATE_TOLERANCE = 0.25;
+
+/** The clock of a video, or of the part within `window`. Throws ERR_VSSL_VIDEO_WINDOW when no picture is within. */
+export function makeClock(facts: VideoFacts, window: TimeWindow = {}): VideoClock {
+  const { times } = facts;
+  if (times.length === 0)
+    throw new VsslError('ERR_VSSL_VIDEO_EMPTY', `${facts.path}: the video has no picture`);
+  const pace = findPace(facts);
+  const middles = pace.constant ? pictureMiddles(facts, pace.period) : gridMiddles(facts, pace.period);
+  const first = lowerBound(middles, window.start ?? Number.NEGATIVE_INFINITY);
+  const last = lowerBound(middles, window.end ?? Number.POSITIVE_INFINITY);
+  const frames = last - first;
+  if (frames < 1) {
+    throw new VsslError(
+      'ERR_VSSL_VIDEO_WINDOW',
+      `${facts.path}: no picture between ${window.start ?? 0} s and ${window.end ?? 'the end'} s; ` +
+        `the video runs from ${round(times[0] as number)} s to ${round(facts.end)} s`,
+      { details: { path: facts.path, start: window.start, end: window.end } },
+    );
+  }
+  return {
+    frames,
+    period: pace.period,
+    timeOf: (frame) => middles[first + modulo(frame, frames)] as number,
+  };
+}
+
+/** `count` times from frame `start` on, `stride` frames apart; beyond the end the video starts again. */
+export function clipTimes(clock: VideoClock, start: number, count: number, stride: number): number[] {
+  return Array.from({ length: count }, (_, i) => clock.timeOf(start + i * stride));
+}
+
+function findPace({ times, end }: VideoFacts): { constant: boolean; period: number } {
+  const n = times.length;
+  const first = times[0] as number;
+  const last = times[n - 1] as number;
+  if (n === 1) return { constant: true, period: end > first ? end - first : 1 / 25 };
+  // The mean, not the median: time stamps in whole milliseconds make durations of 33, 33 and 34.
+  const mean = (last - first) / (n - 1);
+  let constant = mean > 0;
+  for (let i = 0; i < n && constant; i++) {
+    constant = Math.abs((times[i] as number) - (first + i * mean)) <= CONSTANT_RATE_TOLERANCE * mean;
+  }
+  if (constant) return { constant, period: mean };
+  const durations = new Float64Array(n);
+  for (let i = 0; i < n; i++)
+    durations[i] = (i + 1 < n ? (times[i + 1] as number) : Math.max(end, last)) - (times[i] as number);
+  const positive = durations.filter((d) => d > 0).sort();
+  if (positive.length === 0) return { constant: true, period: 1 / 25 };
+  return { constant: false, period: positive[(positive.length - 1) >> 1] as number };
+}
+
+/** Middle of the time during which each picture is on show. */
+function pictureMiddles({ times, end }: VideoFacts, period: number): Float64Array {
+  return times.map((time, i) => {
+    const next = i + 1 < times.length ? (times[i + 1] as number) : Math.max(end, time + 0.5 * period);
+    return 0.5 * (time + next);
+  });
+}
+
+/** Middles of slots of one period from the first picture to the end. */
+function gridMiddles({ times, end }: VideoFacts, period: number): Float64Array {
+  const first = times[0] as number;
+  const span = Math.max(end, times[times.length - 1] as number) - first;
+  const slots = Math.max(1, Math.round(span / period));
+  return Float64Array.from({ length: slots }, (_, i) => Math.min(first + (i + 0.5) * period, first + span));
+}
+
+/** Index of the first entry >= value in an ascending array. */
+function lowerBound(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function modulo(a: number, n: number): number {
+  return ((a % n) + n) % n;
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,56 @@
+import type { Rng } from '../rng.js';
+import { drawGap, type GapLaw } from './gap.js';
+
+/** What the samplers must know of a video and of the clips to cut from it, in frames of the video's clock. */
+export interface ClipSpan {
+  /** L: frames of the video. */
+  readonly length: number;
+  /** n: frames of a clip. */
+  readonly frames: number;
+  /** s: frames of the video from one frame of the clip to the next. */
+  readonly stride: number;
+}
+
+/** How many starts leave the whole clip within the video; 0 when the video is shorter than the clip. */
+export function countStarts({ length, frames, stride }: ClipSpan): number {
+  return Math.max(0, length - (frames - 1) * stride);
+}
+
+/**
+ * Starts of CVRL's two clips: a gap t from P(t), the earlier start uniform in [0, tMax - t), and a coin that says which
+ * of the two views is the earlier one. A video shorter than a clip has two independent starts anywhere in it, and the
+ * clips run round its end (methods: section 1.2).
+ */
+export function drawPairStarts(span: ClipSpan, law: GapLaw, rng: Rng): [number, number] {
+  const starts = countStarts(span);
+  const swap = rng.fork('swap').bool(0.5);
+  let a: number;
+  let b: number;
+  if (starts === 0) {
+    const place = rng.fork('start');
+    a = place.int(span.length);
+    b = law.kind === 'same' ? a : place.int(span.length);
+  } else {
+    const gap = drawGap(law, starts, rng.fork('gap'));
+    a = rng.fork('start').int(starts - gap);
+    b = a + gap;
+  }
+  return swap ? [b, a] : [a, b];
+}
+
+/** `count` independent starts, uniform over the video; `same`: one start for all. */
+export function drawUniformStarts(span: ClipSpan, count: number, same: boolean, rng: Rng): number[] {
+  const starts = countStarts(span) || span.length;
+  const first = rng.int(starts);
+  return Array.from({ length: count }, (_, i) => (i === 0 || same ? first : rng.int(starts)));
+}
+
+/**
+ * Starts of `count` evaluation windows, evenly spread from the first to the last place where a clip fits; a single one
+ * is in the middle. A video shorter than a clip has only its beginning.
+ */
+export function spreadStarts(span: ClipSpan, count: number): number[] {
+  const last = Math.max(0, countStarts(span) - 1);
+  if (count === 1) return [Math.floor(last / 2)];
+  return Array.from({ length: count }, (_, i) => Math.round((i * last) / (count - 1)));
+}

@@ -1,0 +1,213 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { loadManifest, type VideoRow } from '../data/manifest.js';
+import { invalidArgument, VsslError } from '../errors.js';
+import { packageVersion } from '../native/load.js';
+import { TEMPORARY_SUFFIX } from '../weights/atomic-write.js';
+import { writeSafetensors } from '../weights/safetensors.js';
+import { checkCount, checkOptions } from './check-options.js';
+import { type EncoderOptions, VideoEncoder } from './video-encoder.js';
+
+/** Version of the files written here. */
+export const EMBEDDINGS_FORMAT_VERSION = 1;
+
+export interface EmbedToFileOptions extends EncoderOptions {
+  /** Weights file or run folder; or an encoder that is loaded already (it is not disposed of). */
+  readonly weights: string | VideoEncoder;
+  /** Folder, manifest or video file. */
+  readonly data: string;
+  /**
+   * `.safetensors`: a tensor `features` (videos, dim) of F32, with JSON lists `paths`, `ids`, `labels` and `groups` in
+   * the metadata. `.jsonl`: a line a video, `{ path, id, label, group, vector }`. Written under a temporary name and
+   * renamed when whole.
+   */
+  readonly out: string;
+  /** Windows a video. Default 3. */
+  readonly clips?: number;
+  /** Crops a window. Default 1. */
+  readonly crops?: 1 | 3;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface EmbedToFileResult {
+  readonly out: string;
+  readonly format: 'safetensors' | 'jsonl';
+  /** Videos in the file. */
+  readonly count: number;
+  readonly dim: number;
+  /** Videos that could not be used; they are not in the file. */
+  readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
+  /** What looked odd about the data, for people. */
+  readonly warnings: readonly string[];
+  readonly seconds: number;
+}
+
+const known = [
+  'weights',
+  'data',
+  'out',
+  'clips',
+  'crops',
+  'signal',
+  'onProgress',
+  'device',
+  'threads',
+  'precision',
+];
+
+/**
+ * One vector a video of a data set, into a file. Throws ERR_VSSL_NO_USABLE_VIDEO when no video could be used, the
+ * errors of VideoEncoder.load and loadManifest, and the signal's reason; the file is then not touched.
+ */
+export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToFileResult> {
+  checkOptions(options, known);
+  const {
+    weights,
+    data,
+    out,
+    clips = 3,
+    crops = 1,
+    signal,
+    onProgress,
+    device,
+    threads,
+    precision,
+  } = options;
+  const format = formatOf(out);
+  checkCount('clips', clips);
+  const start = performance.now();
+  const manifest = await loadManifest(data);
+  const own = typeof weights === 'string';
+  const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
+  const failures: { path: string; code: string; reason: string }[] = [];
+  try {
+    const sink = await openSink(format, out, encoder, { clips, crops });
+    try {
+      let done = 0;
+      for await (const result of encoder.embedRows(manifest.rows, { clips, crops, signal })) {
+        if ('error' in result)
+          failures.push({ path: result.item.path, code: result.error.code, reason: result.error.message });
+        else await sink.add(result.item, result.vectors[0]!);
+        onProgress?.(++done, manifest.rows.length);
+      }
+      const count = await sink.finish(failures);
+      const seconds = (performance.now() - start) / 1000;
+      return { out, format, count, dim: encoder.dim, failures, warnings: manifest.warnings, seconds };
+    } catch (error) {
+      await sink.cancel();
+      throw error;
+    }
+  } finally {
+    if (own) await encoder.dispose();
+  }
+}
+
+function formatOf(out: unknown): 'safetensors' | 'jsonl' {
+  const suffix = typeof out === 'string' ? extname(out).toLowerCase() : '';
+  if (suffix === '.safetensors') return 'safetensors';
+  if (suffix === '.jsonl') return 'jsonl';
+  throw invalidArgument('out', 'a file name that ends in .safetensors or .jsonl', out);
+}
+
+interface Sink {
+  add(row: VideoRow, vector: Float32Array): Promise<void>;
+  /** Puts the file in its place; throws when nothing was added. Returns the number of vectors. */
+  finish(failures: readonly { path: string; reason: string }[]): Promise<number>;
+  cancel(): Promise<void>;
+}
+
+function requireSome(count: number, failures: readonly { path: string; reason: string }[]): void {
+  if (count > 0) return;
+  const first = failures[0];
+  throw new VsslError(
+    'ERR_VSSL_NO_USABLE_VIDEO',
+    `none of the ${failures.length} videos could be used${first ? `; the first: ${first.reason}` : ''}. 'vssl-native check' lists them all`,
+    { details: { failures } },
+  );
+}
+
+async function openSink(
+  format: 'safetensors' | 'jsonl',
+  out: string,
+  encoder: VideoEncoder,
+  settings: { clips: number; crops: number },
+): Promise<Sink> {
+  return format === 'jsonl' ? openJsonLines(out) : collectTensors(out, encoder, settings);
+}
+
+/** Written as it comes, so that memory does not grow with the number of videos. */
+async function openJsonLines(out: string): Promise<Sink> {
+  const temporary = `${out}.${process.pid}${TEMPORARY_SUFFIX}`;
+  let file: FileHandle | null = await open(temporary, 'w').catch((error: NodeJS.ErrnoException) => {
+    throw new VsslError('ERR_VSSL_FILE', `${out} cannot be written: ${error.message}`, { cause: error });
+  });
+  let count = 0;
+  const cancel = async () => {
+    await file?.close();
+    file = null;
+    await rm(temporary, { force: true });
+  };
+  return {
+    async add({ path, id, label, group }, vector) {
+      await file!.write(`${JSON.stringify({ path, id, label, group, vector: Array.from(vector) })}\n`);
+      count++;
+    },
+    async finish(failures) {
+      requireSome(count, failures);
+      await file!.sync();
+      await file!.close();
+      file = null;
+      await rename(temporary, out);
+      return count;
+    },
+    cancel,
+  };
+}
+
+function collectTensors(
+  out: string,
+  encoder: VideoEncoder,
+  settings: { clips: number; crops: number },
+): Sink {
+  const rows: VideoRow[] = [];
+  const vectors: Float32Array[] = [];
+  return {
+    async add(row, vector) {
+      rows.push(row);
+      vectors.push(vector);
+    },
+    async finish(failures) {
+      requireSome(rows.length, failures);
+      const data = new Float32Array(rows.length * encoder.dim);
+      for (const [i, vector] of vectors.entries()) data.set(vector, i * encoder.dim);
+      const bytes = new Uint8Array(data.buffer);
+      const { method, step } = encoder.description;
+      const features = {
+        name: 'features',
+        dtype: 'F32',
+        shape: [rows.length, encoder.dim],
+        data: bytes,
+      } as const;
+      await writeSafetensors(out, [features], {
+        format: 'vssl-embeddings',
+        format_version: String(EMBEDDINGS_FORMAT_VERSION),
+        package_version: packageVersion,
+        arch: encoder.arch,
+        method,
+        step: String(step),
+        clips: String(settings.clips),
+        crops: String(settings.crops),
+        paths: JSON.stringify(rows.map((row) => row.path)),
+        ids: JSON.stringify(rows.map((row) => row.id)),
+        labels: JSON.stringify(rows.map((row) => row.label ?? null)),
+        groups: JSON.stringify(rows.map((row) => row.group ?? null)),
+      }).catch((error: NodeJS.ErrnoException) => {
+        if (error instanceof VsslError) throw error;
+        throw new VsslError('ERR_VSSL_FILE', `${out} cannot be written: ${error.message}`, { cause: error });
+      });
+      return rows.length;
+    },
+    async cancel() {},
+  };
+}

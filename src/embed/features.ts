@@ -1,0 +1,240 @@
+/**
+ * From videos to vectors: plans the clips of each video, loads them in batches while the batch before is embedded,
+ * and gives each video the mean of its clips' vectors. Memory is bounded by a few batches, whatever the number of
+ * videos; a video that cannot be used becomes an error value in its place and ends nothing.
+ */
+
+import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
+import { toVsslError, VsslError } from '../errors.js';
+import type { NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
+import { mapAhead } from './map-ahead.js';
+
+/** The clips of one video: for each view name the same number of clips. */
+export type ClipViews = Readonly<Record<string, readonly ClipPlan[]>>;
+
+/** Something that turns a batch into one vector a clip: an encoder, a session's encoder, or a pixel statistic. */
+export interface ClipEmbedder {
+  /** (clips, dim), row i for clip i of the batch. */
+  embed(batch: NativeBatch): Promise<Float32Array>;
+}
+
+export interface FeatureOptions<T> {
+  readonly loader: NativeLoader;
+  /** Clips of one item. Rejects for a video that cannot be used. */
+  readonly planClips: (item: T) => Promise<ClipViews>;
+  readonly embedders: readonly ClipEmbedder[];
+  /** Clips in a batch at most. Default 16. */
+  readonly batchClips?: number;
+  /** Each item has batches of its own: its vector then depends on nothing but itself, and no item waits for the next. */
+  readonly separate?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One item's vectors (one an embedder: the mean over its clips), or why there are none. */
+export type FeatureResult<T> =
+  | {
+      readonly item: T;
+      readonly index: number;
+      readonly vectors: readonly Float32Array[];
+      readonly lostClips: number;
+    }
+  | { readonly item: T; readonly index: number; readonly error: VsslError };
+
+/** Videos whose clips are planned (indexed) ahead of the loading. */
+const kPlanAhead = 4;
+/** Batches under way: one loads while the other is embedded. */
+const kLoadAhead = 2;
+
+/** An item on its way: sums over the clips embedded so far. */
+interface Progress<T> {
+  readonly item: T;
+  readonly index: number;
+  readonly clips: ClipViews;
+  readonly count: number;
+  readonly error?: VsslError;
+  sums: Float64Array[];
+  done: number;
+  lost: number;
+  fault?: NativeClipFailure;
+}
+
+/** A stretch of an item's clips within a batch. */
+interface Part<T> {
+  readonly owner: Progress<T>;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Yields one result an item, in order. Throws the signal's reason when it is aborted, and what an embedder throws. */
+export async function* streamFeatures<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  options: FeatureOptions<T>,
+): AsyncGenerator<FeatureResult<T>, void, undefined> {
+  const { loader, signal } = options;
+  signal?.throwIfAborted();
+  const planned = mapAhead(items, (item, index) => plan(item, index, options), kPlanAhead);
+  const loaded = mapAhead(
+    groupParts(planned, options.batchClips ?? 16, options.separate ?? false),
+    async (parts) => {
+      signal?.throwIfAborted();
+      const batchPlan = joinParts(parts);
+      return { parts, ...(batchPlan ? await loader.load(batchPlan) : { batch: null, failures: [] }) };
+    },
+    kLoadAhead,
+    ({ batch }) => batch?.dispose(),
+  );
+  for await (const { parts, batch, failures } of loaded) {
+    try {
+      signal?.throwIfAborted();
+      if (batch) {
+        const vectors: Float32Array[] = [];
+        for (const embedder of options.embedders) vectors.push(await embedder.embed(batch));
+        addVectors(parts, vectors, failures);
+      }
+    } finally {
+      batch?.dispose();
+    }
+    for (const { owner } of parts) if (owner.done === owner.count) yield finish(owner);
+  }
+}
+
+async function plan<T>(item: T, index: number, options: FeatureOptions<T>): Promise<Progress<T>> {
+  options.signal?.throwIfAborted();
+  const start = { item, index, sums: [], done: 0, lost: 0 };
+  try {
+    const clips = await options.planClips(item);
+    const count = Object.values(clips)[0]?.length ?? 0;
+    if (count === 0) throw new VsslError('ERR_VSSL_INTERNAL', 'no clip was planned for a video');
+    return { ...start, clips, count };
+  } catch (error) {
+    return { ...start, clips: {}, count: 0, error: toVsslError(error) };
+  }
+}
+
+/** Cuts the clips of the items into batches of at most `most`; items without clips travel along in their place. */
+async function* groupParts<T>(
+  items: AsyncIterable<Progress<T>>,
+  most: number,
+  separate: boolean,
+): AsyncGenerator<Part<T>[], void, undefined> {
+  let parts: Part<T>[] = [];
+  let held = 0;
+  for await (const owner of items) {
+    if (owner.count === 0) {
+      parts.push({ owner, first: 0, count: 0 });
+      // with nothing to load there is nothing to wait for
+      if (held === 0) {
+        yield parts;
+        parts = [];
+      }
+      continue;
+    }
+    for (let first = 0; first < owner.count; ) {
+      const count = Math.min(most - held, owner.count - first);
+      parts.push({ owner, first, count });
+      first += count;
+      held += count;
+      if (held === most || (separate && first === owner.count)) {
+        yield parts;
+        parts = [];
+        held = 0;
+      }
+    }
+  }
+  if (parts.length > 0) yield parts;
+}
+
+function joinParts<T>(parts: readonly Part<T>[]): BatchPlan | null {
+  const names = Object.keys(parts.find(({ count }) => count > 0)?.owner.clips ?? {});
+  if (names.length === 0) return null;
+  return {
+    version: PLAN_VERSION,
+    views: names.map((name) => ({
+      name,
+      clips: parts.flatMap(({ owner, first, count }) => owner.clips[name]?.slice(first, first + count) ?? []),
+    })),
+  };
+}
+
+function addVectors<T>(
+  parts: readonly Part<T>[],
+  vectors: readonly Float32Array[],
+  failures: readonly NativeClipFailure[],
+): void {
+  const failed = new Map(failures.map((failure) => [failure.sample, failure]));
+  const clips = parts.reduce((sum, { count }) => sum + count, 0);
+  let row = 0;
+  for (const { owner, count } of parts) {
+    for (let i = 0; i < count; i++, row++) {
+      owner.done++;
+      const fault = failed.get(row);
+      if (fault) {
+        owner.lost++;
+        owner.fault ??= fault;
+        continue;
+      }
+      vectors.forEach((all, e) => {
+        const dim = all.length / clips;
+        owner.sums[e] ??= new Float64Array(dim);
+        const sum = owner.sums[e];
+        for (let d = 0; d < dim; d++) sum[d]! += all[row * dim + d]!;
+      });
+    }
+  }
+}
+
+function finish<T>(owner: Progress<T>): FeatureResult<T> {
+  const { item, index, error, count, lost, fault } = owner;
+  if (error) return { item, index, error };
+  if (lost === count) return { item, index, error: clipFailure(fault!) };
+  return {
+    item,
+    index,
+    vectors: owner.sums.map((sum) => Float32Array.from(sum, (value) => value / (count - lost))),
+    lostClips: lost,
+  };
+}
+
+/** What the loader says of a clip, as an error. */
+export function clipFailure(failure: NativeClipFailure): VsslError {
+  const { path, code, reason, where } = failure;
+  const stable = code.startsWith('ERR_VSSL_') ? (code as `ERR_VSSL_${string}`) : 'ERR_VSSL_VIDEO_DECODE';
+  return new VsslError(stable, reason.includes(path) ? reason : `${path}: ${reason}`, {
+    details: { path, reason, ...(where >= 0 ? { where } : {}) },
+  });
+}
+
+export interface ExtractedFeatures {
+  /** For each embedder (usable items, dim). */
+  readonly features: readonly { readonly data: Float32Array; readonly rows: number; readonly dim: number }[];
+  /** Which item each row belongs to, ascending. */
+  readonly kept: readonly number[];
+  /** Items that could not be used. */
+  readonly failures: readonly { readonly index: number; readonly error: VsslError }[];
+}
+
+/** Features of many items as matrices; items that cannot be used are left out and listed. */
+export async function extractFeatures<T>(
+  items: readonly T[],
+  options: FeatureOptions<T> & { readonly onProgress?: (done: number, total: number) => void },
+): Promise<ExtractedFeatures> {
+  const rows: (readonly Float32Array[])[] = [];
+  const kept: number[] = [];
+  const failures: { index: number; error: VsslError }[] = [];
+  let done = 0;
+  for await (const result of streamFeatures(items, options)) {
+    if ('error' in result) failures.push({ index: result.index, error: result.error });
+    else {
+      rows.push(result.vectors);
+      kept.push(result.index);
+    }
+    options.onProgress?.(++done, items.length);
+  }
+  const features = options.embedders.map((_, e) => {
+    const dim = rows[0]?.[e]?.length ?? 0;
+    const data = new Float32Array(rows.length * dim);
+    for (const [r, vectors] of rows.entries()) data.set(vectors[e]!, r * dim);
+    return { data, rows: rows.length, dim };
+  });
+  return { features, kept, failures };
+}

@@ -1,0 +1,471 @@
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { planEvaluationClips } from '../data/clip-plan.js';
+import { FactsIndex } from '../data/facts-index.js';
+import type { VideoRow } from '../data/manifest.js';
+import type { InputKind, VideoFacts } from '../data/plan.js';
+import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import type {
+  EngineAddon,
+  NativeBatch,
+  NativeEncoder,
+  NativeLoader,
+  NativeMemoryStats,
+} from '../native/bindings.js';
+import { loadEngine } from '../native/load.js';
+import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
+import { abortable } from './abortable.js';
+import { checkCount, checkOptions } from './check-options.js';
+import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
+import { readFacts, videoRow } from './video-facts.js';
+
+/** Where and how an encoder runs. */
+export interface EncoderOptions {
+  /** Default `auto`: the GPU when libtorch can use one. */
+  readonly device?: 'auto' | 'cpu' | 'cuda';
+  /** Threads of libtorch (for the whole process) and of the decoder. Default: libtorch's own; all processors. */
+  readonly threads?: number;
+  /** Of embed and embedMany; forward is always fp32. Default fp32. */
+  readonly precision?: 'fp32' | 'bf16';
+}
+
+/** An untrained encoder. */
+export interface CreateEncoderOptions extends EncoderOptions {
+  /** r3d_10, r3d_18, r3d_34, r3d_50, mc3_18, r2plus1d_18 or c3d. */
+  readonly arch: string;
+  /** Factor on every channel count. Default 1. */
+  readonly width?: number;
+  /** Of the weights. Default 0. */
+  readonly seed?: number;
+  /** Clips that embed cuts: pictures, their distance in frames of the video, pixels. Default 16, 2, 112. */
+  readonly clip?: { readonly frames?: number; readonly stride?: number; readonly size?: number };
+  /** Default rgb. */
+  readonly input?: InputKind;
+}
+
+export interface EmbedOptions {
+  /** Windows, evenly spaced over the video, whose vectors are averaged. Default 3. */
+  readonly clips?: number;
+  /** Crops of each window: 1, the centre; 3, both ends of the longer side and the centre. Default 1. */
+  readonly crops?: 1 | 3;
+  readonly signal?: AbortSignal;
+}
+
+/** A video file, or frames in memory: uint8 RGB of shape (T, H, W, 3). */
+export type VideoInput =
+  | string
+  | { readonly frames: Uint8Array; readonly shape: readonly [t: number, h: number, w: number, channels: 3] };
+
+export interface InputSize {
+  readonly frames: number;
+  readonly stride: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Name of the one view of the plans made here. */
+const kView = 'clip';
+/** Frames in memory carry no times; strides count frames, so that any rate gives the same clips. */
+const kMemoryRate = 25;
+/** Batches of embedMany hold one video's clips, and at most this many. */
+const kBatchClips = 16;
+
+/**
+ * A video encoder with its input pipeline: a file or frames in, one vector of `dim` floats out (pooled features, not
+ * normalised). One object serves any number of calls at once; they take turns in the network. Dispose of it with
+ * `dispose()` or `await using`; calls after that fail with ERR_VSSL_DISPOSED.
+ */
+export class VideoEncoder {
+  /** Length of a vector. */
+  readonly dim: number;
+  readonly arch: string;
+  readonly inputSize: InputSize;
+  /** Method, architecture, clip geometry, input kind and normalisation, as the weights' metadata gives them. */
+  readonly description: EncoderDescription;
+  readonly #engine: EngineAddon;
+  readonly #native: NativeEncoder;
+  readonly #loader: NativeLoader;
+  readonly #underway = new Set<Promise<unknown>>();
+  #disposed: Promise<void> | null = null;
+
+  private constructor(
+    engine: EngineAddon,
+    native: NativeEncoder,
+    loader: NativeLoader,
+    description: EncoderDescription,
+  ) {
+    this.#engine = engine;
+    this.#native = native;
+    this.#loader = loader;
+    this.description = description;
+    this.dim = native.dim;
+    this.arch = description.model.arch;
+    const { frames, stride, size } = description.clip;
+    this.inputSize = { frames, stride, height: size, width: size };
+  }
+
+  /**
+   * Loads trained weights: a `weights.safetensors` file, or the run folder that holds one. No config is needed.
+   * Throws ERR_VSSL_FILE, ERR_VSSL_SAFETENSORS, ERR_VSSL_WEIGHTS, and the errors of loading the engine.
+   */
+  static async load(path: string, options: EncoderOptions = {}): Promise<VideoEncoder> {
+    if (typeof path !== 'string' || path === '')
+      throw invalidArgument('path', 'a weights file or a run folder', path);
+    checkOptions(options, ['device', 'threads', 'precision']);
+    const { description, tensors } = await readEncoderFile(await weightsFile(path));
+    const encoder = await VideoEncoder.#open(description, 0, options);
+    try {
+      await encoder.#native.loadWeights(tensors);
+    } catch (error) {
+      await encoder.dispose();
+      throw toVsslError(error);
+    }
+    return encoder;
+  }
+
+  /** An untrained encoder with weights drawn from `seed`. Throws ERR_VSSL_INVALID_ARGUMENT. */
+  static async create(options: CreateEncoderOptions): Promise<VideoEncoder> {
+    checkOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
+    const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options ?? {};
+    if (typeof arch !== 'string')
+      throw invalidArgument('arch', 'the name of an architecture, such as r3d_18', arch);
+    if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
+      throw invalidArgument('width', 'a number above 0', width);
+    checkCount('seed', seed, 0);
+    checkOptions(clip, ['frames', 'stride', 'size'], 'clip');
+    if (!['rgb', 'temporal-mean-removed', 'difference'].includes(input))
+      throw invalidArgument('input', "'rgb', 'temporal-mean-removed' or 'difference'", input);
+    const { frames = 16, stride = 2, size = 112 } = clip;
+    const description: EncoderDescription = {
+      method: 'none',
+      encoder: 'encoder',
+      model: { arch, width },
+      clip: {
+        frames: checkCount('clip.frames', frames),
+        stride: checkCount('clip.stride', stride),
+        size: checkCount('clip.size', size, 8),
+      },
+      input,
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      shrink: 'auto',
+      step: 0,
+    };
+    return VideoEncoder.#open(description, seed, rest);
+  }
+
+  /** An untrained encoder that takes the same input as `description` says: the baseline of an evaluation. */
+  static async createLike(
+    description: EncoderDescription,
+    options: EncoderOptions & { readonly seed?: number } = {},
+  ): Promise<VideoEncoder> {
+    checkOptions(options, ['device', 'threads', 'precision', 'seed']);
+    const { seed = 0, ...rest } = options;
+    return VideoEncoder.#open({ ...description, method: 'none', step: 0 }, checkCount('seed', seed, 0), rest);
+  }
+
+  static async #open(
+    description: EncoderDescription,
+    seed: number,
+    options: EncoderOptions,
+  ): Promise<VideoEncoder> {
+    const { device = 'auto', threads, precision = 'fp32' } = options;
+    if (!['auto', 'cpu', 'cuda'].includes(device))
+      throw invalidArgument('device', "'auto', 'cpu' or 'cuda'", device);
+    if (precision !== 'fp32' && precision !== 'bf16')
+      throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
+    if (threads !== undefined) checkCount('threads', threads);
+    const engine = loadEngine();
+    if (threads !== undefined) engine.setThreads(threads);
+    const where = chooseDevice(engine, device);
+    const spec = { ...description.model, seed, device: where, precision, channelsLast: true };
+    const caller = new Error();
+    const native = await engine.createEncoder(spec).catch((error: unknown) => {
+      throw toVsslError(error, caller);
+    });
+    const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
+    return new VideoEncoder(engine, native, loader, description);
+  }
+
+  /**
+   * The vector of a video: the mean over its windows (and crops). Throws ERR_VSSL_VIDEO_* for a file that cannot be
+   * used, and the signal's reason when it is aborted.
+   */
+  embed(video: VideoInput, options: EmbedOptions = {}): Promise<Float32Array> {
+    return this.#run(async () => {
+      const { windows, crops, signal } = checkEmbedOptions(options);
+      // tracked by itself: after an abort it goes on for a while, and dispose() has to wait for it
+      return abortable(this.#track(this.#first(checkVideo(video), windows, crops, signal)), signal);
+    });
+  }
+
+  /**
+   * Vectors of many videos, in order. Reads no further ahead than a few videos of what the consumer has taken; a file
+   * that cannot be used comes as `{ path, error }` and ends nothing. An aborted signal throws its reason.
+   */
+  async *embedMany(
+    videos: Iterable<string> | AsyncIterable<string>,
+    options: EmbedOptions = {},
+  ): AsyncGenerator<
+    { path: string; vector: Float32Array } | { path: string; error: VsslError },
+    void,
+    undefined
+  > {
+    const { windows, crops, signal } = checkEmbedOptions(options);
+    if (typeof videos === 'string' || !(Symbol.iterator in videos || Symbol.asyncIterator in videos))
+      throw invalidArgument('videos', 'an iterable or async iterable of paths', videos);
+    this.#checkAlive();
+    try {
+      for await (const result of streamFeatures(videos, {
+        loader: this.#loader,
+        planClips: (path) => this.planFile(path, windows, crops),
+        embedders: [this.embedder()],
+        batchClips: kBatchClips,
+        separate: true,
+        signal,
+      })) {
+        const path = result.item;
+        yield 'error' in result ? { path, error: result.error } : { path, vector: result.vectors[0]! };
+        this.#checkAlive();
+      }
+    } catch (error) {
+      // the consumer may dispose of the encoder between two vectors; what was read ahead then fails in its own way
+      this.#checkAlive();
+      throw isNativeError(error) ? toVsslError(error) : error;
+    }
+  }
+
+  /**
+   * Vectors of the rows of a data set, in order; like embedMany, but clips of several videos share batches of 16,
+   * which is faster when a video has few clips.
+   */
+  async *embedRows(
+    rows: Iterable<VideoRow> | AsyncIterable<VideoRow>,
+    options: EmbedOptions = {},
+  ): AsyncGenerator<FeatureResult<VideoRow>, void, undefined> {
+    const { windows, crops, signal } = checkEmbedOptions(options);
+    this.#checkAlive();
+    const facts = await FactsIndex.open({
+      readFacts: (row) => readFacts(this.#engine, row),
+      cacheFile: null,
+      generation: '',
+    });
+    yield* streamFeatures(rows, {
+      loader: this.#loader,
+      planClips: async (row) => this.planRow(row, await facts.get(row), windows, crops),
+      embedders: [this.embedder()],
+      batchClips: kBatchClips,
+      signal,
+    });
+  }
+
+  /**
+   * The network alone: clips (N, 3, T, H, W), contiguous fp32, to (N, dim), in fp32 and eval mode, with no input
+   * transform.
+   */
+  forward(
+    clips: Float32Array,
+    shape: readonly [n: number, channels: 3, t: number, h: number, w: number],
+  ): Promise<Float32Array> {
+    return this.#run(() => {
+      if (!Array.isArray(shape) || shape.length !== 5)
+        throw invalidArgument('shape', '[N, 3, T, H, W]', shape);
+      for (const extent of shape) checkCount('shape', extent);
+      if (shape[1] !== 3) throw invalidArgument('shape[1]', '3 channels', shape[1]);
+      const size = shape.reduce((a, b) => a * b, 1);
+      if (!(clips instanceof Float32Array) || clips.length !== size)
+        throw invalidArgument('clips', `a Float32Array of ${size} values`, clips);
+      return this.#native.forward(clips, shape);
+    });
+  }
+
+  /** Tensors of this encoder and the bytes that they hold. */
+  stats(): NativeMemoryStats {
+    this.#checkAlive();
+    return this.#native.stats();
+  }
+
+  /** Frees the network and the decoder once calls under way are done; new calls fail. Any number of times. */
+  dispose(): Promise<void> {
+    this.#disposed ??= Promise.allSettled([...this.#underway]).then(() => {
+      this.#native.dispose();
+      this.#loader.dispose();
+    });
+    return this.#disposed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  /**
+   * BatchNorm statistics become the averages over the batches (view `clip`) that `batches` yields; an untrained
+   * encoder needs it to be a fair baseline.
+   */
+  calibrate(batches: AsyncIterable<NativeBatch>): Promise<void> {
+    return this.#run(async () => {
+      await this.#native.calibrateBegin();
+      for await (const batch of batches) await this.#native.calibrate(batch, kView);
+      await this.#native.calibrateEnd();
+    });
+  }
+
+  /** Clips of a video file as embed cuts them, for a pipeline of one's own. */
+  async planFile(path: string, windows: number, crops: 1 | 3): Promise<ClipViews> {
+    if (typeof path !== 'string') throw invalidArgument('video', 'a path', path);
+    const row = await videoRow(path);
+    return this.planRow(row, await readFacts(this.#engine, row), windows, crops);
+  }
+
+  /** Clips of a row of a data set, as embed cuts them. */
+  planRow(row: VideoRow, facts: VideoFacts, windows: number, crops: 1 | 3): ClipViews {
+    const { source, start, end } = row;
+    return {
+      [kView]: planEvaluationClips({ source, facts, format: this.description, windows, crops, start, end }),
+    };
+  }
+
+  /** This encoder as a stage of streamFeatures; reads the view `clip`. */
+  embedder(): ClipEmbedder {
+    return { embed: (batch) => this.#run(() => this.#native.embed(batch, kView)) };
+  }
+
+  async #first(
+    video: VideoInput,
+    windows: number,
+    crops: 1 | 3,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const memory = typeof video === 'string' ? null : this.#keepFrames(video);
+    try {
+      const planClips = async (): Promise<ClipViews> =>
+        memory
+          ? this.planRow(memory.row, memory.facts, windows, crops)
+          : this.planFile(video as string, windows, crops);
+      // not this.embedder(): a call that began before dispose() is finished
+      const embedders = [{ embed: (batch: NativeBatch) => this.#native.embed(batch, kView) }];
+      const options = { loader: this.#loader, planClips, embedders, batchClips: kBatchClips, signal };
+      for await (const result of streamFeatures([video], options)) {
+        if ('error' in result) throw result.error;
+        return result.vectors[0]!;
+      }
+      throw new VsslError('ERR_VSSL_INTERNAL', 'no vector was made');
+    } finally {
+      if (memory) this.#loader.removeMemoryClip(memory.id);
+    }
+  }
+
+  /** Frames given by the caller, as a row and facts of a video. */
+  #keepFrames(video: Exclude<VideoInput, string>): { id: number; row: VideoRow; facts: VideoFacts } {
+    const [t, h, w] = video.shape;
+    const id = this.#loader.addMemoryClip(video.frames, t, h, w);
+    const source = { kind: 'memory', id, fps: kMemoryRate } as const;
+    const path = 'frames in memory';
+    return {
+      id,
+      row: {
+        id: path,
+        path,
+        label: undefined,
+        group: undefined,
+        start: undefined,
+        end: undefined,
+        extra: {},
+        source,
+      },
+      facts: {
+        path,
+        codec: 'raw',
+        width: w,
+        height: h,
+        times: Float64Array.from({ length: t }, (_, i) => i / kMemoryRate),
+        end: t / kMemoryRate,
+        warnings: [],
+      },
+    };
+  }
+
+  /** Runs a call as one of those that dispose() waits for; errors gain a code and the caller's stack. */
+  async #run<T>(call: () => Promise<T>): Promise<T> {
+    this.#checkAlive();
+    const caller = new Error();
+    try {
+      return await this.#track((async () => call())());
+    } catch (error) {
+      // the reason of an aborted signal is the caller's own and comes through as it is
+      throw isNativeError(error) ? toVsslError(error, caller) : error;
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underway.add(work);
+    const leave = () => this.#underway.delete(work);
+    work.then(leave, leave);
+    return work;
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw disposedError();
+  }
+}
+
+/** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */
+export async function weightsFile(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) return path;
+  const inside = join(path, 'weights.safetensors');
+  if (await stat(inside).catch(() => null)) return inside;
+  throw new VsslError(
+    'ERR_VSSL_FILE',
+    `${path} holds no weights.safetensors: training writes it with its first checkpoint; give a run folder or a weights file`,
+    { details: { path } },
+  );
+}
+
+function chooseDevice(engine: EngineAddon, device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
+  if (device === 'cpu') return 'cpu';
+  const { cudaAvailable, cudaReason } = engine.info();
+  if (cudaAvailable) return 'cuda';
+  if (device === 'auto') return 'cpu';
+  throw new VsslError(
+    'ERR_VSSL_CUDA_UNAVAILABLE',
+    `device 'cuda' was asked for: ${cudaReason || 'there is none'}`,
+  );
+}
+
+function checkEmbedOptions(options: EmbedOptions): {
+  windows: number;
+  crops: 1 | 3;
+  signal: AbortSignal | undefined;
+} {
+  checkOptions(options, ['clips', 'crops', 'signal']);
+  const { clips = 3, crops = 1, signal } = options;
+  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalidArgument('signal', 'an AbortSignal', signal);
+  return { windows: checkCount('clips', clips), crops, signal };
+}
+
+function checkVideo(video: VideoInput): VideoInput {
+  if (typeof video === 'string') return video;
+  const expected = 'a path or { frames: Uint8Array, shape: [T, H, W, 3] }';
+  if (typeof video !== 'object' || video === null) throw invalidArgument('video', expected, video);
+  const { frames, shape } = video;
+  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== 3)
+    throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
+  for (const extent of shape) checkCount('video.shape', extent);
+  const bytes = shape.reduce((a, b) => a * b, 1);
+  if (!(frames instanceof Uint8Array) || frames.length !== bytes)
+    throw invalidArgument('video.frames', `a Uint8Array of ${bytes} bytes`, frames);
+  return video;
+}
+
+function disposedError(): VsslError {
+  return new VsslError('ERR_VSSL_DISPOSED', 'this encoder was disposed of: load or create another');
+}
+
+function isNativeError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return !(error instanceof VsslError) && typeof code === 'string' && code.startsWith('ERR_VSSL_');
+}

@@ -1,0 +1,234 @@
+/** What an evaluation works with: the encoders, one loader for all of them, and the features that they give. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { planEvaluationClips } from '../data/clip-plan.js';
+import { FactsIndex } from '../data/facts-index.js';
+import type { VideoRow } from '../data/manifest.js';
+import type { ClipPlan } from '../data/plan.js';
+import {
+  type ClipEmbedder,
+  type ClipViews,
+  type ExtractedFeatures,
+  extractFeatures,
+  type FeatureOptions,
+} from '../embed/features.js';
+import { type EncoderOptions, VideoEncoder } from '../embed/video-encoder.js';
+import { readFacts } from '../embed/video-facts.js';
+import { VsslError } from '../errors.js';
+import type { EngineAddon, NativeLoader } from '../native/bindings.js';
+import { loadEngine, packageVersion } from '../native/load.js';
+import { calibrateEncoder } from './calibrate.js';
+import type { EvaluationData } from './evaluation-data.js';
+import { floorEmbedder, splitFloors } from './floor-embedder.js';
+import type { FloorName } from './floors.js';
+import { type Augmentation, planInstancePair } from './instance-windows.js';
+import { type FeatureMatrix, selectRows } from './nearest.js';
+
+export interface BenchOptions extends EncoderOptions {
+  /** Run folder, whose index of video files is shared. */
+  readonly run?: string;
+  /** Windows of each video whose vectors are averaged. Default 3. */
+  readonly windows?: number;
+  /** Crops of each window. Default 1, the centre. */
+  readonly crops?: 1 | 3;
+  /** `random`: also the same architecture untrained, with BatchNorm statistics of the training videos. */
+  readonly baseline?: 'random';
+  /** Seed of the baseline's weights. Default 0. */
+  readonly baselineSeed?: number;
+  /** Also what raw pixels achieve (see floors.ts). */
+  readonly floors?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: {
+    readonly stage: string;
+    readonly done: number;
+    readonly total: number;
+  }) => void;
+}
+
+/** One matrix for each representation, all over the same rows. */
+export interface Representations {
+  readonly trained: FeatureMatrix;
+  readonly random?: FeatureMatrix;
+  readonly floors?: Readonly<Record<FloorName, FeatureMatrix>>;
+}
+
+/** What an evaluation works with: encoders, loader, data, and what was found wrong on the way. */
+export class Bench {
+  readonly failures: { path: string; code: string; reason: string }[] = [];
+  readonly warnings: string[];
+  readonly #options: BenchOptions;
+  readonly #embedders: readonly ClipEmbedder[];
+
+  private constructor(
+    readonly engine: EngineAddon,
+    readonly loader: NativeLoader,
+    readonly encoder: VideoEncoder,
+    readonly random: VideoEncoder | null,
+    readonly data: EvaluationData,
+    readonly facts: FactsIndex,
+    options: BenchOptions,
+  ) {
+    this.#options = options;
+    this.warnings = [...data.warnings];
+    this.#embedders = [
+      encoder.embedder(),
+      ...(random ? [random.embedder()] : []),
+      ...(options.floors ? [floorEmbedder(this.#pixelView)] : []),
+    ];
+  }
+
+  static async open(weights: string, data: EvaluationData, options: BenchOptions): Promise<Bench> {
+    const { device, threads, precision, baseline, baselineSeed: seed = 0 } = options;
+    const engine = loadEngine();
+    const encoder = await VideoEncoder.load(weights, { device, threads, precision });
+    let random: VideoEncoder | null = null;
+    try {
+      if (baseline)
+        random = await VideoEncoder.createLike(encoder.description, { device, threads, precision, seed });
+    } catch (error) {
+      await encoder.dispose();
+      throw error;
+    }
+    // windows overlap, and the floors look at the same pictures: a small cache saves decoding twice
+    const loader = engine.createLoader({
+      threads: threads ?? availableParallelism(),
+      cacheBytes: 256 * 2 ** 20,
+    });
+    const facts = await FactsIndex.open({
+      readFacts: (row) => readFacts(engine, row),
+      cacheFile: options.run === undefined ? null : join(options.run, 'video-index.jsonl'),
+      generation: `${packageVersion} ${engine.info().libavVersion}`,
+    });
+    const bench = new Bench(engine, loader, encoder, random, data, facts, options);
+    try {
+      if (random) {
+        bench.#progress('baseline', 0, 1);
+        const rows = data.trainRows.map((row) => data.rows[row]!);
+        await calibrateEncoder(
+          random,
+          loader,
+          rows,
+          async (row) => (await bench.#windows(row, 1, 1))[0]!,
+          options.signal,
+        );
+      }
+      return bench;
+    } catch (error) {
+      await bench.close();
+      throw error;
+    }
+  }
+
+  /** Mean features over the windows of `rows` (numbers of data rows); unusable ones are noted and left out. */
+  async windowFeatures(rows: readonly number[]): Promise<{ kept: readonly number[]; of: Representations }> {
+    const { windows = 3, crops = 1 } = this.#options;
+    const extracted = await this.#extract('features', rows, async (row) =>
+      this.#withPixels(await this.#windows(this.data.rows[row]!, windows, crops)),
+    );
+    this.#note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
+    if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
+    return { kept: extracted.kept.map((i) => rows[i]!), of: this.#representations(extracted) };
+  }
+
+  /** Features of both clips of instance retrieval, for the rows where both could be had. */
+  async pairFeatures(
+    rows: readonly number[],
+    augment: Augmentation,
+    seed: number,
+  ): Promise<{ gallery: Representations; query: Representations }> {
+    const plan = async (row: number) => {
+      const video = this.data.rows[row]!;
+      const facts = await this.facts.get(video);
+      return planInstancePair({ row: video, facts, format: this.encoder.description, augment, seed });
+    };
+    const items = rows.flatMap((row) => [{ row, role: 'gallery' } as const, { row, role: 'query' } as const]);
+    const extracted = await this.#extract('instances', items, async ({ row, role }) =>
+      this.#withPixels([(await plan(row))[role]]),
+    );
+    this.#note(extracted.failures.map(({ index, error }) => ({ row: items[index]!.row, error })));
+    // item 2i is the gallery clip of row i, item 2i + 1 its query: a row counts when both are there
+    const place = new Map(extracted.kept.map((item, at) => [item, at]));
+    const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
+    if (both.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
+    const pick = (role: 0 | 1) =>
+      this.#representations(
+        extracted,
+        both.map((i) => place.get(2 * i + role)!),
+      );
+    return { gallery: pick(0), query: pick(1) };
+  }
+
+  async close(): Promise<void> {
+    await this.facts.flush();
+    this.loader.dispose();
+    await this.encoder.dispose();
+    await this.random?.dispose();
+  }
+
+  /** The floors read plain pixels: the encoder's own clips when those are just that. */
+  get #pixelView(): 'clip' | 'pixels' {
+    const { input, mean, std } = this.encoder.description;
+    return input === 'rgb' && mean.every((v) => v === 0) && std.every((v) => v === 1) ? 'clip' : 'pixels';
+  }
+
+  #withPixels(clips: readonly ClipPlan[]): ClipViews {
+    if (!this.#options.floors || this.#pixelView === 'clip') return { clip: clips };
+    const pixels = clips.map(
+      (clip): ClipPlan => ({ ...clip, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] }),
+    );
+    return { clip: clips, pixels };
+  }
+
+  async #windows(row: VideoRow, windows: number, crops: 1 | 3): Promise<ClipPlan[]> {
+    const { source, start, end } = row;
+    const facts = await this.facts.get(row);
+    return planEvaluationClips({
+      source,
+      facts,
+      format: this.encoder.description,
+      windows,
+      crops,
+      start,
+      end,
+    });
+  }
+
+  #extract<T>(stage: string, items: readonly T[], planClips: FeatureOptions<T>['planClips']) {
+    return extractFeatures(items, {
+      loader: this.loader,
+      planClips,
+      embedders: this.#embedders,
+      signal: this.#options.signal,
+      onProgress: (done, total) => this.#progress(stage, done, total),
+    });
+  }
+
+  #representations(extracted: ExtractedFeatures, rows?: readonly number[]): Representations {
+    const matrices = extracted.features.map((matrix) => (rows ? selectRows(matrix, rows) : matrix));
+    const floors = this.#options.floors ? matrices.at(-1) : undefined;
+    return {
+      trained: matrices[0]!,
+      random: this.random ? matrices[1] : undefined,
+      floors: floors && splitFloors(floors, this.encoder.description.clip.frames),
+    };
+  }
+
+  #note(failures: readonly { row: number; error: VsslError }[]): void {
+    for (const { row, error } of failures) {
+      const { path } = this.data.rows[row]!;
+      if (!this.failures.some((known) => known.path === path))
+        this.failures.push({ path, code: error.code, reason: error.message });
+    }
+  }
+
+  #progress(stage: string, done: number, total: number): void {
+    this.#options.onProgress?.({ stage, done, total });
+  }
+}
+
+function noneUsable(count: number, reason: string | undefined): VsslError {
+  return new VsslError(
+    'ERR_VSSL_NO_USABLE_VIDEO',
+    `none of the ${count} videos could be used${reason ? `; the first: ${reason}` : ''}. 'vssl-native check' lists them all`,
+  );
+}

@@ -1,0 +1,331 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkCount, checkOptions } from '../embed/check-options.js';
+import { weightsFile } from '../embed/video-encoder.js';
+import { invalidArgument, VsslError } from '../errors.js';
+import { packageVersion } from '../native/load.js';
+import { writeFileAtomic } from '../weights/atomic-write.js';
+import { Bench, type BenchOptions, type Representations } from './bench.js';
+import { type DataOptions, loadEvaluationData, narrowSplits } from './evaluation-data.js';
+import { type FloorName, floorNames } from './floors.js';
+import { type Augmentation, defaultAugmentation } from './instance-windows.js';
+import type { FeatureMatrix } from './nearest.js';
+import {
+  type ClassificationScore,
+  type LabelledRows,
+  type RecallScore,
+  scoreInstanceRetrieval,
+  scoreKnn,
+  scoreLabelRetrieval,
+  scoreLinear,
+} from './protocols.js';
+import { recallRanks } from './retrieval.js';
+
+/** Version of the results written to eval-<protocol>.json. */
+export const EVALUATION_FORMAT_VERSION = 1;
+
+export type Protocol = 'knn' | 'linear' | 'retrieval';
+
+interface CommonOptions extends DataOptions, BenchOptions {
+  /** Run folder: its weights are evaluated, its augmentation is used, and the result is written into it. */
+  readonly run?: string;
+  /** Weights file, instead of a run folder. */
+  readonly weights?: string;
+}
+
+export interface KnnEvaluationOptions extends CommonOptions {
+  readonly protocol: 'knn';
+  /** Neighbours. Default 5. */
+  readonly k?: number;
+  readonly weighting?: 'majority' | 'softmax';
+  /** Of `softmax` votes. Default 0.07. */
+  readonly temperature?: number;
+}
+
+export interface LinearEvaluationOptions extends CommonOptions {
+  readonly protocol: 'linear';
+  /** L2 penalty; `select` (default): by validation inside the training videos. */
+  readonly weightDecay?: number | 'select';
+  /** Default 200. */
+  readonly maxIterations?: number;
+}
+
+export interface RetrievalEvaluationOptions extends CommonOptions {
+  readonly protocol: 'retrieval';
+  /** Of the windows and augmentations of instance retrieval. Default 0. */
+  readonly seed?: number;
+}
+
+export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | RetrievalEvaluationOptions;
+
+/** R@k by label (absent without labels or without two sets) and by instance. */
+export interface RetrievalScore {
+  readonly label?: RecallScore;
+  readonly instance: RecallScore;
+}
+
+export interface EvaluationResult<Score> {
+  readonly formatVersion: typeof EVALUATION_FORMAT_VERSION;
+  readonly packageVersion: string;
+  readonly protocol: Protocol;
+  readonly encoder: {
+    readonly weights: string;
+    readonly method: string;
+    readonly step: number;
+    readonly arch: string;
+    readonly width: number;
+    readonly dim: number;
+    readonly clip: { readonly frames: number; readonly stride: number; readonly size: number };
+    readonly input: string;
+  };
+  readonly data: DataOptions & {
+    readonly videos: number;
+    readonly used: number;
+    readonly labels: readonly string[];
+  };
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly trained: Score;
+  readonly random?: Score & { readonly seed: number };
+  readonly floors?: Readonly<Record<FloorName, Score>>;
+  readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  readonly seconds: number;
+  /** Where the result was written, with `run`. */
+  readonly file?: string;
+}
+
+const commonKeys = (
+  'protocol run weights train test data folds windows crops baseline baselineSeed floors signal onProgress device ' +
+  'threads precision'
+).split(' ');
+const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
+  knn: ['k', 'weighting', 'temperature'],
+  linear: ['weightDecay', 'maxIterations'],
+  retrieval: ['seed'],
+};
+
+/**
+ * Evaluates a frozen encoder on labelled videos: k nearest neighbours, linear probe, or retrieval. Videos that cannot
+ * be used are listed in the result. Throws ERR_VSSL_USAGE and ERR_VSSL_INVALID_ARGUMENT for wrong options,
+ * ERR_VSSL_DATA when the data has no labels or no groups, ERR_VSSL_NO_USABLE_VIDEO when nothing is left.
+ */
+export function evaluate(
+  options: KnnEvaluationOptions | LinearEvaluationOptions,
+): Promise<EvaluationResult<ClassificationScore>>;
+export function evaluate(options: RetrievalEvaluationOptions): Promise<EvaluationResult<RetrievalScore>>;
+export function evaluate(
+  options: EvaluateOptions,
+): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>>;
+export async function evaluate(
+  options: EvaluateOptions,
+): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
+  const start = performance.now();
+  const { weights, settings } = checkEvaluateOptions(options);
+  const data = await loadEvaluationData(options);
+  const bench = await Bench.open(await weightsFile(weights), data, options);
+  try {
+    const { description } = bench.encoder;
+    const scores =
+      options.protocol === 'retrieval'
+        ? await retrievalScores(bench, options)
+        : await classScores(bench, options);
+    const { trained, random, floors } = scores;
+    const result = {
+      formatVersion: EVALUATION_FORMAT_VERSION,
+      packageVersion,
+      protocol: options.protocol,
+      encoder: {
+        weights: options.run ?? options.weights!,
+        method: description.method,
+        step: description.step,
+        arch: description.model.arch,
+        width: description.model.width,
+        dim: bench.encoder.dim,
+        clip: description.clip,
+        input: description.input,
+      },
+      data: {
+        train: options.train,
+        test: options.test,
+        data: options.data,
+        folds: options.folds,
+        videos: data.rows.length,
+        used: scores.used,
+        labels: data.labels,
+      },
+      settings,
+      trained,
+      ...(random ? { random: { seed: options.baselineSeed ?? 0, ...random } } : {}),
+      ...(floors ? { floors } : {}),
+      failures: bench.failures,
+      warnings: bench.warnings,
+      seconds: (performance.now() - start) / 1000,
+    };
+    const file = options.run === undefined ? undefined : join(options.run, `eval-${options.protocol}.json`);
+    if (file !== undefined) await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
+    return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
+  } finally {
+    await bench.close();
+  }
+}
+
+/** The scores of every representation under one protocol. */
+interface Scores<S> {
+  readonly trained: S;
+  readonly random?: S;
+  readonly floors?: Readonly<Record<FloorName, S>>;
+  readonly used: number;
+}
+
+async function classScores(
+  bench: Bench,
+  options: KnnEvaluationOptions | LinearEvaluationOptions,
+): Promise<Scores<ClassificationScore>> {
+  const rows = labelledRows(bench);
+  const { kept, of } = await bench.windowFeatures(rows);
+  const labelled = labelledSplits(bench, kept);
+  const { signal } = options;
+  const score = (features: FeatureMatrix) => {
+    if (options.protocol === 'knn') {
+      const { k = 5, weighting = 'majority', temperature = 0.07 } = options;
+      return scoreKnn(features, labelled, { k, weighting, temperature }, signal);
+    }
+    const { weightDecay = 'select', maxIterations = 200 } = options;
+    return scoreLinear(bench.engine, features, labelled, { weightDecay, maxIterations }, signal);
+  };
+  return { ...(await scoreEach(of, score)), used: kept.length };
+}
+
+async function retrievalScores(
+  bench: Bench,
+  options: RetrievalEvaluationOptions,
+): Promise<Scores<RetrievalScore>> {
+  const { seed = 0, signal } = options;
+  const { data } = bench;
+  const augment = await runAugmentation(options.run);
+  const asked = data.splits.length === 1 ? data.splits[0]!.test : data.rows.map((_, row) => row);
+  const pairs = await bench.pairFeatures(asked, augment, seed);
+  const instance = await scoreEach(pairs.query, (query, pick) =>
+    scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
+  );
+  let label: Omit<Scores<RecallScore>, 'used'> | undefined;
+  let used = pairs.query.trained.rows;
+  if (data.splits.length > 0 && data.labels.length > 0) {
+    const { kept, of } = await bench.windowFeatures(labelledRows(bench));
+    const labelled = labelledSplits(bench, kept);
+    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
+    used = kept.length;
+  }
+  const join = (byLabel: RecallScore | undefined, byInstance: RecallScore): RetrievalScore => ({
+    ...(byLabel ? { label: byLabel } : {}),
+    instance: byInstance,
+  });
+  const { floors } = instance;
+  return {
+    trained: join(label?.trained, instance.trained),
+    random: instance.random && join(label?.random, instance.random),
+    floors: floors && byFloor((name) => join(label?.floors?.[name], floors[name])),
+    used,
+  };
+}
+
+/** Applies a protocol to each representation; `pick` finds the same one in another set. */
+async function scoreEach<S>(
+  of: Representations,
+  score: (features: FeatureMatrix, pick: (other: Representations) => FeatureMatrix) => Promise<S>,
+): Promise<Omit<Scores<S>, 'used'>> {
+  const trained = await score(of.trained, (other) => other.trained);
+  const random = of.random && (await score(of.random, (other) => other.random!));
+  if (!of.floors) return { trained, random };
+  const floors: Partial<Record<FloorName, S>> = {};
+  for (const name of floorNames) floors[name] = await score(of.floors[name], (other) => other.floors![name]);
+  return { trained, random, floors: floors as Record<FloorName, S> };
+}
+
+function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
+  return Object.fromEntries(floorNames.map((name) => [name, make(name)])) as Record<FloorName, S>;
+}
+
+/** Numbers of the rows that have a label. */
+function labelledRows({ data, warnings }: Bench): number[] {
+  const rows = data.rows.flatMap((_, row) => (data.classes[row]! >= 0 ? [row] : []));
+  if (rows.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_DATA',
+      "the videos have no labels: put them into class folders, or give a manifest with a 'label' column",
+    );
+  if (data.splits.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      "one set has to be split: add folds (such as 'group'), or give train and test",
+    );
+  const without = data.rows.length - rows.length;
+  if (without > 0) warnings.push(`${without} videos without a label were left out`);
+  return rows;
+}
+
+function labelledSplits({ data, warnings }: Bench, kept: readonly number[]): LabelledRows {
+  const splits = narrowSplits(data.splits, kept);
+  if (splits.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_NO_USABLE_VIDEO',
+      'no split has both training and test videos that can be used',
+    );
+  const classes = Int32Array.from(kept, (row) => data.classes[row]!);
+  for (const { name, train, test } of splits) {
+    const known = new Set(train.map((row) => classes[row]));
+    const unknown = test.filter((row) => !known.has(classes[row])).length;
+    if (unknown > 0)
+      warnings.push(`${unknown} test videos of '${name}' have a label that no training video has`);
+  }
+  return { classes, labels: data.labels, groups: kept.map((row) => data.rows[row]!.group), splits };
+}
+
+/** The augmentation a run was trained with; the default one for a weights file alone. */
+async function runAugmentation(run: string | undefined): Promise<Augmentation> {
+  if (run === undefined) return defaultAugmentation();
+  const path = join(run, 'config.json');
+  try {
+    const config = JSON.parse(await readFile(path, 'utf8')) as { data?: { augment?: Augmentation } };
+    return { ...defaultAugmentation(), ...config.data?.augment };
+  } catch (error) {
+    throw new VsslError(
+      'ERR_VSSL_FILE',
+      `${path} cannot be read, it says which augmentation was used: give --weights instead`,
+      {
+        details: { path },
+        cause: error,
+      },
+    );
+  }
+}
+
+function checkEvaluateOptions(options: EvaluateOptions): {
+  weights: string;
+  settings: Record<string, unknown>;
+} {
+  const protocol = options?.protocol;
+  if (protocol !== 'knn' && protocol !== 'linear' && protocol !== 'retrieval')
+    throw invalidArgument('protocol', "'knn', 'linear' or 'retrieval'", protocol);
+  checkOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
+  const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
+  if ((run === undefined) === (weights === undefined))
+    throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');
+  checkCount('windows', windows);
+  checkCount('baselineSeed', baselineSeed, 0);
+  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
+  if (baseline !== undefined && baseline !== 'random')
+    throw invalidArgument('baseline', "'random'", baseline);
+  if (typeof floors !== 'boolean') throw invalidArgument('floors', 'true or false', floors);
+  const own: Record<string, unknown> =
+    protocol === 'knn'
+      ? { k: checkCount('k', options.k ?? 5), weighting: options.weighting ?? 'majority' }
+      : protocol === 'linear'
+        ? {
+            weightDecay: options.weightDecay ?? 'select',
+            maxIterations: checkCount('maxIterations', options.maxIterations ?? 200),
+          }
+        : { seed: checkCount('seed', options.seed ?? 0, 0) };
+  if (own.weighting === 'softmax') own.temperature = (options as KnnEvaluationOptions).temperature ?? 0.07;
+  return { weights: (run ?? weights)!, settings: { windows, crops, ...own } };
+}

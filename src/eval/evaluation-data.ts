@@ -1,0 +1,100 @@
+/** The videos of an evaluation, their classes, and which of them train and which are tested. */
+import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
+import { VsslError } from '../errors.js';
+import { type Fold, parseFoldSpec, planFolds } from './folds.js';
+
+/** Where the videos come from: two sets, or one with folds, or (for instance retrieval) one alone. */
+export interface DataOptions {
+  /** Folder or manifest of the labelled training (gallery) videos; needs `test`. */
+  readonly train?: string;
+  /** Folder or manifest of the test (query) videos. */
+  readonly test?: string;
+  /** One folder or manifest for both. */
+  readonly data?: string;
+  /** Column whose values are held out in turn (`group`), or `COLUMN:K` for K folds of whole groups; with `data`. */
+  readonly folds?: string;
+}
+
+export interface EvaluationData {
+  readonly rows: readonly VideoRow[];
+  /** Names of the classes, sorted; class numbers are places in it. */
+  readonly labels: readonly string[];
+  /** Class of each row. -1: no label. */
+  readonly classes: Int32Array;
+  /** How the rows are split; empty for one set without folds. */
+  readonly splits: readonly Fold[];
+  /** Rows whose statistics the baseline may see: the training set's, or all when folds make every row both. */
+  readonly trainRows: readonly number[];
+  readonly warnings: readonly string[];
+}
+
+/** Loads the data of an evaluation. Throws ERR_VSSL_USAGE for a wrong combination and what loadManifest throws. */
+export async function loadEvaluationData(options: DataOptions): Promise<EvaluationData> {
+  const { train, test, data, folds } = options;
+  if (data !== undefined) {
+    if (train !== undefined || test !== undefined) throw usage('data stands alone: leave out train and test');
+    const manifest = await loadManifest(data);
+    const groups = folds === undefined ? undefined : parseFoldSpec(folds);
+    const splits = groups ? planFolds(columnOf(manifest.rows, groups.column), groups.count) : [];
+    return assemble(manifest.rows, splits, all(manifest.rows.length), [...manifest.warnings]);
+  }
+  if (train === undefined || test === undefined)
+    throw usage(
+      'expected train and test (two sets), or data with folds (one set, its groups held out in turn)',
+    );
+  if (folds !== undefined) throw usage('folds split one set: give it as data, not as train and test');
+  const [a, b] = await Promise.all([loadManifest(train), loadManifest(test)]);
+  const rows = [...a.rows, ...b.rows];
+  const trainRows = all(a.rows.length);
+  const split = { name: 'test', train: trainRows, test: all(rows.length).slice(a.rows.length) };
+  return assemble(rows, [split], trainRows, [...a.warnings, ...b.warnings, ...sharedVideos(a, b)]);
+}
+
+function assemble(
+  rows: readonly VideoRow[],
+  splits: readonly Fold[],
+  trainRows: readonly number[],
+  warnings: string[],
+): EvaluationData {
+  const labels = [...new Set(rows.flatMap((row) => (row.label === undefined ? [] : [row.label])))].sort();
+  const number = new Map(labels.map((label, i) => [label, i]));
+  const classes = Int32Array.from(rows, (row) => (row.label === undefined ? -1 : number.get(row.label)!));
+  return { rows, labels, classes, splits, trainRows, warnings };
+}
+
+/** Splits without rows that have no label or could not be used, renumbered into the kept rows. */
+export function narrowSplits(splits: readonly Fold[], kept: readonly number[]): Fold[] {
+  const place = new Map(kept.map((row, i) => [row, i]));
+  const narrow = (rows: readonly number[]) => rows.flatMap((row) => place.get(row) ?? []);
+  return splits
+    .map(({ name, train, test }) => ({ name, train: narrow(train), test: narrow(test) }))
+    .filter(({ train, test }) => train.length > 0 && test.length > 0);
+}
+
+function columnOf(rows: readonly VideoRow[], column: string): (string | undefined)[] {
+  const values = rows.map((row) => {
+    const value = column === 'group' ? row.group : column === 'label' ? row.label : row.extra[column];
+    return value === undefined || value === null || value === '' ? undefined : String(value);
+  });
+  if (values.every((value) => value === undefined))
+    throw new VsslError(
+      'ERR_VSSL_DATA',
+      `the data has no column '${column}' to make folds of: name one that its manifest has, or give --train and --test`,
+    );
+  return values;
+}
+
+function sharedVideos(a: Manifest, b: Manifest): string[] {
+  const key = ({ path, start, end }: VideoRow) => JSON.stringify([path, start, end]);
+  const known = new Set(a.rows.map(key));
+  const shared = b.rows.filter((row) => known.has(key(row))).length;
+  return shared > 0 ? [`${shared} test videos are training videos too: the result is too good`] : [];
+}
+
+function all(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+function usage(message: string): VsslError {
+  return new VsslError('ERR_VSSL_USAGE', message);
+}

@@ -1,0 +1,80 @@
+/** k nearest neighbours: the label of a video is voted by the training videos nearest to it in feature space. */
+import { invalidArgument } from '../errors.js';
+import { type FeatureMatrix, findNearest, type Neighbours } from './nearest.js';
+
+export interface KnnOptions {
+  /** Number of neighbours that vote. Default 5. */
+  readonly k?: number;
+  /**
+   * `majority` (default): one vote each. `softmax`: exp(similarity / temperature) each, as in instance discrimination
+   * (Wu et al. 2018).
+   */
+  readonly weighting?: 'majority' | 'softmax';
+  /** Temperature of `softmax` votes. Default 0.07. */
+  readonly temperature?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface KnnResult {
+  /** Class of each query. */
+  readonly predictions: Int32Array;
+  readonly neighbours: Neighbours;
+}
+
+/**
+ * Classifies each row of `test` by cosine similarity to the rows of `train`, whose classes are `labels`
+ * (0..classes-1). Ties: the class with more votes; of equal votes the one with the larger sum of similarities; then
+ * the one whose nearest member is nearer; then the lower class. Throws ERR_VSSL_INVALID_ARGUMENT.
+ */
+export async function classifyKnn(
+  train: FeatureMatrix,
+  labels: Int32Array,
+  test: FeatureMatrix,
+  options: KnnOptions = {},
+): Promise<KnnResult> {
+  const { k = 5, weighting = 'majority', temperature = 0.07 } = options;
+  if (labels.length !== train.rows)
+    throw invalidArgument('labels', `${train.rows} labels, one a training row`, labels);
+  if (train.rows === 0) throw invalidArgument('train', 'at least one training row', 0);
+  if (weighting !== 'majority' && weighting !== 'softmax')
+    throw invalidArgument('weighting', "'majority' or 'softmax'", weighting);
+  if (!Number.isFinite(temperature) || temperature <= 0)
+    throw invalidArgument('temperature', 'a number above 0', temperature);
+  const neighbours = await findNearest(test, train, { k, signal: options.signal });
+  const predictions = new Int32Array(test.rows);
+  for (let row = 0; row < test.rows; row++)
+    predictions[row] = vote(neighbours, row, labels, (s) =>
+      weighting === 'majority' ? 1 : Math.exp(s / temperature),
+    );
+  return { predictions, neighbours };
+}
+
+/** Winner among the neighbours of one query, by the tie rule of classifyKnn. */
+function vote(
+  neighbours: Neighbours,
+  row: number,
+  labels: Int32Array,
+  weightOf: (similarity: number) => number,
+): number {
+  const tally = new Map<number, { votes: number; sum: number; nearest: number }>();
+  for (let i = 0; i < neighbours.k; i++) {
+    const at = row * neighbours.k + i;
+    const similarity = neighbours.similarities[at]!;
+    const label = labels[neighbours.indices[at]!]!;
+    const entry = tally.get(label) ?? { votes: 0, sum: 0, nearest: similarity };
+    entry.votes += weightOf(similarity);
+    entry.sum += similarity;
+    tally.set(label, entry);
+  }
+  let best = -1;
+  let winner = { votes: Number.NEGATIVE_INFINITY, sum: 0, nearest: 0 };
+  for (const [label, entry] of tally) {
+    const order =
+      entry.votes - winner.votes || entry.sum - winner.sum || entry.nearest - winner.nearest || best - label;
+    if (best < 0 || order > 0) {
+      best = label;
+      winner = entry;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,167 @@
+/** The protocols, on features that are there already: what they return is what a results file holds. */
+import type { EngineAddon } from '../native/bindings.js';
+import type { Fold } from './folds.js';
+import { classifyKnn } from './knn.js';
+import { fitLinearProbe } from './linear.js';
+import { type Classification, meanAndSpread, scoreClassification } from './metrics.js';
+import { type FeatureMatrix, selectRows } from './nearest.js';
+import { type RetrievalResult, retrieveByLabel, retrieveInstance } from './retrieval.js';
+
+/** Rows that a protocol works on: features' row i has class classes[i] and group groups[i]. */
+export interface LabelledRows {
+  readonly classes: Int32Array;
+  readonly labels: readonly string[];
+  readonly groups: readonly (string | undefined)[];
+  readonly splits: readonly Fold[];
+}
+
+export interface FoldScore {
+  readonly name: string;
+  readonly train: number;
+  readonly test: number;
+  readonly accuracy: number;
+  /** Chosen L2 penalty of the linear probe. */
+  readonly weightDecay?: number;
+}
+
+/** Every test video once, over all folds. */
+export interface ClassificationScore extends Classification {
+  readonly folds: readonly FoldScore[];
+  /** Standard deviation of the folds' accuracies; 0 for one fold. */
+  readonly foldSpread: number;
+}
+
+export interface RecallScore extends Omit<RetrievalResult, 'ranks' | 'gallery'> {
+  /** Videos in the gallery (the mean over folds). */
+  readonly gallery: number;
+}
+
+export interface KnnSettings {
+  readonly k: number;
+  readonly weighting: 'majority' | 'softmax';
+  readonly temperature: number;
+}
+
+export interface LinearSettings {
+  readonly weightDecay: number | 'select';
+  readonly maxIterations: number;
+}
+
+export function scoreKnn(
+  features: FeatureMatrix,
+  rows: LabelledRows,
+  settings: KnnSettings,
+  signal?: AbortSignal,
+): Promise<ClassificationScore> {
+  return scoreFolds(features, rows, async (train, labels, test) => {
+    const { predictions } = await classifyKnn(train, labels, test, { ...settings, signal });
+    return { predictions };
+  });
+}
+
+export function scoreLinear(
+  engine: Pick<EngineAddon, 'fitLinear'>,
+  features: FeatureMatrix,
+  rows: LabelledRows,
+  settings: LinearSettings,
+  signal?: AbortSignal,
+): Promise<ClassificationScore> {
+  return scoreFolds(features, rows, async (train, labels, test, groups) => {
+    const options = { ...settings, groups, signal };
+    return fitLinearProbe(engine, train, labels, test, rows.labels.length, options);
+  });
+}
+
+type Classify = (
+  train: FeatureMatrix,
+  labels: Int32Array,
+  test: FeatureMatrix,
+  groups: readonly (string | undefined)[],
+) => Promise<{ readonly predictions: Int32Array; readonly weightDecay?: number }>;
+
+async function scoreFolds(
+  features: FeatureMatrix,
+  rows: LabelledRows,
+  classify: Classify,
+): Promise<ClassificationScore> {
+  const truth: number[] = [];
+  const predicted: number[] = [];
+  const clusters: (string | undefined)[] = [];
+  const folds: FoldScore[] = [];
+  for (const { name, train, test } of rows.splits) {
+    const labels = Int32Array.from(train, (row) => rows.classes[row]!);
+    const groups = train.map((row) => rows.groups[row]);
+    const result = await classify(selectRows(features, train), labels, selectRows(features, test), groups);
+    const hits = test.filter((row, i) => rows.classes[row] === result.predictions[i]).length;
+    test.forEach((row, i) => {
+      truth.push(rows.classes[row]!);
+      predicted.push(result.predictions[i]!);
+      clusters.push(rows.groups[row]);
+    });
+    folds.push({
+      name,
+      train: train.length,
+      test: test.length,
+      accuracy: hits / test.length,
+      ...(result.weightDecay === undefined ? {} : { weightDecay: result.weightDecay }),
+    });
+  }
+  const score = scoreClassification(truth, predicted, rows.labels, clusters);
+  return { ...score, folds, foldSpread: meanAndSpread(folds.map((fold) => fold.accuracy)).std };
+}
+
+/** Label retrieval: the test rows of each fold query its training rows; every query counts alike. */
+export async function scoreLabelRetrieval(
+  features: FeatureMatrix,
+  rows: LabelledRows,
+  ranks: readonly number[],
+  signal?: AbortSignal,
+): Promise<RecallScore> {
+  const pick = (of: readonly number[]) => Int32Array.from(of, (row) => rows.classes[row]!);
+  const results: RetrievalResult[] = [];
+  for (const { train, test } of rows.splits)
+    results.push(
+      await retrieveByLabel(
+        selectRows(features, test),
+        pick(test),
+        selectRows(features, train),
+        pick(train),
+        {
+          ranks,
+          signal,
+        },
+      ),
+    );
+  return poolRecall(results);
+}
+
+/** Instance retrieval: row i of `query` has to find row i of `gallery`. */
+export async function scoreInstanceRetrieval(
+  query: FeatureMatrix,
+  gallery: FeatureMatrix,
+  ranks: readonly number[],
+  signal?: AbortSignal,
+): Promise<RecallScore> {
+  return poolRecall([await retrieveInstance(query, gallery, { ranks, signal })]);
+}
+
+/** Mean over the queries of all folds; of the ks that every fold's gallery reaches. */
+function poolRecall(results: readonly RetrievalResult[]): RecallScore {
+  const queries = results.reduce((sum, r) => sum + r.queries, 0);
+  const share = (pick: (r: RetrievalResult) => number) =>
+    results.reduce((sum, r) => sum + (pick(r) * r.queries) / Math.max(1, queries), 0);
+  const ks = Object.keys(results[0]?.recall ?? {})
+    .map(Number)
+    .filter((k) => results.every((r) => r.recall[k] !== undefined));
+  const ranks = results.flatMap((r) => Array.from(r.ranks).filter((rank) => rank > 0)).sort((a, b) => a - b);
+  const middle = ranks.length >> 1;
+  const medianRank = ranks.length % 2 ? ranks[middle]! : (ranks[middle - 1]! + ranks[middle]!) / 2;
+  return {
+    queries,
+    gallery: share((r) => r.gallery),
+    recall: Object.fromEntries(ks.map((k) => [k, share((r) => r.recall[k]!)])),
+    chance: Object.fromEntries(ks.map((k) => [k, share((r) => r.chance[k]!)])),
+    medianRank: ranks.length === 0 ? null : medianRank,
+    unmatched: results.reduce((sum, r) => sum + r.unmatched, 0),
+  };
+}

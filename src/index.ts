@@ -1,0 +1,68 @@
+/** The public interface of vssl-native. Importing it loads no addon: libtorch comes with the first call that needs it. */
+import { createKnnHook } from './eval/knn-hook.js';
+import { resolveConfig, type TrainConfig } from './methods/config.js';
+import { train as startTraining, type TrainOptions } from './train/train.js';
+import type { TrainRun } from './train/train-run.js';
+
+/**
+ * Trains an encoder. The run is an async iterable of typed events, and a promise of the result. With
+ * `eval.everyEpochs` and `eval.data` in the configuration, kNN on frozen features runs along. Errors (a wrong
+ * configuration too) reject the run; see TrainOptions.
+ */
+export function train(config: TrainConfig, options: TrainOptions = {}): TrainRun {
+  return startTraining(config, { ...options, hooks: [...evaluationsOf(config), ...(options.hooks ?? [])] });
+}
+
+function evaluationsOf(config: TrainConfig) {
+  try {
+    const hook = createKnnHook(resolveConfig(config));
+    return hook ? [hook] : [];
+  } catch {
+    // the run itself says what is wrong with its configuration
+    return [];
+  }
+}
+
+export type { Preset } from './config/presets/preset.js';
+export { getPreset, listPresets } from './config/presets/registry.js';
+export type { ResolvedConfig } from './config/schema.js';
+export {
+  type CheckedFile,
+  type CheckResult,
+  type CheckVideosOptions,
+  checkVideos,
+} from './embed/check-videos.js';
+export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
+export {
+  type CreateEncoderOptions,
+  type EmbedOptions,
+  type EncoderOptions,
+  type InputSize,
+  VideoEncoder,
+  type VideoInput,
+} from './embed/video-encoder.js';
+export { VsslError } from './errors.js';
+export {
+  type EvaluateOptions,
+  type EvaluationResult,
+  evaluate,
+  type KnnEvaluationOptions,
+  type LinearEvaluationOptions,
+  type Protocol,
+  type RetrievalEvaluationOptions,
+  type RetrievalScore,
+} from './eval/evaluate.js';
+export type { Classification } from './eval/metrics.js';
+export type { ClassificationScore, FoldScore, RecallScore } from './eval/protocols.js';
+export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
+export type { Claim, Method, Paper } from './methods/method.js';
+export { listMethods } from './methods/registry.js';
+export type { NamedTensor } from './native/bindings.js';
+export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
+export { packageVersion as version } from './native/load.js';
+export type { TrainEvent, TrainResult } from './train/events.js';
+export type { EvaluationHook, HookContext } from './train/hooks.js';
+export type { TrainOptions } from './train/train.js';
+export type { TrainRun } from './train/train-run.js';
+export { type EncoderDescription, readEncoderDescription, readEncoderFile } from './weights/encoder-file.js';
+export { readSafetensors, type SafetensorsFile, writeSafetensors } from './weights/safetensors.js';

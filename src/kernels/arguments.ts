@@ -1,0 +1,66 @@
+import { invalidArgument } from '../errors.js';
+
+/** Throws unless `options` is a plain options object whose keys are all among `known`. */
+export function checkKeys(name: string, options: unknown, known: readonly string[]): void {
+  if (
+    typeof options !== 'object' ||
+    options === null ||
+    Array.isArray(options) ||
+    ArrayBuffer.isView(options)
+  ) {
+    throw invalidArgument(name, 'an object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw invalidArgument(name, `only the keys ${known.join(', ')}`, key);
+  }
+}
+
+export function checkInteger(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    throw invalidArgument(name, `an integer from ${least} to ${most}`, value);
+  }
+}
+
+export function checkPositive(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+    throw invalidArgument(name, 'a finite number above 0', value);
+  }
+}
+
+export function checkOptionalBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
+}
+
+export function checkOneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value !== 'string' || !choices.includes(value)) {
+    throw invalidArgument(name, choices.map((choice) => `'${choice}'`).join(' or '), value);
+  }
+}
+
+/** Throws unless `value` is a Float32Array of `length` over memory that native code may use: attached, of fixed size, not shared. */
+export function checkFloats(name: string, value: unknown, length: number, meaning: string): void {
+  if (!(value instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', value);
+  const buffer = value.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean };
+  if (typeof SharedArrayBuffer !== 'undefined' && (buffer as unknown) instanceof SharedArrayBuffer) {
+    throw invalidArgument(name, 'a Float32Array over an ArrayBuffer', 'one over a SharedArrayBuffer');
+  }
+  if (buffer.resizable)
+    throw invalidArgument(name, 'a Float32Array of fixed size', 'one over a resizable ArrayBuffer');
+  if (isDetached(buffer as ArrayBuffer))
+    throw invalidArgument(name, 'an attached Float32Array', 'a detached one');
+  if (value.length !== length) {
+    throw invalidArgument(name, `${length} values (${meaning})`, `${value.length} values`);
+  }
+}
+
+// ArrayBuffer.prototype.detached is newer than Node 20; a view cannot be made over a detached buffer.
+function isDetached(buffer: ArrayBuffer & { detached?: boolean }): boolean {
+  if (buffer.detached !== undefined) return buffer.detached;
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}

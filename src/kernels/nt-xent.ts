@@ -1,0 +1,119 @@
+import { invalidArgument, toVsslError } from '../errors.js';
+import { loadKernels } from '../native/load.js';
+import {
+  checkFloats,
+  checkInteger,
+  checkKeys,
+  checkOneOf,
+  checkOptionalBoolean,
+  checkPositive,
+} from './arguments.js';
+
+/** How precisely products are taken; accumulation is fp32 either way. */
+export type Precision = 'fp32' | 'bf16';
+
+export interface NtXentOptions {
+  /** Rows of the matrix, 2N: rows i and i + N are the two views of one instance. Even, at least 2. */
+  readonly rows: number;
+  /** Values per row, at least 1. */
+  readonly dim: number;
+  /** tau > 0. Default 0.1. */
+  readonly temperature?: number;
+  /** L2-normalise rows first (x / max(|x|, 1e-12)); the gradient goes through it. Default true. */
+  readonly normalize?: boolean;
+  /** 'bf16' allows bf16 products where the CPU has them. Default 'fp32'. */
+  readonly precision?: Precision;
+  /** true (default) allocates one, an array of rows * dim is written to, false computes the loss only. */
+  readonly gradient?: boolean | Float32Array;
+  /** Upper bound of threads; default: one per physical core. Does not change a bit of the result. */
+  readonly threads?: number;
+}
+
+export interface NtXentResult {
+  /** Mean over the rows. */
+  readonly loss: number;
+  /** dL / d embeddings, rows x dim; absent with `gradient: false`. */
+  readonly gradient?: Float32Array;
+  /** dL / d temperature; absent with `gradient: false`. */
+  readonly gradTemperature?: number;
+}
+
+const OPTION_KEYS = ['rows', 'dim', 'temperature', 'normalize', 'precision', 'gradient', 'threads'];
+const MOST_THREADS = 4096;
+
+type NativeArguments = [
+  Float32Array,
+  Float32Array | null,
+  number,
+  number,
+  number,
+  boolean,
+  Precision,
+  number,
+];
+
+/**
+ * NT-Xent loss (SimCLR, Chen et al. 2020, eq. 1) and its gradient: with z the (normalised) rows,
+ * s_ij = z_i . z_j / tau, L = mean_i [log sum_{j != i} exp(s_ij) - s_i,pos(i)], pos(i) = (i + rows / 2) mod rows.
+ * Memory O(rows * dim), never rows * rows.
+ *
+ * @param embeddings rows x dim, row-major
+ * @throws VsslError ERR_VSSL_INVALID_ARGUMENT on wrong arguments, before any native work. NaN or infinite values
+ * are not wrong arguments: the loss and the gradient are then NaN.
+ */
+export function ntXent(embeddings: Float32Array, options: NtXentOptions): NtXentResult {
+  const args = checkArguments(embeddings, options);
+  const addon = loadKernels();
+  try {
+    return toResult(addon.ntXent(...args), args[1]);
+  } catch (error) {
+    throw toVsslError(error, new Error());
+  }
+}
+
+/**
+ * As ntXent(), off the event loop. The embeddings are copied at the call; a `gradient` array is written when the
+ * promise resolves. Wrong arguments reject the promise.
+ */
+export async function ntXentAsync(embeddings: Float32Array, options: NtXentOptions): Promise<NtXentResult> {
+  const args = checkArguments(embeddings, options);
+  const addon = loadKernels();
+  const context = new Error();
+  try {
+    return toResult(await addon.ntXentAsync(...args), args[1]);
+  } catch (error) {
+    throw toVsslError(error, context);
+  }
+}
+
+function checkArguments(embeddings: Float32Array, options: NtXentOptions): NativeArguments {
+  checkKeys('options', options, OPTION_KEYS);
+  const { rows, dim, temperature = 0.1, normalize, precision = 'fp32', gradient = true, threads } = options;
+  checkInteger('rows', rows, 2, Number.MAX_SAFE_INTEGER);
+  if (rows % 2 !== 0) throw invalidArgument('rows', 'an even number (two views of each instance)', rows);
+  checkInteger('dim', dim, 1, Number.MAX_SAFE_INTEGER);
+  checkFloats('embeddings', embeddings, rows * dim, 'rows * dim');
+  checkPositive('temperature', temperature);
+  checkOptionalBoolean('normalize', normalize);
+  checkOneOf('precision', precision, ['fp32', 'bf16']);
+  if (threads !== undefined) checkInteger('threads', threads, 1, MOST_THREADS);
+  const target = gradientTarget(gradient, rows * dim);
+  return [embeddings, target, rows, dim, temperature, normalize ?? true, precision, threads ?? 0];
+}
+
+function gradientTarget(gradient: unknown, length: number): Float32Array | null {
+  if (gradient === false) return null;
+  if (gradient === true) return new Float32Array(length);
+  if (!ArrayBuffer.isView(gradient))
+    throw invalidArgument('gradient', 'true, false or a Float32Array', gradient);
+  checkFloats('gradient', gradient, length, 'rows * dim');
+  return gradient as Float32Array;
+}
+
+function toResult(
+  raw: { loss: number; gradTemperature: number },
+  gradient: Float32Array | null,
+): NtXentResult {
+  if (gradient === null) return { loss: raw.loss };
+  return { loss: raw.loss, gradient, gradTemperature: raw.gradTemperature };
+}

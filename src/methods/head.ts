@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+/** Options of an MLP projection head: hidden layers of (Linear, BatchNorm, ReLU), then a layer to `dim`. */
+export function headSchema(defaults: { readonly hiddenLayers: number }) {
+  return z.strictObject({
+    hiddenLayers: z
+      .int()
+      .min(0)
+      .max(16)
+      .default(defaults.hiddenLayers)
+      .describe('Hidden layers, each with BatchNorm and ReLU'),
+    hiddenDim: z
+      .union([z.literal('auto'), z.int().min(1).max(65536)])
+      .default('auto')
+      .describe("Width of the hidden layers; auto: the encoder's, 2048 for r3d_50"),
+    dim: z.int().min(1).max(65536).default(128).describe('Width of the embedding'),
+  });
+}
+
+/** The head as the engine's contrastive methods take it. */
+export function nativeHead(head: z.output<ReturnType<typeof headSchema>>): Record<string, number> {
+  return {
+    headLayers: head.hiddenLayers,
+    headDim: head.dim,
+    ...(head.hiddenDim === 'auto' ? {} : { headHidden: head.hiddenDim }),
+  };
+}

@@ -1,0 +1,82 @@
+import type { z } from 'zod';
+import type { MethodSlice } from '../config/load.js';
+import type { RawConfig } from '../config/raw.js';
+import type { ResolvedConfig } from '../config/schema.js';
+import type { PlanViews, ViewContext, ViewPlan } from '../data/views.js';
+
+/** Where a method was published. */
+export interface Paper {
+  readonly title: string;
+  readonly authors: string;
+  readonly venue: string;
+  /** arXiv number. */
+  readonly arxiv: string;
+}
+
+/** One way of training in the comparison that a claim makes. */
+export interface ClaimArm {
+  readonly name: string;
+  /** Laid over the configuration; nothing else differs between arms. */
+  readonly config: RawConfig;
+  /** Length of training relative to the other arms. Default 1. */
+  readonly budget?: number;
+}
+
+/** An ordering that the paper reports, as data: what to train and which arm should come out ahead. */
+export interface Claim {
+  readonly name: string;
+  readonly statement: string;
+  /** Where the paper or its code says so. */
+  readonly source: string;
+  /** What is compared, on frozen features: higher is better. */
+  readonly measure: 'knn' | 'linear' | 'retrieval';
+  /** From the best to the worst, as the paper orders them. At least 2. */
+  readonly arms: readonly ClaimArm[];
+}
+
+/** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
+export interface Method extends MethodSlice {
+  readonly title: string;
+  readonly paper: Paper;
+  /** One or two sentences for people. */
+  readonly description: string;
+  readonly planViews: PlanViews<ResolvedConfig>;
+  /** `options` of the engine's session. */
+  readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
+  /** The exported encoder that its paper evaluates. */
+  readonly evaluatedEncoder: string;
+  readonly claims: readonly Claim[];
+}
+
+/** A method as its file writes it down: its functions get the method's own options, checked and typed. */
+export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
+  readonly name: Name;
+  readonly title: string;
+  readonly paper: Paper;
+  readonly description: string;
+  readonly configSchema: Schema;
+  readonly defaults?: RawConfig;
+  readonly planViews: (
+    context: ViewContext<ResolvedConfig>,
+    options: z.output<Schema>,
+  ) => readonly ViewPlan[];
+  readonly nativeOptions: (
+    options: z.output<Schema>,
+    config: ResolvedConfig,
+  ) => Readonly<Record<string, unknown>>;
+  readonly evaluatedEncoder: string;
+  readonly claims: readonly Claim[];
+}
+
+/** Makes a method of its description. */
+export function defineMethod<const Name extends string, Schema extends z.ZodType>(
+  spec: MethodSpec<Name, Schema>,
+): Method & { readonly name: Name; readonly configSchema: Schema } {
+  const optionsOf = (config: ResolvedConfig) => config[spec.name] as z.output<Schema>;
+  return {
+    ...spec,
+    defaults: spec.defaults ?? {},
+    planViews: (context) => spec.planViews(context, optionsOf(context.config)),
+    nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
+  };
+}

@@ -1,0 +1,19 @@
+import { invalidArgument } from '../errors.js';
+import { cvrl } from './cvrl.js';
+import type { Method } from './method.js';
+import { simclr } from './simclr.js';
+
+/** Every method; a new one is a file of its own and a line here. */
+export const METHODS = [cvrl, simclr] as const;
+
+/** Every method, in the order in which it is shown. */
+export function listMethods(): readonly Method[] {
+  return METHODS;
+}
+
+/** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT. */
+export function getMethod(name: string): Method {
+  const method = listMethods().find((m) => m.name === name);
+  if (method) return method;
+  throw invalidArgument('method', `one of ${METHODS.map((m) => m.name).join(', ')}`, name);
+}

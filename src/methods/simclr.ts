@@ -1,0 +1,71 @@
+/**
+ * SimCLR on video (Chen et al., ICML 2020, arXiv 2002.05709; for video Feichtenhofer et al., CVPR 2021,
+ * arXiv 2104.14558, facebookresearch/SlowFast SimCLR_SlowR50_8x8.yaml): two clips of a video, uniform in time.
+ * docs/methods/simclr.md has the equations.
+ */
+import { z } from 'zod';
+import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
+import { drawUniformStarts } from '../data/samplers/starts.js';
+import { headSchema, nativeHead } from './head.js';
+import { defineMethod } from './method.js';
+
+const NO_COLOUR = { jitter: { p: 0 }, gray: 0, blur: { p: 0 } };
+
+export const simclr = defineMethod({
+  name: 'simclr',
+  title: 'SimCLR',
+  paper: {
+    title: 'A Simple Framework for Contrastive Learning of Visual Representations',
+    authors: 'Chen, Kornblith, Norouzi, Hinton',
+    venue: 'ICML 2020',
+    arxiv: '2002.05709',
+  },
+  description:
+    'Two clips of a video at independent times attract each other and repel all other clips of the batch.',
+  configSchema: z.strictObject({
+    sameWindow: z
+      .boolean()
+      .default(false)
+      .describe('Both views show the same window; only the augmentation differs'),
+    temperature: z.number().positive().default(0.1),
+    head: headSchema({ hiddenLayers: 2 }).prefault({}),
+    lossScale: z
+      .number()
+      .positive()
+      .default(1)
+      .describe(
+        'Factor on the mean over the 2N rows; the authors’ code has 2, the sum of the two directions',
+      ),
+  }),
+  defaults: {
+    data: {
+      augment: {
+        crop: { area: [0.2, 0.766], aspect: [3 / 4, 4 / 3] },
+        jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.15 },
+      },
+    },
+  },
+  planViews({ config, row, facts, rng }, options) {
+    const clock = clockOf(row, facts);
+    const span = spanOf(clock, config.data.clip);
+    return drawUniformStarts(span, 2, options.sameWindow, rng.fork('time')).map((start, view) => ({
+      name: `view${view + 1}`,
+      clip: planTrainingClip({ config, row, facts, clock, start, view, rng: rng.fork('augment', view) }),
+    }));
+  },
+  nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
+  evaluatedEncoder: 'encoder',
+  claims: [
+    {
+      name: 'crop-and-colour',
+      statement: 'Crop and colour together beat crop alone, which beats colour alone',
+      source: 'SimCLR paper, figure of composed augmentations',
+      measure: 'linear',
+      arms: [
+        { name: 'crop and colour', config: {} },
+        { name: 'crop', config: { data: { augment: NO_COLOUR } } },
+        { name: 'colour', config: { data: { augment: { crop: null, flip: 0 } } } },
+      ],
+    },
+  ],
+});

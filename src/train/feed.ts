@@ -1,0 +1,188 @@
+/**
+ * Batches ahead of the step: plans batch k, has it loaded, replaces what turns out bad, and hands the batches out in
+ * order. At most `depth` batches are loaded or being loaded at a time. What comes out depends on the plans alone, not on
+ * how far loading ran ahead:
+ *  - replacements are drawn from (seed, epoch, sample, attempt);
+ *  - a file found bad leaves the sampler at the next epoch, and no batch of an epoch is planned before all batches of
+ *    the one before are loaded;
+ *  - `FeedItem.finds` lists the finds of that batch, so that a checkpoint holds those of the batches up to its step only.
+ */
+import type { BatchPlan } from '../data/plan.js';
+import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
+import type { Quarantine } from '../data/quarantine.js';
+import { VsslError } from '../errors.js';
+import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
+import type { Find } from './quarantine.js';
+
+export interface FeedOptions {
+  readonly planner: Pick<BatchPlanner, 'position' | 'stepsPerEpoch' | 'planBatch' | 'planReplacements'>;
+  readonly loader: Pick<NativeLoader, 'load'>;
+  /** The one that the planner reads; what is found is added to it. */
+  readonly quarantine: Quarantine;
+  /** First step (from 0), and the one after the last. */
+  readonly from: number;
+  readonly to: number;
+  readonly depth: number;
+  readonly onError: 'skip' | 'substitute' | 'fail';
+}
+
+export interface FeedItem {
+  readonly step: number;
+  readonly epoch: number;
+  readonly batch: NativeBatch;
+  /** As executed, replacements included. */
+  readonly planned: PlannedBatch;
+  readonly clips: number;
+  readonly lastOfEpoch: boolean;
+  /** What was found bad while this batch was made, in order. */
+  readonly finds: readonly Find[];
+}
+
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #queue: Promise<FeedItem>[] = [];
+  #next: number;
+  #epoch: number;
+  #batchesLeft: number;
+  #loading = 0;
+  #closed = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#next = options.from;
+    const { epoch, batch } = options.planner.position(options.from);
+    this.#epoch = epoch;
+    this.#batchesLeft = options.planner.stepsPerEpoch(epoch) - batch;
+    this.#fill();
+  }
+
+  /** The next batch in order; the caller disposes of it. Rejects with what went wrong in planning or loading it. */
+  async next(): Promise<FeedItem> {
+    const first = this.#queue.shift();
+    if (!first)
+      throw new VsslError('ERR_VSSL_INTERNAL', 'the feed was asked for more batches than it has steps');
+    this.#fill();
+    return await first;
+  }
+
+  /** Plans no more, waits for what is being loaded and frees it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const item of await Promise.allSettled(this.#queue.splice(0)))
+      if (item.status === 'fulfilled') item.value.batch.dispose();
+  }
+
+  #fill(): void {
+    const { planner, depth, to } = this.#options;
+    while (!this.#closed && this.#next < to && this.#queue.length < depth) {
+      if (this.#batchesLeft === 0) {
+        // The next epoch's order hangs on what this one finds. The last load to end calls here again, before its own
+        // batch is handed out, so next() never meets an empty queue.
+        if (this.#loading > 0) return;
+        this.#epoch += 1;
+        this.#batchesLeft = planner.stepsPerEpoch(this.#epoch);
+      }
+      this.#batchesLeft -= 1;
+      this.#loading += 1;
+      const item = this.#load(this.#next++, this.#batchesLeft === 0).then(
+        (done) => {
+          this.#loading -= 1;
+          this.#fill();
+          return done;
+        },
+        (error) => {
+          this.#loading -= 1;
+          this.#closed = true;
+          throw error;
+        },
+      );
+      item.catch(() => {}); // it is seen when its turn comes
+      this.#queue.push(item);
+    }
+  }
+
+  async #load(step: number, lastOfEpoch: boolean): Promise<FeedItem> {
+    const { planner, loader } = this.#options;
+    const finds: Find[] = [];
+    const first = await planner.planBatch(step);
+    this.#record(first.bad.map(fromPlanning), finds);
+    let planned = first.batch;
+    let result = await loader.load(planned.plan);
+    try {
+      while (result.failures.length > 0) {
+        const failed = failedSamples(result, planned);
+        this.#record(
+          failed.map(({ place, failure }) => fromLoading(planned, place, failure)),
+          finds,
+        );
+        const replaced = await planner.planReplacements(
+          planned,
+          failed.map(({ place }) => place),
+        );
+        this.#record(replaced.bad.map(fromPlanning), finds);
+        planned = replaced.batch;
+        if (replaced.patch) {
+          result = await loader.load(replaced.patch, result.batch).then((r) => atSlots(r, replaced.patch!));
+        } else {
+          result.batch.dispose();
+          result = await loader.load(planned.plan);
+        }
+      }
+    } catch (error) {
+      result.batch.dispose();
+      throw error;
+    }
+    const clips = planned.plan.views.reduce((sum, view) => sum + view.clips.length, 0);
+    return { step, epoch: planned.epoch, batch: result.batch, planned, clips, lastOfEpoch, finds };
+  }
+
+  #record(found: readonly Find[], into: Find[]): void {
+    for (const find of found) {
+      const { row, epoch } = find.sample;
+      this.#options.quarantine.add(row.id, epoch);
+      into.push(find);
+      if (this.#options.onError === 'fail') throw unusableFile(find);
+    }
+  }
+}
+
+/** Under data.onError fail. */
+export function unusableFile({ sample, code, reason, where }: Find): VsslError {
+  const { path } = sample.row;
+  return new VsslError(
+    'ERR_VSSL_DATA',
+    `${path} cannot be used: ${reason} (${code}). Repair or remove it, or set data.onError to skip`,
+    { details: { path, code, where } },
+  );
+}
+
+/** One failure a sample, the first of its views. */
+function failedSamples(
+  result: NativeLoadResult,
+  planned: PlannedBatch,
+): { readonly place: number; readonly failure: NativeClipFailure }[] {
+  const first = new Map<number, NativeClipFailure>();
+  for (const failure of result.failures) {
+    if (failure.sample >= planned.samples.length)
+      throw new VsslError(
+        'ERR_VSSL_INTERNAL',
+        `the loader names sample ${failure.sample} of ${planned.samples.length}`,
+      );
+    if (!first.has(failure.sample)) first.set(failure.sample, failure);
+  }
+  return [...first].sort(([a], [b]) => a - b).map(([place, failure]) => ({ place, failure }));
+}
+
+/** Failures of a patch count its own clips: clip j is sample slots[j] of the batch. */
+function atSlots(result: NativeLoadResult, patch: BatchPlan): NativeLoadResult {
+  const slots = patch.slots ?? [];
+  return { ...result, failures: result.failures.map((f) => ({ ...f, sample: slots[f.sample] ?? f.sample })) };
+}
+
+function fromLoading(planned: PlannedBatch, place: number, { code, reason, where }: NativeClipFailure): Find {
+  return { sample: planned.samples[place]!, code, reason, where };
+}
+
+function fromPlanning({ sample, error }: BadRow): Find {
+  return { sample, code: error.code, reason: error.message, where: -1 };
+}

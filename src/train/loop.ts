@@ -1,0 +1,263 @@
+/** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
+import { VsslError } from '../errors.js';
+import type { NativeSession, NativeStepResult } from '../native/bindings.js';
+import { writeFileAtomic } from '../weights/atomic-write.js';
+import type { StepEvent, TrainEvent } from './events.js';
+import type { Feed, FeedItem } from './feed.js';
+import { type EvaluationHook, type HookContext, isDue } from './hooks.js';
+import { type QuarantineRecord, toRecord } from './quarantine.js';
+import { type RunLog, runWriteError } from './run-log.js';
+
+export interface LoopOptions {
+  readonly session: NativeSession;
+  readonly feed: Feed;
+  readonly log: RunLog;
+  /** Learning rate of each step of the schedule. */
+  readonly rates: Float64Array;
+  /** Steps done, and steps to have been done at the end. */
+  readonly from: number;
+  readonly to: number;
+  readonly logEvery: number;
+  /** null: only at the end. */
+  readonly checkpointEvery: number | null;
+  /** Files known bad at step `from`; those found by the batches of later steps are added to it. */
+  readonly quarantine: QuarantineRecord[];
+  readonly saveCheckpoint: (step: number, epoch: number) => Promise<void>;
+  readonly nonFiniteFile: string;
+  readonly hooks: readonly EvaluationHook[];
+  readonly hookContext: Omit<HookContext, 'step' | 'epoch'>;
+  readonly emit: (event: TrainEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface LoopResult {
+  readonly step: number;
+  readonly clips: number;
+  readonly loss: number | null;
+  readonly dataSeconds: number;
+  readonly stepSeconds: number;
+}
+
+/** Times of the steps since the last line of the log. */
+interface Tally {
+  steps: number;
+  clips: number;
+  dataSeconds: number;
+  stepSeconds: number;
+}
+
+/**
+ * Runs steps `from` to `to`. Throws ERR_VSSL_ABORTED when the signal stops it and ERR_VSSL_NON_FINITE when a loss or
+ * gradient is not finite, both after a checkpoint of the last good state; what the feed, the log or a checkpoint throws
+ * comes through, with the last checkpoint whole.
+ */
+export async function runLoop(options: LoopOptions): Promise<LoopResult> {
+  const { feed, from, to, logEvery, checkpointEvery, emit, signal, log } = options;
+  let step = from;
+  let saved = from;
+  let epoch = 0;
+  let loss: number | null = null;
+  const total: Tally = { steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 };
+  let tally: Tally = { ...total };
+  const save = async () => {
+    if (step === saved) return;
+    await options.saveCheckpoint(step, epoch);
+    saved = step;
+  };
+
+  while (step < to) {
+    const waitStart = performance.now();
+    const item = await nextOrAborted(feed, signal);
+    if (item === null) {
+      await save();
+      throw abortedError(step);
+    }
+    try {
+      const dataSeconds = (performance.now() - waitStart) / 1000;
+      const lr = options.rates[step]!;
+      const stepStart = performance.now();
+      const result = await options.session.step(item.batch, { lr });
+      const stepSeconds = (performance.now() - stepStart) / 1000;
+      if (!result.finite) {
+        await save();
+        throw await reportNonFinite(options.nonFiniteFile, item, lr, result);
+      }
+      step += 1;
+      epoch = item.epoch;
+      loss = result.losses.loss ?? null;
+      for (const sum of [tally, total]) {
+        sum.steps += 1;
+        sum.clips += item.clips;
+        sum.dataSeconds += dataSeconds;
+        sum.stepSeconds += stepSeconds;
+      }
+      await recordFinds(options, item, step);
+      await log.plan(step, item.planned);
+      const event = stepEvent(options.session, item, result, { step, lr, dataSeconds, stepSeconds });
+      emit(event);
+      if (step === 1 || step % logEvery === 0 || step === options.rates.length) {
+        await logStep(log, event, tally);
+        tally = { steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 };
+      }
+      await evaluate(options, step, epoch, item.lastOfEpoch).catch(async (error) => {
+        await save(); // an evaluation that fails, or is stopped, costs no training
+        throw signal.aborted ? abortedError(step) : error;
+      });
+      if (checkpointEvery !== null && step % checkpointEvery === 0) await save();
+    } finally {
+      item.batch.dispose();
+    }
+  }
+  await save();
+  return { step, clips: total.clips, loss, dataSeconds: total.dataSeconds, stepSeconds: total.stepSeconds };
+}
+
+/** null once the signal has fired: a batch that is still being loaded is not waited for. */
+async function nextOrAborted(feed: Feed, signal: AbortSignal): Promise<FeedItem | null> {
+  if (signal.aborted) return null;
+  let stop = () => {};
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  const next = feed.next();
+  try {
+    const item = await Promise.race([next, aborted]);
+    if (item === null) next.then((late) => late.batch.dispose()).catch(() => {});
+    return item;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Files found bad count from the step whose batch they were drawn for. */
+async function recordFinds(
+  { quarantine, log, emit }: LoopOptions,
+  item: FeedItem,
+  step: number,
+): Promise<void> {
+  for (const find of item.finds) {
+    const record = toRecord(find, step);
+    if (!quarantine.some(({ id }) => id === record.id)) quarantine.push(record);
+    if (await log.quarantine(record)) emit({ type: 'quarantine', ...record });
+  }
+}
+
+function stepEvent(
+  session: NativeSession,
+  item: FeedItem,
+  result: NativeStepResult,
+  { step, lr, dataSeconds, stepSeconds }: Pick<StepEvent, 'step' | 'lr' | 'dataSeconds' | 'stepSeconds'>,
+): StepEvent {
+  return {
+    type: 'step',
+    step,
+    epoch: item.epoch,
+    losses: result.losses,
+    lr,
+    gradNorm: result.gradNorm,
+    clips: item.clips,
+    dataSeconds,
+    stepSeconds,
+    clipsPerSecond: item.clips / (dataSeconds + stepSeconds),
+    rssBytes: process.memoryUsage.rss(),
+    deviceBytes: session.stats().deviceBytes,
+  };
+}
+
+/** Losses and rate of this step; times are means over the steps since the last line. */
+async function logStep(log: RunLog, event: StepEvent, tally: Tally): Promise<void> {
+  const { step, epoch, losses, lr, gradNorm, rssBytes, deviceBytes } = event;
+  const dataSeconds = tally.dataSeconds / tally.steps;
+  const stepSeconds = tally.stepSeconds / tally.steps;
+  const clipsPerSecond = tally.clips / (tally.dataSeconds + tally.stepSeconds);
+  const tags: Record<string, number> = {
+    ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`train/${name}`, value])),
+    'train/lr': lr,
+    'train/gradNorm': gradNorm,
+    'speed/clipsPerSecond': clipsPerSecond,
+    'speed/dataSeconds': dataSeconds,
+    'speed/stepSeconds': stepSeconds,
+    'memory/rssBytes': rssBytes,
+    'memory/deviceBytes': deviceBytes,
+  };
+  const line = {
+    step,
+    epoch,
+    ...losses,
+    lr,
+    gradNorm,
+    clipsPerSecond,
+    dataSeconds,
+    stepSeconds,
+    rssBytes,
+    deviceBytes,
+  };
+  await log.metrics(line, tags);
+}
+
+async function evaluate(
+  options: LoopOptions,
+  step: number,
+  epoch: number,
+  lastOfEpoch: boolean,
+): Promise<void> {
+  for (const hook of options.hooks) {
+    if (!isDue(hook, step, lastOfEpoch ? epoch + 1 : null)) continue;
+    const values = await hook.run({ ...options.hookContext, step, epoch });
+    const tags = Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [`eval/${hook.name}/${key}`, value]),
+    );
+    await options.log.metrics({ step, epoch, evaluation: hook.name, ...values }, tags);
+    options.emit({ type: 'evaluation', step, epoch, name: hook.name, values });
+  }
+}
+
+/** Writes down what was in the batch, so that the cause can be looked for and the batch be made again. */
+async function reportNonFinite(
+  path: string,
+  item: FeedItem,
+  lr: number,
+  result: NativeStepResult,
+): Promise<VsslError> {
+  const { epoch, planned } = item;
+  const step = item.step + 1;
+  const files = [...new Set(planned.samples.map(({ row }) => row.path))];
+  const show = (value: number) => (Number.isFinite(value) ? value : String(value));
+  const report = {
+    step,
+    epoch,
+    lr,
+    losses: Object.fromEntries(Object.entries(result.losses).map(([name, value]) => [name, show(value)])),
+    gradNorm: show(result.gradNorm),
+    files,
+    samples: planned.samples.map(({ row, sample, attempt }) => ({
+      id: row.id,
+      path: row.path,
+      sample,
+      attempt,
+    })),
+    plan: planned.plan,
+  };
+  try {
+    await writeFileAtomic(path, `${JSON.stringify(report, null, 1)}\n`);
+  } catch (error) {
+    throw runWriteError(path, error);
+  }
+  return new VsslError(
+    'ERR_VSSL_NON_FINITE',
+    `step ${step} gave a loss or gradient that is not finite (loss ${show(result.losses.loss ?? Number.NaN)}, ` +
+      `gradient norm ${show(result.gradNorm)}); the step was not applied and the state before it is in the last ` +
+      `checkpoint. Its ${files.length} files and their plans are in ${path}. A lower train.optimizer.lr, ` +
+      `train.clipNorm or train.precision fp32 usually helps`,
+    { details: { step, files, report: path } },
+  );
+}
+
+function abortedError(step: number): VsslError {
+  return new VsslError(
+    'ERR_VSSL_ABORTED',
+    `stopped after step ${step}, with a checkpoint; the same command goes on from there`,
+    { details: { step } },
+  );
+}

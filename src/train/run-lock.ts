@@ -1,0 +1,162 @@
+/**
+ * One process trains in a run folder. The lock is a file naming its holder; it appears whole in one step (a hard link to
+ * a written file), so it is never seen half made. A holder that is dead, or whose process number now belongs to another
+ * process, has lost it. A holder on another machine is taken for alive while it renews the file's time.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { VsslError } from '../errors.js';
+
+export const LOCK_NAME = 'lock';
+const RENEW_MS = 30_000;
+const REMOTE_STALE_MS = 5 * 60_000;
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** Tells a process from a later one with the same number; '' where the system does not say. */
+  readonly started: string;
+  readonly token: string;
+}
+
+export interface RunLock {
+  release(): Promise<void>;
+}
+
+/** Throws ERR_VSSL_LOCKED when another living process (or another run of this one) holds the folder. */
+export async function lockRunFolder(folder: string): Promise<RunLock> {
+  const path = join(folder, LOCK_NAME);
+  const me: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    started: processStart(process.pid),
+    token: randomBytes(8).toString('hex'),
+  };
+  const mine = JSON.stringify(me);
+  for (let attempt = 0; attempt < 10; attempt++) {
+    if (await create(path, mine, me.token)) return hold(path, mine);
+    const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    if (found === null) continue;
+    const holder = parseHolder(found);
+    if (holder && (await isAlive(holder, path))) throw lockedBy(folder, path, holder);
+    await removeStale(path, found, me.token);
+  }
+  throw new VsslError('ERR_VSSL_LOCKED', `${path} keeps changing: several processes want ${folder} at once`);
+}
+
+async function create(path: string, content: string, token: string): Promise<boolean> {
+  const written = `${path}.${token}`;
+  await writeFile(written, content);
+  try {
+    await link(written, path);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return false;
+    // A file system without hard links: exclusive creation is the next best.
+    return await writeFile(path, content, { flag: 'wx' }).then(
+      () => true,
+      (second: NodeJS.ErrnoException) => {
+        if (second.code === 'EEXIST') return false;
+        throw second;
+      },
+    );
+  } finally {
+    await rm(written, { force: true });
+  }
+}
+
+function hold(path: string, mine: string): RunLock {
+  const renew = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, RENEW_MS);
+  renew.unref();
+  const removeMine = () => {
+    try {
+      if (readFileSync(path, 'utf8') === mine) rmSync(path, { force: true });
+    } catch {
+      // gone already: nothing to give back
+    }
+  };
+  process.once('exit', removeMine);
+  return {
+    release: async () => {
+      clearInterval(renew);
+      process.removeListener('exit', removeMine);
+      removeMine();
+    },
+  };
+}
+
+/** Moves the lock away, and puts it back when it turns out to be a newer one than the one found stale. */
+async function removeStale(path: string, found: string, token: string): Promise<void> {
+  const away = `${path}.stale-${token}`;
+  try {
+    await rename(path, away);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  if ((await readFile(away, 'utf8').catch(() => found)) !== found) await link(away, path).catch(() => {});
+  await rm(away, { force: true });
+}
+
+async function isAlive(holder: Holder, path: string): Promise<boolean> {
+  if (holder.host !== hostname()) {
+    const age = await stat(path).then(
+      (s) => Date.now() - s.mtimeMs,
+      () => Number.POSITIVE_INFINITY,
+    );
+    return age < REMOTE_STALE_MS;
+  }
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  return holder.started === processStart(holder.pid);
+}
+
+function parseHolder(text: string): Holder | null {
+  try {
+    const value = JSON.parse(text) as Holder;
+    return Number.isInteger(value?.pid) && value.pid > 0 && typeof value.host === 'string' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Linux: boot identity and start time in clock ticks; a zombie counts as gone. Elsewhere ''. */
+function processStart(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may hold spaces: fields are counted from the last ')'.
+    const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (rest[0] === 'Z' || rest[0] === 'X') return 'gone';
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${rest[19]}`;
+  } catch {
+    return '';
+  }
+}
+
+function lockedBy(folder: string, path: string, holder: Holder): VsslError {
+  const where = holder.host === hostname() ? '' : ` on ${holder.host}`;
+  const advice =
+    holder.host === hostname()
+      ? 'wait for it, or choose another --out'
+      : `wait for it, choose another --out, or remove ${path} when that process is certainly gone`;
+  return new VsslError(
+    'ERR_VSSL_LOCKED',
+    `process ${holder.pid}${where} is training in ${folder}: ${advice}`,
+    {
+      details: { folder, pid: holder.pid, host: holder.host },
+    },
+  );
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { ResolvedConfig } from '../config/schema.js';
+import type { Manifest } from '../data/manifest.js';
+import { VsslError } from '../errors.js';
+import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../weights/checkpoint.js';
+import { readEncoderDescription } from '../weights/encoder-file.js';
+import type { QuarantineRecord } from './quarantine.js';
+import { checkSameConfig, type RunPaths } from './run-folder.js';
+
+/**
+ * What a checkpoint knows beside the engine's tensors. The sampler and every random draw are functions of the seed and
+ * the step, so the files known to be bad are the only thing about the data that has to be remembered.
+ */
+export interface RunState {
+  readonly config: ResolvedConfig;
+  /** Epoch of the last step. */
+  readonly epoch: number;
+  readonly totalSteps: number;
+  /** Of the list of videos: resuming on another list would be another run. */
+  readonly videos: string;
+  /** Threads of the network: with another number the last bits differ. */
+  readonly threads: number;
+  /** Files found bad by the batches up to this step, in order. */
+  readonly quarantine: readonly QuarantineRecord[];
+}
+
+/** Names of the rows and their windows, in order. */
+export function videosFingerprint(manifest: Manifest): string {
+  const hash = createHash('sha256');
+  for (const { id, start, end } of manifest.rows)
+    hash.update(`${JSON.stringify([id, start ?? null, end ?? null])}\n`);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/**
+ * The checkpoint to go on from; null when there is none. `auto`: the last whole one in the run folder; otherwise the
+ * named file. Throws ERR_VSSL_RESUME_MISMATCH when the run's configuration was another.
+ */
+export async function findCheckpoint(
+  paths: RunPaths,
+  resume: string,
+  config: ResolvedConfig,
+  onDamaged: (error: VsslError) => void,
+): Promise<Checkpoint<RunState> | null> {
+  if (resume === 'never') return null;
+  const inFolder = await latestCheckpoint<RunState>(paths.checkpoints, onDamaged);
+  if (inFolder) checkSameConfig(paths.folder, comparable(inFolder.state.config), comparable(config));
+  if (resume === 'auto') return inFolder;
+  const named = await readCheckpoint<RunState>(resume);
+  checkSameConfig(resume, comparable(named.state.config), comparable(config));
+  return named;
+}
+
+/** Whether the run has done `target` steps or all of its own, and its weights are those of the last of them. */
+export async function isDone(
+  paths: RunPaths,
+  at: Checkpoint<RunState>,
+  target: number | undefined,
+): Promise<boolean> {
+  const { totalSteps } = at.state;
+  if (at.step < Math.min(totalSteps, target ?? totalSteps)) return false;
+  return await readEncoderDescription(paths.weights).then(
+    ({ step }) => step === at.step,
+    () => false,
+  );
+}
+
+export function checkSameVideos(folder: string, state: RunState, manifest: Manifest): void {
+  if (state.videos === videosFingerprint(manifest)) return;
+  throw new VsslError(
+    'ERR_VSSL_RESUME_MISMATCH',
+    `the run in ${folder} was made with other videos than data.path (${manifest.spec}) holds now: files were added, removed or renamed. Restore them to go on with it, give another --out for a new run, or --resume never to replace it`,
+    { details: { folder, keys: ['data.path'] } },
+  );
+}
+
+/** A run folder may be moved, so where it is does not count. */
+function comparable(config: ResolvedConfig): unknown {
+  return { ...config, out: null };
+}
+
+/** Path of an exported encoder other than the first. */
+export function encoderPath(paths: RunPaths, name: string): string {
+  return join(paths.encoders, `${name.replace(/[^\w.-]/g, '_')}.safetensors`);
+}

@@ -1,0 +1,155 @@
+/**
+ * Encoder weights as a safetensors file that says everything about itself: with this file alone, and no config, a video
+ * can be turned into the clips that the encoder was trained on, and the encoder can be built and filled.
+ */
+import { VsslError } from '../errors.js';
+import type { NamedTensor } from '../native/bindings.js';
+import type { WriteOperations } from './atomic-write.js';
+import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from './safetensors.js';
+
+/** Version of the metadata below. A newer file is refused with advice; an older one is read. */
+export const ENCODER_FORMAT_VERSION = 1;
+const FORMAT = 'vssl-encoder';
+
+/** What an encoder is and what it must be fed with. */
+export interface EncoderDescription {
+  /** Method that trained it, `none` for an untrained one. */
+  readonly method: string;
+  /** Its name among the encoders that the method exports. */
+  readonly encoder: string;
+  /** What the engine needs to build the same architecture: at least `arch` and `width`. */
+  readonly model: Readonly<Record<string, unknown>> & { readonly arch: string; readonly width: number };
+  readonly clip: {
+    /** Pictures in a clip. */
+    readonly frames: number;
+    /** Distance of two neighbouring pictures, in frames of the video. */
+    readonly stride: number;
+    /** Height and width in pixels. */
+    readonly size: number;
+  };
+  readonly input: 'rgb' | 'temporal-mean-removed' | 'difference';
+  /** Per channel, on values in [0, 1]. */
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  /**
+   * Decoded pictures are shrunk by a whole factor before they are cropped: `auto`, the largest factor that leaves
+   * enough pixels for the smallest crop; or the factor itself.
+   */
+  readonly shrink: 'auto' | number;
+  /** Training steps behind these weights. */
+  readonly step: number;
+}
+
+export interface EncoderFile {
+  readonly description: EncoderDescription;
+  readonly tensors: readonly NamedTensor[];
+  /** Everything in the metadata, including entries that this version does not know. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Writes atomically. `extra` entries (package version, git hash...) go into the metadata beside the description. */
+export async function writeEncoderFile(
+  path: string,
+  description: EncoderDescription,
+  tensors: readonly NamedTensor[],
+  extra: Readonly<Record<string, string>> = {},
+  operations?: WriteOperations,
+): Promise<void> {
+  await writeSafetensors(path, tensors, { ...extra, ...describeEncoder(description) }, operations);
+}
+
+/**
+ * Reads description and weights. Throws ERR_VSSL_FILE and ERR_VSSL_SAFETENSORS as readSafetensors does, and
+ * ERR_VSSL_WEIGHTS when the file is safetensors but not an encoder of this package, or one of a newer format.
+ */
+export async function readEncoderFile(path: string): Promise<EncoderFile> {
+  const { tensors, metadata } = await readSafetensors(path);
+  return { description: parseDescription(metadata, path), tensors, metadata };
+}
+
+/** The description alone, without reading the weights. */
+export async function readEncoderDescription(path: string): Promise<EncoderDescription> {
+  return parseDescription(await readSafetensorsMetadata(path), path);
+}
+
+/** One string an entry, so that any safetensors reader shows them. */
+export function describeEncoder(d: EncoderDescription): Record<string, string> {
+  return {
+    format: FORMAT,
+    format_version: String(ENCODER_FORMAT_VERSION),
+    method: d.method,
+    encoder: d.encoder,
+    arch: d.model.arch,
+    width: String(d.model.width),
+    model: JSON.stringify(d.model),
+    clip_frames: String(d.clip.frames),
+    clip_stride: String(d.clip.stride),
+    clip_size: String(d.clip.size),
+    input: d.input,
+    mean: JSON.stringify(d.mean),
+    std: JSON.stringify(d.std),
+    shrink: String(d.shrink),
+    step: String(d.step),
+  };
+}
+
+function parseDescription(m: Readonly<Record<string, string>>, path: string): EncoderDescription {
+  if (m.format !== FORMAT)
+    throw wrong(path, `its metadata says format '${m.format ?? 'none'}', expected '${FORMAT}'`);
+  const version = Number(m.format_version);
+  if (!Number.isInteger(version) || version < 1)
+    throw wrong(path, `its format version is '${m.format_version}'`);
+  if (version > ENCODER_FORMAT_VERSION)
+    throw wrong(
+      path,
+      `its format version is ${version}, this package reads up to ${ENCODER_FORMAT_VERSION}: upgrade it`,
+    );
+  const whole = (key: string, least: number): number => {
+    const value = Number(m[key]);
+    if (m[key] === undefined || !Number.isSafeInteger(value) || value < least)
+      throw wrong(
+        path,
+        `metadata '${key}' is '${m[key] ?? 'absent'}', expected a whole number from ${least}`,
+      );
+    return value;
+  };
+  const triple = (key: string): [number, number, number] => {
+    const value = json(m, key, path);
+    if (!Array.isArray(value) || value.length !== 3 || !value.every((v) => Number.isFinite(v)))
+      throw wrong(path, `metadata '${key}' is '${m[key]}', expected three numbers`);
+    return value as [number, number, number];
+  };
+  const model = json(m, 'model', path) as EncoderDescription['model'];
+  if (typeof model !== 'object' || model === null || typeof model.arch !== 'string' || !(model.width > 0))
+    throw wrong(path, "metadata 'model' has no arch and width");
+  const input = m.input;
+  if (input !== 'rgb' && input !== 'temporal-mean-removed' && input !== 'difference')
+    throw wrong(path, `metadata 'input' is '${input}', expected rgb, temporal-mean-removed or difference`);
+  const std = triple('std');
+  if (std.some((s) => s <= 0)) throw wrong(path, "metadata 'std' has an entry that is not above 0");
+  return {
+    method: m.method ?? 'none',
+    encoder: m.encoder ?? 'encoder',
+    model,
+    clip: { frames: whole('clip_frames', 1), stride: whole('clip_stride', 1), size: whole('clip_size', 1) },
+    input,
+    mean: triple('mean'),
+    std,
+    shrink: m.shrink === undefined || m.shrink === 'auto' ? 'auto' : whole('shrink', 1),
+    step: m.step === undefined ? 0 : whole('step', 0),
+  };
+}
+
+function json(m: Readonly<Record<string, string>>, key: string, path: string): unknown {
+  try {
+    return JSON.parse(m[key] ?? '');
+  } catch {
+    throw wrong(path, `metadata '${key}' is '${m[key] ?? 'absent'}', expected JSON`);
+  }
+}
+
+function wrong(path: string, why: string): VsslError {
+  return new VsslError('ERR_VSSL_WEIGHTS', `${path} is not an encoder file of this package: ${why}`, {
+    details: { path },
+  });
+}

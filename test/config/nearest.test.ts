@@ -1,0 +1,26 @@
+import test from 'ava';
+import { editDistance, findNearest } from '#src/config/nearest.js';
+
+test('edit distance with swaps of neighbours', (t) => {
+  const cases: readonly [string, string, number][] = [
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['abc', 'abc', 0],
+    ['batch', 'bacth', 1],
+    ['batch', 'batches', 2],
+    ['kitten', 'sitting', 3],
+    ['stride', 'strid', 1],
+  ];
+  for (const [a, b, distance] of cases) {
+    t.is(editDistance(a, b), distance);
+    t.is(editDistance(b, a), distance);
+  }
+});
+
+test('the nearest name, or none', (t) => {
+  t.is(findNearest('bacth', ['batch', 'epochs']), 'batch');
+  t.is(findNearest('weight_decay', ['weightDecay', 'momentum']), 'weightDecay');
+  t.is(findNearest('SGD', ['sgd', 'lars']), 'sgd');
+  t.is(findNearest('zzz', ['batch', 'epochs']), undefined);
+  t.is(findNearest('lr', ['name']), undefined);
+});

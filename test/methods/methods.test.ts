@@ -1,0 +1,184 @@
+import test from 'ava';
+import { listPresets } from '#src/config/presets/registry.js';
+import { mergeRaw, type RawConfig } from '#src/config/raw.js';
+import type { VideoRow } from '#src/data/manifest.js';
+import type { VideoFacts } from '#src/data/plan.js';
+import { Rng } from '#src/data/rng.js';
+import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
+import { getMethod, listMethods } from '#src/methods/registry.js';
+
+function factsOf(frames: number): VideoFacts {
+  const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
+  return { path: 'a.mp4', codec: 'h264', width: 320, height: 240, times, end: frames / 25, warnings: [] };
+}
+
+const ROW: VideoRow = {
+  id: 'a.mp4',
+  path: 'a.mp4',
+  label: undefined,
+  group: undefined,
+  start: undefined,
+  end: undefined,
+  extra: {},
+  source: { kind: 'file', path: 'a.mp4' },
+};
+
+function views(config: TrainConfig, seed: number, frames = 100, row: VideoRow = ROW) {
+  const resolved = resolveConfig(config);
+  return getMethod(resolved.method).planViews({
+    config: resolved,
+    row,
+    facts: factsOf(frames),
+    rng: new Rng(seed),
+    epoch: 0,
+  });
+}
+
+const frameOf = (time: number) => Math.floor(time * 25);
+
+test('every method: two views, right shapes, a pure function of its context', (t) => {
+  for (const method of listMethods()) {
+    const config = { method: method.name, data: { clip: { frames: 8, stride: 3, size: 64 } } } as TrainConfig;
+    for (let seed = 0; seed < 40; seed++) {
+      const planned = views(config, seed);
+      t.deepEqual(
+        planned.map((view) => view.name),
+        ['view1', 'view2'],
+      );
+      for (const { clip } of planned) {
+        t.is(clip.times.length, 8);
+        t.deepEqual([clip.height, clip.width, clip.augment.length, clip.modality], [64, 64, 1, 'rgb']);
+        for (let i = 1; i < 8; i++) t.is(frameOf(clip.times[i]!) - frameOf(clip.times[i - 1]!), 3);
+      }
+      t.deepEqual(planned, views(config, seed));
+      t.notDeepEqual(planned[0]!.clip.augment, planned[1]!.clip.augment);
+    }
+  }
+});
+
+test('every method: claims are orderings of at least two arms whose settings are valid', (t) => {
+  for (const method of listMethods()) {
+    t.true(method.claims.length > 0);
+    t.is(new Set(method.claims.map((claim) => claim.name)).size, method.claims.length);
+    for (const claim of method.claims) {
+      t.true(claim.arms.length >= 2);
+      const arms = claim.arms.map((arm) => {
+        const raw = mergeRaw({ method: method.name } as RawConfig, arm.config);
+        return JSON.stringify([resolveConfig(raw as TrainConfig), arm.budget ?? 1]);
+      });
+      t.is(new Set(arms).size, arms.length, `${claim.name}: arms differ`);
+    }
+  }
+});
+
+test('the engine is given what it knows', (t) => {
+  const options = (preset: string, set: string[] = []) => {
+    const config = loadConfig({ preset, set });
+    return getMethod(config.method).nativeOptions(config);
+  };
+  t.deepEqual(options('cvrl'), { temperature: 0.1, lossScale: 2, headLayers: 3, headDim: 128 });
+  t.deepEqual(options('simclr'), { temperature: 0.1, lossScale: 1, headLayers: 2, headDim: 128 });
+  t.deepEqual(
+    options('cvrl', ['cvrl.head={hiddenDim: 64, hiddenLayers: 1, dim: 32}', 'cvrl.temperature=0.2']),
+    {
+      temperature: 0.2,
+      lossScale: 2,
+      headLayers: 1,
+      headDim: 32,
+      headHidden: 64,
+    },
+  );
+});
+
+test('an unknown method names those there are', (t) => {
+  const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+  t.regex(error!.message, /cvrl, simclr/);
+});
+
+test('cvrl: gaps follow the chosen law', (t) => {
+  const gaps = (config: TrainConfig) => {
+    let sum = 0;
+    for (let seed = 0; seed < 1500; seed++) {
+      const [a, b] = views({ ...config, data: { clip: { frames: 8, stride: 2, size: 64 } } }, seed, 114);
+      sum += Math.abs(frameOf(a!.clip.times[0]!) - frameOf(b!.clip.times[0]!));
+    }
+    return sum / 1500;
+  };
+  // 100 possible starts: means of 1/3, 1/2 and 2/3 of them, rounded down.
+  t.true(Math.abs(gaps({ method: 'cvrl' }) - 32.8) < 2);
+  t.true(Math.abs(gaps({ method: 'cvrl', cvrl: { sampling: 'uniform' } }) - 49.5) < 2.5);
+  t.true(Math.abs(gaps({ method: 'cvrl', cvrl: { sampling: 'increasing' } }) - 66.2) < 2.5);
+  t.is(gaps({ method: 'cvrl', cvrl: { sampling: 'same' } }), 0);
+});
+
+test('cvrl: another law changes no augmentation; per-frame augmentation has one entry a frame', (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const a = views({ method: 'cvrl' }, seed);
+    const b = views({ method: 'cvrl', cvrl: { sampling: 'uniform' } }, seed);
+    t.deepEqual(
+      a.map((v) => v.clip.augment),
+      b.map((v) => v.clip.augment),
+    );
+  }
+  const perFrame = views({ method: 'cvrl', data: { augment: { perFrame: true } } }, 1);
+  t.deepEqual(
+    perFrame.map((v) => v.clip.augment.length),
+    [16, 16],
+  );
+});
+
+test('simclr: independent times, or one window', (t) => {
+  let equal = 0;
+  for (let seed = 0; seed < 200; seed++) {
+    const [a, b] = views({ method: 'simclr' }, seed);
+    if (a!.clip.times[0] === b!.clip.times[0]) equal++;
+    const [c, d] = views({ method: 'simclr', simclr: { sameWindow: true } }, seed);
+    t.deepEqual(c!.clip.times, d!.clip.times);
+  }
+  t.true(equal < 15);
+});
+
+test('a row’s window is honoured, short videos are looped', (t) => {
+  for (const method of ['cvrl', 'simclr'] as const) {
+    for (let seed = 0; seed < 30; seed++) {
+      for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
+        t.true(clip.times.every((time) => time >= 2 && time < 3.6));
+      }
+      for (const { clip } of views({ method }, seed, 3)) {
+        t.is(clip.times.length, 16);
+        t.true(clip.times.every((time) => time >= 0 && time < 0.12));
+      }
+    }
+    t.throws(() => views({ method }, 0, 10, { ...ROW, start: 5 }), { code: 'ERR_VSSL_VIDEO_WINDOW' });
+  }
+});
+
+test('every preset is a valid configuration of its method', (t) => {
+  t.deepEqual(
+    listPresets().map((preset) => preset.name),
+    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny'],
+  );
+  for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
+});
+
+test("the preset cvrl has the paper's settings", (t) => {
+  const { model, data, train, cvrl } = loadConfig({ preset: 'cvrl' });
+  t.deepEqual(model, { arch: 'r3d_50', width: 1 });
+  t.deepEqual(data.clip, { frames: 16, stride: 2, size: 224 });
+  t.deepEqual(data.normalize, { mean: [0, 0, 0], std: [1, 1, 1] });
+  t.deepEqual(data.augment, {
+    crop: { area: [0.3, 1], aspect: [0.5, 2], attempts: 100, minCovered: 0.1 },
+    flip: 0.5,
+    jitter: { p: 0.8, brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 },
+    gray: 0.2,
+    blur: { p: 0.5, sigma: [0.1, 2], radius: 'auto' },
+    solarize: { p: 0, threshold: 0.5 },
+    asymmetric: false,
+    perFrame: false,
+  });
+  t.is(train.batch, 1024);
+  t.is(train.epochs, 200);
+  t.like(train.optimizer, { name: 'sgd', lr: 0.32, momentum: 0.9, nesterov: false, weightDecay: 1e-6 });
+  t.like(train.schedule, { name: 'cosine', warmupEpochs: 5, finalLr: 0 });
+  t.like(cvrl as object, { sampling: 'decreasing', samplingPower: 1, temperature: 0.1 });
+});

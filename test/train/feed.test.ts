@@ -1,0 +1,278 @@
+import test from 'ava';
+import type { ResolvedConfig } from '#src/config/schema.js';
+import type { Manifest } from '#src/data/manifest.js';
+import { type BatchPlan, type ClipPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
+import { BatchPlanner } from '#src/data/planner.js';
+import { Quarantine } from '#src/data/quarantine.js';
+import type { PlanViews } from '#src/data/views.js';
+import { VsslError } from '#src/errors.js';
+import { resolveConfig } from '#src/methods/config.js';
+import type { NativeBatch, NativeLoadResult } from '#src/native/bindings.js';
+import { Feed } from '#src/train/feed.js';
+import { type QuarantineRecord, toRecord } from '#src/train/quarantine.js';
+
+/** A batch that remembers what was loaded into it. */
+interface FakeBatch extends NativeBatch {
+  readonly clips: string[][];
+  disposed: number;
+}
+
+/** Executes plans by writing down what they say; clips of `bad` files fail, late or at once, in any order. */
+class FakeLoader {
+  readonly batches: FakeBatch[] = [];
+  busy = 0;
+  most = 0;
+  constructor(readonly bad: ReadonlySet<string>) {}
+
+  async load(plan: object, into?: NativeBatch): Promise<NativeLoadResult> {
+    const { version, views, slots } = plan as BatchPlan;
+    if (version !== PLAN_VERSION) throw new Error('a plan without its version');
+    this.most = Math.max(this.most, ++this.busy);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+    this.busy--;
+    const batch = (into as FakeBatch | undefined) ?? this.#make(views.length);
+    const failures: NativeLoadResult['failures'] = [];
+    for (const [view, { clips }] of views.entries())
+      for (const [sample, clip] of clips.entries()) {
+        const { path } = clip.source as { path: string };
+        if (this.bad.has(path))
+          failures.push({ view, sample, path, code: 'ERR_VSSL_VIDEO_DECODE', reason: 'broken', where: 0.5 });
+        else batch.clips[view]![slots ? slots[sample]! : sample] = clipName(clip);
+      }
+    const stats = { decodedFrames: 0, cacheHits: 0, cacheMisses: 0, decodeSeconds: 0, augmentSeconds: 0 };
+    return { batch, failures, stats };
+  }
+
+  #make(views: number): FakeBatch {
+    const batch: FakeBatch = {
+      clips: Array.from({ length: views }, () => []),
+      disposed: 0,
+      views: () => [],
+      toFloat32: () => new Float32Array(),
+      dispose: () => {
+        batch.disposed++;
+      },
+    };
+    this.batches.push(batch);
+    return batch;
+  }
+}
+
+const clipName = (clip: ClipPlan) => `${(clip.source as { path: string }).path}@${clip.times[0]!.toFixed(6)}`;
+
+function manifestOf(files: number): Manifest {
+  const rows = Array.from({ length: files }, (_, i) => {
+    const path = `v${i}`;
+    const rest = { label: undefined, group: undefined, start: undefined, end: undefined, extra: {} };
+    return { id: path, path, source: { kind: 'file', path } as const, ...rest };
+  });
+  return { spec: 'fake', rows, warnings: [] };
+}
+
+const planViews: PlanViews<ResolvedConfig> = ({ row, rng }) =>
+  ['a', 'b'].map((name) => ({
+    name,
+    clip: { source: row.source, times: [rng.fork(name).next()] } as unknown as ClipPlan,
+  }));
+
+interface Setup {
+  readonly files?: number;
+  readonly batch?: number;
+  readonly bad?: readonly string[];
+  /** Files whose facts cannot be had. */
+  readonly unreadable?: readonly string[];
+  readonly onError?: 'skip' | 'substitute' | 'fail';
+  readonly depth?: number;
+  readonly from?: number;
+  readonly to: number;
+  readonly records?: readonly QuarantineRecord[];
+}
+
+function setUp({
+  files = 10,
+  batch = 3,
+  bad = [],
+  unreadable = [],
+  onError = 'skip',
+  depth = 3,
+  from = 0,
+  to,
+  records = [],
+}: Setup) {
+  const config: ResolvedConfig = resolveConfig({
+    method: 'cvrl',
+    data: { onError },
+    train: { batch, steps: 100, schedule: { warmupSteps: 0 }, seed: 5 },
+  });
+  const quarantine = new Quarantine();
+  for (const { id, epoch } of records) quarantine.add(id, epoch);
+  const loader = new FakeLoader(new Set(bad));
+  const getFacts = async (row: { path: string }): Promise<VideoFacts> => {
+    if (unreadable.includes(row.path)) throw new VsslError('ERR_VSSL_VIDEO_OPEN', 'cannot be opened');
+    return {
+      path: row.path,
+      codec: 'x',
+      width: 8,
+      height: 8,
+      times: new Float64Array(4),
+      end: 1,
+      warnings: [],
+    };
+  };
+  const planner = new BatchPlanner({ config, planViews, manifest: manifestOf(files), getFacts, quarantine });
+  return { feed: new Feed({ planner, loader, quarantine, from, to, depth, onError }), loader };
+}
+
+/** What each step got, and the state that a checkpoint after it would hold. */
+async function drain(setup: Setup) {
+  const { feed, loader } = setUp(setup);
+  const records = [...(setup.records ?? [])];
+  const steps: {
+    step: number;
+    epoch: number;
+    clips: string[][];
+    samples: string[];
+    last: boolean;
+    state: QuarantineRecord[];
+  }[] = [];
+  for (let step = setup.from ?? 0; step < setup.to; step++) {
+    const item = await feed.next();
+    for (const find of item.finds) {
+      const record = toRecord(find, item.step + 1);
+      if (!records.some(({ id }) => id === record.id)) records.push(record);
+    }
+    const batch = item.batch as FakeBatch;
+    steps.push({
+      step: item.step,
+      epoch: item.epoch,
+      clips: structuredClone(batch.clips),
+      samples: item.planned.samples.map(({ row }) => row.path),
+      last: item.lastOfEpoch,
+      state: [...records],
+    });
+    batch.dispose();
+  }
+  await feed.close();
+  return { steps, loader };
+}
+
+test('batches come in order, whole, and each is handed out once', async (t) => {
+  const { steps, loader } = await drain({ to: 9 });
+  t.deepEqual(
+    steps.map(({ step }) => step),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  t.deepEqual(
+    steps.map(({ epoch }) => epoch),
+    [0, 0, 0, 1, 1, 1, 2, 2, 2],
+  );
+  t.deepEqual(
+    steps.map(({ last }) => last),
+    [false, false, true, false, false, true, false, false, true],
+  );
+  for (const { clips, samples } of steps) {
+    t.is(new Set(samples).size, 3);
+    for (const view of clips)
+      t.deepEqual(
+        view.map((clip) => clip.split('@')[0]),
+        samples,
+      );
+  }
+  for (const epoch of [0, 1, 2]) {
+    const seen = steps.filter((s) => s.epoch === epoch).flatMap(({ samples }) => samples);
+    t.is(new Set(seen).size, 9);
+  }
+  t.true(loader.batches.every(({ disposed }) => disposed === 1));
+});
+
+const bad = ['v2', 'v7', 'v4'];
+for (const onError of ['skip', 'substitute'] as const)
+  test(`${onError}: how far loading runs ahead, and how long it takes, leaves no trace`, async (t) => {
+    const setup = { bad, onError, unreadable: ['v9'], to: 20 };
+    const reference = (await drain({ ...setup, depth: 1 })).steps;
+    for (const depth of [1, 2, 4, 8]) t.deepEqual((await drain({ ...setup, depth })).steps, reference);
+  });
+
+for (const onError of ['skip', 'substitute'] as const)
+  test(`${onError}: a run that begins again after any step goes on alike`, async (t) => {
+    const whole = (await drain({ bad, onError, to: 14 })).steps;
+    for (let from = 1; from < 14; from++) {
+      const records = whole[from - 1]!.state;
+      const rest = await drain({ bad, onError, from, to: 14, records, depth: 1 + (from % 4) });
+      t.deepEqual(rest.steps, whole.slice(from), `from ${from}`);
+    }
+  });
+
+test('skip: a bad file is replaced in its batch and leaves the sampler at the next epoch', async (t) => {
+  const { steps } = await drain({ bad, to: 20 });
+  for (const { clips, samples } of steps) {
+    t.is(new Set(samples).size, samples.length);
+    t.false(samples.some((path) => bad.includes(path)));
+    for (const view of clips) t.is(view.filter(Boolean).length, samples.length);
+  }
+  const found = steps.at(-1)!.state;
+  t.deepEqual(found.map(({ path }) => path).sort(), [...bad].sort());
+  for (const { epoch, reason, where } of found) {
+    t.deepEqual([reason, where], ['broken', 0.5]);
+    // with one batch of three fewer each epoch has two batches of the seven that are left
+    t.true(epoch <= 1);
+  }
+  t.is(steps.filter((s) => s.epoch === 4).length, 2);
+});
+
+test('substitute: a bad file is tried again in each epoch', async (t) => {
+  const { steps, loader } = await drain({ bad: ['v2'], onError: 'substitute', to: 12 });
+  t.is(steps.at(-1)!.state.length, 1);
+  t.is(steps.filter(({ epoch }) => epoch === 3).length, 3);
+  t.is(loader.batches.length, 12);
+});
+
+test('fail: the first bad file ends it, and names itself', async (t) => {
+  const { feed, loader } = setUp({ bad, onError: 'fail', to: 20 });
+  const error = await t.throwsAsync(
+    async () => {
+      for (;;) (await feed.next()).batch.dispose();
+    },
+    { code: 'ERR_VSSL_DATA' },
+  );
+  t.regex(error!.message, /v[247] cannot be used: broken/);
+  await feed.close();
+  t.true(loader.batches.every(({ disposed }) => disposed === 1));
+});
+
+test('when no video is left to replace a bad one the batch becomes smaller, never one video twice', async (t) => {
+  const { steps, loader } = await drain({ files: 4, batch: 4, bad: ['v1'], to: 3 });
+  t.deepEqual(
+    steps.map(({ samples }) => samples.length),
+    [3, 3, 3],
+  );
+  for (const { clips, samples } of steps) {
+    t.deepEqual([...samples].sort(), ['v0', 'v2', 'v3']);
+    for (const view of clips) t.is(view.length, 3);
+  }
+  t.true(loader.batches.every(({ disposed }) => disposed === 1));
+});
+
+test('when every video turns out bad that is an error, not a hang', async (t) => {
+  const { feed } = setUp({ files: 3, batch: 2, bad: ['v0', 'v1', 'v2'], to: 5 });
+  await t.throwsAsync(feed.next(), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
+  await feed.close();
+});
+
+/** Until as many batches as expected are there, and then a while, to see whether more come. */
+async function settle(loader: FakeLoader, batches: number): Promise<void> {
+  while (loader.batches.length < batches) await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+test('no more batches are made ahead than the depth', async (t) => {
+  const { feed, loader } = setUp({ files: 60, to: 20, depth: 2 });
+  await settle(loader, 2);
+  t.is(loader.batches.length, 2);
+  (await feed.next()).batch.dispose();
+  await settle(loader, 3);
+  t.is(loader.batches.length, 3);
+  t.true(loader.most <= 2);
+  await feed.close();
+  t.true(loader.batches.every(({ disposed }) => disposed === 1));
+});

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { lockRunFolder } from '#src/train/run-lock.js';
+
+const newFolder = () => mkdtemp(join(tmpdir(), 'vssl-lock-'));
+const module = JSON.stringify(import.meta.resolve('#src/train/run-lock.js'));
+
+/** A process that takes the lock, says so, and stays. */
+async function holder(folder: string) {
+  const script = `const { lockRunFolder } = await import(${module}); await lockRunFolder(process.argv[1]); console.log('held'); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+test('a second taker in the same process is refused until the first lets go', async (t) => {
+  const folder = await newFolder();
+  const lock = await lockRunFolder(folder);
+  await t.throwsAsync(lockRunFolder(folder), {
+    code: 'ERR_VSSL_LOCKED',
+    message: new RegExp(`process ${process.pid} `),
+  });
+  await lock.release();
+  t.deepEqual(await readdir(folder), []);
+  await (await lockRunFolder(folder)).release();
+});
+
+test('another living process is respected, a killed one is not', async (t) => {
+  const folder = await newFolder();
+  const child = await holder(folder);
+  const error = await t.throwsAsync(lockRunFolder(folder), { code: 'ERR_VSSL_LOCKED' });
+  t.true(error!.message.includes(String(child.pid)));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  t.deepEqual(await readdir(folder), ['lock']);
+  const lock = await lockRunFolder(folder);
+  t.is(JSON.parse(await readFile(join(folder, 'lock'), 'utf8')).pid, process.pid);
+  await lock.release();
+});
+
+test('a lock whose process number now belongs to another process is taken over', async (t) => {
+  const folder = await newFolder();
+  await writeFile(
+    join(folder, 'lock'),
+    JSON.stringify({ pid: process.pid, host: hostname(), started: 'earlier', token: 'x' }),
+  );
+  const take = lockRunFolder(folder);
+  if (process.platform === 'linux') await t.notThrowsAsync(async () => (await take).release());
+  else await t.throwsAsync(take);
+});
+
+test('a lock of another machine holds while it is renewed', async (t) => {
+  const folder = await newFolder();
+  const path = join(folder, 'lock');
+  await writeFile(path, JSON.stringify({ pid: 1, host: 'elsewhere', started: '', token: 'x' }));
+  const error = await t.throwsAsync(lockRunFolder(folder), { code: 'ERR_VSSL_LOCKED' });
+  t.true(error!.message.includes('elsewhere') && error!.message.includes(path));
+  const old = new Date(Date.now() - 3600_000);
+  await utimes(path, old, old);
+  await (await lockRunFolder(folder)).release();
+  t.deepEqual(await readdir(folder), []);
+});
+
+test('a lock file that says nothing is taken over', async (t) => {
+  const folder = await newFolder();
+  await writeFile(join(folder, 'lock'), '');
+  await (await lockRunFolder(folder)).release();
+  t.deepEqual(await readdir(folder), []);
+});
+
+test('of many takers at once exactly one wins, a dead lock in the way or not', async (t) => {
+  for (const dead of [false, true]) {
+    const folder = await newFolder();
+    if (dead)
+      await writeFile(
+        join(folder, 'lock'),
+        JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), started: '', token: 'x' }),
+      );
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockRunFolder(folder)));
+    const winners = results.filter((result) => result.status === 'fulfilled');
+    t.is(winners.length, 1, `dead ${dead}`);
+    for (const { value } of winners) await value.release();
+  }
+});

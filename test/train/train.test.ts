@@ -1,0 +1,404 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { TrainConfig } from '#src/methods/config.js';
+import type { TrainEvent } from '#src/train/events.js';
+import { parseEvents } from '#src/train/tensorboard.js';
+import { type TrainOptions, train } from '#src/train/train.js';
+import { listCheckpoints } from '#src/weights/checkpoint.js';
+import { readEncoderFile } from '#src/weights/encoder-file.js';
+import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
+
+const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
+const videos = await makeTinyVideos(9);
+const newOut = async () => join(await mkdtemp(join(tmpdir(), 'vssl-train-')), 'run');
+
+async function run(out: string, config: TrainConfig = tinyConfig(), options: TrainOptions = {}) {
+  const events: TrainEvent[] = [];
+  const going = train(config, { out, data: videos.folder, ...options });
+  for await (const event of going) events.push(event);
+  const result = await going.result;
+  const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+  return { result, events, warnings };
+}
+
+const weightsOf = (out: string) => readFile(join(out, 'weights.safetensors'));
+const stepsOf = async (out: string) => (await readLines(join(out, 'metrics.jsonl'))).map(({ step }) => step);
+
+test.serial('a run leaves everything that its folder should hold', async (t) => {
+  const out = await newOut();
+  const { result, events } = await run(out);
+  t.like(result, { out, step: 8, stepsDone: 8, totalSteps: 8, finished: true, quarantined: 2 });
+  t.true(
+    Number.isFinite(result.loss) && result.clipsPerSecond > 0 && result.dataWait >= 0 && result.dataWait <= 1,
+  );
+  t.is(events.at(-1)!.type, 'end');
+
+  const names = await readdir(out);
+  for (const name of [
+    'config.json',
+    'metrics.jsonl',
+    'plans.jsonl',
+    'quarantine.jsonl',
+    'weights.safetensors',
+  ])
+    t.true(names.includes(name), name);
+  t.false(names.includes('lock'));
+  t.false(names.some((name) => name.endsWith('.tmp')));
+
+  const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+  t.like(config, {
+    method: 'cvrl',
+    train: { batch: 4, accumulate: 1 },
+    run: { totalSteps: 8, threads: 2, workers: 3 },
+  });
+  for (const key of ['versions', 'hardware', 'gitHash']) t.true(key in config.run, key);
+
+  const metrics = await readLines(join(out, 'metrics.jsonl'));
+  t.deepEqual(
+    metrics.map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  for (const line of metrics)
+    for (const key of [
+      'step',
+      'epoch',
+      'loss',
+      'lr',
+      'clipsPerSecond',
+      'dataSeconds',
+      'stepSeconds',
+      'rssBytes',
+      'deviceBytes',
+    ])
+      t.is(typeof line[key], 'number', key);
+  t.is(metrics[0]!.lr, 0);
+  const plans = await readLines(join(out, 'plans.jsonl'));
+  t.deepEqual(
+    plans.map(({ step, version }) => [step, version]),
+    metrics.map(({ step }) => [step, 1]),
+  );
+
+  const quarantine = await readLines(join(out, 'quarantine.jsonl'));
+  t.deepEqual(quarantine.map(({ path }) => path).sort(), [videos.garbage, videos.undecodable].sort());
+  for (const { reason, code, where } of quarantine) {
+    t.true(typeof reason === 'string' && reason.length > 0 && typeof where === 'number');
+    t.regex(String(code), /^ERR_VSSL_/);
+  }
+
+  const tensorboard = names.filter((name) => name.startsWith('events.out.tfevents.'));
+  t.is(tensorboard.length, 1);
+  t.deepEqual(
+    [...parseEvents(await readFile(join(out, tensorboard[0]!)))].map(({ step }) => step),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  t.deepEqual(
+    (await listCheckpoints(join(out, 'checkpoints'))).map(({ step }) => step),
+    [3, 6, 8],
+  );
+  const { description, tensors } = await readEncoderFile(join(out, 'weights.safetensors'));
+  t.like(description, { method: 'cvrl', input: 'rgb', step: 8, shrink: 'auto' });
+  t.like(description.model, { arch: 'r3d_10', width: 0.125 });
+  t.deepEqual({ ...description.clip }, { frames: 4, stride: 2, size: 32 });
+  t.true(tensors.length > 10);
+});
+
+test.serial(
+  'the same run twice gives the same bytes, whatever the decoder threads and the cache',
+  async (t) => {
+    const [a, b] = [await newOut(), await newOut()];
+    await run(a);
+    await run(b, tinyConfig({ data: { workers: 1, cacheMB: 0 } }));
+    t.true((await weightsOf(a)).equals(await weightsOf(b)));
+    const c = await newOut();
+    await run(c, tinyConfig({ train: { seed: 4 } }));
+    t.false((await weightsOf(a)).equals(await weightsOf(c)));
+  },
+);
+
+test.serial('maxSteps stops early, keeps the schedule, and a larger one goes on', async (t) => {
+  const [whole, parts] = [await newOut(), await newOut()];
+  await run(whole);
+  const first = await run(parts, tinyConfig(), { maxSteps: 2 });
+  t.like(first.result, { step: 2, totalSteps: 8, finished: false });
+  const again = await run(parts, tinyConfig(), { maxSteps: 2 });
+  t.like(again.result, { step: 2, stepsDone: 0 });
+  t.like((await run(parts, tinyConfig(), { maxSteps: 5 })).result, { step: 5, stepsDone: 3 });
+  t.like((await run(parts)).result, { step: 8, stepsDone: 3, finished: true });
+  t.true((await weightsOf(whole)).equals(await weightsOf(parts)));
+  const rows = async (out: string) =>
+    (await readLines(join(out, 'metrics.jsonl'))).map(({ step, lr, loss }) => [step, lr, loss]);
+  t.deepEqual(await rows(parts), await rows(whole));
+});
+
+test.serial('a finished run is left as it is, its data gone or not', async (t) => {
+  const out = await newOut();
+  const data = await mkdtemp(join(tmpdir(), 'vssl-gone-'));
+  for (const name of (await readdir(videos.folder)).slice(0, 7))
+    await copyFile(join(videos.folder, name), join(data, name));
+  await run(out, tinyConfig({ train: { steps: 2 } }), { data });
+  await rm(data, { recursive: true });
+  const before = await stat(join(out, 'weights.safetensors'));
+  const { result } = await run(out, tinyConfig({ train: { steps: 2 } }), { data });
+  t.like(result, { stepsDone: 0, step: 2, finished: true });
+  t.is((await stat(join(out, 'weights.safetensors'))).mtimeMs, before.mtimeMs);
+  await run(out, tinyConfig({ train: { steps: 2 } }), { data, maxSteps: 1 });
+  t.is((await stat(join(out, 'weights.safetensors'))).mtimeMs, before.mtimeMs);
+});
+
+test.serial('weights that are missing beside a finished checkpoint are written again', async (t) => {
+  const out = await newOut();
+  await run(out, tinyConfig({ train: { steps: 2 } }));
+  const before = await weightsOf(out);
+  await rm(join(out, 'weights.safetensors'));
+  await run(out, tinyConfig({ train: { steps: 2 } }));
+  t.true(before.equals(await weightsOf(out)));
+});
+
+test.serial('another configuration in the same folder names the keys that differ', async (t) => {
+  const out = await newOut();
+  await run(out, tinyConfig(), { maxSteps: 1 });
+  const error = await t.throwsAsync(
+    run(out, tinyConfig({ train: { seed: 9, batch: 3 }, log: { every: 2 } })),
+    {
+      code: 'ERR_VSSL_RESUME_MISMATCH',
+    },
+  );
+  for (const key of ['train.seed (3 there, 9 now)', 'train.batch', 'log.every'])
+    t.true(error!.message.includes(key), key);
+  t.false(error!.message.includes('model'));
+  t.deepEqual(await stepsOf(out), [1]);
+  // a new run is asked for
+  const { result } = await run(out, tinyConfig({ train: { seed: 9 } }), { resume: 'never', maxSteps: 2 });
+  t.like(result, { step: 2, stepsDone: 2 });
+  t.deepEqual(await stepsOf(out), [1, 2]);
+});
+
+test.serial('other videos in the data folder are noticed', async (t) => {
+  const out = await newOut();
+  const data = await mkdtemp(join(tmpdir(), 'vssl-changed-'));
+  for (const name of (await readdir(videos.folder)).slice(0, 6))
+    await copyFile(join(videos.folder, name), join(data, name));
+  await run(out, tinyConfig(), { data, maxSteps: 1 });
+  await copyFile(join(videos.folder, 'v08.mp4'), join(data, 'new.mp4'));
+  await t.throwsAsync(run(out, tinyConfig(), { data }), {
+    code: 'ERR_VSSL_RESUME_MISMATCH',
+    message: /data\.path/,
+  });
+});
+
+test.serial('a run goes on from a named checkpoint, in a folder of its own', async (t) => {
+  const [whole, other] = [await newOut(), await newOut()];
+  await run(whole);
+  const [first] = await listCheckpoints(join(whole, 'checkpoints'));
+  const { result } = await run(other, tinyConfig(), { resume: first!.path });
+  t.like(result, { step: 8, stepsDone: 5 });
+  t.true((await weightsOf(whole)).equals(await weightsOf(other)));
+});
+
+test.serial('a damaged last checkpoint is told, and the run goes on from the one before', async (t) => {
+  const [whole, out] = [await newOut(), await newOut()];
+  await run(whole);
+  await run(out, tinyConfig(), { maxSteps: 7 });
+  const last = (await listCheckpoints(join(out, 'checkpoints'))).at(-1)!;
+  t.is(last.step, 7);
+  await writeFile(last.path, (await readFile(last.path)).subarray(0, 1000));
+  const { warnings, result } = await run(out);
+  t.true(warnings.some((warning) => warning.includes(last.path)));
+  t.is(result.stepsDone, 2);
+  t.true((await weightsOf(whole)).equals(await weightsOf(out)));
+});
+
+test.serial('an AbortSignal stops it with a checkpoint, and it can go on', async (t) => {
+  const [whole, out] = [await newOut(), await newOut()];
+  await run(whole);
+  const stop = new AbortController();
+  const going = train(tinyConfig(), { out, data: videos.folder, signal: stop.signal });
+  await t.throwsAsync(
+    async () => {
+      for await (const event of going) if (event.type === 'step' && event.step === 4) stop.abort();
+    },
+    { code: 'ERR_VSSL_ABORTED' },
+  );
+  t.true((await listCheckpoints(join(out, 'checkpoints'))).at(-1)!.step >= 4);
+  await run(out);
+  t.true((await weightsOf(whole)).equals(await weightsOf(out)));
+});
+
+test.serial('two runs cannot share a folder', async (t) => {
+  const out = await newOut();
+  const first = train(tinyConfig(), { out, data: videos.folder });
+  for await (const event of first) if (event.type === 'step') break;
+  await t.throwsAsync(run(out), { code: 'ERR_VSSL_LOCKED' });
+  await first.result;
+});
+
+test.serial('fewer videos than the batch: the batch is smaller, with a warning', async (t) => {
+  const out = await newOut();
+  const { result, warnings, events } = await run(
+    out,
+    tinyConfig({ train: { batch: 64, steps: null, epochs: 2 } }),
+  );
+  t.true(
+    warnings.some((warning) => /10 usable videos.*64/.test(warning)),
+    warnings.join('\n'),
+  );
+  t.like(
+    events.find(({ type }) => type === 'start'),
+    { batch: 10, stepsPerEpoch: 1, totalSteps: 2 },
+  );
+  t.is(result.step, 2);
+  const samples = (await readLines(join(out, 'plans.jsonl'))).map((plan) =>
+    (plan.samples as { id: string }[]).map(({ id }) => id),
+  );
+  for (const ids of samples) t.deepEqual([...ids].sort(), [...new Set(ids)].sort());
+  t.deepEqual(
+    samples.map(({ length }) => length),
+    [9, 9],
+  );
+});
+
+test.serial('no usable video at all', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'vssl-bad-'));
+  await writeFile(join(data, 'a.mp4'), 'nothing');
+  await writeFile(join(data, 'b.mp4'), '');
+  const error = await t.throwsAsync(run(await newOut(), tinyConfig(), { data }), {
+    code: 'ERR_VSSL_NO_USABLE_VIDEO',
+  });
+  t.true(error!.message.includes(data));
+  const empty = await mkdtemp(join(tmpdir(), 'vssl-empty-'));
+  const out = await newOut();
+  await t.throwsAsync(run(out, tinyConfig(), { data: empty }), { code: 'ERR_VSSL_DATA' });
+  await t.throwsAsync(stat(out), { code: 'ENOENT' });
+});
+
+test.serial('onError fail: the first bad file ends it', async (t) => {
+  const error = await t.throwsAsync(run(await newOut(), tinyConfig({ data: { onError: 'fail' } })), {
+    code: 'ERR_VSSL_DATA',
+  });
+  t.true(error!.message.includes(videos.garbage));
+});
+
+test.serial('onError substitute: a bad file is told once', async (t) => {
+  const out = await newOut();
+  await run(out, tinyConfig({ data: { onError: 'substitute' } }));
+  t.is((await readLines(join(out, 'quarantine.jsonl'))).length, 2);
+});
+
+test.serial('a loss that is not finite stops the run with the state before it', async (t) => {
+  const out = await newOut();
+  const config = tinyConfig({ train: { optimizer: { lr: 1e30 }, schedule: { warmupSteps: 0 } } });
+  const error = await t.throwsAsync(run(out, config), { code: 'ERR_VSSL_NON_FINITE' });
+  const report = JSON.parse(await readFile(join(out, 'nonfinite.json'), 'utf8'));
+  t.true(error!.message.includes('nonfinite.json'));
+  t.is(report.files.length, 4);
+  t.is(report.plan.views.length, 2);
+  const last = (await listCheckpoints(join(out, 'checkpoints'))).at(-1);
+  t.is(last?.step ?? 0, report.step - 1);
+  for (const { data, dtype } of (await readEncoderFile(join(out, 'weights.safetensors'))).tensors)
+    if (dtype === 'F32')
+      t.true(new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4).every(Number.isFinite));
+});
+
+test.serial('hooks evaluate during training and change nothing', async (t) => {
+  const [plain, hooked] = [await newOut(), await newOut()];
+  await run(plain);
+  const seen: number[] = [];
+  await run(hooked, tinyConfig(), {
+    hooks: [
+      {
+        name: 'size',
+        everySteps: 3,
+        run: async ({ step, session, loader }) => {
+          const plan = (await readLines(join(hooked, 'plans.jsonl'))).at(-1)!;
+          const { batch } = await loader.load({ version: plan.version as number, views: plan.views });
+          const [name] = session.encoderNames();
+          const vectors = await session.embed(batch, batch.views()[0]!.name, name!);
+          batch.dispose();
+          seen.push(step);
+          return { values: vectors.length };
+        },
+      },
+    ],
+  });
+  t.deepEqual(seen, [3, 6]);
+  const lines = (await readLines(join(hooked, 'metrics.jsonl'))).filter(
+    ({ evaluation }) => evaluation === 'size',
+  );
+  t.deepEqual(
+    lines.map(({ step }) => step),
+    [3, 6],
+  );
+  t.true((lines[0]!.values as number) > 0);
+  t.true((await weightsOf(plain)).equals(await weightsOf(hooked)));
+});
+
+test.serial('a run folder that cannot be made, or is a file', async (t) => {
+  const file = join(await mkdtemp(join(tmpdir(), 'vssl-file-')), 'a');
+  await writeFile(file, '');
+  for (const out of [file, join(file, 'run'), '/proc/vssl-run']) {
+    const error = await t.throwsAsync(run(out), { code: 'ERR_VSSL_RUN_WRITE' });
+    t.true(error!.message.includes(out));
+  }
+});
+
+test.serial('a disk that fills up: a clear error, exit 1, and the last checkpoint whole', async (t) => {
+  const [whole, out] = [await newOut(), await newOut()];
+  const config = join(await mkdtemp(join(tmpdir(), 'vssl-full-')), 'config.json');
+  await writeFile(config, JSON.stringify(tinyConfig()));
+  await run(whole);
+  await run(out, tinyConfig(), { maxSteps: 3 });
+  const kilobytes = Math.floor(
+    (await stat((await listCheckpoints(join(out, 'checkpoints')))[0]!.path)).size / 1024,
+  );
+  const args = [main, 'train', '--config', config, '--data', videos.folder, '--out', out];
+  const limited = spawnSync(
+    'sh',
+    ['-c', `ulimit -f ${Math.floor(kilobytes / 2)}; exec "$@"`, 'sh', process.execPath, ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
+  t.is(limited.status, 1, limited.stderr);
+  t.regex(limited.stderr, /checkpoint of step 6 could not be written.*that of step 3/);
+  t.deepEqual(await readdir(join(out, 'checkpoints')), ['step-000000003.safetensors']);
+  await run(out);
+  t.true((await weightsOf(whole)).equals(await weightsOf(out)));
+});
+
+test.serial('Ctrl-C on the command line: exit 130 after a checkpoint', async (t) => {
+  const out = await newOut();
+  const config = join(await mkdtemp(join(tmpdir(), 'vssl-stop-')), 'config.json');
+  await writeFile(config, JSON.stringify(tinyConfig({ train: { steps: 100_000, checkpointEvery: null } })));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const child = spawn(
+      process.execPath,
+      [main, 'train', '--config', config, '--data', videos.folder, '--out', out],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, CI: '1' },
+      },
+    );
+    let stderr = '';
+    child.stderr.on('data', (text: string) => {
+      stderr += text;
+      if (/step \d+\/100000/.test(stderr)) child.kill(signal);
+    });
+    const [code] = await once(child, 'close');
+    t.is(code, 130, stderr);
+    t.regex(stderr, /stopped after step \d+/);
+  }
+  t.is((await listCheckpoints(join(out, 'checkpoints'))).length, 2);
+});
+
+test.serial('a metrics line cut off by a kill does not stay', async (t) => {
+  const out = await newOut();
+  await run(out, tinyConfig(), { maxSteps: 3 });
+  await appendFile(join(out, 'metrics.jsonl'), '{"step":4,"epo');
+  await run(out);
+  t.deepEqual(await stepsOf(out), [1, 2, 3, 4, 5, 6, 7, 8]);
+});

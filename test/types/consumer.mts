@@ -1,0 +1,63 @@
+// Compiled, never run: the package as an ES module with types.
+import {
+  doctor,
+  embedToFile,
+  evaluate,
+  listMethods,
+  listPresets,
+  readSafetensors,
+  type TrainConfig,
+  train,
+  VideoEncoder,
+  VsslError,
+  writeSafetensors,
+} from 'vssl-native';
+
+export async function use(): Promise<void> {
+  const config: TrainConfig = { method: 'cvrl', train: { batch: 4 }, cvrl: {} };
+  // @ts-expect-error: a misspelt key
+  const wrong: TrainConfig = { method: 'cvrl', train: { batsch: 4 } };
+  // @ts-expect-error: no such method
+  const other: TrainConfig = { method: 'cvrll' };
+
+  const run = train(config, { out: 'run', data: 'videos', signal: new AbortController().signal });
+  for await (const event of run) if (event.type === 'step') event.losses.loss?.toFixed(3);
+  const { weights }: { weights: string } = await run;
+
+  await using encoder = await VideoEncoder.load(weights, { device: 'auto', threads: 2 });
+  const vector: Float32Array = await encoder.embed('clip.mp4', { clips: 3, crops: 1 });
+  await encoder.embed({ frames: new Uint8Array(3), shape: [1, 1, 1, 3] });
+  // @ts-expect-error: 1 or 3 crops
+  await encoder.embed('clip.mp4', { crops: 2 });
+  for await (const result of encoder.embedMany(['a.mp4'])) {
+    const text: string = result.path;
+    if ('error' in result) throw new Error(text + result.error.code, { cause: result.error });
+    const one: Float32Array = result.vector;
+    one.fill(0);
+  }
+  const features: Float32Array = await encoder.forward(vector, [1, 3, 1, 1, 1]);
+  const size: number = encoder.inputSize.frames + encoder.dim + encoder.stats().liveTensors + features.length;
+  await VideoEncoder.create({ arch: 'r3d_18', width: 0.25, seed: size });
+
+  const knn = await evaluate({
+    protocol: 'knn',
+    run: 'run',
+    data: 'videos',
+    folds: 'group',
+    k: 5,
+    baseline: 'random',
+  });
+  const accuracy: number = knn.trained.accuracy + (knn.random?.accuracy ?? 0) + knn.trained.folds.length;
+  const found = await evaluate({ protocol: 'retrieval', weights, train: 'a', test: 'b', floors: true });
+  const recall: number | undefined =
+    found.trained.instance.recall[accuracy] ?? found.floors?.appearance.label?.recall[5];
+  // @ts-expect-error: an option of another protocol
+  await evaluate({ protocol: 'linear', weights, train: 'a', test: 'b', k: 5 });
+
+  await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall });
+  const { tensors, metadata } = await readSafetensors('x.safetensors');
+  await writeSafetensors('y.safetensors', tensors, metadata);
+  const names: string[] = [...listMethods(), ...listPresets()].map(({ name }) => name);
+  const report = await doctor({ selfTest: false });
+  if (!report.ok) throw new VsslError('ERR_VSSL_ENVIRONMENT', names.join(), { details: { wrong, other } });
+}
