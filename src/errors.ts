@@ -39,7 +39,8 @@ export function toVsslError(error: unknown, context?: Error): VsslError {
       ? (code as `ERR_VSSL_${string}`)
       : 'ERR_VSSL_INTERNAL';
   const wrapped = new VsslError(stable, message, { cause: error });
-  if (context?.stack) wrapped.stack = `${wrapped.name}: ${message}\n${context.stack.split('\n').slice(1).join('\n')}`;
+  if (context?.stack)
+    wrapped.stack = `${wrapped.name}: ${message}\n${context.stack.split('\n').slice(1).join('\n')}`;
   return wrapped;
 }
 

@@ -1,8 +1,27 @@
 // Builds vssl_kernels.node with node-gyp and vssl_engine.node with cmake-js into build/Release.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { filesUnder, fingerprint, jobs, log, main, nodePrefix, output, root, run, ToolError } from './common.mjs';
+import {
+  filesUnder,
+  fingerprint,
+  jobs,
+  log,
+  main,
+  nodePrefix,
+  output,
+  root,
+  run,
+  ToolError,
+} from './common.mjs';
 import { locateLibtorch } from './locate-libtorch.mjs';
 
 const release = join(root, 'build/Release');
@@ -11,7 +30,10 @@ const readRecord = () => (existsSync(record) ? JSON.parse(readFileSync(record, '
 
 function writeRecord(update) {
   const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
-  writeFileSync(record, `${JSON.stringify({ ...readRecord(), version, napiVersion: 9, ...update }, null, 2)}\n`);
+  writeFileSync(
+    record,
+    `${JSON.stringify({ ...readRecord(), version, napiVersion: 9, ...update }, null, 2)}\n`,
+  );
 }
 
 /** A package's command from node_modules, or through npx where the package is not installed. */
@@ -22,7 +44,12 @@ function tool(bin, version) {
 
 function buildKernels(force) {
   const print = fingerprint(
-    [...filesUnder('native/kernels'), ...filesUnder('native/common'), ...filesUnder('native/binding'), 'binding.gyp'],
+    [
+      ...filesUnder('native/kernels'),
+      ...filesUnder('native/common'),
+      ...filesUnder('native/binding'),
+      'binding.gyp',
+    ],
     process.versions.modules,
   );
   if (!force && existsSync(join(release, 'vssl_kernels.node')) && readRecord().kernels === print) return;
@@ -30,7 +57,14 @@ function buildKernels(force) {
   const prefix = nodePrefix();
   const [program, args] = tool('node-gyp', 12);
   // configure + build, not rebuild: rebuild would delete all of build/.
-  run(program, [...args, 'configure', 'build', '--silent', `-j${jobs()}`, ...(prefix ? [`--nodedir=${prefix}`] : [])]);
+  run(program, [
+    ...args,
+    'configure',
+    'build',
+    '--silent',
+    `-j${jobs()}`,
+    ...(prefix ? [`--nodedir=${prefix}`] : []),
+  ]);
   writeRecord({ kernels: print });
 }
 
@@ -43,14 +77,27 @@ export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cma
     rmSync(join(root, folder), { recursive: true });
   const settings = { VSSL_LIBTORCH: libtorch, ...defines };
   run(program, [
-    ...[...args, 'compile', '--out', folder, '--generator', 'Ninja', '--parallel', String(jobs()), '--log-level', 'error'],
+    ...[
+      ...args,
+      'compile',
+      '--out',
+      folder,
+      '--generator',
+      'Ninja',
+      '--parallel',
+      String(jobs()),
+      '--log-level',
+      'error',
+    ],
     ...(target ? ['--target', target] : []),
     ...Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`),
   ]);
 }
 
 function buildEngine(libtorch, force) {
-  const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) => filesUnder(`native/${room}`));
+  const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) =>
+    filesUnder(`native/${room}`),
+  );
   const libav = output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '';
   const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav);
   if (!force && existsSync(join(release, 'vssl_engine.node')) && readRecord().engine === print) return;
@@ -75,7 +122,11 @@ export function buildNative({ libtorch, kernelsOnly = false, force = false } = {
 if (process.argv[1] === join(root, 'tools/build-native.mjs'))
   await main(async () => {
     const { values } = parseArgs({
-      options: { libtorch: { type: 'string' }, 'kernels-only': { type: 'boolean' }, force: { type: 'boolean' } },
+      options: {
+        libtorch: { type: 'string' },
+        'kernels-only': { type: 'boolean' },
+        force: { type: 'boolean' },
+      },
     });
     buildNative({ libtorch: values.libtorch, kernelsOnly: values['kernels-only'], force: values.force });
   });

@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const compile = (project) =>
-  execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: ['ignore', process.stderr, 'inherit'] });
+  execFileSync(process.execPath, [tsc, '-p', project], {
+    cwd: root,
+    stdio: ['ignore', process.stderr, 'inherit'],
+  });
 
 const withTests = process.argv.includes('--tests');
 for (const folder of ['dist', ...(withTests ? ['build/test'] : [])])

@@ -9,9 +9,17 @@ import { filesUnder, fingerprint, log, main, root, run } from './common.mjs';
 export function buildTypeScript() {
   if (!existsSync(join(root, 'src')) || !existsSync(join(root, 'node_modules/typescript'))) return;
   const record = join(root, 'build/typescript.txt');
-  const inputs = ['tsconfig.base.json', 'tsconfig.json', 'tsconfig.cjs.json', 'tsconfig.test.json', 'tools/build-ts.mjs'];
+  const inputs = [
+    'tsconfig.base.json',
+    'tsconfig.json',
+    'tsconfig.cjs.json',
+    'tsconfig.test.json',
+    'tools/build-ts.mjs',
+  ];
   const print = fingerprint([...inputs, 'package.json', ...filesUnder('src'), ...filesUnder('test')]);
-  const built = ['dist/esm/cli/main.js', 'dist/cjs/index.js', 'build/test'].every((file) => existsSync(join(root, file)));
+  const built = ['dist/esm/cli/main.js', 'dist/cjs/index.js', 'build/test'].every((file) =>
+    existsSync(join(root, file)),
+  );
   if (built && existsSync(record) && readFileSync(record, 'utf8') === print) return;
   log('compiling TypeScript');
   run(process.execPath, ['tools/build-ts.mjs', '--tests']);
@@ -27,7 +35,11 @@ export async function buildAll(options = {}) {
 if (process.argv[1] === join(root, 'tools/build.mjs'))
   await main(async () => {
     const { values } = parseArgs({
-      options: { libtorch: { type: 'string' }, 'kernels-only': { type: 'boolean' }, force: { type: 'boolean' } },
+      options: {
+        libtorch: { type: 'string' },
+        'kernels-only': { type: 'boolean' },
+        force: { type: 'boolean' },
+      },
     });
     await buildAll({ libtorch: values.libtorch, kernelsOnly: values['kernels-only'], force: values.force });
   });

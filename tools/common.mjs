@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir, totalmem, availableParallelism } from 'node:os';
+import { availableParallelism, homedir, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,15 +21,26 @@ export const log = (line) => process.stderr.write(`${line}\n`);
 
 /** Runs a program with its output on stderr; throws when it fails. */
 export function run(program, args, options = {}) {
-  const done = spawnSync(program, args, { cwd: root, stdio: ['ignore', process.stderr, 'inherit'], ...options });
+  const done = spawnSync(program, args, {
+    cwd: root,
+    stdio: ['ignore', process.stderr, 'inherit'],
+    ...options,
+  });
   if (done.error) throw new ToolError(`could not start '${program}': ${done.error.message}`, 3);
   if (done.status !== 0)
-    throw new ToolError(`'${program} ${args.join(' ')}' ended with ${done.signal ?? `exit code ${done.status}`}`);
+    throw new ToolError(
+      `'${program} ${args.join(' ')}' ended with ${done.signal ?? `exit code ${done.status}`}`,
+    );
 }
 
 /** Trimmed stdout of a program, or undefined when it is missing or fails. */
 export function output(program, args, options = {}) {
-  const done = spawnSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], ...options });
+  const done = spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    ...options,
+  });
   return done.status === 0 ? done.stdout.trim() : undefined;
 }
 
@@ -54,7 +65,12 @@ export function filesUnder(folder) {
 /** Hash of file contents, names and extra facts: what a build depends on. */
 export function fingerprint(files, ...facts) {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(file).update('\0').update(readFileSync(join(root, file))).update('\0');
+  for (const file of files)
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(root, file)))
+      .update('\0');
   for (const fact of facts) hash.update(JSON.stringify(fact)).update('\0');
   return hash.digest('hex');
 }

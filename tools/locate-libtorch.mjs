@@ -39,7 +39,8 @@ function versionOf(prefix) {
   const zip = join(prefix, 'build-version');
   if (existsSync(zip)) return readFileSync(zip, 'utf8').trim();
   const wheel = join(prefix, 'version.py');
-  if (existsSync(wheel)) return /__version__\s*=\s*'([^']+)'/.exec(readFileSync(wheel, 'utf8'))?.[1] ?? 'unknown';
+  if (existsSync(wheel))
+    return /__version__\s*=\s*'([^']+)'/.exec(readFileSync(wheel, 'utf8'))?.[1] ?? 'unknown';
   return 'unknown';
 }
 

@@ -80,21 +80,25 @@ async function cpp() {
 async function ava() {
   log('TypeScript tests');
   let failing = false;
-  const code = await stream(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...process.argv.slice(2)], (line) => {
-    const result = /^(not )?ok \d+ (?:- )?(.*)$/.exec(line);
-    if (!result) {
-      if (failing && !line.startsWith('1..')) console.log(line);
-      return;
-    }
-    failing = Boolean(result[1]);
-    if (/# (SKIP|TODO)\b/i.test(result[2])) {
-      count.skipped++;
-      console.log(`skipped: ${result[2]}`);
-    } else if (failing) {
-      count.failed++;
-      console.log(`FAILED ${result[2]}`);
-    } else count.passed++;
-  });
+  const code = await stream(
+    process.execPath,
+    ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...process.argv.slice(2)],
+    (line) => {
+      const result = /^(not )?ok \d+ (?:- )?(.*)$/.exec(line);
+      if (!result) {
+        if (failing && !line.startsWith('1..')) console.log(line);
+        return;
+      }
+      failing = Boolean(result[1]);
+      if (/# (SKIP|TODO)\b/i.test(result[2])) {
+        count.skipped++;
+        console.log(`skipped: ${result[2]}`);
+      } else if (failing) {
+        count.failed++;
+        console.log(`FAILED ${result[2]}`);
+      } else count.passed++;
+    },
+  );
   if (code !== 0 && count.failed === 0) {
     count.failed++;
     console.log(`FAILED ava ended with ${code}`);
@@ -115,5 +119,7 @@ await main(async () => {
   }
   if (count.failed > 0) process.exitCode = 1;
   if (count.passed === 0) process.exitCode = 1;
-  console.log(`${count.passed} passed, ${count.failed} failed${count.skipped ? `, ${count.skipped} skipped` : ''}`);
+  console.log(
+    `${count.passed} passed, ${count.failed} failed${count.skipped ? `, ${count.skipped} skipped` : ''}`,
+  );
 });

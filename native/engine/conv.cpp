@@ -1,17 +1,17 @@
 // Convolution with a weight gradient that is right in bf16.
 //
-// libtorch computes bf16 convolutions on the CPU with oneDNN. Its weight gradient for kernels that are larger
-// than 1 in height or width reads and writes outside its buffers when the output is small along an axis: with
-// libtorch 2.13 on AVX-512 with bf16 the result is noise or infinite, and the heap may be damaged, when the
-// output has 2 frames, and also when it is 1 or 2 wide or high after a stride. Forward and input gradient are
-// right. R3D-18 on 16 frames has 2 frames in its last stage, and a network for small clips has every one of
-// these shapes.
+// libtorch computes bf16 convolutions on the CPU with oneDNN. Its weight gradient reads and writes outside
+// its buffers when the output is small along an axis. With libtorch 2.13 on AVX-512 with bf16, over kernels
+// 1x3x3 to 5x7x7 and strides 1 and 2, the result was noise or infinite, and at times the heap was damaged,
+// when the output had 2 frames and a kernel longer than 1 in time, or was smaller in height or width than 3
+// (than the kernel, for 7x7). Forward and input gradient are right. R3D-18 on 16 frames has 2 frames in its
+// last stage, and networks for small clips have all of these shapes.
 //
 // So small outputs take another way: for each temporal tap, the patches that the tap sees become the rows of
-// a matrix, and the gradient is one matrix product with the output gradient. For such shapes this is also as
-// fast (the product skips the frames that a tap sees only as padding). The rule `is_small` errs on the safe
-// side; the engine's tests compare every convolution of every model with fp32, and self_test() does so for a
-// few shapes on the user's machine.
+// a matrix, and the gradient is one matrix product with the output gradient. For such shapes this is as fast
+// (the product skips the frames that a tap sees only as padding). The rule in needs_own_way leaves a margin;
+// the engine's tests compare every convolution of every model with fp32, and self_test() does so for a few
+// shapes on the user's machine.
 #include <cmath>
 
 #include "layers.h"
@@ -25,14 +25,11 @@ using torch::autograd::variable_list;
 
 std::vector<int64_t> list(const Triple& t) { return {t[0], t[1], t[2]}; }
 
-bool is_small(const Tensor& grad_output) {
-  return grad_output.size(2) < 4 || grad_output.size(3) < 4 || grad_output.size(4) < 4;
-}
-
 bool needs_own_way(const Tensor& grad_output, const Tensor& weight) {
   const bool pointwise = weight.size(2) == 1 && weight.size(3) == 1 && weight.size(4) == 1;
-  return grad_output.is_cpu() && grad_output.scalar_type() != at::kFloat && !pointwise &&
-         is_small(grad_output);
+  if (!grad_output.is_cpu() || grad_output.scalar_type() == at::kFloat || pointwise) return false;
+  return grad_output.size(2) < 4 || grad_output.size(3) < std::max<int64_t>(4, weight.size(3)) ||
+         grad_output.size(4) < std::max<int64_t>(4, weight.size(4));
 }
 
 // Rows of patches: (n t h w, kH kW C), for output frames [t0, t1) and temporal tap `tap`, from the padded

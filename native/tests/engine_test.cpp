@@ -4,6 +4,7 @@
 
 #include "../engine/losses.h"
 #include "../engine/methods/method.h"
+#include "../engine/models/heads.h"
 #include "../engine/optim.h"
 #include "engine_conv.h"
 #include "engine_fixture.h"

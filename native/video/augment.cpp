@@ -16,7 +16,8 @@ struct Planes {
   int count = 3;
 };
 
-// Mean over many values: sixteen float lanes a thousand values at a time, then double. Same order on every CPU.
+// Mean over many values: sixteen float lanes a thousand values at a time, then double. Same order on every
+// CPU.
 double sum_of(const float* x, int64_t n, const RowOps& ops) {
   constexpr int64_t kChunk = 1024;
   double sum = 0;
@@ -30,10 +31,16 @@ double sum_of(const float* x, int64_t n, const RowOps& ops) {
 
 class ClipAugmenter {
  public:
-  ClipAugmenter(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan, AugmentScratch& scratch,
-                const RowOps& ops)
-      : out_(out), pictures_(pictures), plan_(plan), scratch_(scratch), ops_(ops), resizer_(ops),
-        frames_(static_cast<int>(plan.times.size())), area_(plan.height * plan.width) {
+  ClipAugmenter(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
+                AugmentScratch& scratch, const RowOps& ops)
+      : out_(out),
+        pictures_(pictures),
+        plan_(plan),
+        scratch_(scratch),
+        ops_(ops),
+        resizer_(ops),
+        frames_(static_cast<int>(plan.times.size())),
+        area_(plan.height * plan.width) {
     for (int c = 0; c < 3; ++c) {
       // Mean removal and differences come before the division by std, so they are done on plain values.
       const bool plain = plan.input != InputKind::kRgb;
@@ -58,10 +65,7 @@ class ClipAugmenter {
   }
 
  private:
-  Planes planes_at(size_t frame) {
-    float* p = scratch_.planes.data() + frame * 3 * area_;
-    return {{p, p + area_, p + 2 * area_}, 3};
-  }
+  Planes planes_in(float* p) const { return {{p, p + area_, p + 2 * area_}, 3}; }
 
   void run_frame(int t, const FrameAugment& a) {
     const bool direct = a.color.empty() && !a.gray && a.blur <= 0 && !a.solarizes;
@@ -73,11 +77,12 @@ class ClipAugmenter {
       float *g = r + plan_.width, *b = g + plan_.width;
       for (int y = 0; y < plan_.height; ++y) {
         resizer_.row(r, g, b, *pictures_[t], y);
-        ops_.store(frame_out(t) + static_cast<size_t>(y) * plan_.width * 3, r, g, b, scale_, offset_, plan_.width);
+        ops_.store(frame_out(t) + static_cast<size_t>(y) * plan_.width * 3, r, g, b, scale_, offset_,
+                   plan_.width);
       }
       return;
     }
-    Planes planes = planes_at(0);
+    const Planes planes = planes_in(scratch_.planes.data());
     resize(planes, t, a);
     double sums[3];
     for (const ColorOp& op : a.color) {
@@ -89,33 +94,39 @@ class ClipAugmenter {
     finish(planes, t, a);
   }
 
-  // Contrast needs the mean of the whole clip, so all frames stay in scratch from one such operation to the next.
+  // Contrast needs the mean of the whole clip: each sweep over the frames goes from one contrast operation to
+  // the next, or to the end. In between, the planes of a frame wait in its place in the output.
   void run_with_clip_means() {
     const FrameAugment& a = plan_.augment.front();
-    scratch_.planes.resize(3 * area_ * static_cast<size_t>(frames_));
-    for (int t = 0; t < frames_; ++t) {
-      const Planes planes = planes_at(t);
-      resize(planes, t, a);
-    }
-    size_t next = 0;
-    while (next < a.color.size()) {
-      size_t stop = next;  // [next, stop) need one frame at a time; stop is the next contrast, if any
+    scratch_.planes.resize(3 * area_);
+    const double count = static_cast<double>(area_) * frames_;
+    const ColorOp* contrast = nullptr;  // the one that begins this sweep
+    double sums[3] = {0, 0, 0};
+    for (size_t next = 0;;) {
+      size_t stop = next;
       while (stop < a.color.size() && a.color[stop].kind != ColorKind::kContrast) ++stop;
-      double sums[3] = {0, 0, 0};
+      const bool last = stop == a.color.size();
+      double new_sums[3] = {0, 0, 0};
       for (int t = 0; t < frames_; ++t) {
-        const Planes planes = planes_at(t);
+        const Planes planes = planes_in(last ? scratch_.planes.data() : frame_out(t));
+        if (contrast && last) std::memcpy(planes.channel[0], frame_out(t), sizeof(float) * 3 * area_);
+        if (contrast) {
+          apply_color(planes, *contrast, sums, count);
+        } else {
+          resize(planes, t, a);
+        }
         for (size_t i = next; i < stop; ++i) apply_color(planes, a.color[i], nullptr, 0);
-        if (stop == a.color.size()) continue;
-        for (int c = 0; c < 3; ++c) sums[c] += sum_of(planes.channel[c], area_, ops_);
-      }
-      if (stop < a.color.size()) {
-        for (int t = 0; t < frames_; ++t) {
-          apply_color(planes_at(t), a.color[stop], sums, static_cast<double>(area_) * frames_);
+        if (last) {
+          finish(planes, t, a);
+        } else {
+          for (int c = 0; c < 3; ++c) new_sums[c] += sum_of(planes.channel[c], area_, ops_);
         }
       }
+      if (last) return;
+      std::copy(new_sums, new_sums + 3, sums);
+      contrast = &a.color[stop];
       next = stop + 1;
     }
-    for (int t = 0; t < frames_; ++t) finish(planes_at(t), t, a);
   }
 
   void resize(const Planes& planes, int t, const FrameAugment& a) {
@@ -136,8 +147,12 @@ class ClipAugmenter {
       case ColorKind::kContrast:
         for (int c = 0; c < 3; ++c) ops_.contrast(p[c], static_cast<float>(sums[c] / count), op.value, n);
         break;
-      case ColorKind::kSaturation: ops_.saturation(p[0], p[1], p[2], op.value, n); break;
-      case ColorKind::kHue: ops_.hue(p[0], p[1], p[2], op.value * 6, n); break;
+      case ColorKind::kSaturation:
+        ops_.saturation(p[0], p[1], p[2], op.value, n);
+        break;
+      case ColorKind::kHue:
+        ops_.hue(p[0], p[1], p[2], op.value * 6, n);
+        break;
     }
   }
 
@@ -215,7 +230,8 @@ class ClipAugmenter {
     }
   }
 
-  // Frame t becomes frame t + 1 minus frame t; the last one repeats the one before it, a single frame becomes zero.
+  // Frame t becomes frame t + 1 minus frame t; the last one repeats the one before it, a single frame becomes
+  // zero.
   void take_differences() {
     const int n = static_cast<int>(3 * area_);
     const float* scale = channel_scale();
@@ -249,8 +265,8 @@ class ClipAugmenter {
 
 }  // namespace
 
-void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan, AugmentScratch& scratch,
-                  const RowOps& ops) {
+void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
+                  AugmentScratch& scratch, const RowOps& ops) {
   ClipAugmenter(out, pictures, plan, scratch, ops).run();
 }
 

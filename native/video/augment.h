@@ -15,9 +15,9 @@ struct AugmentScratch {
 };
 
 // out: (T, H, W, 3) floats of `plan`; pictures: one per entry of plan.times.
-// In the order of FrameAugment: crop and bilinear resize, flip, colour, gray, blur, solarize, then normalisation,
-// then the input kind.
-void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan, AugmentScratch& scratch,
-                  const RowOps& ops = row_ops());
+// In the order of FrameAugment: crop and bilinear resize, flip, colour, gray, blur, solarize, then
+// normalisation, then the input kind.
+void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
+                  AugmentScratch& scratch, const RowOps& ops = row_ops());
 
 }  // namespace vssl::video

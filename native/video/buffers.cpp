@@ -26,7 +26,8 @@ std::shared_ptr<float> BufferPool::take(int64_t count) {
     }
   }
   if (!data) {
-    const size_t bytes = (static_cast<size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t bytes =
+        (static_cast<size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
     data = static_cast<float*>(std::aligned_alloc(kAlignment, bytes));
     if (!data) throw std::bad_alloc();
   }

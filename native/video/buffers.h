@@ -11,7 +11,8 @@ namespace vssl::video {
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   ~BufferPool();
-  // `count` floats, 64-byte aligned, contents undefined. Freed buffers come back here, the pool may be gone by then.
+  // `count` floats, 64-byte aligned, contents undefined. Freed buffers come back here, the pool may be gone
+  // by then.
   std::shared_ptr<float> take(int64_t count);
 
  private:

@@ -18,7 +18,8 @@ uint64_t hash_text(const std::string& text, uint64_t seed) {
 }  // namespace
 
 PictureKey picture_key(const std::string& identity, int32_t position, int32_t shrink) {
-  return {hash_text(identity, 0xCBF29CE484222325ull), hash_text(identity, 0x84222325CBF29CE4ull), position, shrink};
+  return {hash_text(identity, 0xCBF29CE484222325ull), hash_text(identity, 0x84222325CBF29CE4ull), position,
+          shrink};
 }
 
 PicturePtr PictureCache::find(const PictureKey& key) {

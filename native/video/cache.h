@@ -1,4 +1,5 @@
-// Decoded, shrunk pictures that threads share, bounded in bytes. It changes how fast a batch comes, never its bytes.
+// Decoded, shrunk pictures that threads share, bounded in bytes. It changes how fast a batch comes, never its
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,9 @@ class PictureCache {
   explicit PictureCache(int64_t max_bytes) : max_bytes_(max_bytes) {}
 
   PicturePtr find(const PictureKey& key);
-  // Keeps the picture when there is room. Without room a picture is let in only for pictures that nobody asked for
-  // in a long time: training walks through all videos in turn, and plain LRU would drop each just before its use.
+  // Keeps the picture when there is room. Without room a picture is let in only for pictures that nobody
+  // asked for in a long time: training walks through all videos in turn, and plain LRU would drop each just
+  // before its use.
   void put(const PictureKey& key, const PicturePtr& picture);
   bool has_room() const;
   int64_t bytes() const;

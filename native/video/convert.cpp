@@ -20,7 +20,8 @@ struct ScalerCloser {
 };
 
 bool is_planar_8bit(const AVPixFmtDescriptor* d, uint64_t refused_flags) {
-  if (d->flags & (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL | refused_flags)) {
+  if (d->flags &
+      (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL | refused_flags)) {
     return false;
   }
   for (int c = 0; c < d->nb_components; ++c) {
@@ -30,7 +31,8 @@ bool is_planar_8bit(const AVPixFmtDescriptor* d, uint64_t refused_flags) {
   return true;
 }
 
-// The 8-bit planar format that a foreign format is converted to: same subsampling, no change of range or matrix.
+// The 8-bit planar format that a foreign format is converted to: same subsampling, no change of range or
+// matrix.
 AVPixelFormat planar_format(const AVPixFmtDescriptor* d) {
   if (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER)) return AV_PIX_FMT_GBRP;
   if (d->nb_components <= 2) return AV_PIX_FMT_GRAY8;  // gray, gray with alpha
@@ -48,10 +50,10 @@ FramePtr to_planar(const AVFrame* frame, const AVPixFmtDescriptor* d) {
   const int allocated = av_frame_get_buffer(out.get(), 64);
   // Exact integer paths: the same bytes on every CPU.
   thread_local std::unique_ptr<SwsContext, ScalerCloser> scaler;
-  scaler.reset(sws_getCachedContext(scaler.release(), frame->width, frame->height,
-                                    static_cast<AVPixelFormat>(frame->format), frame->width, frame->height, target,
-                                    SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT, nullptr,
-                                    nullptr, nullptr));
+  scaler.reset(sws_getCachedContext(
+      scaler.release(), frame->width, frame->height, static_cast<AVPixelFormat>(frame->format), frame->width,
+      frame->height, target, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT, nullptr,
+      nullptr, nullptr));
   if (allocated < 0 || !scaler ||
       sws_scale(scaler.get(), frame->data, frame->linesize, 0, frame->height, out->data, out->linesize) < 0) {
     throw Error("ERR_VSSL_VIDEO_DECODE",
@@ -63,13 +65,22 @@ FramePtr to_planar(const AVFrame* frame, const AVPixFmtDescriptor* d) {
 // Luma weights: what the stream says; unsaid, BT.601 below 720 lines and BT.709 from there on, as players do.
 void set_matrix(Picture& picture, const AVFrame* frame) {
   switch (frame->colorspace) {
-    case AVCOL_SPC_BT709: picture.kr = 0.2126f, picture.kb = 0.0722f; return;
+    case AVCOL_SPC_BT709:
+      picture.kr = 0.2126f, picture.kb = 0.0722f;
+      return;
     case AVCOL_SPC_BT2020_NCL:
-    case AVCOL_SPC_BT2020_CL: picture.kr = 0.2627f, picture.kb = 0.0593f; return;
-    case AVCOL_SPC_SMPTE240M: picture.kr = 0.212f, picture.kb = 0.087f; return;
-    case AVCOL_SPC_FCC: picture.kr = 0.30f, picture.kb = 0.11f; return;
+    case AVCOL_SPC_BT2020_CL:
+      picture.kr = 0.2627f, picture.kb = 0.0593f;
+      return;
+    case AVCOL_SPC_SMPTE240M:
+      picture.kr = 0.212f, picture.kb = 0.087f;
+      return;
+    case AVCOL_SPC_FCC:
+      picture.kr = 0.30f, picture.kb = 0.11f;
+      return;
     case AVCOL_SPC_BT470BG:
-    case AVCOL_SPC_SMPTE170M: return;  // BT.601
+    case AVCOL_SPC_SMPTE170M:
+      return;  // BT.601
     default:
       if (frame->height >= 720) picture.kr = 0.2126f, picture.kb = 0.0722f;
   }
@@ -81,8 +92,10 @@ bool has_full_range_format(int format) {
     case AV_PIX_FMT_YUVJ422P:
     case AV_PIX_FMT_YUVJ444P:
     case AV_PIX_FMT_YUVJ440P:
-    case AV_PIX_FMT_YUVJ411P: return true;
-    default: return false;
+    case AV_PIX_FMT_YUVJ411P:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -1,4 +1,5 @@
-// From a decoder's picture, in any pixel format, to a Picture. Eight-bit planar YUV and gray are taken as they are.
+// From a decoder's picture, in any pixel format, to a Picture. Eight-bit planar YUV and gray are taken as
+// they are.
 #pragma once
 
 #ifdef VSSL_WITH_LIBAV

@@ -73,10 +73,17 @@ void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
       const SourcePlan& source = request->clip->source;
       try {
         switch (source.kind) {
-          case SourceKind::kImages: fetch_images(*request, stats); break;
-          case SourceKind::kPacked: fetch_packed(*request); break;
-          case SourceKind::kMemory: fetch_memory(*request); break;
-          default: fetch_synthetic(*request);
+          case SourceKind::kImages:
+            fetch_images(*request, stats);
+            break;
+          case SourceKind::kPacked:
+            fetch_packed(*request);
+            break;
+          case SourceKind::kMemory:
+            fetch_memory(*request);
+            break;
+          default:
+            fetch_synthetic(*request);
         }
       } catch (const Error& e) {
         if (!request->failure) request->failure = ClipFailure{0, 0, source.name(), e.code, e.what(), -1};
@@ -109,7 +116,8 @@ void Fetcher::fetch_memory(FetchRequest& request) {
     if (it != memory_.end()) clip = it->second;
   }
   if (!clip) {
-    throw Error("ERR_VSSL_VIDEO_OPEN", "no clip with this id in memory; add it first, and remove it after its last use");
+    throw Error("ERR_VSSL_VIDEO_OPEN",
+                "no clip with this id in memory; add it first, and remove it after its last use");
   }
   fill(request, s.fps, clip->t, [&](int64_t position) {
     return picture_from_rgb(clip->frames.data() + position * clip->h * clip->w * 3, clip->h, clip->w,
@@ -130,7 +138,8 @@ void Fetcher::fetch_synthetic(FetchRequest& request) {
 
 int64_t Fetcher::add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w) {
   if (t < 1 || h < 1 || w < 1 || h > 8192 || w > 8192 || t > (int64_t{1} << 24)) {
-    throw Error("ERR_VSSL_INVALID_ARGUMENT", "expected frames of shape (T, H, W, 3) with sides from 1 to 8192");
+    throw Error("ERR_VSSL_INVALID_ARGUMENT",
+                "expected frames of shape (T, H, W, 3) with sides from 1 to 8192");
   }
   auto clip = std::make_shared<MemoryClip>();
   clip->frames.assign(frames, frames + t * h * w * 3);
@@ -152,7 +161,8 @@ void Fetcher::remove_memory_clip(int64_t id) {
 class Reader {};
 
 namespace {
-constexpr const char* kNoLibav = "this build has no decoder; install FFmpeg's development packages and build again";
+constexpr const char* kNoLibav =
+    "this build has no decoder; install FFmpeg's development packages and build again";
 }
 
 void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats&) {

@@ -1,4 +1,5 @@
-// Pictures of video files: which ones the times name, what the cache has, and decoding of the rest by segments.
+// Pictures of video files: which ones the times name, what the cache has, and decoding of the rest by
+// segments.
 #include "fetch.h"
 
 #ifdef VSSL_WITH_LIBAV
@@ -29,8 +30,8 @@ bool is_missing(const FileIndex& index, int32_t position) {
   return index.findings.missing.count(position) != 0;
 }
 
-// The picture that is shown for `position`: itself, or the nearest earlier one that is not known to be missing
-// and near enough; -1 when there is none.
+// The picture that is shown for `position`: itself, or the nearest earlier one that is not known to be
+// missing and near enough; -1 when there is none.
 int32_t stand_in(const FileIndex& index, int32_t position) {
   const std::vector<double>& times = index.info.times;
   for (int32_t p = position; p >= 0; --p) {
@@ -41,9 +42,8 @@ int32_t stand_in(const FileIndex& index, int32_t position) {
 }
 
 int32_t segment_of(const FileIndex& index, int32_t position) {
-  const auto after =
-      std::upper_bound(index.segments.begin(), index.segments.end(), position,
-                       [](int32_t p, const Segment& s) { return p < s.first; });
+  const auto after = std::upper_bound(index.segments.begin(), index.segments.end(), position,
+                                      [](int32_t p, const Segment& s) { return p < s.first; });
   return static_cast<int32_t>(after - index.segments.begin()) - 1;
 }
 
@@ -81,7 +81,8 @@ void Fetcher::release_reader(const std::string& identity, std::unique_ptr<Reader
   }
 }
 
-// Decodes every segment that holds a wanted picture. Pictures that do not come stay null and are in the findings.
+// Decodes every segment that holds a wanted picture. Pictures that do not come stay null and are in the
+// findings.
 void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
   std::map<int32_t, std::set<int32_t>> by_segment;  // segment -> positions
   for (const auto& [want, picture] : job.pictures) {
@@ -155,8 +156,12 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
       for (const double t : r->clip->times) {
         const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(times, t)));
         if (p < 0) {
-          r->failure = ClipFailure{0, 0, job.path, "ERR_VSSL_VIDEO_DECODE",
-                                   "no sound picture at this time or shortly before it; the data is damaged", t};
+          r->failure = ClipFailure{0,
+                                   0,
+                                   job.path,
+                                   "ERR_VSSL_VIDEO_DECODE",
+                                   "no sound picture at this time or shortly before it; the data is damaged",
+                                   t};
           break;
         }
         r->pictures.push_back(job.pictures.at({p, r->clip->shrink}));
@@ -175,7 +180,8 @@ void Fetcher::fetch_images(FetchRequest& request, LoadStats& stats) {
   const FramePtr frame = make_frame();
   const PacketPtr packet = make_packet();
   for (const double t : clip.times) {
-    const std::string& path = clip.source.files[static_cast<size_t>(picture_at_rate(t, clip.source.fps, count))];
+    const std::string& path =
+        clip.source.files[static_cast<size_t>(picture_at_rate(t, clip.source.fps, count))];
     try {
       const PictureKey key = picture_key(file_identity(path), 0, clip.shrink);
       PicturePtr picture = cache_.find(key);

@@ -85,12 +85,12 @@ struct PacketScan {
   std::vector<PacketRecord> packets;
   std::vector<bool> hidden;  // by packet: decoded but not shown (edit list)
   std::vector<int64_t> durations;
-  std::string damage;        // why reading stopped before the end, or ""
-  int64_t cut = 0;           // packets that the end of the file cuts off
+  std::string damage;  // why reading stopped before the end, or ""
+  int64_t cut = 0;     // packets that the end of the file cuts off
 };
 
-// MPEG-4 in AVI: a packet may hold two pictures, and a packet of a few bytes later on stands for the second one. Such
-// a placeholder with no second picture before it means "nothing new" and gives none.
+// MPEG-4 in AVI: a packet may hold two pictures, and a packet of a few bytes later on stands for the second
+// one. Such a placeholder with no second picture before it means "nothing new" and gives none.
 class PlaceholderCounter {
  public:
   explicit PlaceholderCounter(AVCodecID codec) : active_(codec == AV_CODEC_ID_MPEG4) {}
@@ -104,7 +104,8 @@ class PlaceholderCounter {
     while (p < end) {
       p = static_cast<const uint8_t*>(std::memchr(p, 1, static_cast<size_t>(end - p)));
       if (!p) break;
-      pictures += p - packet->data >= 2 && p[-1] == 0 && p[-2] == 0 && p[1] == 0xB6;  // start code of a picture
+      pictures +=
+          p - packet->data >= 2 && p[-1] == 0 && p[-2] == 0 && p[1] == 0xB6;  // start code of a picture
       ++p;
     }
     owed_ = std::max(0, owed_ + pictures - 1);
@@ -140,7 +141,8 @@ PacketScan scan_packets(const Input& input) {
     r.pos = packet->pos;
     r.size = packet->size;
     r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-    // A packet in pieces (transport streams) spans more bytes than its size, so only the start is compared there.
+    // A packet in pieces (transport streams) spans more bytes than its size, so only the start is compared
+    // there.
     const bool cut = (packet->flags & AV_PKT_FLAG_CORRUPT) && file_size > 0 && packet->pos >= 0 &&
                      packet->pos + packet->size >= file_size;
     r.feed = !cut && !placeholders.is_nothing_new(packet.get());
@@ -167,8 +169,8 @@ double frame_seconds(const AVStream* stream) {
   return 1.0 / 25;
 }
 
-// A key frame that would be shown before pictures that were decoded before it: the clock has been set back, as where
-// recordings were joined. What follows is moved behind what was.
+// A key frame that would be shown before pictures that were decoded before it: the clock has been set back,
+// as where recordings were joined. What follows is moved behind what was.
 bool continue_restarted_clock(std::vector<int64_t>& when, const PacketScan& scan, int64_t frame_ticks) {
   bool restarted = false;
   int64_t latest = kNoTime, shift = 0;
@@ -190,7 +192,8 @@ bool continue_restarted_clock(std::vector<int64_t>& when, const PacketScan& scan
 void place_by_time(FileIndex& index, const PacketScan& scan, const std::vector<int64_t>& when, double tick) {
   std::vector<int32_t> order;
   for (size_t i = 0; i < when.size(); ++i) {
-    if (when[i] != kNoTime && scan.packets[i].feed && !scan.hidden[i]) order.push_back(static_cast<int32_t>(i));
+    if (when[i] != kNoTime && scan.packets[i].feed && !scan.hidden[i])
+      order.push_back(static_cast<int32_t>(i));
   }
   std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return when[a] < when[b]; });
   for (const int32_t i : order) {
@@ -201,7 +204,8 @@ void place_by_time(FileIndex& index, const PacketScan& scan, const std::vector<i
 
 // Packets with decoding times that rise, and a decoder that gives one picture per packet, one packet late.
 bool is_numbered_by_feeding(const PacketScan& scan, const AVCodecParameters* par) {
-  if (par->video_delay != 1 || par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_HEVC) return false;
+  if (par->video_delay != 1 || par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_HEVC)
+    return false;
   int64_t last = kNoTime;
   bool unstamped = false;
   for (size_t i = 0; i < scan.packets.size(); ++i) {
@@ -244,8 +248,9 @@ void place_by_count(FileIndex& index, const PacketScan& scan, double seconds) {
 int32_t position_of_key(const FileIndex& index, size_t i) {
   const std::vector<PacketRecord>& packets = index.packets;
   if (index.numbering == Numbering::kTime) return packets[i].position;
-  // It comes out with the next reference picture. Up to there lie pictures that are shown at once (libav stamps
-  // those) and the placeholders of packed streams; counting too many is harmless, the segment before has them.
+  // It comes out with the next reference picture. Up to there lie pictures that are shown at once (libav
+  // stamps those) and the placeholders of packed streams; counting too many is harmless, the segment before
+  // has them.
   size_t j = i + 1;
   const auto at_once = [&](const PacketRecord& r) { return r.pts != kNoTime && r.pts == r.dts; };
   while (j < packets.size() && (at_once(packets[j]) || packets[j].size <= kPlaceholder)) ++j;
@@ -314,7 +319,8 @@ void describe_stream(VideoIndex& info, const Input& input) {
     if (aspect >= 0.05 && aspect <= 20) {
       info.sample_aspect = aspect;
     } else {
-      info.warnings.push_back("sample aspect ratio " + std::to_string(aspect) + " is beyond belief; 1 is used");
+      info.warnings.push_back("sample aspect ratio " + std::to_string(aspect) +
+                              " is beyond belief; 1 is used");
     }
   }
   info.rotation = rotation_of(stream, info.warnings);
@@ -326,7 +332,8 @@ void describe_stream(VideoIndex& info, const Input& input) {
   }
 }
 
-void add_count_warnings(VideoIndex& info, const PacketScan& scan, int64_t header_frames, Numbering numbering) {
+void add_count_warnings(VideoIndex& info, const PacketScan& scan, int64_t header_frames,
+                        Numbering numbering) {
   const auto files =
       std::count_if(scan.packets.begin(), scan.packets.end(), [](const PacketRecord& r) { return r.feed; });
   if (header_frames > 0 && header_frames != files) {
@@ -335,7 +342,8 @@ void add_count_warnings(VideoIndex& info, const PacketScan& scan, int64_t header
   }
   const auto hidden = std::count(scan.hidden.begin(), scan.hidden.end(), true);
   if (hidden > 0) info.warnings.push_back(std::to_string(hidden) + " frames are cut away by an edit list");
-  if (numbering == Numbering::kCount) info.warnings.push_back("no presentation times in the file; pictures are taken in decoder order");
+  if (numbering == Numbering::kCount)
+    info.warnings.push_back("no presentation times in the file; pictures are taken in decoder order");
   if (scan.cut > 0) info.warnings.push_back("the end of the file is missing: its last frame is cut off");
   if (!scan.damage.empty()) info.warnings.push_back("reading stopped before the end: " + scan.damage);
 }
@@ -347,7 +355,8 @@ std::shared_ptr<const FileIndex> make_index(const std::string& path) {
   const Input input = open_input(path);
   const AVStream* stream = input.format->streams[input.stream];
   if (stream->codecpar->width <= 0 || stream->codecpar->height <= 0) {
-    throw Error("ERR_VSSL_VIDEO_OPEN", "the video stream has no picture size; its headers are damaged or missing");
+    throw Error("ERR_VSSL_VIDEO_OPEN",
+                "the video stream has no picture size; its headers are damaged or missing");
   }
   open_decoder(stream);  // fails here, not in the middle of an epoch
   auto index = std::make_shared<FileIndex>();
@@ -363,8 +372,8 @@ std::shared_ptr<const FileIndex> make_index(const std::string& path) {
     timed += scan.packets[i].pts != kNoTime;
   }
   if (shown == 0) {
-    throw Error("ERR_VSSL_VIDEO_EMPTY",
-                scan.damage.empty() ? "the video stream holds no pictures" : "no picture can be read: " + scan.damage);
+    throw Error("ERR_VSSL_VIDEO_EMPTY", scan.damage.empty() ? "the video stream holds no pictures"
+                                                            : "no picture can be read: " + scan.damage);
   }
   if (is_numbered_by_feeding(scan, stream->codecpar)) {
     place_by_feeding(*index, tick, seconds);
@@ -373,7 +382,8 @@ std::shared_ptr<const FileIndex> make_index(const std::string& path) {
     std::vector<int64_t> when;
     for (const PacketRecord& r : scan.packets) when.push_back(r.pts);
     if (continue_restarted_clock(when, scan, std::llround(seconds / tick))) {
-      index->info.warnings.push_back("the clock of the file is set back on the way; times go on from the last picture");
+      index->info.warnings.push_back(
+          "the clock of the file is set back on the way; times go on from the last picture");
     }
     place_by_time(*index, scan, when, tick);
   } else {

@@ -18,7 +18,8 @@ constexpr int64_t kNoTime = INT64_MIN;
 // How decoded pictures find their place in `times`.
 enum class Numbering {
   kTime,     // by the presentation time of their packet
-  kFeeding,  // packets have decoding times only, the decoder holds one picture back: by the packet it came out for
+  kFeeding,  // packets have decoding times only, the decoder holds one picture back: by the packet it came
+             // out for
   kCount,    // no usable times (raw streams): by counting from the file's start
 };
 
@@ -48,12 +49,13 @@ struct FileIndex {
   std::vector<Segment> segments;
   Numbering numbering = Numbering::kTime;
 
-  // What decoding has shown about this content. Facts of the file, so that no result depends on who found them.
+  // What decoding has shown about this content. Facts of the file, so that no result depends on who found
+  // them.
   struct Findings {
     std::mutex mutex;
-    std::unordered_set<int32_t> missing;   // positions that no decoding run gives
-    std::map<int32_t, int32_t> start_of;   // segment -> earlier segment from which it has to be decoded
-    bool sequential = false;               // seeking gives other packets than reading through
+    std::unordered_set<int32_t> missing;  // positions that no decoding run gives
+    std::map<int32_t, int32_t> start_of;  // segment -> earlier segment from which it has to be decoded
+    bool sequential = false;              // seeking gives other packets than reading through
   };
   mutable Findings findings;
 

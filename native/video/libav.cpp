@@ -67,8 +67,8 @@ std::string av_reason(int code) {
 }
 
 void Deadline::restart(double seconds) {
-  end_ = std::chrono::steady_clock::now() +
-         std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+  end_ = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                std::chrono::duration<double>(seconds));
 }
 
 bool Deadline::passed() const { return std::chrono::steady_clock::now() > end_; }
@@ -92,8 +92,8 @@ Input open_input(const std::string& path) {
   }
   input.format.reset(raw);
   if (is_refused_format(raw->iformat)) {
-    throw Error("ERR_VSSL_VIDEO_OPEN",
-                std::string("cannot open as video: '") + raw->iformat->name + "' is a list or text, not a video file");
+    throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open as video: '") + raw->iformat->name +
+                                           "' is a list or text, not a video file");
   }
   input.deadline->restart(kOpenSeconds);
   const int found = avformat_find_stream_info(raw, nullptr);

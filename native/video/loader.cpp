@@ -1,4 +1,5 @@
-// The pool that executes batch plans: first come, first served; the unit of work is one sample with all its views.
+// The pool that executes batch plans: first come, first served; the unit of work is one sample with all its
+// views.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -57,8 +58,10 @@ std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
     b.frames = static_cast<int64_t>(clip.times.size());
     b.height = clip.height;
     b.width = clip.width;
-    const int64_t per_clip = b.frames * b.height * b.width * 3;  // each factor is bounded by the plan's parser
-    if (per_clip > std::numeric_limits<int64_t>::max() / 64 / b.clips) invalid("the batch does not fit in memory");
+    const int64_t per_clip =
+        b.frames * b.height * b.width * 3;  // each factor is bounded by the plan's parser
+    if (per_clip > std::numeric_limits<int64_t>::max() / 64 / b.clips)
+      invalid("the batch does not fit in memory");
     b.data = buffers.take(per_clip * b.clips);
     batch->views.push_back(std::move(b));
   }
@@ -77,7 +80,8 @@ void check_target(const BatchPlan& plan, const Batch& into) {
               std::to_string(b.height) + " x " + std::to_string(b.width) + ", as in the existing batch");
     }
     for (const int64_t slot : plan.slots) {
-      if (slot >= b.clips) invalid("expected slots below " + std::to_string(b.clips) + ", the batch's clip count");
+      if (slot >= b.clips)
+        invalid("expected slots below " + std::to_string(b.clips) + ", the batch's clip count");
     }
   }
 }
@@ -104,8 +108,8 @@ struct Loader::Impl {
   std::vector<std::thread> threads;
 };
 
-void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, AugmentScratch& scratch,
-                              LoadStats& stats) {
+void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request,
+                              AugmentScratch& scratch, LoadStats& stats) {
   const ViewBuffer& b = job.batch->views[view];
   const int64_t per_clip = b.frames * b.height * b.width * 3;
   const int64_t slot = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
@@ -115,10 +119,10 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
     try {
       augment_clip(out, request.pictures, *request.clip, scratch);
     } catch (const std::exception& e) {
-      request.failure =
-          ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
+      request.failure = ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
     }
-    stats.augment_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    stats.augment_seconds +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   }
   if (!request.failure) return;
   std::fill(out, out + per_clip, 0.0f);
@@ -141,7 +145,8 @@ void Loader::Impl::run_unit(Job& job, int64_t unit, AugmentScratch& scratch) {
     std::vector<FetchRequest*> together;
     std::vector<size_t> members;
     for (size_t u = v; u < views; ++u) {
-      if (u != v && (fetched[u] || !same_source(requests[v].clip->source, requests[u].clip->source))) continue;
+      if (u != v && (fetched[u] || !same_source(requests[v].clip->source, requests[u].clip->source)))
+        continue;
       together.push_back(&requests[u]);
       members.push_back(u);
       fetched[u] = true;
@@ -200,7 +205,8 @@ void Loader::Impl::work() {
       if (error && !job->error) job->error = error;
     }
     if (cancelled && !job->error) {
-      job->error = std::make_exception_ptr(Error("ERR_VSSL_DISPOSED", "the loader was closed before this batch"));
+      job->error =
+          std::make_exception_ptr(Error("ERR_VSSL_DISPOSED", "the loader was closed before this batch"));
     }
     job->finished += taken;
     if (job->finished == job->units) {

@@ -7,15 +7,16 @@
 namespace vssl::video {
 
 namespace {
-constexpr int32_t kReadAhead = 48;   // packets that are rather read over than sought over
-constexpr int kRecognise = 64;       // packets after a seek among which one must be found in the index
+constexpr int32_t kReadAhead = 48;  // packets that are rather read over than sought over
+constexpr int kRecognise = 64;      // packets after a seek among which one must be found in the index
 }  // namespace
 
 PacketSource::PacketSource(std::string path, std::shared_ptr<const FileIndex> index)
     : path_(std::move(path)), index_(std::move(index)), input_(open_input(path_)) {}
 
 void PacketSource::throw_changed() const {
-  throw Error("ERR_VSSL_VIDEO_DECODE", "the file gives other packets than when it was indexed; was it overwritten?");
+  throw Error("ERR_VSSL_VIDEO_DECODE",
+              "the file gives other packets than when it was indexed; was it overwritten?");
 }
 
 void PacketSource::reopen() {

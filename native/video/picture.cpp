@@ -56,10 +56,17 @@ void shrink_plane(uint8_t* out, const PlaneView& in, int shrink) {
     }
     uint8_t* o = out + static_cast<size_t>(y) * out_width;
     switch (shrink) {
-      case 2: box_means<2>(o, sums.data(), out_width, in.width, shrink, rows); break;
-      case 3: box_means<3>(o, sums.data(), out_width, in.width, shrink, rows); break;
-      case 4: box_means<4>(o, sums.data(), out_width, in.width, shrink, rows); break;
-      default: box_means<0>(o, sums.data(), out_width, in.width, shrink, rows);
+      case 2:
+        box_means<2>(o, sums.data(), out_width, in.width, shrink, rows);
+        break;
+      case 3:
+        box_means<3>(o, sums.data(), out_width, in.width, shrink, rows);
+        break;
+      case 4:
+        box_means<4>(o, sums.data(), out_width, in.width, shrink, rows);
+        break;
+      default:
+        box_means<0>(o, sums.data(), out_width, in.width, shrink, rows);
     }
   }
 }
@@ -97,7 +104,8 @@ PlaneView turned(const PlaneView& v, int rotation) {
       t.step = v.stride;
       t.stride = -v.step;
       break;
-    default: return t;
+    default:
+      return t;
   }
   if (rotation % 180 != 0) {
     std::swap(t.width, t.height);
@@ -122,7 +130,7 @@ void set_planes(Picture& picture, const PlaneView* views, int planes, int rotati
     out.offset = size;
     size += static_cast<size_t>(out.width) * out.height;
   }
-  picture.samples.resize(size);
+  picture.samples.resize(size + Picture::kSlack);
   for (int p = 0; p < planes; ++p) {
     uint8_t* out = picture.samples.data() + picture.plane[p].offset;
     if (shrink > 1) {
@@ -138,7 +146,12 @@ PicturePtr picture_from_rgb(const uint8_t* rgb, int64_t h, int64_t w, int shrink
   picture->model = ColorModel::kRgb;
   PlaneView views[3];
   for (int p = 0; p < 3; ++p) {
-    views[p] = {rgb + p, 3 * w, 3, static_cast<int>(w), static_cast<int>(h), static_cast<double>(w),
+    views[p] = {rgb + p,
+                3 * w,
+                3,
+                static_cast<int>(w),
+                static_cast<int>(h),
+                static_cast<double>(w),
                 static_cast<double>(h)};
   }
   set_planes(*picture, views, 3, 0, shrink);

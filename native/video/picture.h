@@ -1,4 +1,5 @@
-// A decoded picture in the form that is cached and augmented: 8-bit planes, upright, shrunk by a whole factor.
+// A decoded picture in the form that is cached and augmented: 8-bit planes, upright, shrunk by a whole
+// factor.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +12,20 @@ namespace vssl::video {
 enum class ColorModel : uint8_t { kRgb, kGray, kYuv };
 
 struct Picture {
+  static constexpr size_t kSlack = 16;
   struct Plane {
     int width = 0, height = 0;
-    double extent_x = 0, extent_y = 0;  // width and height of the whole displayed picture in samples of this plane
-    size_t offset = 0;                  // into `samples`; rows are `width` bytes apart
+    double extent_x = 0,
+           extent_y = 0;  // width and height of the whole displayed picture in samples of this plane
+    size_t offset = 0;    // into `samples`; rows are `width` bytes apart
   };
 
   ColorModel model = ColorModel::kRgb;
-  bool full_range = false;          // of kYuv and kGray
-  float kr = 0.299f, kb = 0.114f;   // luma weights of the YUV matrix
-  int planes = 3;                   // 1 for kGray
-  Plane plane[3];                   // R G B, or Y U V
-  std::vector<uint8_t> samples;
+  bool full_range = false;         // of kYuv and kGray
+  float kr = 0.299f, kb = 0.114f;  // luma weights of the YUV matrix
+  int planes = 3;                  // 1 for kGray
+  Plane plane[3];                  // R G B, or Y U V
+  std::vector<uint8_t> samples;    // followed by kSlack bytes that may be read
 
   const uint8_t* row(int p, int y) const {
     return samples.data() + plane[p].offset + static_cast<size_t>(y) * plane[p].width;
@@ -41,8 +44,8 @@ struct PlaneView {
   double extent_x = 0, extent_y = 0;  // as in Picture::Plane, before rotation and shrinking
 };
 
-// Copies planes into `picture`: turned clockwise by `rotation` degrees, then shrunk (box mean, rounded to nearest;
-// the last box of a row or column may be partial).
+// Copies planes into `picture`: turned clockwise by `rotation` degrees, then shrunk (box mean, rounded to
+// nearest; the last box of a row or column may be partial).
 void set_planes(Picture& picture, const PlaneView* views, int planes, int rotation, int shrink);
 
 // Uint8 (h, w, 3) RGB as a picture.

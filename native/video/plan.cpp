@@ -41,7 +41,8 @@ SourcePlan parse_source(const Value& v, const std::string& name) {
     s.path = v["path"].as_string(name + ".path");
   } else if (kind == "images") {
     s.kind = SourceKind::kImages;
-    for (const Value& f : v["files"].as_array(name + ".files")) s.files.push_back(f.as_string(name + ".files[]"));
+    for (const Value& f : v["files"].as_array(name + ".files"))
+      s.files.push_back(f.as_string(name + ".files[]"));
     if (s.files.empty()) fail(name + ".files", "at least one picture");
     s.fps = positive(v["fps"], name + ".fps");
   } else if (kind == "packed") {
@@ -92,17 +93,20 @@ FrameAugment parse_augment(const Value& v, const std::string& name) {
   double* const box[4] = {&a.x0, &a.y0, &a.x1, &a.y1};
   for (int i = 0; i < 4; ++i) *box[i] = finite(crop[i], name + ".crop");
   constexpr double kSlack = 1e-9;
-  if (a.x0 < -kSlack || a.y0 < -kSlack || a.x1 > 1 + kSlack || a.y1 > 1 + kSlack || a.x1 <= a.x0 || a.y1 <= a.y0) {
+  if (a.x0 < -kSlack || a.y0 < -kSlack || a.x1 > 1 + kSlack || a.y1 > 1 + kSlack || a.x1 <= a.x0 ||
+      a.y1 <= a.y0) {
     fail(name + ".crop", "0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1");
   }
   a.flip = v.get_bool("flip", false);
   if (!v["color"].is_null()) {
-    for (const Value& op : v["color"].as_array(name + ".color")) a.color.push_back(parse_color(op, name + ".color[]"));
+    for (const Value& op : v["color"].as_array(name + ".color"))
+      a.color.push_back(parse_color(op, name + ".color[]"));
   }
   a.gray = v.get_bool("gray", false);
   if (!v["blur"].is_null()) a.blur = finite(v["blur"], name + ".blur");
   if (a.blur < 0) fail(name + ".blur", "a sigma of 0 or more");
-  if (a.blur > 0) a.blur_radius = static_cast<int>(whole(v["blurRadius"], name + ".blurRadius", 0, kMaxRadius));
+  if (a.blur > 0)
+    a.blur_radius = static_cast<int>(whole(v["blurRadius"], name + ".blurRadius", 0, kMaxRadius));
   if (!v["solarize"].is_null()) {
     a.solarizes = true;
     a.solarize = static_cast<float>(finite(v["solarize"], name + ".solarize"));
@@ -173,10 +177,14 @@ ViewPlan parse_view(const Value& v, const std::string& name) {
 
 std::string SourcePlan::name() const {
   switch (kind) {
-    case SourceKind::kImages: return files.front();
-    case SourceKind::kMemory: return "memory:" + std::to_string(id);
-    case SourceKind::kSynthetic: return "synthetic";
-    default: return path;
+    case SourceKind::kImages:
+      return files.front();
+    case SourceKind::kMemory:
+      return "memory:" + std::to_string(id);
+    case SourceKind::kSynthetic:
+      return "synthetic";
+    default:
+      return path;
   }
 }
 
@@ -192,7 +200,8 @@ BatchPlan parse_batch_plan(const Value& plan) {
     batch.views.push_back(parse_view(views[i], name));
     if (!names.insert(batch.views.back().name).second) fail(name + ".name", "a name that no other view has");
     if (batch.views.back().clips.size() != batch.views.front().clips.size()) {
-      fail(name + ".clips", "as many clips as the first view (" + std::to_string(batch.views.front().clips.size()) + ")");
+      fail(name + ".clips",
+           "as many clips as the first view (" + std::to_string(batch.views.front().clips.size()) + ")");
     }
   }
   if (batch.views.front().clips.empty()) fail("views[0].clips", "at least one clip");

@@ -31,13 +31,13 @@ struct FrameAugment {
 
 struct SourcePlan {
   SourceKind kind = SourceKind::kFile;
-  std::string path;                // kFile, kPacked
-  std::vector<std::string> files;  // kImages
-  double fps = 0;                  // kImages, kPacked, kMemory
+  std::string path;                                       // kFile, kPacked
+  std::vector<std::string> files;                         // kImages
+  double fps = 0;                                         // kImages, kPacked, kMemory
   int64_t offset = 0, frames = 0, height = 0, width = 0;  // kPacked
   int64_t id = 0;                                         // kMemory
   Value synthetic;                                        // kSynthetic
-  std::string name() const;  // for failures: a path, or the kind
+  std::string name() const;                               // for failures: a path, or the kind
 };
 
 struct ClipPlan {

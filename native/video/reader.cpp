@@ -7,7 +7,8 @@
 namespace vssl::video {
 
 namespace {
-// Packets fed beyond the next key frame before the decoder is drained: more than any codec's reordering delay.
+// Packets fed beyond the next key frame before the decoder is drained: more than any codec's reordering
+// delay.
 constexpr int32_t kBeyondKey = 64;
 }  // namespace
 
@@ -17,7 +18,8 @@ Reader::Reader(std::string path, std::shared_ptr<const FileIndex> index)
 void Reader::begin(int32_t segment, int32_t start) {
   segment_ = start_ = -1;  // stays so when something below throws
   packets_.move_to(index_->segments[start].packet);
-  // A fresh decoder rather than a flushed one: nothing of earlier pictures can shine through in damaged files.
+  // A fresh decoder rather than a flushed one: nothing of earlier pictures can shine through in damaged
+  // files.
   codec_ = open_decoder(packets_.stream());
   const auto count = static_cast<int32_t>(index_->segments.size());
   const auto last_packet = static_cast<int32_t>(index_->packets.size()) - 1;
@@ -36,9 +38,12 @@ void Reader::begin(int32_t segment, int32_t start) {
 int32_t Reader::position_of(const AVFrame* frame) {
   const auto count = static_cast<int32_t>(index_->info.times.size());
   switch (index_->numbering) {
-    case Numbering::kFeeding: return drained_ ? fed_position_ + 1 : fed_position_;
-    case Numbering::kCount: return outputs_++;
-    default: break;
+    case Numbering::kFeeding:
+      return drained_ ? fed_position_ + 1 : fed_position_;
+    case Numbering::kCount:
+      return outputs_++;
+    default:
+      break;
   }
   if (frame->pts == AV_NOPTS_VALUE || frame->pts < 0 || frame->pts >= count) return -1;
   return static_cast<int32_t>(frame->pts);  // feed() put it there

@@ -1,5 +1,5 @@
-// One open video file with a decoder. Decoding is canonical: the pictures of a segment always come from a fresh
-// decoder fed from that segment's key frame, so they do not depend on what was decoded before.
+// One open video file with a decoder. Decoding is canonical: the pictures of a segment always come from a
+// fresh decoder fed from that segment's key frame, so they do not depend on what was decoded before.
 #pragma once
 
 #ifdef VSSL_WITH_LIBAV
@@ -21,20 +21,22 @@ class Reader {
   // Called with each sound picture of the segment as it comes out of the decoder; false ends the call.
   using Sink = std::function<bool(int32_t position, const AVFrame* frame)>;
 
-  // Gives pictures of a segment, in the order of output, until the sink has enough or the segment ends. `from` is
-  // the lowest position that the caller needs: a call for the same segment goes on where the last one stopped when
-  // all that it needs is still to come. Positions that never come are noted in the index's findings.
-  // Throws ERR_VSSL_VIDEO_DECODE, ERR_VSSL_VIDEO_OPEN.
+  // Gives pictures of a segment, in the order of output, until the sink has enough or the segment ends.
+  // `from` is the lowest position that the caller needs: a call for the same segment goes on where the last
+  // one stopped when all that it needs is still to come. Positions that never come are noted in the index's
+  // findings. Throws ERR_VSSL_VIDEO_DECODE, ERR_VSSL_VIDEO_OPEN.
   void decode(int32_t segment, int32_t from, const Sink& sink);
 
-  int64_t decoded_frames() const { return decoded_; }  // pictures that came out of the decoder, all calls together
+  int64_t decoded_frames() const {
+    return decoded_;
+  }  // pictures that came out of the decoder, all calls together
 
  private:
   void begin(int32_t segment, int32_t start);
-  bool run(const Sink& sink);          // false when the sink had enough
+  bool run(const Sink& sink);           // false when the sink had enough
   bool take_outputs(const Sink& sink);  // likewise
   void feed();
-  bool note_end();                     // false: nothing came, an earlier start has to be tried
+  bool note_end();  // false: nothing came, an earlier start has to be tried
   int32_t position_of(const AVFrame* frame);
 
   std::shared_ptr<const FileIndex> index_;
@@ -45,12 +47,12 @@ class Reader {
 
   // The present run: pictures of segment_, decoded from the key frame of start_.
   int32_t segment_ = -1, start_ = -1;
-  int32_t stop_packet_ = 0;      // after this packet the decoder is drained
+  int32_t stop_packet_ = 0;  // after this packet the decoder is drained
   int32_t highest_given_ = -1;
-  int32_t outputs_ = 0;          // for Numbering::kCount
-  int32_t fed_position_ = -1;    // for Numbering::kFeeding: of the packet fed last
+  int32_t outputs_ = 0;        // for Numbering::kCount
+  int32_t fed_position_ = -1;  // for Numbering::kFeeding: of the packet fed last
   bool drained_ = false, ended_ = true;
-  std::vector<bool> came_;       // by position - first of the segment
+  std::vector<bool> came_;  // by position - first of the segment
   int64_t decoded_ = 0;
 };
 

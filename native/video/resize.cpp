@@ -9,8 +9,8 @@ namespace {
 
 constexpr int kReadable = 32;  // floats past a row's end that RowOps::resample may read
 
-// Half-pixel centres: output sample i sits at fraction lo + (i + 1/2) (hi - lo) / n of the picture. Beyond the
-// outermost sample centres the border sample is repeated.
+// Half-pixel centres: output sample i sits at fraction lo + (i + 1/2) (hi - lo) / n of the picture. Beyond
+// the outermost sample centres the border sample is repeated.
 void make_axis(AxisTable& table, double lo, double hi, double extent, int samples, int n, bool flip) {
   table.index.resize(static_cast<size_t>(n));
   table.weight.resize(static_cast<size_t>(n));
@@ -38,8 +38,8 @@ void make_axis(AxisTable& table, double lo, double hi, double extent, int sample
 }  // namespace
 
 void Resizer::prepare(const Picture& picture, const FrameAugment& a, int height, int width) {
-  bool same = ready_ && planes_ == picture.planes && height_ == height && width_ == width && flip_ == a.flip &&
-              box_[0] == a.x0 && box_[1] == a.y0 && box_[2] == a.x1 && box_[3] == a.y1;
+  bool same = ready_ && planes_ == picture.planes && height_ == height && width_ == width &&
+              flip_ == a.flip && box_[0] == a.x0 && box_[1] == a.y0 && box_[2] == a.x1 && box_[3] == a.y1;
   for (int p = 0; p < picture.planes; ++p) {
     const Picture::Plane& plane = picture.plane[p];
     const Geometry g{plane.width, plane.height, plane.extent_x, plane.extent_y};

@@ -12,8 +12,8 @@ namespace vssl::video {
 
 // Where the output samples along one axis of one plane lie: between source sample index[i] and the next one.
 struct AxisTable {
-  int first = 0, count = 0;  // source samples that are read: [first, first + count)
-  int span = 0;              // as RowOps::resample wants it
+  int first = 0, count = 0;    // source samples that are read: [first, first + count)
+  int span = 0;                // as RowOps::resample wants it
   std::vector<int32_t> index;  // relative to `first`
   std::vector<float> weight;
 };

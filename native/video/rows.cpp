@@ -16,8 +16,9 @@ const RowOps* row_ops_named(const char* isa) {
 #if defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
   if (std::strcmp(isa, "avx2") == 0 && __builtin_cpu_supports("avx2")) return &kRowsAvx2;
-  if (std::strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+  if (std::strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
     return &kRowsAvx512;
   }
 #endif

@@ -1,5 +1,5 @@
-// The inner loops of the augmentation pass over rows of floats, once per instruction set. Every variant does the
-// same operations in the same order without fused multiply-adds, so that all give equal bits.
+// The inner loops of the augmentation pass over rows of floats, once per instruction set. Every variant does
+// the same operations in the same order without fused multiply-adds, so that all give equal bits.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,11 @@ struct YuvCoefficients {
 
 struct RowOps {
   const char* isa;
-  // out = a + (b - a) w
+  // out = a + (b - a) w; a and b are readable, out is writable, up to the next multiple of 16
   void (*lerp_rows)(float* out, const uint8_t* a, const uint8_t* b, float w, int n);
-  // out[i] = row[index[i]] + (row[index[i] + 1] - row[index[i]]) weight[i]. `span`: for every block of 16 outputs
-  // that starts at a multiple of 16, indices differ by at most this much; row has 32 readable floats past its end.
+  // out[i] = row[index[i]] + (row[index[i] + 1] - row[index[i]]) weight[i]. `span`: for every block of 16
+  // outputs that starts at a multiple of 16, indices differ by at most this much; row has 32 readable floats
+  // past its end.
   void (*resample)(float* out, const float* row, const int32_t* index, const float* weight, int span, int n);
   void (*yuv_to_rgb)(float* r, float* g, float* b, const float* y, const float* u, const float* v,
                      const YuvCoefficients& c, int n);  // clipped to [0, 1]
@@ -32,7 +33,8 @@ struct RowOps {
   void (*luma)(float* r, const float* g, const float* b, int n);
   // lanes[i % 16] += x[i]
   void (*sum_lanes)(float* lanes, const float* x, int n);
-  // out[i] = taps[0] x[i] + sum_k taps[k] (x[i - k] + x[i + k]); x has `radius` readable floats on either side
+  // out[i] = taps[0] x[i] + sum_k taps[k] (x[i - k] + x[i + k]); x has `radius` readable floats on either
+  // side
   void (*blur_row)(float* out, const float* x, const float* taps, int radius, int n);
   // out[i] = taps[0] rows[radius][i] + sum_k taps[k] (rows[radius - k][i] + rows[radius + k][i])
   void (*blur_column)(float* out, const float* const* rows, const float* taps, int radius, int n);

@@ -1,6 +1,7 @@
-// Bodies of RowOps, included once per instruction set by rows_*.cpp, which set VSSL_ROWS_NAMESPACE and, where there
-// is a faster way to move data, VSSL_ROWS_RESAMPLE. No standard headers with inline functions here: a copy compiled
-// for a newer CPU could be linked into code that runs on an older one.
+// Bodies of RowOps, included once per instruction set by rows_*.cpp, which set VSSL_ROWS_NAMESPACE,
+// VSSL_ROWS_LANES (floats in a register) and, where the CPU can look up sixteen floats among thirty-two at
+// once, VSSL_ROWS_PERMUTE. No standard headers with inline functions here: a copy compiled for a newer CPU
+// could be linked into code that runs on an older one.
 
 namespace vssl::video {
 namespace VSSL_ROWS_NAMESPACE {
@@ -12,32 +13,55 @@ static inline float clip01(float x) {
 static inline float larger(float a, float b) { return a > b ? a : b; }
 static inline float smaller(float a, float b) { return a < b ? a : b; }
 
-static void lerp_rows(float* __restrict out, const uint8_t* __restrict a, const uint8_t* __restrict b, float w,
-                      int n) {
-  for (int i = 0; i < n; ++i) {
-    const float x = static_cast<float>(a[i]), y = static_cast<float>(b[i]);
-    out[i] = x + (y - x) * w;
+// Whole blocks of sixteen: the buffers reach as far, and a loop over a known count needs no cleanup code.
+static void lerp_rows(float* __restrict out, const uint8_t* __restrict a, const uint8_t* __restrict b,
+                      float w, int n) {
+  for (int i = 0; i < n; i += 16) {
+    for (int k = 0; k < 16; ++k) {
+      const float x = static_cast<float>(a[i + k]), y = static_cast<float>(b[i + k]);
+      out[i + k] = x + (y - x) * w;
+    }
   }
 }
 
-static void resample_by_index(float* __restrict out, const float* __restrict row, const int32_t* __restrict index,
-                              const float* __restrict weight, int n) {
+static void resample_by_index(float* __restrict out, const float* __restrict row,
+                              const int32_t* __restrict index, const float* __restrict weight, int n) {
   for (int i = 0; i < n; ++i) {
     const float a = row[index[i]], b = row[index[i] + 1];
     out[i] = a + (b - a) * weight[i];
   }
 }
 
-#ifndef VSSL_ROWS_RESAMPLE
+#ifndef VSSL_ROWS_PERMUTE
 static void resample(float* out, const float* row, const int32_t* index, const float* weight, int, int n) {
   resample_by_index(out, row, index, weight, n);
 }
 #else
-VSSL_ROWS_RESAMPLE
+// Neighbouring outputs read neighbouring samples: two registers hold all that sixteen outputs need.
+static void resample(float* __restrict out, const float* __restrict row, const int32_t* __restrict index,
+                     const float* __restrict weight, int span, int n) {
+  if (span > 30) {
+    resample_by_index(out, row, index, weight, n);
+    return;
+  }
+  const __m512i one = _mm512_set1_epi32(1);
+  for (int i = 0; i < n; i += 16) {
+    const int last = i + 15 < n ? i + 15 : n - 1;
+    const int base = index[i] < index[last] ? index[i] : index[last];
+    const auto mask = static_cast<__mmask16>((1u << (last - i + 1)) - 1);
+    const __m512 lo = _mm512_loadu_ps(row + base), hi = _mm512_loadu_ps(row + base + 16);
+    const __m512i at = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(mask, index + i), _mm512_set1_epi32(base));
+    const __m512 a = _mm512_permutex2var_ps(lo, at, hi);
+    const __m512 b = _mm512_permutex2var_ps(lo, _mm512_add_epi32(at, one), hi);
+    const __m512 w = _mm512_maskz_loadu_ps(mask, weight + i);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_add_ps(a, _mm512_mul_ps(_mm512_sub_ps(b, a), w)));
+  }
+}
 #endif
 
-static void yuv_to_rgb(float* __restrict r, float* __restrict g, float* __restrict b, const float* __restrict y,
-                       const float* __restrict u, const float* __restrict v, const YuvCoefficients& c, int n) {
+static void yuv_to_rgb(float* __restrict r, float* __restrict g, float* __restrict b,
+                       const float* __restrict y, const float* __restrict u, const float* __restrict v,
+                       const YuvCoefficients& c, int n) {
   const float ys = c.ys, yo = c.yo, rv = c.rv, gu = c.gu, gv = c.gv, bu = c.bu;
   for (int i = 0; i < n; ++i) {
     const float luma = y[i] * ys + yo, cb = u[i] - 128.0f, cr = v[i] - 128.0f;
@@ -79,7 +103,8 @@ static void hue(float* __restrict r, float* __restrict g, float* __restrict b, f
     const float x = r[i], y = g[i], z = b[i];
     const float v = larger(x, larger(y, z)), chroma = v - smaller(x, smaller(y, z));
     const float inverse = 1.0f / larger(chroma, 1e-12f);
-    const float from_r = (y - z) * inverse, from_g = (z - x) * inverse + 2.0f, from_b = (x - y) * inverse + 4.0f;
+    const float from_r = (y - z) * inverse, from_g = (z - x) * inverse + 2.0f,
+                from_b = (x - y) * inverse + 4.0f;
     float h = v == x ? from_r : (v == y ? from_g : from_b);
     h += sixths;
     h = h < 0.0f ? h + 6.0f : h;
@@ -107,37 +132,61 @@ static void sum_lanes(float* __restrict lanes, const float* __restrict x, int n)
   for (int k = 0; k < 16; ++k) lanes[k] = acc[k];
 }
 
-static void blur_row(float* __restrict out, const float* __restrict x, const float* __restrict taps, int radius,
-                     int n) {
-  for (int i = 0; i < n; ++i) out[i] = taps[0] * x[i];
-  int k = 1;
-  for (; k + 1 <= radius; k += 2) {  // two taps a turn: half the traffic to `out`
-    const float t = taps[k], u = taps[k + 1];
-    const float *a = x - k, *b = x + k;
-    for (int i = 0; i < n; ++i) out[i] = (out[i] + t * (a[i] + b[i])) + u * (a[i - 1] + b[i + 1]);
-  }
-  if (k <= radius) {
+// One register of floats that may lie anywhere.
+typedef float Lanes __attribute__((vector_size(4 * VSSL_ROWS_LANES), aligned(4), may_alias));
+
+// Four registers of outputs over all taps. `at(k)` gives the source of the k-th tap, -radius <= k <= radius.
+template <typename At>
+static inline void blur_block(float* __restrict out, const float* __restrict taps, int radius, const At& at) {
+  constexpr int kL = VSSL_ROWS_LANES;
+  const float* x = at(0);
+  Lanes a = *reinterpret_cast<const Lanes*>(x) * taps[0];
+  Lanes b = *reinterpret_cast<const Lanes*>(x + kL) * taps[0];
+  Lanes c = *reinterpret_cast<const Lanes*>(x + 2 * kL) * taps[0];
+  Lanes d = *reinterpret_cast<const Lanes*>(x + 3 * kL) * taps[0];
+  for (int k = 1; k <= radius; ++k) {
+    const float *lo = at(-k), *hi = at(k);
     const float t = taps[k];
-    const float *a = x - k, *b = x + k;
-    for (int i = 0; i < n; ++i) out[i] += t * (a[i] + b[i]);
+    a += t * (*reinterpret_cast<const Lanes*>(lo) + *reinterpret_cast<const Lanes*>(hi));
+    b += t * (*reinterpret_cast<const Lanes*>(lo + kL) + *reinterpret_cast<const Lanes*>(hi + kL));
+    c += t * (*reinterpret_cast<const Lanes*>(lo + 2 * kL) + *reinterpret_cast<const Lanes*>(hi + 2 * kL));
+    d += t * (*reinterpret_cast<const Lanes*>(lo + 3 * kL) + *reinterpret_cast<const Lanes*>(hi + 3 * kL));
+  }
+  *reinterpret_cast<Lanes*>(out) = a;
+  *reinterpret_cast<Lanes*>(out + kL) = b;
+  *reinterpret_cast<Lanes*>(out + 2 * kL) = c;
+  *reinterpret_cast<Lanes*>(out + 3 * kL) = d;
+}
+
+template <typename At>
+static inline void blur(float* __restrict out, const float* __restrict taps, int radius, int n,
+                        const At& at) {
+  constexpr int kBlock = 4 * VSSL_ROWS_LANES;
+  int i = 0;
+  for (; i + kBlock <= n; i += kBlock) {
+    blur_block(out + i, taps, radius, [&](int k) { return at(k) + i; });
+  }
+  for (; i + VSSL_ROWS_LANES <= n; i += VSSL_ROWS_LANES) {
+    Lanes a = *reinterpret_cast<const Lanes*>(at(0) + i) * taps[0];
+    for (int k = 1; k <= radius; ++k) {
+      a += taps[k] *
+           (*reinterpret_cast<const Lanes*>(at(-k) + i) + *reinterpret_cast<const Lanes*>(at(k) + i));
+    }
+    *reinterpret_cast<Lanes*>(out + i) = a;
+  }
+  for (; i < n; ++i) {
+    float a = at(0)[i] * taps[0];
+    for (int k = 1; k <= radius; ++k) a += taps[k] * (at(-k)[i] + at(k)[i]);
+    out[i] = a;
   }
 }
 
-static void blur_column(float* __restrict out, const float* const* rows, const float* __restrict taps, int radius,
-                        int n) {
-  const float* __restrict centre = rows[radius];
-  for (int i = 0; i < n; ++i) out[i] = taps[0] * centre[i];
-  int k = 1;
-  for (; k + 1 <= radius; k += 2) {
-    const float t = taps[k], u = taps[k + 1];
-    const float *a = rows[radius - k], *b = rows[radius + k], *c = rows[radius - k - 1], *d = rows[radius + k + 1];
-    for (int i = 0; i < n; ++i) out[i] = (out[i] + t * (a[i] + b[i])) + u * (c[i] + d[i]);
-  }
-  if (k <= radius) {
-    const float t = taps[k];
-    const float *a = rows[radius - k], *b = rows[radius + k];
-    for (int i = 0; i < n; ++i) out[i] += t * (a[i] + b[i]);
-  }
+static void blur_row(float* out, const float* x, const float* taps, int radius, int n) {
+  blur(out, taps, radius, n, [x](int k) { return x + k; });
+}
+
+static void blur_column(float* out, const float* const* rows, const float* taps, int radius, int n) {
+  blur(out, taps, radius, n, [rows, radius](int k) { return rows[radius + k]; });
 }
 
 static void solarize(float* __restrict x, float threshold, int n) {
@@ -145,7 +194,8 @@ static void solarize(float* __restrict x, float threshold, int n) {
 }
 
 static void store(float* __restrict out, const float* __restrict r, const float* __restrict g,
-                  const float* __restrict b, const float* __restrict scale, const float* __restrict offset, int n) {
+                  const float* __restrict b, const float* __restrict scale, const float* __restrict offset,
+                  int n) {
   const float s0 = scale[0], s1 = scale[1], s2 = scale[2], o0 = offset[0], o1 = offset[1], o2 = offset[2];
   for (int i = 0; i < n; ++i) {
     out[3 * i] = r[i] * s0 + o0;
@@ -168,11 +218,11 @@ static void subtract(float* out, const float* a, const float* __restrict b, floa
 }  // namespace VSSL_ROWS_NAMESPACE
 }  // namespace vssl::video
 
-#define VSSL_ROWS_TABLE(isa)                                                                          \
-  {                                                                                                   \
+#define VSSL_ROWS_TABLE(isa)                                                                             \
+  {                                                                                                      \
     isa, VSSL_ROWS_NAMESPACE::lerp_rows, VSSL_ROWS_NAMESPACE::resample, VSSL_ROWS_NAMESPACE::yuv_to_rgb, \
-        VSSL_ROWS_NAMESPACE::affine, VSSL_ROWS_NAMESPACE::contrast, VSSL_ROWS_NAMESPACE::saturation,  \
-        VSSL_ROWS_NAMESPACE::hue, VSSL_ROWS_NAMESPACE::luma, VSSL_ROWS_NAMESPACE::sum_lanes,          \
-        VSSL_ROWS_NAMESPACE::blur_row, VSSL_ROWS_NAMESPACE::blur_column, VSSL_ROWS_NAMESPACE::solarize, \
-        VSSL_ROWS_NAMESPACE::store, VSSL_ROWS_NAMESPACE::add, VSSL_ROWS_NAMESPACE::subtract           \
+        VSSL_ROWS_NAMESPACE::affine, VSSL_ROWS_NAMESPACE::contrast, VSSL_ROWS_NAMESPACE::saturation,     \
+        VSSL_ROWS_NAMESPACE::hue, VSSL_ROWS_NAMESPACE::luma, VSSL_ROWS_NAMESPACE::sum_lanes,             \
+        VSSL_ROWS_NAMESPACE::blur_row, VSSL_ROWS_NAMESPACE::blur_column, VSSL_ROWS_NAMESPACE::solarize,  \
+        VSSL_ROWS_NAMESPACE::store, VSSL_ROWS_NAMESPACE::add, VSSL_ROWS_NAMESPACE::subtract              \
   }

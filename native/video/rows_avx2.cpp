@@ -4,6 +4,7 @@
 #include "rows.h"
 
 #define VSSL_ROWS_NAMESPACE rows_avx2
+#define VSSL_ROWS_LANES 8
 #include "rows.inl"
 
 namespace vssl::video {

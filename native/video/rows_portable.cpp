@@ -4,6 +4,7 @@
 #include "rows.h"
 
 #define VSSL_ROWS_NAMESPACE rows_portable
+#define VSSL_ROWS_LANES 4
 #include "rows.inl"
 
 namespace vssl::video {

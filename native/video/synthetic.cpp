@@ -11,8 +11,8 @@ namespace vssl::video {
 namespace {
 
 constexpr double kTurn = 6.283185307179586;
-// Turns of a spinning sprite, and size cycles of a zooming one, per side of travel: both move the sprite's edge
-// about as fast as the other classes move its centre.
+// Turns of a spinning sprite, and size cycles of a zooming one, per side of travel: both move the sprite's
+// edge about as fast as the other classes move its centre.
 constexpr double kCyclesPerSide = 1.2;
 
 [[noreturn]] void fail(const std::string& name, const std::string& expected) {
@@ -55,32 +55,66 @@ struct Pose {
 Pose pose_at(const SyntheticMotion& m, double t) {
   Pose p{m.x, m.y, m.size, m.angle};
   const double way = m.speed * t, diagonal = way * std::sqrt(0.5);
-  const double swing = m.radius * std::sin(kTurn * m.phase + way * (kTurn / 4) / m.radius);  // mean speed as given
+  const double swing =
+      m.radius * std::sin(kTurn * m.phase + way * (kTurn / 4) / m.radius);  // mean speed as given
   const auto circle = [&](double sense) {
     const double at = kTurn * m.phase + sense * way / m.radius;
     p.x += m.radius * std::cos(at);
     p.y += m.radius * std::sin(at);
   };
   const auto zoom = [&](double sense) {
-    p.size = m.size_low * std::pow(m.size_high / m.size_low, fraction(m.phase + sense * way * kCyclesPerSide));
+    p.size =
+        m.size_low * std::pow(m.size_high / m.size_low, fraction(m.phase + sense * way * kCyclesPerSide));
   };
   switch (m.motion) {
-    case Motion::kRight: p.x += way; break;
-    case Motion::kLeft: p.x -= way; break;
-    case Motion::kDown: p.y += way; break;
-    case Motion::kUp: p.y -= way; break;
-    case Motion::kDownRight: p.x += diagonal, p.y += diagonal; break;
-    case Motion::kUpLeft: p.x -= diagonal, p.y -= diagonal; break;
-    case Motion::kDownLeft: p.x -= diagonal, p.y += diagonal; break;
-    case Motion::kUpRight: p.x += diagonal, p.y -= diagonal; break;
-    case Motion::kCircleClockwise: circle(1); break;  // y points down
-    case Motion::kCircleCounterclockwise: circle(-1); break;
-    case Motion::kSpinClockwise: p.angle += way * kCyclesPerSide; break;
-    case Motion::kSpinCounterclockwise: p.angle -= way * kCyclesPerSide; break;
-    case Motion::kZoomIn: zoom(1); break;
-    case Motion::kZoomOut: zoom(-1); break;
-    case Motion::kOscillateHorizontal: p.x += swing; break;
-    case Motion::kOscillateVertical: p.y += swing; break;
+    case Motion::kRight:
+      p.x += way;
+      break;
+    case Motion::kLeft:
+      p.x -= way;
+      break;
+    case Motion::kDown:
+      p.y += way;
+      break;
+    case Motion::kUp:
+      p.y -= way;
+      break;
+    case Motion::kDownRight:
+      p.x += diagonal, p.y += diagonal;
+      break;
+    case Motion::kUpLeft:
+      p.x -= diagonal, p.y -= diagonal;
+      break;
+    case Motion::kDownLeft:
+      p.x -= diagonal, p.y += diagonal;
+      break;
+    case Motion::kUpRight:
+      p.x += diagonal, p.y -= diagonal;
+      break;
+    case Motion::kCircleClockwise:
+      circle(1);
+      break;  // y points down
+    case Motion::kCircleCounterclockwise:
+      circle(-1);
+      break;
+    case Motion::kSpinClockwise:
+      p.angle += way * kCyclesPerSide;
+      break;
+    case Motion::kSpinCounterclockwise:
+      p.angle -= way * kCyclesPerSide;
+      break;
+    case Motion::kZoomIn:
+      zoom(1);
+      break;
+    case Motion::kZoomOut:
+      zoom(-1);
+      break;
+    case Motion::kOscillateHorizontal:
+      p.x += swing;
+      break;
+    case Motion::kOscillateVertical:
+      p.y += swing;
+      break;
   }
   p.x = fraction(p.x);
   p.y = fraction(p.y);
@@ -131,7 +165,8 @@ SyntheticRenderer::SyntheticRenderer(const SyntheticMotion& motion, int height, 
     for (int x = 0; x < width; ++x) {
       double c[3] = {motion.base[0], motion.base[1], motion.base[2]};
       for (const SyntheticMotion::Wave& w : motion.waves) {
-        const double wave = std::cos(kTurn * (w.kx * (x + 0.5) / width + w.ky * (y + 0.5) / height + w.phase));
+        const double wave =
+            std::cos(kTurn * (w.kx * (x + 0.5) / width + w.ky * (y + 0.5) / height + w.phase));
         for (int i = 0; i < 3; ++i) c[i] += w.color[i] * wave;
       }
       float* out = &background_[(static_cast<size_t>(y) * width + x) * 3];
@@ -150,7 +185,8 @@ void SyntheticRenderer::render(uint8_t* rgb, double seconds) const {
   const int far = static_cast<int>(std::ceil(radius * reach + 1));  // below half a side, see parse_synthetic
   const double turn_cos = std::cos(kTurn * pose.angle), turn_sin = std::sin(kTurn * pose.angle);
   for (int py = static_cast<int>(std::floor(cy)) - far; py <= static_cast<int>(std::floor(cy)) + far; ++py) {
-    for (int px = static_cast<int>(std::floor(cx)) - far; px <= static_cast<int>(std::floor(cx)) + far; ++px) {
+    for (int px = static_cast<int>(std::floor(cx)) - far; px <= static_cast<int>(std::floor(cx)) + far;
+         ++px) {
       const double dx = px + 0.5 - cx, dy = py + 0.5 - cy;
       const double lx = dx * turn_cos + dy * turn_sin, ly = -dx * turn_sin + dy * turn_cos;  // in the sprite
       const double distance = std::sqrt(lx * lx + ly * ly);
@@ -173,7 +209,8 @@ void SyntheticRenderer::render(uint8_t* rgb, double seconds) const {
   }
 }
 
-std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<double>& times, int64_t h, int64_t w) {
+std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<double>& times, int64_t h,
+                                      int64_t w) {
   if (h < 8 || w < 8 || h > 4096 || w > 4096) fail("picture size", "sides from 8 to 4096");
   const SyntheticRenderer renderer(parse_synthetic(spec), static_cast<int>(h), static_cast<int>(w));
   const size_t frame = static_cast<size_t>(h) * w * 3;

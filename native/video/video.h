@@ -15,13 +15,14 @@ namespace vssl::video {
 
 // What a planner must know of a video. Made by reading every packet once (headers lie), no full decode.
 struct VideoIndex {
-  std::string codec;             // "h264", "mpeg4", ...
-  int width = 0, height = 0;     // as displayed: rotation and sample aspect ratio applied
-  int rotation = 0;              // degrees clockwise that the decoder output is turned: 0, 90, 180, 270
-  double sample_aspect = 1;      // of the coded picture
-  std::vector<double> times;     // presentation time of each picture, seconds, ascending, from the file's first 0 point
-  std::vector<int32_t> keys;     // positions in `times` from which decoding may start
-  double end = 0;                // when the last picture stops being shown, seconds
+  std::string codec;          // "h264", "mpeg4", ...
+  int width = 0, height = 0;  // as displayed: rotation and sample aspect ratio applied
+  int rotation = 0;           // degrees clockwise that the decoder output is turned: 0, 90, 180, 270
+  double sample_aspect = 1;   // of the coded picture
+  std::vector<double>
+      times;  // presentation time of each picture, seconds, ascending, from the file's first 0 point
+  std::vector<int32_t> keys;          // positions in `times` from which decoding may start
+  double end = 0;                     // when the last picture stops being shown, seconds
   std::vector<std::string> warnings;  // e.g. "header says 120 frames, file has 118"
 };
 
@@ -40,12 +41,13 @@ struct ClipFailure {
 };
 
 struct LoadStats {
-  int64_t decoded_frames = 0;   // pictures that came out of a decoder
+  int64_t decoded_frames = 0;                // pictures that came out of a decoder
   int64_t cache_hits = 0, cache_misses = 0;  // frames found / not found in the cache of small decoded frames
   double decode_seconds = 0, augment_seconds = 0;  // summed over threads
 };
 
-// One view of a batch: clips as (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W) tensor.
+// One view of a batch: clips as (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W)
+// tensor.
 struct ViewBuffer {
   std::string name;
   int64_t clips = 0, frames = 0, height = 0, width = 0;
@@ -67,12 +69,13 @@ struct LoadResult {
   LoadStats stats;
 };
 
-// A pool of decoder threads that executes batch plans. The bytes of a batch depend on its plan alone: not on the
-// number of threads, the order of execution, or what the cache holds.
+// A pool of decoder threads that executes batch plans. The bytes of a batch depend on its plan alone: not on
+// the number of threads, the order of execution, or what the cache holds.
 //
 // Batch plan (see src/data/plan.ts for the types):
 //   { version: 1, views: [{ name, clips: [ClipPlan] }], slots?: [int] }
-// With `into` and `slots`, clip j of each view is written to slot slots[j] of the existing batch (replacements).
+// With `into` and `slots`, clip j of each view is written to slot slots[j] of the existing batch
+// (replacements).
 class Loader {
  public:
   explicit Loader(const LoaderOptions& options);
@@ -80,8 +83,8 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Returns at once. `done` is called on a pool thread, exactly once: with a result, or with an exception when the
-  // plan itself is wrong or the loader was closed (never for a bad file: that is a ClipFailure).
+  // Returns at once. `done` is called on a pool thread, exactly once: with a result, or with an exception
+  // when the plan itself is wrong or the loader was closed (never for a bad file: that is a ClipFailure).
   void load(const Value& plan, std::shared_ptr<Batch> into,
             std::function<void(LoadResult, std::exception_ptr)> done);
 
@@ -101,13 +104,17 @@ struct WriteOptions {
   std::string codec = "mpeg4";  // an encoder of the linked libav
   int64_t quality = 3;          // quantiser scale for mpeg4 (1 best .. 31)
   int gop = 12;
+  std::vector<double>
+      times;  // when each frame is shown, seconds, rising, to the millisecond; empty: at `fps`
 };
-// Encodes uint8 RGB frames (T, H, W, 3) into `path` (container by suffix). Throws ERR_VSSL_VIDEO_WRITE.
+// Encodes uint8 RGB frames (T, H, W, 3) into `path` (container by suffix). What was written of a failed file
+// is removed. Throws ERR_VSSL_VIDEO_WRITE, ERR_VSSL_NO_LIBAV.
 void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
                  const WriteOptions& options);
 
 // Renders a procedural motion clip (see synthetic.h) to uint8 (T, H, W, 3). `spec` is a plan source of kind
 // "synthetic"; times in seconds.
-std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<double>& times, int64_t h, int64_t w);
+std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<double>& times, int64_t h,
+                                      int64_t w);
 
 }  // namespace vssl::video

@@ -1,6 +1,6 @@
 // Encodes RGB frames into a video file: demo data, tests, training copies.
+#include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "libav.h"
 #include "video.h"
@@ -59,7 +59,7 @@ CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_h
   c->width = static_cast<int>(w);
   c->height = static_cast<int>(h);
   c->pix_fmt = choose_format(codec);
-  c->framerate = av_d2q(o.fps, 60000);
+  c->framerate = o.times.empty() ? av_d2q(o.fps, 60000) : AVRational{1000, 1};
   c->time_base = av_inv_q(c->framerate);
   c->gop_size = o.gop;
   c->max_b_frames = 0;
@@ -78,14 +78,14 @@ CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_h
 }
 
 // Sends a frame (null: the end) and writes what comes out.
-void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const AVFrame* frame, AVPacket* packet) {
+void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const AVFrame* frame,
+            AVPacket* packet) {
   int rc = avcodec_send_frame(codec, frame);
   if (rc < 0) fail("cannot encode a frame", rc);
   for (;;) {
     rc = avcodec_receive_packet(codec, packet);
     if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF) return;
     if (rc < 0) fail("cannot encode a frame", rc);
-    if (packet->duration == 0) packet->duration = 1;
     av_packet_rescale_ts(packet, codec->time_base, stream->time_base);
     packet->stream_index = stream->index;
     rc = av_interleaved_write_frame(out, packet);
@@ -97,10 +97,19 @@ void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const
 
 void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
                  const WriteOptions& o) {
-  if (t < 1 || h < 1 || w < 1 || h > 8192 || w > 8192) fail("expected frames of shape (T, H, W, 3), none empty", 0);
+  if (t < 1 || h < 1 || w < 1 || h > 8192 || w > 8192)
+    fail("expected frames of shape (T, H, W, 3), none empty", 0);
   if (!(o.fps > 0.01 && o.fps < 1000)) fail("expected fps between 0.01 and 1000", 0);
   if (o.quality < 1 || o.quality > 31) fail("expected quality between 1 (best) and 31", 0);
   if (o.gop < 1) fail("expected a gop of at least 1 frame", 0);
+  if (!o.times.empty()) {
+    if (static_cast<int64_t>(o.times.size()) != t) fail("expected one time per frame", 0);
+    for (size_t i = 1; i < o.times.size(); ++i) {
+      if (!(o.times[i] >= o.times[i - 1] + 0.001))
+        fail("expected times that rise by a millisecond or more", 0);
+    }
+    if (!(o.times.front() >= 0 && o.times.back() < 1e6)) fail("expected times from 0 to 10^6 seconds", 0);
+  }
   const std::string url = "file:" + path;
   AVFormatContext* raw = nullptr;
   int rc = avformat_alloc_output_context2(&raw, nullptr, nullptr, url.c_str());
@@ -112,7 +121,7 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   AVStream* stream = avformat_new_stream(out.get(), nullptr);
   if (!stream) throw std::bad_alloc();
   stream->time_base = codec->time_base;
-  stream->avg_frame_rate = codec->framerate;
+  if (o.times.empty()) stream->avg_frame_rate = codec->framerate;
   stream->sample_aspect_ratio = codec->sample_aspect_ratio;
   rc = avcodec_parameters_from_context(stream->codecpar, codec.get());
   if (rc < 0) fail("cannot describe the stream", rc);
@@ -122,9 +131,9 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   rc = avformat_write_header(out.get(), nullptr);
   if (rc < 0) fail("this container does not take codec '" + o.codec + "'", rc);
 
-  const std::unique_ptr<SwsContext, ScalerCloser> scaler(
-      sws_getContext(codec->width, codec->height, AV_PIX_FMT_RGB24, codec->width, codec->height, codec->pix_fmt,
-                     SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
+  const std::unique_ptr<SwsContext, ScalerCloser> scaler(sws_getContext(
+      codec->width, codec->height, AV_PIX_FMT_RGB24, codec->width, codec->height, codec->pix_fmt,
+      SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
   const FramePtr frame = make_frame();
   frame->format = codec->pix_fmt;
   frame->width = codec->width;
@@ -136,7 +145,7 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
     const uint8_t* const rgb[1] = {frames + i * h * w * 3};
     const int stride[1] = {static_cast<int>(3 * w)};
     sws_scale(scaler.get(), rgb, stride, 0, codec->height, frame->data, frame->linesize);
-    frame->pts = i;
+    frame->pts = o.times.empty() ? i : std::llround(o.times[static_cast<size_t>(i)] * 1000);
     frame->quality = codec->global_quality;
     encode(out.get(), codec.get(), stream, frame.get(), packet.get());
   }

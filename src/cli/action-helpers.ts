@@ -59,3 +59,8 @@ export function openMeter(verb: string): {
     },
   };
 }
+
+/** One line about a video that was left out. */
+export function leftOut({ path, reason }: { readonly path: string; readonly reason: string }): string {
+  return `left out: ${reason.includes(path) ? reason : `${path}: ${reason}`}`;
+}

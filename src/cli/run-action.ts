@@ -63,8 +63,11 @@ export function runAction<Options>(
       );
       if (json && result !== undefined) process.stdout.write(`${JSON.stringify(result)}\n`);
     } finally {
-      process.removeListener('SIGINT', onSignal);
-      process.removeListener('SIGTERM', onSignal);
+      // A stopped command is on its way out: another signal on that way must not change its exit code.
+      if (!stop.signal.aborted) {
+        process.removeListener('SIGINT', onSignal);
+        process.removeListener('SIGTERM', onSignal);
+      }
     }
   };
 }

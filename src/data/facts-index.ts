@@ -67,7 +67,8 @@ export class FactsIndex {
 
   /** Facts of a row's video. Rows that are windows of one file share them. */
   async get(row: VideoRow): Promise<VideoFacts> {
-    const { source } = row;
+    const { source, facts } = row;
+    if (facts) return facts;
     if (source.kind !== 'file') return this.#once(row.id, '', () => this.#options.readFacts(row));
     const path = resolve(source.path);
     // A file that is not there has no stamp; readFacts says what is wrong with it.

@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { VsslError } from '../errors.js';
 import { filterRows, parseQuery } from './manifest-query.js';
-import type { ClipSource } from './plan.js';
+import type { ClipSource, VideoFacts } from './plan.js';
 import { csvReader } from './readers/csv.js';
 import { folderReader, unreadable } from './readers/folder.js';
 import { jsonlReader } from './readers/jsonl.js';
 import type { DatasetReader } from './readers/reader.js';
+import { syntheticReader } from './readers/synthetic.js';
 
 /** One video of a data set. */
 export interface VideoRow {
@@ -22,6 +23,8 @@ export interface VideoRow {
   /** Further columns of the manifest, as they came. */
   readonly extra: Readonly<Record<string, unknown>>;
   readonly source: ClipSource;
+  /** Of sources that need no looking into. */
+  readonly facts?: VideoFacts;
 }
 
 /** The videos of a data set, in a fixed order. */
@@ -34,7 +37,7 @@ export interface Manifest {
 }
 
 /** Data sources that are named with a scheme, `name:target?query`. */
-const SOURCES: readonly DatasetReader[] = [];
+const SOURCES: readonly DatasetReader[] = [syntheticReader];
 
 /**
  * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a

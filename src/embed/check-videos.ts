@@ -28,7 +28,7 @@ export interface CheckedFile {
   readonly status: 'ok' | 'warning' | 'unusable';
   /** What is wrong; absent when nothing is. */
   readonly reason?: string;
-  /** Stable code of an unusable file. */
+  /** Stable code of what cannot be opened or decoded. */
   readonly code?: string;
   /** Seconds into the file of the first picture that cannot be decoded. */
   readonly where?: number;
@@ -107,7 +107,7 @@ async function checkRow(
       ? Array.from({ length: clock.frames }, (_, i) => i)
       : [...new Set([0, last >> 1, last])];
     const times = wanted.map((frame) => clock.timeOf(frame));
-    const failures = await decode(loader, row, times, deep ? kDeepFrames : 1);
+    const faults = await findFaults(loader, row, times, deep ? kDeepFrames : 1);
     const known = {
       path,
       ...window,
@@ -116,26 +116,21 @@ async function checkRow(
       height: facts.height,
       frames: clock.frames,
       seconds: clock.frames * clock.period,
-      decoded: times.length,
+      decoded: times.length - faults.length,
     };
-    const first = failures.faults[0];
-    if (failures.loads > 0 && failures.faults.length === failures.loads)
+    const first = faults[0];
+    if (first && faults.length === times.length)
       return {
         ...known,
-        status: 'unusable',
-        code: first!.code,
-        reason: first!.reason,
-        ...place(first!),
         decoded: 0,
-      };
-    if (first) {
-      const share = `${failures.faults.length} of ${failures.loads} ${deep ? 'stretches' : 'pictures'} tried`;
-      return {
-        ...known,
-        status: 'warning',
-        reason: `${share} cannot be decoded: ${first.reason}`,
+        status: 'unusable',
+        code: first.code,
+        reason: first.reason,
         ...place(first),
       };
+    if (first) {
+      const reason = `${faults.length} of ${times.length} pictures tried cannot be decoded: ${first.reason}`;
+      return { ...known, status: 'warning', code: first.code, reason, ...place(first) };
     }
     if (facts.warnings.length > 0) return { ...known, status: 'warning', reason: facts.warnings.join('; ') };
     return { ...known, status: 'ok' };
@@ -146,27 +141,29 @@ async function checkRow(
   }
 }
 
-/** Decodes the pictures at `times`, `most` a clip. A clip fails as a whole. */
-async function decode(
+/** The pictures at `times` that cannot be decoded, `most` tried at a time: a clip with a bad one fails as a whole. */
+async function findFaults(
   loader: NativeLoader,
   row: VideoRow,
   times: readonly number[],
   most: number,
-): Promise<{ loads: number; faults: NativeClipFailure[] }> {
+): Promise<NativeClipFailure[]> {
   const stretches: (readonly number[])[] = [];
   for (let i = 0; i < times.length; i += most) stretches.push(times.slice(i, i + most));
   const faults: NativeClipFailure[] = [];
   for (let i = 0; i < stretches.length; i += kDeepClips) {
+    const some = stretches.slice(i, i + kDeepClips);
     // each stretch is a view of its own, so that the last one may be shorter
-    const views = stretches.slice(i, i + kDeepClips).map((stretch, v) => ({
-      name: `stretch ${i + v}`,
-      clips: [plainClip(row, stretch)],
-    }));
+    const views = some.map((stretch, v) => ({ name: `stretch ${v}`, clips: [plainClip(row, stretch)] }));
     const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
     batch.dispose();
-    faults.push(...failures);
+    for (const failure of failures) {
+      const stretch = some[failure.view]!;
+      if (stretch.length === 1) faults.push(failure);
+      else faults.push(...(await findFaults(loader, row, stretch, 1)));
+    }
   }
-  return { loads: stretches.length, faults };
+  return faults;
 }
 
 function plainClip({ source }: VideoRow, times: readonly number[]): ClipPlan {

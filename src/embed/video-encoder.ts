@@ -314,8 +314,12 @@ export class VideoEncoder {
   /** Clips of a video file as embed cuts them, for a pipeline of one's own. */
   async planFile(path: string, windows: number, crops: 1 | 3): Promise<ClipViews> {
     if (typeof path !== 'string') throw invalidArgument('video', 'a path', path);
-    const row = await videoRow(path);
-    return this.planRow(row, await readFacts(this.#engine, row), windows, crops);
+    try {
+      const row = await videoRow(path);
+      return this.planRow(row, await readFacts(this.#engine, row), windows, crops);
+    } catch (error) {
+      throw namingFile(error, path);
+    }
   }
 
   /** Clips of a row of a data set, as embed cuts them. */
@@ -463,6 +467,16 @@ function checkVideo(video: VideoInput): VideoInput {
 
 function disposedError(): VsslError {
   return new VsslError('ERR_VSSL_DISPOSED', 'this encoder was disposed of: load or create another');
+}
+
+/** The error with the file's name in its message, where it has none. */
+function namingFile(error: unknown, path: string): VsslError {
+  const known = toVsslError(error);
+  if (known.message.includes(path)) return known;
+  return new VsslError(known.code, `${path}: ${known.message}`, {
+    details: { path, ...known.details },
+    cause: error,
+  });
 }
 
 function isNativeError(error: unknown): boolean {

@@ -60,7 +60,10 @@ export interface NativeClipFailure {
 
 /** Clips in native memory. Disposed by garbage collection, or at once by dispose(). */
 export interface NativeBatch {
-  views(): { name: string; shape: [clips: number, frames: number, height: number, width: number, channels: 3] }[];
+  views(): {
+    name: string;
+    shape: [clips: number, frames: number, height: number, width: number, channels: 3];
+  }[];
   /** A copy of a view's floats (N, T, H, W, 3). */
   toFloat32(view: string): Float32Array;
   dispose(): void;
@@ -125,7 +128,10 @@ export interface NativeEncoder {
   calibrateEnd(): Promise<void>;
   embed(batch: NativeBatch, view: string): Promise<Float32Array>;
   /** Raw network in fp32 and eval mode; `shape` is (N, 3, T, H, W). */
-  forward(clips: Float32Array, shape: readonly [number, number, number, number, number]): Promise<Float32Array>;
+  forward(
+    clips: Float32Array,
+    shape: readonly [number, number, number, number, number],
+  ): Promise<Float32Array>;
   stats(): NativeMemoryStats;
   dispose(): void;
 }

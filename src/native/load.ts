@@ -39,7 +39,8 @@ export function loadEngine(): EngineAddon {
 /** Tries every place and tells what happened, without throwing (for `doctor`). */
 export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttempt[] } {
   const done = loaded.get(name);
-  if (done) return { addon: done, attempts: [{ path: 'this process', code: 'loaded', message: 'already loaded' }] };
+  if (done)
+    return { addon: done, attempts: [{ path: 'this process', code: 'loaded', message: 'already loaded' }] };
   const require = createRequire(join(here, 'load.js'));
   const attempts: LoadAttempt[] = [];
   for (const path of candidates(name, require)) {
@@ -62,7 +63,11 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
       loaded.set(name, addon);
       return { addon, attempts };
     } catch (error) {
-      attempts.push({ path, code: 'failed', message: error instanceof Error ? error.message : String(error) });
+      attempts.push({
+        path,
+        code: 'failed',
+        message: error instanceof Error ? error.message : String(error),
+      });
     }
   }
   return { attempts };
@@ -76,7 +81,8 @@ function candidates(name: AddonName, require: NodeJS.Require): string[] {
   if (explicit) found.push(explicit.endsWith('.node') ? explicit : join(explicit, file));
   if (explicit?.endsWith('.node') && !explicit.endsWith(file)) found.pop();
   found.push(join(packageRoot, 'build', 'Release', file));
-  const platformPackage = name === 'kernels' ? `@vssl-native/${platformTag()}` : `@vssl-native/engine-${platformTag()}`;
+  const platformPackage =
+    name === 'kernels' ? `@vssl-native/${platformTag()}` : `@vssl-native/engine-${platformTag()}`;
   try {
     found.push(require.resolve(`${platformPackage}/${name}.node`));
   } catch {
@@ -95,7 +101,10 @@ function load(name: AddonName): unknown {
     ? (['ERR_VSSL_LOAD', "rebuild with 'npx vssl-native build', and see 'npx vssl-native doctor'"] as const)
     : version
       ? (['ERR_VSSL_VERSION_MISMATCH', "rebuild with 'npx vssl-native build'"] as const)
-      : (['ERR_VSSL_NO_BINARY', "build it with 'npx vssl-native setup' (gets libtorch, builds from source)"] as const);
+      : ([
+          'ERR_VSSL_NO_BINARY',
+          "build it with 'npx vssl-native setup' (gets libtorch, builds from source)",
+        ] as const);
   throw new VsslError(code, `the ${name} addon could not be loaded. Tried:\n${tried}\nWhat to do: ${next}`, {
     details: { attempts },
   });

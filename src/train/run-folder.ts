@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { cpus, hostname, platform, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { diffConfigs } from '../config/diff.js';
 import type { ResolvedConfig } from '../config/schema.js';
@@ -41,7 +41,7 @@ export function runPaths(folder: string): RunPaths {
 /** Makes the folder. Throws ERR_VSSL_RUN_WRITE when it cannot be made or is not a folder. */
 export async function makeRunFolder(paths: RunPaths): Promise<void> {
   try {
-    await mkdir(paths.checkpoints, { recursive: true });
+    await makeFolders(paths.checkpoints);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why =
@@ -56,6 +56,18 @@ export async function makeRunFolder(paths: RunPaths): Promise<void> {
       { details: { folder: paths.folder, systemCode: code }, cause: error },
     );
   }
+}
+
+/**
+ * Like mkdir with `recursive`, which in Node 20 never returns where the system answers ENOENT for a parent that is there
+ * (as /proc does).
+ */
+async function makeFolders(path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent !== path && !(await stat(parent).catch(() => null))) await makeFolders(parent);
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  });
 }
 
 /** Removes what killed processes left half written. Only under the folder's lock. */

@@ -210,3 +210,32 @@ test('a video that stands twice counts once', async (t) => {
   t.deepEqual(ids(manifest), ['a', 'a#0-1']);
   t.regex(manifest.warnings[0]!, /1 rows/);
 });
+
+test('synthetic:motion is a set without files; sizes and seeds by query, labels filtered as usual', async (t) => {
+  const manifest = await loadManifest(
+    'synthetic:motion?count=32&seed=3&split=test&pixels=48&seconds=1&fps=10',
+  );
+  t.is(manifest.rows.length, 32);
+  t.is(listLabels(manifest).length, 16);
+  t.is(new Set(ids(manifest)).size, 32);
+  const row = manifest.rows[5]!;
+  t.is(row.source.kind, 'synthetic');
+  t.regex(row.group!, /^sprite\d+$/);
+  t.deepEqual(
+    [row.facts!.width, row.facts!.height, row.facts!.times.length, row.facts!.end],
+    [48, 48, 10, 1],
+  );
+  t.deepEqual(await loadManifest(manifest.spec), manifest);
+  const some = await loadManifest('synthetic:motion?count=32&label=left,right');
+  t.deepEqual(listLabels(some), ['left', 'right']);
+  t.is(some.rows.length, 4);
+  for (const spec of [
+    'synthetic:motoin',
+    'synthetic:motion?count=x',
+    'synthetic:motion?count=0',
+    'synthetic:motion?seed=-1',
+  ]) {
+    await t.throwsAsync(loadManifest(spec), { code: 'ERR_VSSL_INVALID_ARGUMENT' }, spec);
+  }
+  await t.throwsAsync(loadManifest('synthetic:motion?conut=3'), { code: 'ERR_VSSL_USAGE' });
+});

@@ -8,7 +8,7 @@ export interface TinyVideos {
   readonly folder: string;
   /** Cannot even be opened. */
   readonly garbage: string;
-  /** Opens, and its packets can be read, but none of them decodes. */
+  /** Opens, and all of its packets can be read, but only the first ones decode. */
   readonly undecodable: string;
 }
 
@@ -40,12 +40,13 @@ async function writePattern(path: string, seed: number): Promise<void> {
   await loadEngine().writeVideo(path, data, [frames, HEIGHT, WIDTH], { fps: 25, codec: 'mpeg4' });
 }
 
-/** Zeros in the place of every coded picture; the tables that say where they are stay. */
+/** Zeros in the place of all but the first coded pictures; the tables that say where they are stay. */
 async function eraseMediaData(path: string): Promise<void> {
   const file = await readFile(path);
   for (let at = 0; at + 8 <= file.length; ) {
     const size = file.readUInt32BE(at);
-    if (file.toString('latin1', at + 4, at + 8) === 'mdat') file.fill(0, at + 8, at + size);
+    if (file.toString('latin1', at + 4, at + 8) === 'mdat')
+      file.fill(0, at + 8 + Math.floor(size / 8), at + size);
     if (size < 8) break;
     at += size;
   }

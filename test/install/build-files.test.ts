@@ -14,9 +14,12 @@ for (const room of ['kernels', 'video', 'engine'])
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => line && !line.startsWith('#'));
-    t.deepEqual(listed.filter((file) => !existsSync(join(root, 'native', room, file))), []);
-    const present = readdirSync(join(root, 'native', room), { recursive: true, encoding: 'utf8' }).filter((file) =>
-      file.endsWith('.cpp'),
+    t.deepEqual(
+      listed.filter((file) => !existsSync(join(root, 'native', room, file))),
+      [],
+    );
+    const present = readdirSync(join(root, 'native', room), { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.cpp'),
     );
     t.deepEqual([...listed].sort(), present.sort());
   });
@@ -32,7 +35,10 @@ test('both builds of the kernels addon export the same', (t) => {
   const exported = (addon: string) =>
     execFileSync(
       process.execPath,
-      ['-p', `const a = require(${JSON.stringify(join(root, addon))}); JSON.stringify([Object.keys(a).sort(), a.kernelApiVersion])`],
+      [
+        '-p',
+        `const a = require(${JSON.stringify(join(root, addon))}); JSON.stringify([Object.keys(a).sort(), a.kernelApiVersion])`,
+      ],
       { encoding: 'utf8' },
     );
   t.is(exported('build/Release/vssl_kernels.node'), exported('build/cmake/Release/vssl_kernels.node'));

@@ -53,7 +53,10 @@ test('TypeScript rooms import only what their doors allow', (t) => {
       seen++;
       if (target.startsWith('node:')) continue;
       if (!target.startsWith('.')) {
-        const name = target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+        const name = target
+          .split('/')
+          .slice(0, target.startsWith('@') ? 2 : 1)
+          .join('/');
         if (!packages[room]?.includes(name)) faults.push(`${file}: package ${name} is not for ${room}`);
         continue;
       }
@@ -92,7 +95,9 @@ test('native rooms include only what their doors allow', (t) => {
       faults.push(`${file}: room '${room}' is not in the list`);
       continue;
     }
-    for (const match of readFileSync(join(root, file), 'utf8').matchAll(/^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm)) {
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(
+      /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm,
+    )) {
       const header = match[2]!;
       seen++;
       if (match[1] === '<') {
@@ -103,7 +108,8 @@ test('native rooms include only what their doors allow', (t) => {
       const other = target.split('/')[1]!;
       if (other === room) continue;
       if (!door.rooms.includes(other)) faults.push(`${file}: ${room} must not include "${header}"`);
-      else if (room === 'binding' && !bindingHeaders.test(target)) faults.push(`${file}: "${header}" is no facade`);
+      else if (room === 'binding' && !bindingHeaders.test(target))
+        faults.push(`${file}: "${header}" is no facade`);
     }
   }
   t.true(seen > 50, `only ${seen} includes were found: the pattern is out of date`);

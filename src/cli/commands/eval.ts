@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions, Protocol } from '../../eval/evaluate.js';
-import { openMeter, parseCount, parseNumber, parseSeed, unlessStopped } from '../action-helpers.js';
+import { leftOut, openMeter, parseCount, parseNumber, parseSeed, unlessStopped } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
 import { addCommonOptions, runAction } from '../run-action.js';
@@ -94,7 +94,7 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
       evaluate(options).finally(() => meter.close()),
     );
     for (const warning of result.warnings) logger.warn(warning);
-    for (const { reason } of result.failures) logger.warn(`left out: ${reason}`);
+    for (const failure of result.failures) logger.warn(leftOut(failure));
     print(formatEvaluation(result));
     if (result.file) logger.info(`written to ${result.file}`);
     return result;

@@ -7,15 +7,22 @@ export const simclrTiny: Preset = {
   config: {
     method: 'simclr',
     model: { arch: 'r3d_10', width: 0.25 },
-    data: { clip: { frames: 8, stride: 2, size: 64 }, input: 'temporal-mean-removed' },
+    data: {
+      clip: { frames: 8, stride: 2, size: 64 },
+      input: 'temporal-mean-removed',
+      augment: {
+        crop: { area: [0.5, 1], aspect: [2 / 3, 3 / 2] },
+        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+        blur: { p: 0.3 },
+      },
+    },
     train: {
       batch: 48,
       steps: 500,
-      optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9, weightDecay: 1e-4 },
+      optimizer: { name: 'adamw', lr: 3e-3, weightDecay: 0.01 },
       schedule: { name: 'cosine', warmupSteps: 25 },
       precision: 'bf16',
       checkpointEvery: 100,
     },
-    simclr: { head: { hiddenLayers: 1 } },
   },
 };

@@ -38,7 +38,9 @@ export const folderReader: DatasetReader = {
       ([suffix, n]) => `${n} ${n === 1 ? 'file' : 'files'} ${suffix} in ${target} left out: not a video`,
     );
     if (ignored.has('.csv') || ignored.has('.jsonl')) {
-      warnings.push(`if a CSV or JSON-lines file in ${target} is a manifest, give its path to have its labels and groups`);
+      warnings.push(
+        `if a CSV or JSON-lines file in ${target} is a manifest, give its path to have its labels and groups`,
+      );
     }
     return { rows, columns: [], warnings };
   },

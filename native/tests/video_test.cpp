@@ -1,0 +1,562 @@
+// Tests of native/video. Makes its own small videos; with VSSL_TEST_DATA=FOLDER also reads FOLDER/odd-files.
+// Prints a line per failure; the last line is "N passed, N failed".
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <thread>
+
+#include "../video/cache.h"
+#include "../video/synthetic.h"
+#include "video_pass_checks.h"
+#include "video_testing.h"
+
+namespace vssl::video {
+namespace {
+
+constexpr int kH = 48, kW = 64;
+
+void write_numbered(const std::string& path, int frames, int gop, double fps = 25, int h = kH, int w = kW) {
+  WriteOptions o;
+  o.fps = fps;
+  o.gop = gop;
+  const std::vector<uint8_t> rgb = numbered_frames(frames, h, w);
+  write_video(path, rgb.data(), frames, h, w, o);
+}
+
+// A clip whose crop is the left half, where the frame number can be read.
+Value number_clip(const Value& source, const std::vector<double>& times) {
+  Value::Object augment = plain_augment();
+  augment["crop"] = list({0.05, 0.1, 0.4, 0.9});
+  Value::Object clip = plain_clip(source, times, 8, 8);
+  clip["augment"] = Value(Value::Array{Value(augment)});
+  return Value(clip);
+}
+
+std::vector<double> numbers_of(const LoadResult& r) {
+  const ViewBuffer& v = r.batch->views[0];
+  std::vector<double> out;
+  for (int64_t i = 0; i < v.clips * v.frames; ++i) {
+    out.push_back(read_number(v.data.get() + i * v.height * v.width * 3, static_cast<int>(v.height),
+                              static_cast<int>(v.width)));
+  }
+  return out;
+}
+
+void check_numbers(const std::string& name, const LoadResult& r, const std::vector<int>& expected) {
+  check(r.failures.empty(), name + ": " + (r.failures.empty() ? "" : r.failures[0].reason));
+  const std::vector<double> got = numbers_of(r);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    check(std::fabs(got[i] - expected[i]) < 0.5, name + ": expected frame " + std::to_string(expected[i]) +
+                                                     " at entry " + std::to_string(i) + " but saw " +
+                                                     std::to_string(got[i]));
+  }
+}
+
+void test_index_and_times(const TemporaryFolder& folder) {
+  for (const std::string suffix : {".mp4", ".avi", ".mkv"}) {
+    const std::string path = folder.file("numbered" + suffix);
+    write_numbered(path, 50, 12);
+    const VideoIndex index = index_file(path);
+    check(index.times.size() == 50 && index.width == kW && index.height == kH && index.rotation == 0 &&
+              index.codec == "mpeg4",
+          "index of " + suffix);
+    check(std::fabs(index.end - 2) < 0.002 && std::fabs(index.times[49] - 1.96) < 0.002, "end of " + suffix);
+    check(index.keys == std::vector<int32_t>({0, 12, 24, 36, 48}), "key frames of " + suffix);
+    std::vector<double> times;
+    std::vector<int> expected;
+    for (const int i : {0, 49, 3, 12, 11, 13, 24, 25, 37, 36, 3, 3, 48}) {
+      times.push_back(index.times[static_cast<size_t>(i)] + 0.019);
+      expected.push_back(i);
+    }
+    times.insert(times.end(), {-5, 100});  // before the first, after the last
+    expected.insert(expected.end(), {0, 49});
+    check_numbers(suffix, load_once(batch_plan({{number_clip(file_source(path), times)}})), expected);
+  }
+  WriteOptions o;  // variable rate: frames are shown for 40 ms, then for half a second
+  for (int i = 0; i < 20; ++i) o.times.push_back(i < 10 ? 0.04 * i : 0.4 + 0.5 * (i - 10));
+  const std::vector<uint8_t> rgb = numbered_frames(20, kH, kW);
+  for (const std::string suffix : {".mp4", ".mkv"}) {
+    const std::string path = folder.file("vfr" + suffix);
+    write_video(path, rgb.data(), 20, kH, kW, o);
+    const VideoIndex index = index_file(path);
+    double worst = 0;
+    for (size_t i = 0; i < 20; ++i) worst = std::max(worst, std::fabs(index.times[i] - o.times[i]));
+    check(index.times.size() == 20 && worst < 0.0015, "times of a variable rate in " + suffix);
+    check_numbers(
+        "vfr" + suffix,
+        load_once(batch_plan({{number_clip(file_source(path), {0.05, 0.39, 0.45, 0.85, 1.0, 1.45, 4.95})}})),
+        {1, 9, 10, 10, 11, 12, 19});
+  }
+  write_numbered(folder.file("one.mp4"), 1, 12);
+  check(index_file(folder.file("one.mp4")).times.size() == 1, "a video of one frame");
+}
+
+// Random clips over several files, two views each.
+Value random_plan(const std::vector<std::string>& paths, uint32_t seed, int samples) {
+  std::mt19937 random(seed);
+  std::vector<std::vector<Value>> views(2);
+  for (int s = 0; s < samples; ++s) {
+    const std::string& path = paths[random() % paths.size()];
+    for (auto& view : views) {
+      std::vector<double> times;
+      const double start = uniform(random, 0, 1.5), step = uniform(random, 0.01, 0.1);
+      for (int t = 0; t < 4; ++t) times.push_back(start + t * step);
+      Value::Object augment = plain_augment();
+      augment["flip"] = Value((random() & 1) != 0);
+      augment["color"] = Value(Value::Array{color_op("contrast", 1.3), color_op("hue", 0.1)});
+      Value::Object clip = plain_clip(file_source(path), times, 24, 24);
+      clip["augment"] = Value(Value::Array{Value(augment)});
+      clip["shrink"] = Value(&view == &views[0] ? 1 : 2);
+      view.emplace_back(clip);
+    }
+  }
+  return batch_plan(views);
+}
+
+std::string describe(const std::vector<ClipFailure>& failures) {
+  std::string all;
+  for (const ClipFailure& f : failures) {
+    all += std::to_string(f.view) + "/" + std::to_string(f.sample) + " " + f.code + " " + f.reason + " " +
+           std::to_string(f.where) + "\n";
+  }
+  return all;
+}
+
+void check_equal_bytes(const std::string& name, const std::vector<std::string>& paths) {
+  std::vector<Value> plans;
+  for (uint32_t seed = 0; seed < 3; ++seed) plans.push_back(random_plan(paths, seed, 12));
+  std::vector<std::vector<float>> first;
+  std::vector<std::string> failures;
+  for (const int64_t cache : {int64_t{0}, int64_t{60'000}, int64_t{1} << 30}) {
+    for (const int threads : {1, 2, 4}) {
+      LoaderOptions options;
+      options.threads = threads;
+      options.cache_bytes = cache;
+      Loader loader(options);
+      for (size_t order = 0; order < plans.size(); ++order) {
+        const size_t p = (order + static_cast<size_t>(threads)) % plans.size();
+        const LoadResult r = load(loader, plans[p]);
+        if (first.size() < plans.size()) {
+          first.resize(plans.size());
+          failures.resize(plans.size());
+        }
+        const std::vector<float> out = floats(*r.batch);
+        if (first[p].empty()) {
+          first[p] = out;
+          failures[p] = describe(r.failures);
+        }
+        const std::string how = ", threads " + std::to_string(threads) + ", cache " + std::to_string(cache);
+        check(first[p].size() == out.size() && std::memcmp(first[p].data(), out.data(), out.size() * 4) == 0,
+              name + ": other bytes" + how);
+        check(failures[p] == describe(r.failures), name + ": other failures" + how);
+      }
+    }
+  }
+}
+
+void test_equal_bytes(const TemporaryFolder& folder) {
+  std::vector<std::string> paths;
+  const int gops[] = {1, 5, 12, 100};
+  const char* const suffixes[] = {".mp4", ".avi", ".mkv", ".mp4"};
+  for (int i = 0; i < 4; ++i) {
+    paths.push_back(folder.file("equal" + std::to_string(i) + suffixes[i]));
+    write_numbered(paths.back(), 40, gops[i], 25, kH + i, kW + 2 * i);
+  }
+  check_equal_bytes("sound files", paths);
+}
+
+// Files cut short, with flipped bytes, with runs of zeros: used or refused, never a crash, always the same.
+void test_damage(const TemporaryFolder& folder) {
+  std::mt19937 random(7);
+  for (const std::string suffix : {".mp4", ".avi", ".mkv"}) {
+    const std::string sound = folder.file("sound" + suffix);
+    write_numbered(sound, 40, 10);
+    const std::vector<uint8_t> bytes = read_bytes(sound);
+    for (int round = 0; round < 16; ++round) {
+      std::vector<uint8_t> damaged = bytes;
+      if (round % 4 == 0) {
+        damaged.resize(bytes.size() * static_cast<size_t>(round + 1) / 16);
+      } else if (round % 4 == 1) {
+        for (int i = 0; i < 30; ++i)
+          damaged[random() % damaged.size()] ^= static_cast<uint8_t>(1u << (random() % 8));
+      } else if (round % 4 == 2) {
+        const size_t from = random() % damaged.size();
+        std::fill(damaged.begin() + static_cast<std::ptrdiff_t>(from),
+                  damaged.begin() + static_cast<std::ptrdiff_t>(std::min(from + 2000, damaged.size())),
+                  uint8_t{0});
+      } else {
+        for (int i = 0; i < 6; ++i)
+          damaged[random() % std::min<size_t>(damaged.size(), 600)] = static_cast<uint8_t>(random());
+      }
+      const std::string path = folder.file("damaged" + std::to_string(round) + suffix);
+      write_bytes(path, damaged);
+      try {
+        const VideoIndex index = index_file(path);
+        check(!index.times.empty() && index.end >= index.times.back() &&
+                  std::is_sorted(index.times.begin(), index.times.end()),
+              "index of damaged file " + std::to_string(round) + suffix);
+      } catch (const Error& e) {
+        check(e.code.rfind("ERR_VSSL_VIDEO_", 0) == 0, "code of damaged file: " + e.code);
+      }
+      check_equal_bytes("damaged " + std::to_string(round) + suffix, {path, sound});
+    }
+  }
+}
+
+void test_refused_files(const TemporaryFolder& folder) {
+  write_bytes(folder.file("zero.mp4"), {});
+  write_bytes(folder.file("text.mp4"), std::vector<uint8_t>(100, 'x'));
+  write_bytes(folder.file("list.m3u8"), {'#', 'E', 'X', 'T', 'M', '3', 'U', '\n'});
+  check_throws("ERR_VSSL_VIDEO_OPEN", "cannot open", [&] { index_file(folder.file("zero.mp4")); });
+  check_throws("ERR_VSSL_VIDEO_OPEN", "cannot open", [&] { index_file(folder.file("text.mp4")); });
+  check_throws("ERR_VSSL_VIDEO_OPEN", "cannot open", [&] { index_file(folder.file("list.m3u8")); });
+  check_throws("ERR_VSSL_VIDEO_OPEN", "no such file", [&] { index_file(folder.file("absent.mp4")); });
+  check_throws("ERR_VSSL_VIDEO_OPEN", "no such file", [&] { index_file(folder.path.string()); });
+  write_numbered(folder.file("good.mp4"), 10, 5);
+  const Value good = number_clip(file_source(folder.file("good.mp4")), {0.1});
+  const Value bad = number_clip(file_source(folder.file("text.mp4")), {0.1});
+  const LoadResult r = load_once(batch_plan({{good, bad, good}, {bad, good, bad}}), 3);
+  check(r.failures.size() == 3 && r.failures[0].view == 0 && r.failures[0].sample == 1 &&
+            r.failures[1].view == 1 && r.failures[1].sample == 0 && r.failures[2].sample == 2,
+        "failures ordered by view and sample");
+  check(r.failures[0].code == "ERR_VSSL_VIDEO_OPEN" && r.failures[0].path == folder.file("text.mp4"),
+        "failure says why");
+  const int64_t per_clip = 8 * 8 * 3;
+  const float* failed_slot = r.batch->views[0].data.get() + per_clip;
+  check(std::all_of(failed_slot, failed_slot + per_clip, [](float v) { return v == 0; }),
+        "a failed slot holds zeros");
+
+  // The replacement goes into the failed slots alone.
+  Value::Object again = std::get<0>(std::make_tuple(batch_plan({{good}, {good}}).as_object("plan")));
+  again["slots"] = list({1});
+  std::vector<float> before = floats(*r.batch);
+  Loader loader({});
+  const LoadResult replaced = load(loader, Value(again), r.batch);
+  check(replaced.batch == r.batch && replaced.failures.empty(), "replacement writes into the same batch");
+  const std::vector<float> after = floats(*replaced.batch);
+  check(std::memcmp(before.data(), after.data(), sizeof(float) * per_clip) == 0,
+        "other slots stay as they are");
+  check(std::memcmp(after.data(), after.data() + per_clip, sizeof(float) * per_clip) == 0,
+        "the slot has the good clip");
+}
+
+void test_plan_errors() {
+  const auto fails = [](const std::string& part, const Value& plan) {
+    check_throws("ERR_VSSL_INVALID_ARGUMENT", part, [&] { load_once(plan); });
+  };
+  const Value source(Value::Object{{"kind", Value("synthetic")}});
+  const auto with = [&](const std::string& key, const Value& value) {
+    Value::Object clip = plain_clip(source, {0, 1}, 8, 8);
+    clip[key] = value;
+    return batch_plan({{Value(clip)}});
+  };
+  const auto with_augment = [&](const std::string& key, const Value& value) {
+    Value::Object augment = plain_augment();
+    augment[key] = value;
+    return with("augment", Value(Value::Array{Value(augment)}));
+  };
+  fails("plan", Value(3));
+  fails("version", Value(Value::Object{{"version", Value(2)}}));
+  fails("views", batch_plan({}));
+  fails("views[0].clips", batch_plan({{}}));
+  fails("views[0].clips[0].times", with("times", list({})));
+  fails("views[0].clips[0].times", with("times", list({NAN})));
+  fails("views[0].clips[0].height", with("height", Value(0)));
+  fails("views[0].clips[0].shrink", with("shrink", Value(1.5)));
+  fails("views[0].clips[0].std", with("std", list({1, 0, 1})));
+  fails("views[0].clips[0].mean", with("mean", list({1, 0})));
+  fails("views[0].clips[0].input", with("input", Value("yuv")));
+  fails("views[0].clips[0].modality", with("modality", Value("flow")));
+  fails("source.kind", with("source", Value(Value::Object{{"kind", Value("tape")}})));
+  fails("augment", with("augment", Value(Value::Array(3, Value(plain_augment())))));
+  fails("augment[0].crop", with_augment("crop", list({0, 0, 2, 1})));
+  fails("augment[0].crop", with_augment("crop", list({0.5, 0, 0.5, 1})));
+  fails("augment[0].color[].op", with_augment("color", Value(Value::Array{color_op("sharpness", 1)})));
+  fails("augment[0].blur", with_augment("blur", Value(-1)));
+  const Value clip(plain_clip(source, {0, 1}, 8, 8)), longer(plain_clip(source, {0, 1, 2}, 8, 8));
+  fails("views[0].clips[1]", batch_plan({{clip, longer}}));
+  fails("views[1].clips", batch_plan({{clip, clip}, {clip}}));
+  check_throws("ERR_VSSL_INVALID_ARGUMENT", "threads", [] { Loader loader({0, 0}); });
+}
+
+Value synthetic_source(int motion) {
+  return Value(Value::Object{
+      {"kind", Value("synthetic")},
+      {"motion", Value(motion)},
+      {"height", Value(48)},
+      {"width", Value(48)},
+      {"x", Value(0.4)},
+      {"y", Value(0.6)},
+      {"phase", Value(0.3)},
+      {"speed", Value(0.3)},
+      {"radius", Value(0.2)},
+      {"size", Value(0.15)},
+      {"sizeLow", Value(0.1)},
+      {"sizeHigh", Value(0.2)},
+      {"angle", Value(0.1)},
+      {"sprite",
+       Value(Value::Object{{"outline", Value(Value::Array{list({2, 0.2, 0.1}), list({3, 0.1, 0.7})})},
+                           {"inner", list({1, 0.2, 0.1})},
+                           {"outer", list({0.1, 0.9, 0.8})},
+                           {"stripes", Value(1)}})},
+      {"background", Value(Value::Object{{"base", list({0.5, 0.5, 0.5})},
+                                         {"waves", Value(Value::Array{list({1, 2, 0.3, 0.1, 0.05, 0})})}})}});
+}
+
+void test_synthetic() {
+  for (int motion = 0; motion < kMotions; ++motion) {
+    const Value spec = synthetic_source(motion);
+    const std::vector<uint8_t> a = render_synthetic(spec, {0, 0.4, 0.8}, 48, 48);
+    check(a == render_synthetic(spec, {0, 0.4, 0.8}, 48, 48), "the same pictures twice");
+    check(std::memcmp(a.data(), a.data() + 48 * 48 * 3, 48 * 48 * 3) != 0,
+          "motion " + std::to_string(motion) + " moves");
+    // Each pair but the last is one film and the same film backwards.
+    if (motion < 14) {
+      const std::vector<uint8_t> back =
+          render_synthetic(synthetic_source(motion ^ 1), {0, -0.4, -0.8}, 48, 48);
+      int worst = 0;
+      for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - back[i]));
+      check(worst <= 1, "motion " + std::to_string(motion) + " backwards is its partner");
+    }
+  }
+  // On a torus, a right-moving sprite is back after 1 / speed seconds.
+  const std::vector<uint8_t> loop = render_synthetic(synthetic_source(0), {0.5, 0.5 + 1 / 0.3}, 48, 48);
+  int worst = 0;
+  for (size_t i = 0; i < loop.size() / 2; ++i)
+    worst = std::max(worst, std::abs(loop[i] - loop[i + loop.size() / 2]));
+  check(worst <= 1, "the torus closes");
+  // A clip plan sees the rendered pictures.
+  const LoadResult r = load_once(batch_plan({{Value(plain_clip(synthetic_source(3), {0, 0.4}, 48, 48))}}));
+  const std::vector<uint8_t> direct = render_synthetic(synthetic_source(3), {0, 0.4}, 48, 48);
+  double off = 0;
+  for (size_t i = 0; i < direct.size(); ++i)
+    off = std::max(off, std::fabs(r.batch->views[0].data.get()[i] - direct[i] / 255.0));
+  check(off < 1e-6, "a plan gives the rendered pictures");
+  check_throws("ERR_VSSL_INVALID_ARGUMENT", "motion",
+               [] { render_synthetic(synthetic_source(16), {0}, 16, 16); });
+}
+
+void test_memory_and_packed(const TemporaryFolder& folder) {
+  const std::vector<uint8_t> rgb = numbered_frames(12, kH, kW);
+  std::vector<uint8_t> packed(100, 9);
+  packed.insert(packed.end(), rgb.begin(), rgb.end());
+  write_bytes(folder.file("packed.bin"), packed);
+  Loader loader({2, 1 << 20});
+  const int64_t id = loader.add_memory_clip(rgb.data(), 12, kH, kW);
+  const Value memory(Value::Object{{"kind", Value("memory")}, {"id", Value(id)}, {"fps", Value(10)}});
+  const auto packed_source = [&](int frames) {
+    return Value(Value::Object{{"kind", Value("packed")},
+                               {"path", Value(folder.file("packed.bin"))},
+                               {"offset", Value(100)},
+                               {"frames", Value(frames)},
+                               {"height", Value(kH)},
+                               {"width", Value(kW)},
+                               {"fps", Value(10)}});
+  };
+  const std::vector<double> times = {0, 0.3, 0.39, 1.1, 5, -1};
+  const LoadResult r =
+      load(loader, batch_plan({{number_clip(memory, times), number_clip(packed_source(12), times)}}));
+  check_numbers("memory and packed", r, {0, 3, 3, 11, 11, 0, 0, 3, 3, 11, 11, 0});
+  const LoadResult cut = load(loader, batch_plan({{number_clip(packed_source(13), {1.2})}}));
+  check(cut.failures.size() == 1 && cut.failures[0].reason.find("ends before") != std::string::npos,
+        "a cut packed file");
+  loader.remove_memory_clip(id);
+  const LoadResult gone = load(loader, batch_plan({{number_clip(memory, {0})}}));
+  check(
+      gone.failures.size() == 1 && gone.failures[0].reason.find("no clip with this id") != std::string::npos,
+      "a removed memory clip");
+}
+
+void test_images(const TemporaryFolder& folder) {
+  const std::vector<uint8_t> rgb = numbered_frames(6, kH, kW);
+  Value::Array files;
+  for (int i = 0; i < 6; ++i) {
+    const bool jpeg = i % 2 != 0;
+    const std::string path = folder.file("picture" + std::to_string(i) + (jpeg ? ".jpg" : ".png"));
+    WriteOptions o;
+    o.codec = jpeg ? "mjpeg" : "png";
+    o.quality = 2;
+    write_video(path, rgb.data() + static_cast<size_t>(i) * kH * kW * 3, 1, kH, kW, o);
+    files.emplace_back(path);
+  }
+  files.emplace_back(folder.file("no-picture.png"));
+  const Value source(Value::Object{{"kind", Value("images")}, {"files", Value(files)}, {"fps", Value(5)}});
+  check_numbers("images",
+                load_once(batch_plan({{number_clip(source, {0, 0.2, 0.45, 0.6, 1.1})}}), 1, 1 << 20),
+                {0, 1, 2, 3, 5});
+  const LoadResult bad = load_once(batch_plan({{number_clip(source, {0, 1.3})}}));
+  check(bad.failures.size() == 1 && bad.failures[0].path == folder.file("no-picture.png") &&
+            bad.failures[0].where == 1.3,
+        "a missing picture is named");
+}
+
+void test_writer_errors(const TemporaryFolder& folder) {
+  const std::vector<uint8_t> rgb = numbered_frames(2, kH, kW);
+  const auto fails = [&](const std::string& part, const std::string& name, WriteOptions o) {
+    check_throws("ERR_VSSL_VIDEO_WRITE", part,
+                 [&] { write_video(folder.file(name), rgb.data(), 2, kH, kW, o); });
+    check(!std::filesystem::exists(folder.file(name)), "nothing is left of " + name);
+  };
+  WriteOptions o;
+  o.codec = "no-such-codec";
+  fails("no-such-codec", "a.mp4", o);
+  o.codec = "gif";
+  fails("does not take codec", "b.mp4", o);
+  o = {};
+  fails("container", "c.unknown", o);
+  fails("cannot create", "absent/d.mp4", o);
+  o.fps = 0;
+  fails("fps", "e.mp4", o);
+  o = {};
+  o.times = {0, 0};
+  fails("rise", "f.mp4", o);
+}
+
+void test_cache() {
+  std::mt19937 random(4);
+  PictureCache cache(100'000);
+  std::vector<PicturePtr> pictures;
+  for (int i = 0; i < 60; ++i)
+    pictures.push_back(random_picture({60, 40, 1, 1, ColorModel::kYuv, false}, random));
+  const auto key = [](int i) { return picture_key("file", i, 1); };
+  for (int i = 0; i < 60; ++i) {
+    cache.put(key(i), pictures[static_cast<size_t>(i)]);
+    check(cache.bytes() <= 100'000, "the cache keeps its bound");
+  }
+  check(cache.find(key(0)) == pictures[0] && !cache.find(key(59)),
+        "what is in stays in while it is asked for");
+  check(!cache.find(picture_key("file", 0, 2)) && !cache.find(picture_key("other", 0, 1)),
+        "keys are told apart");
+  for (int round = 0; round < 400; ++round) cache.find(key(3));
+  cache.put(key(59), pictures[59]);
+  check(cache.find(key(59)) == pictures[59] && cache.find(key(3)) == pictures[3],
+        "what nobody asks for makes room");
+}
+
+void test_closing(const TemporaryFolder& folder) {
+  const std::string path = folder.file("numbered.mp4");
+  for (int round = 0; round < 10; ++round) {
+    std::atomic<int> done{0}, closed{0};
+    {
+      Loader loader({3, 0});
+      for (int i = 0; i < 20; ++i) {
+        loader.load(random_plan({path}, static_cast<uint32_t>(i), 6), nullptr,
+                    [&](LoadResult, std::exception_ptr e) {
+                      ++done;
+                      if (!e) return;
+                      try {
+                        std::rethrow_exception(e);
+                      } catch (const Error& error) {
+                        closed += error.code == "ERR_VSSL_DISPOSED";
+                      }
+                    });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(round));
+    }
+    check(done == 20, "every batch ends once when the loader closes");
+    check(closed > 0, "what waited is cancelled");
+  }
+  // Closed from within `done`.
+  auto loader = std::make_unique<Loader>(LoaderOptions{2, 0});
+  std::atomic<bool> ended{false};
+  loader->load(random_plan({path}, 1, 2), nullptr, [&](LoadResult, std::exception_ptr) {
+    loader.reset();
+    ended = true;
+  });
+  while (!ended) std::this_thread::yield();
+  check(true, "a loader may close in its own callback");
+}
+
+// Facts of the folder of odd files: number of pictures and first time, or the code with which the file is
+// refused.
+void test_odd_files(const std::string& folder) {
+  struct Fact {
+    int pictures;
+    double first;
+    std::string refused;
+  };
+  const std::map<std::string, Fact> facts = {{"anim.gif", {9, 0, ""}},
+                                             {"edit_list_cut.mp4", {79, 0, ""}},
+                                             {"gray.mp4", {118, 0.1, ""}},
+                                             {"interlaced.mpg", {59, 0.5667, ""}},
+                                             {"odd_size_444.mp4", {118, 0.1, ""}},
+                                             {"one_frame.mp4", {1, 0.1, ""}},
+                                             {"one_keyframe.mp4", {118, 0.1, ""}},
+                                             {"raw_annexb.h264", {118, 0, ""}},
+                                             {"rgb_ffv1.mkv", {20, 0.1, ""}},
+                                             {"rotated90_tag.mp4", {118, 0, ""}},
+                                             {"sar2.mp4", {118, 0.1, ""}},
+                                             {"size_change.ts", {54, 1.5, ""}},
+                                             {"start_time_100s.mkv", {118, 100.1, ""}},
+                                             {"three_frames.mp4", {3, 0.1, ""}},
+                                             {"truncated.mkv", {71, 0.1, ""}},
+                                             {"truncated_faststart.mp4", {69, 0.1, ""}},
+                                             {"vfr.mp4", {78, 0.1, ""}},
+                                             {"vfr_slow_tail.mkv", {118, 0, ""}},
+                                             {"vp9.webm", {27, 0.1, ""}},
+                                             {"whole_moov_end.mp4", {118, 0.1, ""}},
+                                             {"yuv422p10.mp4", {118, 0.1, ""}},
+                                             {"audio_only.mp4", {0, 0, "ERR_VSSL_VIDEO_NO_STREAM"}},
+                                             {"cover_art.mp3", {0, 0, "ERR_VSSL_VIDEO_NO_STREAM"}},
+                                             {"random_bytes.avi", {0, 0, "ERR_VSSL_VIDEO_OPEN"}},
+                                             {"text.mp4", {0, 0, "ERR_VSSL_VIDEO_OPEN"}},
+                                             {"truncated_no_moov.mp4", {0, 0, "ERR_VSSL_VIDEO_OPEN"}},
+                                             {"zero_bytes.mp4", {0, 0, "ERR_VSSL_VIDEO_OPEN"}}};
+  std::vector<std::string> sound;
+  for (const auto& [name, fact] : facts) {
+    const std::string path = folder + "/" + name;
+    if (!fact.refused.empty()) {
+      check_throws(fact.refused, "", [&] { index_file(path); });
+      continue;
+    }
+    sound.push_back(path);
+    const VideoIndex index = index_file(path);
+    check(static_cast<int>(index.times.size()) == fact.pictures &&
+              std::fabs(index.times[0] - fact.first) < 1e-3,
+          name + " has " + std::to_string(index.times.size()) + " pictures from " +
+              std::to_string(index.times[0]));
+    std::vector<Value> clips;
+    for (const double t : index.times) clips.emplace_back(plain_clip(file_source(path), {t}, 16, 16));
+    const LoadResult r = load_once(batch_plan({clips}), 2, 1 << 26);
+    check(r.failures.empty(), name + ": " + (r.failures.empty() ? "" : r.failures[0].reason));
+    check(r.stats.decoded_frames >= fact.pictures, name + ": every picture is decoded");
+  }
+  check_equal_bytes("odd files", sound);
+  check(index_file(folder + "/sar2.mp4").width == 320, "sample aspect ratio is applied");
+  check(index_file(folder + "/rotated90_tag.mp4").height == 176, "rotation is applied");
+  const LoadResult flipped =
+      load_once(batch_plan({{Value(plain_clip(file_source(folder + "/bit_flips.mp4"), {1}, 8, 8))}}));
+  check(flipped.failures.size() == 1 && flipped.failures[0].code == "ERR_VSSL_VIDEO_DECODE",
+        "flipped bits are found");
+}
+
+}  // namespace
+}  // namespace vssl::video
+
+int main() {
+  using namespace vssl::video;
+  test_plan_errors();
+  test_planes();
+  test_pass_sizes();
+  test_pass_operations();
+  test_synthetic();
+  test_cache();
+  {
+    const TemporaryFolder folder;
+    test_memory_and_packed(folder);
+    if (libav_version().empty()) {
+      check_throws("ERR_VSSL_NO_LIBAV", "FFmpeg", [&] { index_file(folder.file("packed.bin")); });
+    } else {
+      test_index_and_times(folder);
+      test_refused_files(folder);
+      test_images(folder);
+      test_writer_errors(folder);
+      test_equal_bytes(folder);
+      test_closing(folder);
+      test_damage(folder);
+      if (const char* data = std::getenv("VSSL_TEST_DATA")) test_odd_files(std::string(data) + "/odd-files");
+    }
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,211 @@
+import { invalidArgument } from '../errors.js';
+import type { ClipSource } from './plan.js';
+import { Rng } from './rng.js';
+
+/**
+ * A procedural motion set: one textured sprite that moves on a torus over a still background. The class is the motion
+ * alone. Place, size, angle, speed and appearance have the same distribution in every class, so a single frame says
+ * nothing about the class; and each pair below is the same film run backwards, or with its axes swapped.
+ *
+ * Order: the enum of native/video/synthetic.h. Directions are as seen on the screen.
+ */
+export const SYNTHETIC_MOTIONS = [
+  'right',
+  'left',
+  'down',
+  'up',
+  'down-right',
+  'up-left',
+  'down-left',
+  'up-right',
+  'circle-clockwise',
+  'circle-counterclockwise',
+  'spin-clockwise',
+  'spin-counterclockwise',
+  'zoom-in',
+  'zoom-out',
+  'oscillate-horizontal',
+  'oscillate-vertical',
+] as const;
+
+export type SyntheticMotion = (typeof SYNTHETIC_MOTIONS)[number];
+
+/** Pairs that single frames cannot tell apart. All but the last are time-mirrored, so mean frames cannot either. */
+export const SYNTHETIC_PAIRS: readonly (readonly [SyntheticMotion, SyntheticMotion])[] = Array.from(
+  { length: SYNTHETIC_MOTIONS.length / 2 },
+  (_, i) => [SYNTHETIC_MOTIONS[2 * i] as SyntheticMotion, SYNTHETIC_MOTIONS[2 * i + 1] as SyntheticMotion],
+);
+
+/** What a horizontal flip makes of each motion: with flips among the augmentations, these classes merge. */
+export const FLIPPED_MOTION: Readonly<Record<SyntheticMotion, SyntheticMotion>> = {
+  right: 'left',
+  left: 'right',
+  down: 'down',
+  up: 'up',
+  'down-right': 'down-left',
+  'up-left': 'up-right',
+  'down-left': 'down-right',
+  'up-right': 'up-left',
+  'circle-clockwise': 'circle-counterclockwise',
+  'circle-counterclockwise': 'circle-clockwise',
+  'spin-clockwise': 'spin-counterclockwise',
+  'spin-counterclockwise': 'spin-clockwise',
+  'zoom-in': 'zoom-in',
+  'zoom-out': 'zoom-out',
+  'oscillate-horizontal': 'oscillate-horizontal',
+  'oscillate-vertical': 'oscillate-vertical',
+};
+
+export interface SyntheticOptions {
+  /** Appearances of different splits are different: sprites and backgrounds are drawn by split. Default 'train'. */
+  readonly split?: string;
+  /** Motions to draw from, default all. Clip `index` has motion `index` modulo their number. */
+  readonly classes?: readonly SyntheticMotion[];
+  /** Different sprites (and as many backgrounds) in a split, default 64: a label must not follow from the sprite. */
+  readonly appearances?: number;
+  /** Side of the square pictures in pixels, default 64. */
+  readonly size?: number;
+  /** Length of a clip, default 2. */
+  readonly seconds?: number;
+  /** Pictures per second, default 25. */
+  readonly fps?: number;
+}
+
+/** One clip of the set. */
+export interface SyntheticClip {
+  readonly source: ClipSource & { readonly kind: 'synthetic' };
+  readonly label: SyntheticMotion;
+  readonly seconds: number;
+  readonly fps: number;
+  /** What was drawn, for probes of what a feature keeps. */
+  readonly factors: {
+    readonly sprite: number;
+    readonly background: number;
+    readonly speed: number;
+    readonly size: number;
+  };
+}
+
+/** Sprite radius in picture sides; zooming sprites sweep the whole range, the others draw from it. */
+const SIZE_RANGE = [0.11, 0.24] as const;
+/** Picture sides per second. */
+const SPEED_RANGE = [0.2, 0.5] as const;
+/** Of circles and swings, in picture sides. */
+const RADIUS_RANGE = [0.12, 0.28] as const;
+
+/**
+ * Clip `index` of the set: a pure function of (seed, index, options).
+ * Throws ERR_VSSL_INVALID_ARGUMENT for options out of range.
+ */
+export function drawSyntheticSource(
+  seed: number,
+  index: number,
+  options: SyntheticOptions = {},
+): SyntheticClip {
+  const { split, classes, appearances, size, seconds, fps } = checkOptions(index, options);
+  const label = classes[index % classes.length] as SyntheticMotion;
+  const rng = new Rng(seed, 'synthetic', split, index);
+  const sprite = rng.int(appearances);
+  const background = rng.int(appearances);
+  const speed = uniform(rng, SPEED_RANGE);
+  const spriteSize = logUniform(rng, SIZE_RANGE);
+  const source = {
+    kind: 'synthetic' as const,
+    motion: SYNTHETIC_MOTIONS.indexOf(label),
+    height: size,
+    width: size,
+    x: rng.next(),
+    y: rng.next(),
+    phase: rng.next(),
+    angle: rng.next(),
+    speed,
+    radius: uniform(rng, RADIUS_RANGE),
+    size: spriteSize,
+    sizeLow: SIZE_RANGE[0],
+    sizeHigh: SIZE_RANGE[1],
+    sprite: drawSprite(new Rng(seed, 'synthetic sprite', split, sprite)),
+    background: drawBackground(new Rng(seed, 'synthetic background', split, background)),
+  };
+  return { source, label, seconds, fps, factors: { sprite, background, speed, size: spriteSize } };
+}
+
+/** A row of a set that is to be written as real video files. */
+export interface SyntheticRow extends SyntheticClip {
+  readonly index: number;
+  /** 'LABEL/SPLIT_INDEX', without a suffix: a relative path of class folders. */
+  readonly name: string;
+  /** Presentation times of the file's frames, seconds. */
+  readonly times: readonly number[];
+}
+
+/** Rows 0 .. count-1 of a set, classes in turn. Render `source` at `times` and write the frames at `fps`. */
+export function planSyntheticSet(
+  options: SyntheticOptions & { readonly seed: number; readonly count: number },
+): SyntheticRow[] {
+  const { seed, count, ...rest } = options;
+  if (!Number.isInteger(count) || count < 1) throw invalidArgument('count', 'a whole number from 1', count);
+  const split = rest.split ?? 'train';
+  return Array.from({ length: count }, (_, index) => {
+    const clip = drawSyntheticSource(seed, index, rest);
+    const times = Array.from({ length: Math.round(clip.seconds * clip.fps) }, (_, i) => i / clip.fps);
+    return { ...clip, index, name: `${clip.label}/${split}_${String(index).padStart(5, '0')}`, times };
+  });
+}
+
+function checkOptions(index: number, options: SyntheticOptions): Required<SyntheticOptions> {
+  const {
+    split = 'train',
+    classes = SYNTHETIC_MOTIONS,
+    appearances = 64,
+    size = 64,
+    seconds = 2,
+    fps = 25,
+  } = options;
+  if (!Number.isInteger(index) || index < 0) throw invalidArgument('index', 'a whole number from 0', index);
+  if (classes.length === 0) throw invalidArgument('classes', 'at least one motion', classes);
+  for (const name of classes) {
+    if (!SYNTHETIC_MOTIONS.includes(name))
+      throw invalidArgument('classes', `motions among ${SYNTHETIC_MOTIONS.join(', ')}`, name);
+  }
+  if (!Number.isInteger(appearances) || appearances < 1)
+    throw invalidArgument('appearances', 'a whole number from 1', appearances);
+  if (!Number.isInteger(size) || size < 8 || size > 4096)
+    throw invalidArgument('size', 'a whole number from 8 to 4096', size);
+  if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'a number above 0, at most 1000', fps);
+  if (!(seconds * fps >= 1 && seconds <= 3600))
+    throw invalidArgument('seconds', 'at least one frame, at most 3600 seconds', seconds);
+  return { split, classes, appearances, size, seconds, fps };
+}
+
+/** Outline harmonics and two stripe colours that stand out from one another, so that turning can be seen. */
+function drawSprite(rng: Rng) {
+  const orders = [1, 2, 3, 5];
+  const outline = orders.map((order) => [order, 0.05 + 0.1 * rng.next(), rng.next()]);
+  const inner = [rng.next(), rng.next(), rng.next()];
+  return {
+    outline,
+    inner,
+    outer: inner.map((v) => (v < 0.5 ? v + 0.5 : v - 0.5)),
+    stripes: 0.6 + 0.6 * rng.next(),
+  };
+}
+
+/** A muted colour and a few waves that join at the edges of the picture. */
+function drawBackground(rng: Rng) {
+  const base = [0.3 + 0.4 * rng.next(), 0.3 + 0.4 * rng.next(), 0.3 + 0.4 * rng.next()];
+  const waves = Array.from({ length: 4 }, () => {
+    const kx = rng.int(7) - 3;
+    const ky = rng.int(7) - 3;
+    const amplitude = () => 0.16 * (rng.next() - 0.5);
+    return [kx, ky, rng.next(), amplitude(), amplitude(), amplitude()];
+  });
+  return { base, waves };
+}
+
+function uniform(rng: Rng, [low, high]: readonly [number, number]): number {
+  return low + (high - low) * rng.next();
+}
+
+function logUniform(rng: Rng, [low, high]: readonly [number, number]): number {
+  return low * (high / low) ** rng.next();
+}
