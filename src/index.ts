@@ -33,14 +33,14 @@ export {
   checkVideos,
 } from './embed/check-videos.js';
 export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
-export {
-  type CreateEncoderOptions,
-  type EmbedOptions,
-  type EncoderOptions,
-  type InputSize,
-  VideoEncoder,
-  type VideoInput,
-} from './embed/video-encoder.js';
+export type {
+  CreateEncoderOptions,
+  EmbedOptions,
+  EncoderOptions,
+  InputSize,
+  VideoInput,
+} from './embed/encoder-options.js';
+export { VideoEncoder } from './embed/video-encoder.js';
 export { VsslError } from './errors.js';
 export {
   type EvaluateOptions,

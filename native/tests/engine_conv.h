@@ -44,7 +44,7 @@ inline ConvResult run_conv(const ConvCall& c, at::ScalarType compute, const Tens
   }
   Pass pass;
   pass.compute = compute;
-  const Tensor input = x.to(compute).requires_grad_();
+  const Tensor input = x.to(compute).detach().clone().requires_grad_();
   const Tensor output = conv.forward(input, pass);
   output.backward(g.to(compute));
   return {output.detach(), input.grad(), weights.entries()[0].tensor.grad(),

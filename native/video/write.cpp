@@ -1,4 +1,5 @@
 // Encodes RGB frames into a video file: demo data, tests, training copies.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -41,8 +42,10 @@ struct PartialFile {
   }
 };
 
+// 4:2:0 where the encoder takes it, else its first choice (full-range JPEG, RGB of PNG).
 AVPixelFormat choose_format(const AVCodec* codec) {
   if (!codec->pix_fmts) return AV_PIX_FMT_YUV420P;
+  if (codec->pix_fmts[0] == AV_PIX_FMT_YUVJ420P) return AV_PIX_FMT_YUVJ420P;
   for (const AVPixelFormat* f = codec->pix_fmts; *f != AV_PIX_FMT_NONE; ++f) {
     if (*f == AV_PIX_FMT_YUV420P) return *f;
   }
@@ -77,15 +80,19 @@ CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_h
   return c;
 }
 
-// Sends a frame (null: the end) and writes what comes out.
+// Sends a frame (null: the end) and writes what comes out. `pts`: of all frames, with the end of the last
+// one.
 void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const AVFrame* frame,
-            AVPacket* packet) {
+            AVPacket* packet, const std::vector<int64_t>& pts) {
   int rc = avcodec_send_frame(codec, frame);
   if (rc < 0) fail("cannot encode a frame", rc);
   for (;;) {
     rc = avcodec_receive_packet(codec, packet);
     if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF) return;
     if (rc < 0) fail("cannot encode a frame", rc);
+    // Without it the last picture would be shown for no time, and players would leave it out.
+    const auto next = std::upper_bound(pts.begin(), pts.end(), packet->pts);
+    if (next != pts.end()) packet->duration = *next - packet->pts;
     av_packet_rescale_ts(packet, codec->time_base, stream->time_base);
     packet->stream_index = stream->index;
     rc = av_interleaved_write_frame(out, packet);
@@ -140,16 +147,21 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   frame->height = codec->height;
   if (!scaler || av_frame_get_buffer(frame.get(), 0) < 0) throw std::bad_alloc();
   const PacketPtr packet = make_packet();
+  std::vector<int64_t> pts;
+  for (int64_t i = 0; i < t; ++i) {
+    pts.push_back(o.times.empty() ? i : std::llround(o.times[static_cast<size_t>(i)] * 1000));
+  }
+  pts.push_back(t > 1 ? 2 * pts[t - 1] - pts[t - 2] : pts[0] + (o.times.empty() ? 1 : 40));
   for (int64_t i = 0; i < t; ++i) {
     if (av_frame_make_writable(frame.get()) < 0) throw std::bad_alloc();
     const uint8_t* const rgb[1] = {frames + i * h * w * 3};
     const int stride[1] = {static_cast<int>(3 * w)};
     sws_scale(scaler.get(), rgb, stride, 0, codec->height, frame->data, frame->linesize);
-    frame->pts = o.times.empty() ? i : std::llround(o.times[static_cast<size_t>(i)] * 1000);
+    frame->pts = pts[static_cast<size_t>(i)];
     frame->quality = codec->global_quality;
-    encode(out.get(), codec.get(), stream, frame.get(), packet.get());
+    encode(out.get(), codec.get(), stream, frame.get(), packet.get(), pts);
   }
-  encode(out.get(), codec.get(), stream, nullptr, packet.get());
+  encode(out.get(), codec.get(), stream, nullptr, packet.get(), pts);
   rc = av_write_trailer(out.get());
   if (rc < 0) fail("cannot finish the file", rc);
   rc = avio_closep(&out->pb);

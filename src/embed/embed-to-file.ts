@@ -6,7 +6,8 @@ import { packageVersion } from '../native/load.js';
 import { TEMPORARY_SUFFIX } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import { checkCount, checkOptions } from './check-options.js';
-import { type EncoderOptions, VideoEncoder } from './video-encoder.js';
+import type { EncoderOptions } from './encoder-options.js';
+import { VideoEncoder } from './video-encoder.js';
 
 /** Version of the files written here. */
 export const EMBEDDINGS_FORMAT_VERSION = 1;

@@ -1,10 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
 import type { VideoRow } from '../data/manifest.js';
-import type { InputKind, VideoFacts } from '../data/plan.js';
+import type { VideoFacts } from '../data/plan.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type {
   EngineAddon,
@@ -17,52 +15,19 @@ import { loadEngine } from '../native/load.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
 import { checkCount, checkOptions } from './check-options.js';
+import {
+  type CreateEncoderOptions,
+  checkEmbedOptions,
+  checkVideo,
+  chooseDevice,
+  type EmbedOptions,
+  type EncoderOptions,
+  type InputSize,
+  type VideoInput,
+  weightsFile,
+} from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
 import { readFacts, videoRow } from './video-facts.js';
-
-/** Where and how an encoder runs. */
-export interface EncoderOptions {
-  /** Default `auto`: the GPU when libtorch can use one. */
-  readonly device?: 'auto' | 'cpu' | 'cuda';
-  /** Threads of libtorch (for the whole process) and of the decoder. Default: libtorch's own; all processors. */
-  readonly threads?: number;
-  /** Of embed and embedMany; forward is always fp32. Default fp32. */
-  readonly precision?: 'fp32' | 'bf16';
-}
-
-/** An untrained encoder. */
-export interface CreateEncoderOptions extends EncoderOptions {
-  /** r3d_10, r3d_18, r3d_34, r3d_50, mc3_18, r2plus1d_18 or c3d. */
-  readonly arch: string;
-  /** Factor on every channel count. Default 1. */
-  readonly width?: number;
-  /** Of the weights. Default 0. */
-  readonly seed?: number;
-  /** Clips that embed cuts: pictures, their distance in frames of the video, pixels. Default 16, 2, 112. */
-  readonly clip?: { readonly frames?: number; readonly stride?: number; readonly size?: number };
-  /** Default rgb. */
-  readonly input?: InputKind;
-}
-
-export interface EmbedOptions {
-  /** Windows, evenly spaced over the video, whose vectors are averaged. Default 3. */
-  readonly clips?: number;
-  /** Crops of each window: 1, the centre; 3, both ends of the longer side and the centre. Default 1. */
-  readonly crops?: 1 | 3;
-  readonly signal?: AbortSignal;
-}
-
-/** A video file, or frames in memory: uint8 RGB of shape (T, H, W, 3). */
-export type VideoInput =
-  | string
-  | { readonly frames: Uint8Array; readonly shape: readonly [t: number, h: number, w: number, channels: 3] };
-
-export interface InputSize {
-  readonly frames: number;
-  readonly stride: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** Name of the one view of the plans made here. */
 const kView = 'clip';
@@ -412,57 +377,6 @@ export class VideoEncoder {
   #checkAlive(): void {
     if (this.#disposed) throw disposedError();
   }
-}
-
-/** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */
-export async function weightsFile(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null);
-  if (!found?.isDirectory()) return path;
-  const inside = join(path, 'weights.safetensors');
-  if (await stat(inside).catch(() => null)) return inside;
-  throw new VsslError(
-    'ERR_VSSL_FILE',
-    `${path} holds no weights.safetensors: training writes it with its first checkpoint; give a run folder or a weights file`,
-    { details: { path } },
-  );
-}
-
-function chooseDevice(engine: EngineAddon, device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
-  if (device === 'cpu') return 'cpu';
-  const { cudaAvailable, cudaReason } = engine.info();
-  if (cudaAvailable) return 'cuda';
-  if (device === 'auto') return 'cpu';
-  throw new VsslError(
-    'ERR_VSSL_CUDA_UNAVAILABLE',
-    `device 'cuda' was asked for: ${cudaReason || 'there is none'}`,
-  );
-}
-
-function checkEmbedOptions(options: EmbedOptions): {
-  windows: number;
-  crops: 1 | 3;
-  signal: AbortSignal | undefined;
-} {
-  checkOptions(options, ['clips', 'crops', 'signal']);
-  const { clips = 3, crops = 1, signal } = options;
-  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', 'an AbortSignal', signal);
-  return { windows: checkCount('clips', clips), crops, signal };
-}
-
-function checkVideo(video: VideoInput): VideoInput {
-  if (typeof video === 'string') return video;
-  const expected = 'a path or { frames: Uint8Array, shape: [T, H, W, 3] }';
-  if (typeof video !== 'object' || video === null) throw invalidArgument('video', expected, video);
-  const { frames, shape } = video;
-  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== 3)
-    throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
-  for (const extent of shape) checkCount('video.shape', extent);
-  const bytes = shape.reduce((a, b) => a * b, 1);
-  if (!(frames instanceof Uint8Array) || frames.length !== bytes)
-    throw invalidArgument('video.frames', `a Uint8Array of ${bytes} bytes`, frames);
-  return video;
 }
 
 function disposedError(): VsslError {

@@ -5,6 +5,7 @@ import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
 import type { VideoRow } from '../data/manifest.js';
 import type { ClipPlan } from '../data/plan.js';
+import type { EncoderOptions } from '../embed/encoder-options.js';
 import {
   type ClipEmbedder,
   type ClipViews,
@@ -12,7 +13,7 @@ import {
   extractFeatures,
   type FeatureOptions,
 } from '../embed/features.js';
-import { type EncoderOptions, VideoEncoder } from '../embed/video-encoder.js';
+import { VideoEncoder } from '../embed/video-encoder.js';
 import { readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkCount, checkOptions } from '../embed/check-options.js';
-import { weightsFile } from '../embed/video-encoder.js';
+import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';

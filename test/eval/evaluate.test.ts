@@ -1,5 +1,7 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -223,6 +225,28 @@ test('command line: exit codes of eval, embed and check', async (t) => {
     [file('bad.avi')],
   );
   t.is((await cli('check', '--data', file('bad.avi'))).code, 4);
+});
+
+test('command line: Ctrl-C ends embed with 130 and leaves no half file', async (t) => {
+  const out = file('stopped.jsonl');
+  const args = [
+    'embed',
+    '--weights',
+    file('run'),
+    '--data',
+    file('all.csv'),
+    '--out',
+    out,
+    '--clips',
+    '5000',
+  ];
+  const child = spawn(process.execPath, [main, ...args], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const isOurs = (name: string) => name.startsWith('stopped.jsonl');
+  while (child.exitCode === null && !readdirSync(file('.')).some(isOurs)) await delay(20);
+  child.kill('SIGINT');
+  t.deepEqual(await ended, [130, null]);
+  t.deepEqual(readdirSync(file('.')).filter(isOurs), []);
 });
 
 test('command line: doctor tells what it found, as text and as JSON', async (t) => {

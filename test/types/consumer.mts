@@ -54,7 +54,7 @@ export async function use(): Promise<void> {
   // @ts-expect-error: an option of another protocol
   await evaluate({ protocol: 'linear', weights, train: 'a', test: 'b', k: 5 });
 
-  await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall });
+  await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall ?? 1 });
   const { tensors, metadata } = await readSafetensors('x.safetensors');
   await writeSafetensors('y.safetensors', tensors, metadata);
   const names: string[] = [...listMethods(), ...listPresets()].map(({ name }) => name);

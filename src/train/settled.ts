@@ -1,0 +1,28 @@
+import type { ResolvedConfig } from '../config/schema.js';
+import type { EvaluationHook } from './hooks.js';
+import type { RunPaths } from './run-folder.js';
+
+export interface TrainOptions {
+  /** Stops after the current step, with a checkpoint: the run then rejects with ERR_VSSL_ABORTED. */
+  readonly signal?: AbortSignal;
+  /** Run folder; `out` in the configuration otherwise. */
+  readonly out?: string;
+  /** Videos; `data.path` in the configuration otherwise. */
+  readonly data?: string;
+  /**
+   * auto (default): an unfinished run in the folder goes on, a finished one is left as it is; never: a run in the folder
+   * is replaced; else a checkpoint file to go on from.
+   */
+  readonly resume?: 'auto' | 'never' | (string & {});
+  /** Stops when so many steps are done; the schedule stays that of the whole run. */
+  readonly maxSteps?: number;
+  /** Evaluations during training. */
+  readonly hooks?: readonly EvaluationHook[];
+}
+
+/** Everything of a run that is known before the engine is needed. */
+export interface Settled {
+  readonly config: ResolvedConfig;
+  readonly paths: RunPaths;
+  readonly dataPath: string;
+}
