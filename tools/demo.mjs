@@ -32,7 +32,9 @@ async function makeVideos() {
       const file = `${row.name}.mp4`;
       mkdirSync(dirname(join(videos, file)), { recursive: true });
       const frames = await engine.renderSynthetic(row.source, row.times, set.size, set.size);
-      await engine.writeVideo(join(videos, file), frames, [row.times.length, set.size, set.size], { fps: row.fps });
+      await engine.writeVideo(join(videos, file), frames, [row.times.length, set.size, set.size], {
+        fps: row.fps,
+      });
       lines.push(`${file},${row.label},${split}`);
     }
   }
@@ -61,6 +63,8 @@ await main(async () => {
   for (const protocol of ['knn', 'linear', 'retrieval'])
     cli('eval', protocol, '--run', out, '--train', train, '--test', test, '--baseline', 'random', '--floors');
   const minutes = ((performance.now() - started) / 60000).toFixed(1);
-  log(`\nThe demo took ${minutes} minutes. In ${out}/: weights.safetensors, metrics.jsonl, the TensorBoard file and`);
+  log(
+    `\nThe demo took ${minutes} minutes. In ${out}/: weights.safetensors, metrics.jsonl, the TensorBoard file and`,
+  );
   log('eval-*.json with the results above. The same commands train on your own folder of videos.');
 });

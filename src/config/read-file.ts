@@ -17,7 +17,13 @@ export function readConfigFile(path: string): RawConfig {
       cause,
     });
   }
-  return parseConfigText(text, basename(path));
+  const config = parseConfigText(text, basename(path));
+  // A run's own config.json can be given again: what it ran with and on is a record, not a setting.
+  if ('formatVersion' in config && isRecord(config.run)) {
+    const { run: _, ...settings } = config;
+    return settings;
+  }
+  return config;
 }
 
 /** Parses YAML, of which JSON is a part. `origin` names the text in messages. */

@@ -42,6 +42,7 @@ export async function videoRow(path: string): Promise<VideoRow> {
  * ERR_VSSL_VIDEO_* for one that cannot be used.
  */
 export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFacts> {
+  if (row.facts) return row.facts;
   const { source, path } = row;
   const caller = new Error();
   const index = (file: string) =>

@@ -59,6 +59,13 @@ test('a resolved configuration resolves to itself, and goes through JSON', (t) =
   }
 });
 
+test("a run's own config.json can be given again; a stray 'run' key is still an error", (t) => {
+  const config = resolveConfig({ method: 'cvrl' });
+  const recorded = write(JSON.stringify({ ...config, run: { version: '0.1.0' } }), 'json');
+  t.deepEqual(loadConfig({ file: recorded, set: [] }), config);
+  t.is(fail(() => loadConfig({ file: write('method: cvrl\nrun: { a: 1 }'), set: [] })).key, 'run');
+});
+
 test('preset < file < --set; the file may extend a preset', (t) => {
   const file = write('extends: cvrl\ntrain: { batch: 32 }\nlog:\n  every: 5\n');
   const config = loadConfig({ file, set: ['train.batch=16', 'model.width=0.5', 'train.batch=8'] });

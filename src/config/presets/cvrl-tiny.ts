@@ -2,8 +2,9 @@ import type { Preset } from './preset.js';
 
 /**
  * CVRL for two CPU cores and a few hundred short videos. What differs from the published settings besides size: the
- * still background is taken away, because on small sets instance discrimination leans on it; crops and
- * colours vary less and AdamW takes the place of SGD, because a few hundred steps are too few for the full recipe.
+ * still background is taken away, because on small sets instance discrimination leans on it; crops and colours vary
+ * less and AdamW takes the place of SGD, because a few hundred steps are too few for the full recipe. 8 frames at
+ * stride 4 span the time that the published 16 at stride 2 do: half the span made retrieval several times worse.
  */
 export const cvrlTiny: Preset = {
   name: 'cvrl-tiny',
@@ -12,7 +13,7 @@ export const cvrlTiny: Preset = {
     method: 'cvrl',
     model: { arch: 'r3d_10', width: 0.25 },
     data: {
-      clip: { frames: 8, stride: 2, size: 64 },
+      clip: { frames: 8, stride: 4, size: 64 },
       input: 'temporal-mean-removed',
       augment: {
         crop: { area: [0.5, 1], aspect: [2 / 3, 3 / 2] },

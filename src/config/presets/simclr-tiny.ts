@@ -8,7 +8,7 @@ export const simclrTiny: Preset = {
     method: 'simclr',
     model: { arch: 'r3d_10', width: 0.25 },
     data: {
-      clip: { frames: 8, stride: 2, size: 64 },
+      clip: { frames: 8, stride: 4, size: 64 },
       input: 'temporal-mean-removed',
       augment: {
         crop: { area: [0.5, 1], aspect: [2 / 3, 3 / 2] },
