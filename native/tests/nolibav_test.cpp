@@ -1,0 +1,64 @@
+// The video room built without libav: files fail with a reason; synthetic, packed and memory clips still
+// work.
+#include <numeric>
+
+#include "video_testing.h"
+
+namespace vssl::video {
+namespace {
+
+constexpr int kT = 3, kH = 6, kW = 8;
+
+// Sum over a loaded clip, 0 to 1 a value: distinguishes pictures from an untouched buffer.
+double mean_of(const LoadResult& r) {
+  const ViewBuffer& v = r.batch->views[0];
+  const int64_t n = v.clips * v.frames * v.height * v.width * 3;
+  return std::accumulate(v.data.get(), v.data.get() + n, 0.0) / static_cast<double>(n);
+}
+
+LoadResult load_clip(Loader& loader, const Value& source) {
+  return load(loader, batch_plan({{Value(plain_clip(source, {0, 0.04, 0.08}, kH, kW))}}));
+}
+
+void test_files_fail(Loader& loader, const TemporaryFolder& folder) {
+  check(libav_version().empty(), "no libav version");
+  const std::string path = folder.file("clip.mp4");
+  write_bytes(path, std::vector<uint8_t>(1000, 7));
+  check_throws("ERR_VSSL_NO_LIBAV", "", [&] { index_file(path); });
+  const std::vector<uint8_t> rgb(kT * kH * kW * 3);
+  check_throws("ERR_VSSL_NO_LIBAV", "", [&] { write_video(path, rgb.data(), kT, kH, kW, {}); });
+  const LoadResult r = load_clip(loader, file_source(path));
+  check(r.failures.size() == 1 && r.failures[0].code == "ERR_VSSL_NO_LIBAV", "a file is a clip failure");
+}
+
+void test_other_sources(Loader& loader, const TemporaryFolder& folder) {
+  const std::vector<uint8_t> rgb(kT * kH * kW * 3, 51);  // 0.2 everywhere
+  const auto id = loader.add_memory_clip(rgb.data(), kT, kH, kW);
+  const LoadResult memory = load_clip(
+      loader, Value(Value::Object{{"kind", "memory"}, {"id", Value(static_cast<int64_t>(id))}, {"fps", 25}}));
+  check(memory.failures.empty() && std::abs(mean_of(memory) - 0.2) < 0.005, "memory clip");
+
+  const std::string path = folder.file("packed.bin");
+  write_bytes(path, rgb);
+  const LoadResult packed = load_clip(loader, Value(Value::Object{{"kind", "packed"},
+                                                                  {"path", path},
+                                                                  {"offset", 0},
+                                                                  {"frames", kT},
+                                                                  {"height", kH},
+                                                                  {"width", kW},
+                                                                  {"fps", 25}}));
+  check(packed.failures.empty() && std::abs(mean_of(packed) - 0.2) < 0.005, "packed clip");
+}
+
+}  // namespace
+}  // namespace vssl::video
+
+int main() {
+  using namespace vssl::video;
+  const TemporaryFolder folder;
+  Loader loader({1, 0});
+  test_files_fail(loader, folder);
+  test_other_sources(loader, folder);
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
