@@ -8,7 +8,7 @@ import type { Preset } from './preset.js';
  */
 export const cvrlTiny: Preset = {
   name: 'cvrl-tiny',
-  description: 'CVRL for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 500 steps',
+  description: 'CVRL for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 900 steps',
   config: {
     method: 'cvrl',
     model: { arch: 'r3d_10', width: 0.25 },
@@ -23,9 +23,9 @@ export const cvrlTiny: Preset = {
     },
     train: {
       batch: 48,
-      steps: 500,
+      steps: 900,
       optimizer: { name: 'adamw', lr: 3e-3, weightDecay: 0.01 },
-      schedule: { name: 'cosine', warmupSteps: 25 },
+      schedule: { name: 'cosine', warmupSteps: 45 },
       precision: 'bf16',
       checkpointEvery: 100,
     },

@@ -3,7 +3,7 @@ import type { Preset } from './preset.js';
 /** SimCLR for two CPU cores and a few hundred short videos: cvrl-tiny with clips drawn uniformly in time. */
 export const simclrTiny: Preset = {
   name: 'simclr-tiny',
-  description: 'SimCLR for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 500 steps',
+  description: 'SimCLR for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 900 steps',
   config: {
     method: 'simclr',
     model: { arch: 'r3d_10', width: 0.25 },
@@ -18,9 +18,9 @@ export const simclrTiny: Preset = {
     },
     train: {
       batch: 48,
-      steps: 500,
+      steps: 900,
       optimizer: { name: 'adamw', lr: 3e-3, weightDecay: 0.01 },
-      schedule: { name: 'cosine', warmupSteps: 25 },
+      schedule: { name: 'cosine', warmupSteps: 45 },
       precision: 'bf16',
       checkpointEvery: 100,
     },
