@@ -44,6 +44,9 @@ const planOf = (clips: readonly ClipPlan[], slots?: readonly number[]): BatchPla
   ...(slots && { slots }),
 });
 
+const sameBytes = (a: Float32Array, b: Float32Array) =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
 /** Writes row `index` of a synthetic set as a video file. */
 async function writeRow(name: string, index: number): Promise<string> {
   const row = planSyntheticSet({ seed: 9, count: index + 1, size: 48, seconds: 1 })[index];
@@ -98,11 +101,7 @@ videoTest('one plan gives the same bytes on 1, 2 and 4 threads, with and without
         t.deepEqual(failures, []);
         const bytes = batch.toFloat32('a');
         expected ??= bytes;
-        t.deepEqual(
-          Buffer.from(bytes.buffer),
-          Buffer.from(expected.buffer),
-          `${threads} threads, ${cacheBytes} bytes`,
-        );
+        t.true(sameBytes(bytes, expected), `${threads} threads, ${cacheBytes} bytes of cache`);
         batch.dispose();
       }
       loader.dispose();
@@ -131,8 +130,8 @@ videoTest('a bad file fails its own clip, and its slot can be filled again', asy
   t.deepEqual(again.failures, []);
   const pixels = batch.toFloat32('a');
   const size = pixels.length / 3;
-  t.deepEqual(pixels.subarray(size, 2 * size), pixels.subarray(0, size));
-  t.deepEqual(pixels.subarray(2 * size), pixels.subarray(0, size));
+  t.true(sameBytes(pixels.subarray(size, 2 * size), pixels.subarray(0, size)));
+  t.true(sameBytes(pixels.subarray(2 * size), pixels.subarray(0, size)));
   await t.throwsAsync(engine.indexVideo(bad), { code: 'ERR_VSSL_VIDEO_OPEN' });
   loader.dispose();
 });
@@ -147,7 +146,7 @@ test('synthetic and memory clips need no file', async (t) => {
   const { batch, failures } = await loader.load(planOf([clipOf(source, times), clipOf(memory, times)]));
   t.deepEqual(failures, []);
   const pixels = batch.toFloat32('a');
-  t.deepEqual(pixels.subarray(0, frames.length), pixels.subarray(frames.length));
+  t.true(sameBytes(pixels.subarray(0, frames.length), pixels.subarray(frames.length)));
   t.true(frames.every((byte, i) => Math.abs((pixels[i] as number) - byte / 255) < 1e-6));
   loader.removeMemoryClip(id);
   const gone = await loader.load(planOf([clipOf(memory, times)]));
