@@ -204,9 +204,10 @@ Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y,
 }
 
 struct NormFunction : torch::autograd::Function<NormFunction> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& gamma, std::optional<Tensor> center,
-                        std::optional<Tensor> added, const Tensor& running_mean, const Tensor& running_var,
-                        bool train, bool update, bool relu, double momentum, double eps) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& gamma,
+                        std::optional<Tensor> center, std::optional<Tensor> added, const Tensor& running_mean,
+                        const Tensor& running_var, bool train, bool update, bool relu, double momentum,
+                        double eps) {
     const Settings s{train, update, relu, momentum, eps};
     const Tensor beta = center.value_or(Tensor()), residual = added.value_or(Tensor());
     Tensor mean, inverse, y;

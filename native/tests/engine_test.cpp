@@ -37,7 +37,7 @@ void test_resume() {
 void test_seed() {
   const Value spec = session_spec();
   check(same_bytes(Session(spec).export_state(), Session(spec).export_state()), "same seed, same weights");
-  
+
   const auto other = Session(session_spec({{"seed", 4}})).export_encoder("encoder");
   check(find(other, "stem.0.weight").data !=
             find(Session(spec).export_encoder("encoder"), "stem.0.weight").data,
