@@ -1,0 +1,85 @@
+// Does the loader keep the step fed? Training from video files beside the same steps on clips that lie in memory,
+// in turn: A B A B. Prints the ratio of clips a second and the share of time spent waiting for data.
+//
+//   node benchmarks/feed.mjs DATA [--preset cvrl-tiny] [--steps 40] [--pairs 3]
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadConfig, train } from '../dist/esm/index.js';
+import { getMethod } from '../dist/esm/methods/registry.js';
+import { loadEngine } from '../dist/esm/native/load.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    preset: { type: 'string', default: 'cvrl-tiny' },
+    steps: { type: 'string', default: '40' },
+    pairs: { type: 'string', default: '3' },
+  },
+});
+const steps = Number(values.steps);
+const data = positionals[0];
+if (!data) throw new Error('say which videos: node benchmarks/feed.mjs DATA');
+const set = ['log.every=1', 'log.plans=true', 'log.tensorboard=false'];
+const config = loadConfig({ preset: values.preset, set });
+const engine = loadEngine();
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** A run from files. The first half fills the cache of decoded frames; the second half is what is timed. */
+async function fromFiles() {
+  const out = mkdtempSync(join(tmpdir(), 'vssl-feed-'));
+  const result = await train(config, { data, out, maxSteps: steps }).result;
+  const read = (file) =>
+    readFileSync(join(out, file), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  const lines = read('metrics.jsonl').slice(steps / 2);
+  const sum = (key) => lines.reduce((total, line) => total + line[key], 0);
+  const plans = read('plans.jsonl');
+  rmSync(out, { recursive: true });
+  const { version, views } = plans.at(-1);
+  const clips = 2 * views[0].clips.length;
+  const wait = sum('dataSeconds');
+  return {
+    plan: { version, views },
+    clipsPerSecond: (lines.length * clips) / (wait + sum('stepSeconds')),
+    wait: wait / (wait + sum('stepSeconds')),
+    waitOfAll: result.dataWait,
+  };
+}
+
+/** The same step on one batch, again and again, with no decoder at work. */
+async function fromMemory(plan) {
+  const { method, model, train: options } = config;
+  const { name, weightDecay, betas, eps, momentum, nesterov } = options.optimizer;
+  const optimizer =
+    name === 'adamw' ? { name, weightDecay, betas, eps } : { name, weightDecay, momentum, nesterov };
+  const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
+  const { batch } = await loader.load(plan);
+  loader.dispose();
+  const { precision, channelsLast, clipNorm, seed } = options;
+  const rest = { precision, channelsLast, accumulate: 1, clipNorm, seed, device: 'cpu' };
+  const native = getMethod(method).nativeOptions(config);
+  const session = await engine.createSession({ method, options: native, model, optimizer, ...rest });
+  for (let i = 0; i < 3; i++) await session.step(batch, { lr: options.optimizer.lr });
+  const count = steps / 2;
+  const start = performance.now();
+  for (let i = 0; i < count; i++) await session.step(batch, { lr: options.optimizer.lr });
+  const seconds = (performance.now() - start) / 1000;
+  session.dispose();
+  return (count * 2 * plan.views[0].clips.length) / seconds;
+}
+
+const ratios = [];
+for (let pair = 0; pair < Number(values.pairs); pair++) {
+  const files = await fromFiles();
+  const memory = await fromMemory(files.plan);
+  ratios.push(files.clipsPerSecond / memory);
+  console.log(
+    `files ${files.clipsPerSecond.toFixed(1)} clips/s, waiting ${(100 * files.wait).toFixed(1)} % ` +
+      `(whole run ${(100 * files.waitOfAll).toFixed(1)} %); memory ${memory.toFixed(1)} clips/s; ratio ${ratios.at(-1).toFixed(3)}`,
+  );
+}
+console.log(JSON.stringify({ preset: values.preset, pairs: ratios.length, ratio: median(ratios) }));
