@@ -174,17 +174,6 @@ inline void check_run(const Value& run, uint64_t seed, bool channels_last, const
     for (size_t i = 0; i < at.size(); ++i)
       worst_entry = std::max(worst_entry, std::fabs(all[static_cast<size_t>(at[i])] - values[i]) / largest);
   }
-  for (auto& [key, truth] : run["gradients"].as_object("g")) {
-    auto all = doubles(gradients.at(key));
-    double sum = 0;
-    for (double g : all) sum += g * g;
-    double w = 0;
-    auto at = numbers(truth["at"]), vs = numbers(truth["values"]);
-    for (size_t i = 0; i < at.size(); ++i)
-      w = std::max(w, std::fabs(all[(size_t)at[i]] - vs[i]) / truth["largest"].as_number("l"));
-    std::printf("DBG %s %s %.2e %.2e\n", name.c_str(), key.c_str(), w,
-                std::fabs(std::sqrt(sum) / truth["norm"].as_number("n") - 1));
-  }
   check_at_most(worst_norm, limits.norm, name + " gradient norms");
   check_at_most(worst_entry, limits.entry, name + " gradient entries");
   if (!train) return;
