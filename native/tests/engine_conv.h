@@ -90,7 +90,7 @@ inline std::vector<ModelCase> model_cases() {
       {of("r3d_18", 1), 1, 16, 112},
       {of("mc3_18", 1), 1, 16, 112},
       {of("r2plus1d_18", 1), 1, 16, 112},
-      {of("r3d_34", 1), 1, 8, 112},
+      {of("r3d_34", 1), 1, 16, 112},
       {of("r3d_50", 1), 1, 16, 112},
       {of("r3d_50", 0.25), 2, 8, 64},
       {Value(Object{{"arch", "c3d"}, {"width", 0.5}, {"batchNorm", false}}), 1, 16, 112},
