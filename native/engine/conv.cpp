@@ -2,10 +2,10 @@
 //
 // libtorch computes bf16 convolutions on the CPU with oneDNN. Its weight gradient reads and writes outside
 // its buffers when the output is small along an axis. With libtorch 2.13 on AVX-512 with bf16, over kernels
-// 1x3x3 to 5x7x7 and strides 1 and 2, the result was noise or infinite, and at times the heap was damaged,
-// when the output had 2 frames and a kernel longer than 1 in time, or was smaller in height or width than 3
-// (than the kernel, for 7x7). Forward and input gradient are right. R3D-18 on 16 frames has 2 frames in its
-// last stage, and networks for small clips have all of these shapes.
+// 1x3x3, 3x1x1, 3x3x3 and 3x7x7 and strides 1 and 2, the result was noise or infinite, and at times the heap
+// was damaged, when the output had 2 frames and a kernel longer than 1 in time, or was smaller in height or
+// width than 3 (than the kernel, for 7x7). Forward and input gradient are right. R3D-18 on 16 frames has 2
+// frames in its last stage, and networks for small clips have all of these shapes.
 //
 // So small outputs take another way: for each temporal tap, the patches that the tap sees become the rows of
 // a matrix, and the gradient is one matrix product with the output gradient. For such shapes this is as fast
