@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig, train } from '../dist/esm/index.js';
-import { getMethod } from '../dist/esm/methods/registry.js';
 import { loadEngine } from '../dist/esm/native/load.js';
+import { buildSessionSpec } from '../dist/esm/train/session-spec.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,21 +52,15 @@ async function fromFiles() {
 
 /** The same step on one batch, again and again, with no decoder at work. */
 async function fromMemory(plan) {
-  const { method, model, train: options } = config;
-  const { name, weightDecay, betas, eps, momentum, nesterov } = options.optimizer;
-  const optimizer =
-    name === 'adamw' ? { name, weightDecay, betas, eps } : { name, weightDecay, momentum, nesterov };
+  const { lr } = config.train.optimizer;
   const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
   const { batch } = await loader.load(plan);
   loader.dispose();
-  const { precision, channelsLast, clipNorm, seed } = options;
-  const rest = { precision, channelsLast, accumulate: 1, clipNorm, seed, device: 'cpu' };
-  const native = getMethod(method).nativeOptions(config);
-  const session = await engine.createSession({ method, options: native, model, optimizer, ...rest });
-  for (let i = 0; i < 3; i++) await session.step(batch, { lr: options.optimizer.lr });
+  const session = await engine.createSession(buildSessionSpec(config, { accumulate: 1, device: 'cpu' }));
+  for (let i = 0; i < 3; i++) await session.step(batch, { lr });
   const count = steps / 2;
   const start = performance.now();
-  for (let i = 0; i < count; i++) await session.step(batch, { lr: options.optimizer.lr });
+  for (let i = 0; i < count; i++) await session.step(batch, { lr });
   const seconds = (performance.now() - start) / 1000;
   session.dispose();
   return (count * 2 * plan.views[0].clips.length) / seconds;

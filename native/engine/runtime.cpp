@@ -64,6 +64,9 @@ at::Device device_from(const std::string& name) {
   if (!facts.cuda_available)
     throw Error("ERR_VSSL_CUDA_UNAVAILABLE",
                 "device cuda was asked for: " + facts.cuda_reason + "; use device cpu");
+  // The same step must give the same bits: no kernels chosen by timing, none that add in a random order.
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
   return at::Device(at::kCUDA, 0);
 }
 

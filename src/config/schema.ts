@@ -31,6 +31,13 @@ const modelSchema = z.strictObject({
 const clipSchema = z.strictObject({
   frames: count.default(16).describe('Frames of a clip'),
   stride: count.default(2).describe('Frames of the video from one frame of the clip to the next'),
+  fps: z
+    .number()
+    .positive()
+    .max(1000)
+    .nullable()
+    .default(null)
+    .describe('Frames a second that stride counts, whatever the rate of a video; null: its own frames'),
   size: z.int().min(8).default(112).describe('Height and width in pixels'),
 });
 

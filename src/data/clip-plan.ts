@@ -10,7 +10,13 @@ import { chooseShrink } from './shrink.js';
 
 /** Form of the clips that a network takes; it travels with the weights. */
 export interface ClipFormat {
-  readonly clip: { readonly frames: number; readonly stride: number; readonly size: number };
+  readonly clip: {
+    readonly frames: number;
+    readonly stride: number;
+    readonly size: number;
+    /** Frames a second that the stride counts; null: the video's own. */
+    readonly fps: number | null;
+  };
   readonly input: InputKind;
   readonly shrink: 'auto' | number;
   readonly mean: readonly [number, number, number];
@@ -34,9 +40,13 @@ export function clipFormatOf({ data }: ClipSettings): ClipFormat {
   return { clip, input, shrink, mean: normalize.mean, std: normalize.std };
 }
 
-/** The row's clock: its own window of the video. */
-export function clockOf(row: Pick<VideoRow, 'start' | 'end'>, facts: VideoFacts): VideoClock {
-  return makeClock(facts, { start: row.start, end: row.end });
+/** The clock by which clips are cut from a row: its own window of the video, at the rate of the clip. */
+export function clockOf(
+  row: TimeWindow,
+  facts: VideoFacts,
+  { fps }: Pick<ClipFormat['clip'], 'fps'>,
+): VideoClock {
+  return makeClock(facts, { start: row.start, end: row.end, fps });
 }
 
 /** What the start samplers need of a clock and a clip. */
@@ -79,7 +89,7 @@ export interface EvaluationOptions extends TimeWindow {
 /** Evaluation clips, windows first, then crops: nothing is random. windows * crops entries. */
 export function planEvaluationClips(options: EvaluationOptions): ClipPlan[] {
   const { source, facts, format, windows, crops = 1 } = options;
-  const clock = makeClock(facts, options);
+  const clock = clockOf(options, facts, format.clip);
   const { frames, stride } = format.clip;
   const boxes = squareCrops(facts.width, facts.height, crops);
   return spreadStarts(spanOf(clock, format.clip), windows).flatMap((start) => {

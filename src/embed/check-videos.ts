@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { plainAugment } from '../data/augment/draw-augment.js';
-import { clockOf } from '../data/clip-plan.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
+import { makeClock } from '../data/samplers/clock.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { loadEngine } from '../native/load.js';
@@ -101,7 +101,7 @@ async function checkRow(
   const window = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
   try {
     const facts = await readFacts(indexer, row);
-    const clock = clockOf(row, facts);
+    const clock = makeClock(facts, window);
     const last = clock.frames - 1;
     const wanted = deep
       ? Array.from({ length: clock.frames }, (_, i) => i)

@@ -24,8 +24,16 @@ export interface CreateEncoderOptions extends EncoderOptions {
   readonly width?: number;
   /** Of the weights. Default 0. */
   readonly seed?: number;
-  /** Clips that embed cuts: pictures, their distance in frames of the video, pixels. Default 16, 2, 112. */
-  readonly clip?: { readonly frames?: number; readonly stride?: number; readonly size?: number };
+  /**
+   * Clips that embed cuts: pictures, their distance in frames, pixels; frames a second that the stride counts, null for
+   * each video's own. Default 16, 2, 112, null.
+   */
+  readonly clip?: {
+    readonly frames?: number;
+    readonly stride?: number;
+    readonly size?: number;
+    readonly fps?: number | null;
+  };
   /** Default rgb. */
   readonly input?: InputKind;
 }
@@ -38,14 +46,22 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A video file, or frames in memory: uint8 RGB of shape (T, H, W, 3). */
+/**
+ * A video file, or frames in memory: uint8 RGB of shape (T, H, W, 3), `fps` of them a second. Without `fps` they are
+ * taken to come at the rate that the encoder's clips are cut at, so that its stride counts them as they are.
+ */
 export type VideoInput =
   | string
-  | { readonly frames: Uint8Array; readonly shape: readonly [t: number, h: number, w: number, channels: 3] };
+  | {
+      readonly frames: Uint8Array;
+      readonly shape: readonly [t: number, h: number, w: number, channels: 3];
+      readonly fps?: number;
+    };
 
 export interface InputSize {
   readonly frames: number;
   readonly stride: number;
+  readonly fps: number | null;
   readonly height: number;
   readonly width: number;
 }
@@ -92,9 +108,11 @@ export function checkEmbedOptions(options: EmbedOptions): {
 /** Refuses what is no video. */
 export function checkVideo(video: VideoInput): VideoInput {
   if (typeof video === 'string') return video;
-  const expected = 'a path or { frames: Uint8Array, shape: [T, H, W, 3] }';
+  const expected = 'a path or { frames: Uint8Array, shape: [T, H, W, 3], fps? }';
   if (typeof video !== 'object' || video === null) throw invalidArgument('video', expected, video);
-  const { frames, shape } = video;
+  const { frames, shape, fps } = video;
+  if (fps !== undefined && !(Number.isFinite(fps) && fps > 0))
+    throw invalidArgument('video.fps', 'a number above 0', fps);
   if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== 3)
     throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
   for (const extent of shape) checkCount('video.shape', extent);

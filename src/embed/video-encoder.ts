@@ -31,7 +31,7 @@ import { readFacts, videoRow } from './video-facts.js';
 
 /** Name of the one view of the plans made here. */
 const kView = 'clip';
-/** Frames in memory carry no times; strides count frames, so that any rate gives the same clips. */
+/** For frames in memory without a rate, when strides count frames: any rate gives the same clips. */
 const kMemoryRate = 25;
 /** Batches of embedMany hold one video's clips, and at most this many. */
 const kBatchClips = 16;
@@ -66,8 +66,8 @@ export class VideoEncoder {
     this.description = description;
     this.dim = native.dim;
     this.arch = description.model.arch;
-    const { frames, stride, size } = description.clip;
-    this.inputSize = { frames, stride, height: size, width: size };
+    const { frames, stride, fps, size } = description.clip;
+    this.inputSize = { frames, stride, fps, height: size, width: size };
   }
 
   /**
@@ -98,10 +98,12 @@ export class VideoEncoder {
     if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
       throw invalidArgument('width', 'a number above 0', width);
     checkCount('seed', seed, 0);
-    checkOptions(clip, ['frames', 'stride', 'size'], 'clip');
+    checkOptions(clip, ['frames', 'stride', 'size', 'fps'], 'clip');
     if (!['rgb', 'temporal-mean-removed', 'difference'].includes(input))
       throw invalidArgument('input', "'rgb', 'temporal-mean-removed' or 'difference'", input);
-    const { frames = 16, stride = 2, size = 112 } = clip;
+    const { frames = 16, stride = 2, size = 112, fps = null } = clip;
+    if (fps !== null && !(Number.isFinite(fps) && fps > 0))
+      throw invalidArgument('clip.fps', 'a number above 0, or null', fps);
     const description: EncoderDescription = {
       method: 'none',
       encoder: 'encoder',
@@ -110,6 +112,7 @@ export class VideoEncoder {
         frames: checkCount('clip.frames', frames),
         stride: checkCount('clip.stride', stride),
         size: checkCount('clip.size', size, 8),
+        fps,
       },
       input,
       mean: [0, 0, 0],
@@ -329,7 +332,8 @@ export class VideoEncoder {
   #keepFrames(video: Exclude<VideoInput, string>): { id: number; row: VideoRow; facts: VideoFacts } {
     const [t, h, w] = video.shape;
     const id = this.#loader.addMemoryClip(video.frames, t, h, w);
-    const source = { kind: 'memory', id, fps: kMemoryRate } as const;
+    const fps = video.fps ?? this.description.clip.fps ?? kMemoryRate;
+    const source = { kind: 'memory', id, fps } as const;
     const path = 'frames in memory';
     return {
       id,
@@ -348,8 +352,8 @@ export class VideoEncoder {
         codec: 'raw',
         width: w,
         height: h,
-        times: Float64Array.from({ length: t }, (_, i) => i / kMemoryRate),
-        end: t / kMemoryRate,
+        times: Float64Array.from({ length: t }, (_, i) => i / fps),
+        end: t / fps,
         warnings: [],
       },
     };

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ClipFormat } from '../data/clip-plan.js';
 import { checkCount, checkOptions } from '../embed/check-options.js';
 import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
@@ -75,7 +76,7 @@ export interface EvaluationResult<Score> {
     readonly arch: string;
     readonly width: number;
     readonly dim: number;
-    readonly clip: { readonly frames: number; readonly stride: number; readonly size: number };
+    readonly clip: ClipFormat['clip'];
     readonly input: string;
   };
   readonly data: DataOptions & {

@@ -28,7 +28,7 @@ export function planInstancePair(options: {
 }): { gallery: ClipPlan; query: ClipPlan } {
   const { row, facts, format, augment, seed } = options;
   const { frames, stride, size } = format.clip;
-  const clock = clockOf(row, facts);
+  const clock = clockOf(row, facts, format.clip);
   const rng = new Rng(seed, 'instance retrieval', row.id);
   const starts = drawUniformStarts(spanOf(clock, format.clip), 2, false, rng.fork('time'));
   const { source, start, end } = row;

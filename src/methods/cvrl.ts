@@ -48,7 +48,7 @@ export const cvrl = defineMethod({
       ),
   }),
   planViews({ config, row, facts, rng }, options) {
-    const clock = clockOf(row, facts);
+    const clock = clockOf(row, facts, config.data.clip);
     const span = spanOf(clock, config.data.clip);
     const law = { kind: options.sampling, power: options.samplingPower };
     return drawPairStarts(span, law, rng.fork('time')).map((start, view) => ({

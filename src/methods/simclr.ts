@@ -46,7 +46,7 @@ export const simclr = defineMethod({
     },
   },
   planViews({ config, row, facts, rng }, options) {
-    const clock = clockOf(row, facts);
+    const clock = clockOf(row, facts, config.data.clip);
     const span = spanOf(clock, config.data.clip);
     return drawUniformStarts(span, 2, options.sameWindow, rng.fork('time')).map((start, view) => ({
       name: `view${view + 1}`,

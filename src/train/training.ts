@@ -21,14 +21,8 @@ import { describeEnvironment, type RunPaths, writeRunConfig } from './run-folder
 import { RunLog, runWriteError } from './run-log.js';
 import { encoderPath, type RunState, videosFingerprint } from './run-state.js';
 import { buildSchedule } from './schedule.js';
+import { buildSessionSpec } from './session-spec.js';
 import type { Settled, TrainOptions } from './settled.js';
-
-/** What each optimiser reads; the engine refuses a setting that would have no effect. */
-const OPTIMIZER_KEYS = {
-  sgd: ['name', 'momentum', 'nesterov', 'weightDecay'],
-  lars: ['name', 'momentum', 'nesterov', 'weightDecay', 'trustCoefficient'],
-  adamw: ['name', 'betas', 'eps', 'weightDecay'],
-} as const;
 
 /** Bytes of decoded batches that may wait for the step; at least one batch, at most four, whatever their size. */
 const AHEAD_BYTES = 2 ** 30;
@@ -236,27 +230,18 @@ export class Training {
   }
 
   async #openSession(usable: number): Promise<NativeSession> {
-    const { method, model, train } = this.#config;
-    const optimizer = Object.fromEntries(
-      OPTIMIZER_KEYS[train.optimizer.name].map((key) => [key, train.optimizer[key]]),
-    );
+    const { train } = this.#config;
     const caller = new Error();
     const fail = (error: unknown) => {
       throw toVsslError(error, caller);
     };
     const session = await this.#engine
-      .createSession({
-        method,
-        options: getMethod(method).nativeOptions(this.#config),
-        model,
-        optimizer,
-        precision: train.precision,
-        channelsLast: train.channelsLast,
-        accumulate: Math.min(train.accumulate, train.batch, usable),
-        clipNorm: train.clipNorm,
-        seed: train.seed,
-        device: this.#device,
-      })
+      .createSession(
+        buildSessionSpec(this.#config, {
+          accumulate: Math.min(train.accumulate, train.batch, usable),
+          device: this.#device,
+        }),
+      )
       .catch(fail);
     if (this.#checkpoint) await session.importState(this.#checkpoint.tensors).catch(fail);
     return session;

@@ -22,10 +22,12 @@ export interface EncoderDescription {
   readonly clip: {
     /** Pictures in a clip. */
     readonly frames: number;
-    /** Distance of two neighbouring pictures, in frames of the video. */
+    /** Distance of two neighbouring pictures, in frames. */
     readonly stride: number;
     /** Height and width in pixels. */
     readonly size: number;
+    /** Frames a second that the stride counts; null: each video's own. */
+    readonly fps: number | null;
   };
   readonly input: 'rgb' | 'temporal-mean-removed' | 'difference';
   /** Per channel, on values in [0, 1]. */
@@ -85,6 +87,7 @@ export function describeEncoder(d: EncoderDescription): Record<string, string> {
     clip_frames: String(d.clip.frames),
     clip_stride: String(d.clip.stride),
     clip_size: String(d.clip.size),
+    ...(d.clip.fps !== null && { clip_fps: String(d.clip.fps) }),
     input: d.input,
     mean: JSON.stringify(d.mean),
     std: JSON.stringify(d.std),
@@ -113,6 +116,12 @@ function parseDescription(m: Readonly<Record<string, string>>, path: string): En
       );
     return value;
   };
+  const rate = (key: string): number => {
+    const value = Number(m[key]);
+    if (!(value > 0 && Number.isFinite(value)))
+      throw wrong(path, `metadata '${key}' is '${m[key]}', expected a number above 0`);
+    return value;
+  };
   const triple = (key: string): [number, number, number] => {
     const value = json(m, key, path);
     if (!Array.isArray(value) || value.length !== 3 || !value.every((v) => Number.isFinite(v)))
@@ -131,7 +140,12 @@ function parseDescription(m: Readonly<Record<string, string>>, path: string): En
     method: m.method ?? 'none',
     encoder: m.encoder ?? 'encoder',
     model,
-    clip: { frames: whole('clip_frames', 1), stride: whole('clip_stride', 1), size: whole('clip_size', 1) },
+    clip: {
+      frames: whole('clip_frames', 1),
+      stride: whole('clip_stride', 1),
+      size: whole('clip_size', 1),
+      fps: m.clip_fps === undefined ? null : rate('clip_fps'),
+    },
     input,
     mean: triple('mean'),
     std,

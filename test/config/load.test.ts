@@ -34,7 +34,7 @@ test('defaults: a method alone is a whole configuration', (t) => {
   const config = resolveConfig({ method: 'cvrl' });
   t.is(config.formatVersion, 1);
   t.deepEqual(config.model, { arch: 'r3d_18', width: 1 });
-  t.deepEqual(config.data.clip, { frames: 16, stride: 2, size: 112 });
+  t.deepEqual(config.data.clip, { frames: 16, stride: 2, size: 112, fps: null });
   t.is(config.data.onError, 'skip');
   t.is(config.train.epochs, 200);
   t.is(config.train.steps, null);

@@ -24,7 +24,7 @@ test('shrink: the short side keeps 1.75 clip sizes', (t) => {
 
 test('evaluation clips: windows spread evenly, centre square, nothing random', (t) => {
   const format = {
-    clip: { frames: 8, stride: 2, size: 64 },
+    clip: { frames: 8, stride: 2, size: 64, fps: null },
     input: 'temporal-mean-removed',
     shrink: 'auto',
     mean: [0, 0, 0],

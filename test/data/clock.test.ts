@@ -62,7 +62,30 @@ test('variable rate: a regular grid at the median duration', (t) => {
     [0, 9, 10, 29, 30, 39].map((i) => shown(video, clock.timeOf(i))),
     [0, 9, 9, 9, 10, 19],
   );
-  for (let i = 0; i < 40; i++) t.true(Math.abs(clock.timeOf(i) - (i + 0.5) / 10) < 1e-9);
+  for (let i = 0; i < 40; i++) t.true(Math.abs(clock.timeOf(i) - (i + 0.48) / 10) < 1e-9);
+});
+
+test('a rate that is asked for: the same span of time in every video', (t) => {
+  for (const fps of [10, 20, 30, 120]) {
+    for (const own of [15, 29.97, 60]) {
+      const video = facts(
+        Array.from({ length: Math.round(4 * own) }, (_, i) => 1 + i / own),
+        1 + Math.round(4 * own) / own,
+      );
+      const clock = makeClock(video, { fps });
+      t.is(clock.period, 1 / fps);
+      t.is(clock.frames, Math.round((video.end - 1) * fps));
+      for (let i = 0; i < clock.frames; i++) {
+        t.is(shown(video, clock.timeOf(i)), Math.floor(((i + 0.48) / fps) * own));
+      }
+    }
+  }
+  // a window of the file is cut by the same grid
+  const video = facts(
+    Array.from({ length: 100 }, (_, i) => i / 25),
+    4,
+  );
+  t.is(makeClock(video, { start: 1, end: 2, fps: 10 }).frames, 10);
 });
 
 test('a slow tail does not change the pace of the rest', (t) => {

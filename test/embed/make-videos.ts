@@ -41,7 +41,7 @@ export async function writeSquareVideo(
 }
 
 /** Geometry small enough for a test on any machine. */
-export const tiny = { frames: 4, stride: 2, size: 32 } as const;
+export const tiny = { frames: 4, stride: 2, size: 32, fps: null } as const;
 
 export const tinyDescription: EncoderDescription = {
   method: 'none',

@@ -38,7 +38,7 @@ test('says what it is', async (t) => {
   await withEncoder(t, async (encoder) => {
     t.is(encoder.arch, 'r3d_10');
     t.is(encoder.dim, 64);
-    t.deepEqual(encoder.inputSize, { frames: 4, stride: 2, height: 32, width: 32 });
+    t.deepEqual(encoder.inputSize, { frames: 4, stride: 2, fps: null, height: 32, width: 32 });
     const { liveTensors, hostBytes } = encoder.stats();
     t.true(liveTensors > 0 && hostBytes > 0);
   });
@@ -97,6 +97,32 @@ test('embed is the network on the right pixels: frames that need no resizing', a
     },
     { input: 'temporal-mean-removed' },
   );
+});
+
+test('clips cut by time: frames in memory at twice the rate give the same vector', async (t) => {
+  const { frames, size } = tiny;
+  const pixels = squareFrames(2 * frames, size, size, (time) => [time, 2 * time]);
+  const bytes = size * size * 3;
+  const everySecond = pixels.filter((_, i) => Math.floor(i / bytes) % 2 === 0);
+  const clip = { frames, stride: 1, size, fps: 10 };
+  await withEncoder(
+    t,
+    async (encoder) => {
+      t.is(encoder.inputSize.fps, 10);
+      const slow = await encoder.embed({ frames: everySecond, shape: [frames, size, size, 3] }, { clips: 1 });
+      const shape = [2 * frames, size, size, 3] as const;
+      t.deepEqual(await encoder.embed({ frames: pixels, shape, fps: 20 }, { clips: 1 }), slow);
+      t.notDeepEqual(await encoder.embed({ frames: pixels, shape }, { clips: 1 }), slow);
+      await t.throwsAsync(encoder.embed({ frames: pixels, shape, fps: 0 }), {
+        code: 'ERR_VSSL_INVALID_ARGUMENT',
+        message: /video\.fps/,
+      });
+    },
+    { clip },
+  );
+  await t.throwsAsync(VideoEncoder.create({ ...small, clip: { ...clip, fps: -1 } }), {
+    message: /clip\.fps/,
+  });
 });
 
 test('a file and its frames in memory are close: only the codec lies between', async (t) => {

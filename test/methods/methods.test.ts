@@ -164,7 +164,7 @@ test('every preset is a valid configuration of its method', (t) => {
 test("the preset cvrl has the paper's settings", (t) => {
   const { model, data, train, cvrl } = loadConfig({ preset: 'cvrl' });
   t.deepEqual(model, { arch: 'r3d_50', width: 1 });
-  t.deepEqual(data.clip, { frames: 16, stride: 2, size: 224 });
+  t.deepEqual(data.clip, { frames: 16, stride: 2, size: 224, fps: null });
   t.deepEqual(data.normalize, { mean: [0, 0, 0], std: [1, 1, 1] });
   t.deepEqual(data.augment, {
     crop: { area: [0.3, 1], aspect: [0.5, 2], attempts: 100, minCovered: 0.1 },

@@ -15,7 +15,7 @@ const description: EncoderDescription = {
   method: 'cvrl',
   encoder: 'encoder',
   model: { arch: 'r3d_18', width: 0.25 },
-  clip: { frames: 8, stride: 2, size: 64 },
+  clip: { frames: 8, stride: 2, size: 64, fps: null },
   input: 'temporal-mean-removed',
   mean: [0.1, 0.2, 0.3],
   std: [1, 0.5, 0.25],
@@ -35,6 +35,8 @@ test('an encoder file says everything about itself', async (t) => {
   t.deepEqual(await readEncoderDescription(path), description);
   await writeEncoderFile(path, { ...description, shrink: 3, input: 'difference' }, tensors);
   t.is((await readEncoderDescription(path)).shrink, 3);
+  await writeEncoderFile(path, { ...description, clip: { ...description.clip, fps: 12.5 } }, tensors);
+  t.is((await readEncoderDescription(path)).clip.fps, 12.5);
 });
 
 const good = describeEncoder(description);
@@ -47,6 +49,7 @@ const wrong: Record<string, [key: string, value: string | undefined, message: Re
   'a model without arch': ['model', '{"width":1}', /arch/],
   'clips of no frames': ['clip_frames', '0', /clip_frames/],
   'no stride': ['clip_stride', undefined, /clip_stride/],
+  'a rate of 0': ['clip_fps', '0', /clip_fps/],
   'an unknown input': ['input', 'flow', /flow/],
   'a mean of two': ['mean', '[0,1]', /three numbers/],
   'a deviation of 0': ['std', '[1,1,0]', /std/],

@@ -5,8 +5,9 @@ import type { VideoFacts } from '../plan.js';
  * A video as an evenly paced row of frames, with the presentation time at which each of them is surely on show.
  *
  * A video of constant rate has its own pictures as frames. One of variable rate has a regular grid at the median
- * duration of its pictures, so that a frame stride means the same span of time everywhere; the frame of a slot is the
- * picture shown at the slot's middle. Times lie in the middle of what they point at, so that rounding never matters.
+ * duration of its pictures, so that a frame stride means the same span of time everywhere; and when a rate is asked for,
+ * every video has a grid at that rate. The frame of a slot is the picture shown at about the slot's middle. Times lie
+ * away from the ends of what they point at, so that rounding never matters.
  */
 export interface VideoClock {
   /** Frames, at least 1. */
@@ -23,18 +24,26 @@ export interface TimeWindow {
   readonly end?: number | undefined;
 }
 
+export interface ClockOptions extends TimeWindow {
+  /** Frames a second; null or absent: the video's own. */
+  readonly fps?: number | null;
+}
+
 /** How far a picture may be from an even pace, in periods, in a video of constant rate. */
 const CONSTANT_RATE_TOLERANCE = 0.25;
 
-/** The clock of a video, or of the part within `window`. Throws ERR_VSSL_VIDEO_WINDOW when no picture is within. */
-export function makeClock(facts: VideoFacts, window: TimeWindow = {}): VideoClock {
+/** Where in its slot a grid looks: not quite the middle, where at half a video's rate one picture gives way to the next. */
+const GRID_POINT = 0.48;
+
+/** The clock of a video, or of the part within the window. Throws ERR_VSSL_VIDEO_WINDOW when no picture is within. */
+export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = {}): VideoClock {
   const { times } = facts;
   if (times.length === 0)
     throw new VsslError('ERR_VSSL_VIDEO_EMPTY', `${facts.path}: the video has no picture`);
-  const pace = findPace(facts);
-  const middles = pace.constant ? pictureMiddles(facts, pace.period) : gridMiddles(facts, pace.period);
-  const first = lowerBound(middles, window.start ?? Number.NEGATIVE_INFINITY);
-  const last = lowerBound(middles, window.end ?? Number.POSITIVE_INFINITY);
+  const pace = fps ? { constant: false, period: 1 / fps } : findPace(facts);
+  const moments = pace.constant ? pictureMiddles(facts, pace.period) : gridPoints(facts, pace.period);
+  const first = lowerBound(moments, window.start ?? Number.NEGATIVE_INFINITY);
+  const last = lowerBound(moments, window.end ?? Number.POSITIVE_INFINITY);
   const frames = last - first;
   if (frames < 1) {
     throw new VsslError(
@@ -47,7 +56,7 @@ export function makeClock(facts: VideoFacts, window: TimeWindow = {}): VideoCloc
   return {
     frames,
     period: pace.period,
-    timeOf: (frame) => middles[first + modulo(frame, frames)] as number,
+    timeOf: (frame) => moments[first + modulo(frame, frames)] as number,
   };
 }
 
@@ -84,12 +93,14 @@ function pictureMiddles({ times, end }: VideoFacts, period: number): Float64Arra
   });
 }
 
-/** Middles of slots of one period from the first picture to the end. */
-function gridMiddles({ times, end }: VideoFacts, period: number): Float64Array {
+/** A time in each slot of one period, from the first picture to the end. */
+function gridPoints({ times, end }: VideoFacts, period: number): Float64Array {
   const first = times[0] as number;
   const span = Math.max(end, times[times.length - 1] as number) - first;
   const slots = Math.max(1, Math.round(span / period));
-  return Float64Array.from({ length: slots }, (_, i) => Math.min(first + (i + 0.5) * period, first + span));
+  return Float64Array.from({ length: slots }, (_, i) =>
+    Math.min(first + (i + GRID_POINT) * period, first + span),
+  );
 }
 
 /** Index of the first entry >= value in an ascending array. */

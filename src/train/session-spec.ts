@@ -1,0 +1,31 @@
+import type { ResolvedConfig } from '../config/schema.js';
+import { getMethod } from '../methods/registry.js';
+
+/** What each optimiser reads; the engine refuses a setting that would have no effect. */
+const OPTIMIZER_KEYS = {
+  sgd: ['name', 'momentum', 'nesterov', 'weightDecay'],
+  lars: ['name', 'momentum', 'nesterov', 'weightDecay', 'trustCoefficient'],
+  adamw: ['name', 'betas', 'eps', 'weightDecay'],
+} as const;
+
+/** What the engine's createSession is given for a configuration; `accumulate` and `device` as they are in this run. */
+export function buildSessionSpec(
+  config: ResolvedConfig,
+  { accumulate, device }: { readonly accumulate: number; readonly device: string },
+) {
+  const { method, model, train } = config;
+  return {
+    method,
+    options: getMethod(method).nativeOptions(config),
+    model,
+    optimizer: Object.fromEntries(
+      OPTIMIZER_KEYS[train.optimizer.name].map((key) => [key, train.optimizer[key]]),
+    ),
+    precision: train.precision,
+    channelsLast: train.channelsLast,
+    accumulate,
+    clipNorm: train.clipNorm,
+    seed: train.seed,
+    device,
+  };
+}
