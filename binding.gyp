@@ -11,9 +11,7 @@
       'conditions': [
         ['prebuild_exists==1 and force_build!=1', {'type': 'none'}, {
           'sources': [
-            'native/binding/kernels_addon.cpp',
-            'native/binding/kernels_load.cpp',
-            'native/binding/kernels_ntxent.cpp',
+            '<!@(node -p "require(\'fs\').readdirSync(\'native/binding\').filter(f=>/^kernels_.*[.]cpp$/.test(f)).sort().map(f=>\'native/binding/\'+f).join(\' \')")',
             # The one source list, also read by CMakeLists.txt.
             '<!@(node -p "require(\'fs\').readFileSync(\'native/kernels/sources.txt\',\'utf8\').split(/[\\r\\n]+/).map(l=>l.replace(/#.*/,\'\').trim()).filter(Boolean).map(l=>\'native/kernels/\'+l).join(\' \')")',
           ],
