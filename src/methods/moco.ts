@@ -4,9 +4,8 @@
  * equations.
  */
 import { z } from 'zod';
-import { Rng } from '../data/rng.js';
-import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
+import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
 import { planUniformPair } from './uniform-pair.js';
 
 export const moco = defineMethod({
@@ -26,36 +25,7 @@ export const moco = defineMethod({
       .boolean()
       .default(false)
       .describe('Both views show the same window; only the augmentation differs'),
-    temperature: z.number().positive().default(0.2),
-    head: headSchema({ hiddenLayers: 1, norm: false }).prefault({}),
-    queue: z
-      .int()
-      .min(1)
-      .max(2 ** 24)
-      .default(65536)
-      .describe('Keys that are kept as negatives; more than the videos means meeting a video’s own old keys'),
-    momentum: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.999)
-      .describe('m in k <- m k + (1 - m) q; its first value when annealed'),
-    momentumSchedule: z
-      .enum(['constant', 'cosine'])
-      .default('constant')
-      .describe('cosine: 1 - m falls to 0 along half a cosine over the run'),
-    symmetric: z
-      .boolean()
-      .default(false)
-      .describe('Each view is query and key in turn; the loss is the sum of both'),
-    normGroups: z
-      .int()
-      .min(1)
-      .max(65536)
-      .default(8)
-      .describe(
-        'Parts of the batch that BatchNorm sees one by one, the keys in another order: shuffling BN on one device',
-      ),
+    ...momentumFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
   }),
   defaults: {
     data: {
@@ -66,20 +36,8 @@ export const moco = defineMethod({
     },
   },
   planViews: planUniformPair,
-  nativeOptions: ({ temperature, head, queue, symmetric, normGroups }) => ({
-    temperature,
-    queue,
-    symmetric,
-    normGroups,
-    ...nativeHead(head),
-  }),
-  hyper: ({ momentum, momentumSchedule, normGroups }, { step, totalSteps }, { train }) => ({
-    momentum:
-      momentumSchedule === 'cosine'
-        ? 1 - ((1 - momentum) * (1 + Math.cos((Math.PI * step) / totalSteps))) / 2
-        : momentum,
-    ...(normGroups > 1 && { shuffle: new Rng(train.seed, 'shuffle keys', step).bits() }),
-  }),
+  nativeOptions: nativeMomentum,
+  hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
   evaluatedEncoder: 'query',
   claims: [
     {

@@ -261,6 +261,7 @@ test('the JSON schema covers every key and both methods', (t) => {
     'out',
     'simclr',
     'train',
+    'videomoco',
   ]);
   t.false(schema.additionalProperties);
 });

@@ -82,6 +82,9 @@ test('the engine is given what it knows', (t) => {
   t.deepEqual(options('moco'), {
     temperature: 0.1,
     queue: 65536,
+    decay: 1,
+    decayOn: 'logit',
+    ageUnit: 'enqueue',
     symmetric: false,
     normGroups: 8,
     headLayers: 2,
@@ -119,7 +122,7 @@ test('what a step is told besides its rate is a function of its place in the run
 
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr, moco/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {
@@ -166,7 +169,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr', 'moco'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -183,7 +186,7 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny', 'moco', 'moco-tiny'],
+    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny', 'moco', 'moco-tiny', 'videomoco', 'videomoco-tiny'],
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
 });

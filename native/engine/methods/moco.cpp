@@ -1,6 +1,6 @@
 // MoCo v2 (He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020; Chen et
-// al., arXiv 2003.04297). With q the query of a clip, k+ the momentum copy's key of the video's other clip and
-// k_1..k_K the queue, all L2-normalised:
+// al., arXiv 2003.04297). With q the query of a clip, k+ the momentum copy's key of the video's other clip
+// and k_1..k_K the queue, all L2-normalised:
 //
 //   L = -log( exp(q k+ / tau) / (exp(q k+ / tau) + sum_j exp(q k_j / tau)) ), mean over the batch
 //
@@ -11,9 +11,9 @@
 // Permuting a batch on one device changes no BatchNorm statistics, so shuffling is done as the authors' small
 // demonstration does: BatchNorm sees the batch in groups, and the keys' groups are drawn anew in each step.
 //
-// Options: temperature 0.2, queue 65536, symmetric false, normGroups 1, headLayers 1 (hidden ones, without
-// BatchNorm), headHidden (the encoder's width), headDim 128. Each step: momentum, and shuffle, the seed of its
-// permutation of keys.
+// Options: temperature 0.2, queue 65536, decay 1, decayOn logit, ageUnit enqueue, symmetric false, normGroups
+// 1, headLayers 1 (hidden ones, without BatchNorm), headHidden (the encoder's width), headDim 128. Each step:
+// momentum, and shuffle, the seed of its permutation of keys.
 #include "moco.h"
 
 #include <algorithm>
@@ -41,10 +41,11 @@ Tensor permutation(int64_t n, uint64_t seed) {
 }  // namespace
 
 Moco::Moco(const MethodPlan& plan, MocoOptions options)
-    : options_(std::move(options)),
-      query_(plan, options_.head),
-      key_(plan, options_.head),
-      queue_(options_.queue, options_.head.out, plan.seed, plan.placement.device) {}
+    : options_(std::move(options)), query_(plan, options_.head), key_(plan, options_.head) {
+  options_.queue.dim = options_.head.out;
+  options_.queue.seed = plan.seed;
+  queue_ = create_key_queue(options_.queue, plan.placement.device);
+}
 
 std::vector<Network> Moco::networks() {
   return {{"encoder", &query_.encoder_weights()},
@@ -79,37 +80,41 @@ Tensor Moco::keys(StepContext& context, const View& view) const {
   View ordered = view;
   Tensor back;
   if (options_.norm_groups > 1 && !context.hyper["shuffle"].is_null()) {
-    const Tensor order = permutation(n, static_cast<uint64_t>(context.hyper["shuffle"].as_number("hyper.shuffle")));
+    const Tensor order =
+        permutation(n, static_cast<uint64_t>(context.hyper["shuffle"].as_number("hyper.shuffle")));
     ordered.clips = view.clips.index_select(0, order).contiguous(view.clips.suggest_memory_format());
     back = order.argsort().to(context.placement.device);
   }
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < chunks; ++i)
-    parts.push_back(embed_in_groups(key_, context.clips(ordered, n * i / chunks, n * (i + 1) / chunks),
-                                    context.compute));
+    parts.push_back(
+        embed_in_groups(key_, context.clips(ordered, n * i / chunks, n * (i + 1) / chunks), context.compute));
   const Tensor k = at::cat(parts);
   return back.defined() ? k.index_select(0, back) : k;
 }
 
-// Adds the gradient of the queries of `view` against their keys and the queue. The loss of a query needs no
-// other query, so chunks are exact but for BatchNorm's statistics.
+void Moco::learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, double share) {
+  Tensor q, loss;
+  {
+    const Stopwatch watch(context.times.forward);
+    q = embed_queries(context, clips);
+  }
+  {
+    const Stopwatch watch(context.times.loss);
+    loss = info_nce(q, keys) * share;
+  }
+  context.losses["loss"] += loss.item<double>();
+  const Stopwatch watch(context.times.backward);
+  loss.backward();
+}
+
+// The loss of a query needs no other query, so chunks are exact but for BatchNorm's statistics.
 void Moco::learn(StepContext& context, const View& view, const Tensor& keys) {
   const int64_t n = view.clips.size(0), chunks = std::min(context.accumulate, n);
   for (int64_t i = 0; i < chunks; ++i) {
     const int64_t begin = n * i / chunks, end = n * (i + 1) / chunks;
-    Tensor q, loss;
-    {
-      const Stopwatch watch(context.times.forward);
-      q = embed_in_groups(query_, context.clips(view, begin, end), context.compute);
-    }
-    {
-      const Stopwatch watch(context.times.loss);
-      const double share = static_cast<double>(end - begin) / static_cast<double>(n);
-      loss = queue_.info_nce_loss(q, keys.slice(0, begin, end), options_.temperature) * share;
-    }
-    context.losses["loss"] += loss.item<double>();
-    const Stopwatch watch(context.times.backward);
-    loss.backward();
+    const double share = static_cast<double>(end - begin) / static_cast<double>(n);
+    learn_chunk(context, context.clips(view, begin, end), keys.slice(0, begin, end), share);
   }
 }
 
@@ -130,23 +135,34 @@ void Moco::commit(const StepContext& context) {
   const double m = number_in(context.hyper, "momentum", 0.999, 0, 1);
   momentum_update(key_.encoder_weights(), query_.encoder_weights(), m);
   momentum_update(key_.head_weights(), query_.head_weights(), m);
-  for (const Tensor& keys : fresh_) queue_.enqueue(context.collectives.all_gather(keys));
+  for (const Tensor& keys : fresh_) queue_->enqueue(context.collectives.all_gather(keys));
   fresh_.clear();
 }
 
-std::unique_ptr<Method> create_moco(const MethodPlan& plan) {
-  std::vector<std::string> keys{"temperature", "queue", "symmetric", "normGroups"};
+MocoOptions read_moco(const Value& options, MocoOptions o, const std::vector<std::string>& extra) {
+  std::vector<std::string> keys{"temperature", "queue",   "symmetric", "normGroups",
+                                "decay",       "decayOn", "ageUnit"};
   keys.insert(keys.end(), kHeadKeys.begin(), kHeadKeys.end());
-  check_keys(plan.options, keys, "method");
-  MocoOptions o;
-  o.head.layers = 1;
-  o.head.hidden_norm = false;
-  o.head = read_head(plan.options, o.head);
-  o.temperature = number_in(plan.options, "temperature", o.temperature, 1e-3, 1e3);
-  o.queue.capacity = int_in(plan.options, "queue", 65536, 1, int64_t{1} << 24);
-  o.symmetric = plan.options.get_bool("symmetric", false);
-  o.norm_groups = int_in(plan.options, "normGroups", 1, 1, 1 << 16);
-  return std::make_unique<Moco>(plan, std::move(o));
+  keys.insert(keys.end(), extra.begin(), extra.end());
+  check_keys(options, keys, "method");
+  o.head = read_head(options, o.head);
+  o.temperature = number_in(options, "temperature", o.temperature, 1e-3, 1e3);
+  o.queue.capacity = int_in(options, "queue", o.queue.capacity, 1, kMostQueueKeys);
+  o.queue.decay = number_in(options, "decay", o.queue.decay, 1e-6, 1);
+  o.queue.decay_on = choice_in(options, "decayOn", {{"logit", DecayOn::kLogit}, {"weight", DecayOn::kWeight}},
+                               o.queue.decay_on);
+  o.queue.age_unit = choice_in(options, "ageUnit", {{"enqueue", AgeUnit::kEnqueue}, {"key", AgeUnit::kKey}},
+                               o.queue.age_unit);
+  o.symmetric = options.get_bool("symmetric", o.symmetric);
+  o.norm_groups = int_in(options, "normGroups", o.norm_groups, 1, 1 << 16);
+  return o;
+}
+
+std::unique_ptr<Method> create_moco(const MethodPlan& plan) {
+  MocoOptions defaults;
+  defaults.head.layers = 1;
+  defaults.head.hidden_norm = false;
+  return std::make_unique<Moco>(plan, read_moco(plan.options, defaults, {}));
 }
 
 }  // namespace vssl::engine

@@ -20,7 +20,8 @@ struct HeadOptions {
   double norm_momentum = 0.1;  // weight of a batch in the running statistics
 };
 
-// layers x (Linear, BatchNorm if any, ReLU), then the output layer. (N, in) -> (N, out) in fp32, not normalised.
+// layers x (Linear, BatchNorm if any, ReLU), then the output layer. (N, in) -> (N, out) in fp32, not
+// normalised.
 class ProjectionHead {
  public:
   ProjectionHead(const HeadOptions& options, uint64_t seed, const Placement& placement);
