@@ -78,9 +78,9 @@ class HostKeyQueue : public KeyQueue {
   MomentumQueue queue_;
 };
 
-class DeviceKeyQueue : public KeyQueue {
+class AtenKeyQueue : public KeyQueue {
  public:
-  DeviceKeyQueue(const MomentumQueueOptions& options, at::Device device) : options_(options) {
+  AtenKeyQueue(const MomentumQueueOptions& options, at::Device device) : options_(options) {
     const NamedHandles state = HostKeyQueue(options).state();  // the same first keys as on the CPU
     keys_ = state[0].second.to(device);
     ages_ = state[1].second.to(device);
@@ -133,7 +133,11 @@ Tensor info_nce_from_formula(const Tensor& queries, const Tensor& keys, const Te
 
 std::unique_ptr<KeyQueue> create_key_queue(const MomentumQueueOptions& options, at::Device device) {
   if (device.is_cpu()) return std::make_unique<HostKeyQueue>(options);
-  return std::make_unique<DeviceKeyQueue>(options, device);
+  return create_aten_key_queue(options, device);
+}
+
+std::unique_ptr<KeyQueue> create_aten_key_queue(const MomentumQueueOptions& options, at::Device device) {
+  return std::make_unique<AtenKeyQueue>(options, device);
 }
 
 }  // namespace vssl::engine

@@ -119,8 +119,9 @@ void Moco::learn(StepContext& context, const View& view, const Tensor& keys) {
 }
 
 void Moco::step(StepContext& context) {
-  const View& first = context.view("view1");
-  const View& second = context.view("view2");
+  if (context.views.size() != 2)
+    throw_invalid("this method's step needs 2 views, the batch has " + std::to_string(context.views.size()));
+  const View &first = context.views[0], &second = context.views[1];
   if (first.clips.sizes() != second.clips.sizes())
     throw_invalid("both views must have the same shape, got " + shape_text(first.clips.sizes()) + " and " +
                   shape_text(second.clips.sizes()));
