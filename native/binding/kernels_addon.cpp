@@ -6,6 +6,7 @@
 #include "kernels_guard.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
+#include "kernels_queue.h"
 
 namespace vssl::binding {
 namespace {
@@ -29,6 +30,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
   exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  exports.Set("MomentumQueue", define_momentum_queue(env));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
   return exports;
 }
