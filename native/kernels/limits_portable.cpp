@@ -4,7 +4,7 @@
 #include "limits_loops.h"
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace vssl::limits {
