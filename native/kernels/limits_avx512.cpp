@@ -17,20 +17,13 @@ namespace vssl::limits {
 namespace avx512 {
 namespace {
 
-using Vec = __m512;
-constexpr int kWidth = 16;
+#include "isa_avx512.inl"
+
 constexpr int kChainRows = 8;
 constexpr int kChainColumns = 2;
 
-inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
-inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
 inline void stream(float* p, Vec v) { _mm512_stream_ps(p, v); }
-inline void finish_streams() { _mm_sfence(); }
-inline Vec zero() { return _mm512_setzero_ps(); }
-inline Vec set1(float x) { return _mm512_set1_ps(x); }
-inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
-inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
-inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline void finish_streaming() { _mm_sfence(); }
 inline Vec chain(Vec acc, Vec a, Vec b) { return fma(acc, a, b); }
 inline float first(Vec a) { return _mm512_cvtss_f32(a); }
 inline Vec widen_bytes(const uint8_t* p) {

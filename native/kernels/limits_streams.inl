@@ -1,5 +1,5 @@
 // Loops over memory and a vector type. Included once per ISA file, inside a namespace of its own that defines
-// Vec, kWidth, load, store, stream (past the caches), finish_streams, widen_bytes, set1, mul and fma; no
+// Vec, kWidth, load, store, stream (past the caches), finish_streaming, widen_bytes, set1, mul and fma; no
 // include may appear here.
 
 void copy(float* target, const float* source, int64_t count) {
@@ -9,7 +9,7 @@ void copy(float* target, const float* source, int64_t count) {
     for (int v = 0; v < 4; ++v) stream(target + i + v * kWidth, load(source + i + v * kWidth));
   }
   for (; i < count; ++i) target[i] = source[i];
-  finish_streams();
+  finish_streaming();
 }
 
 void widen(float* target, const uint8_t* source, int64_t count) {
@@ -19,7 +19,7 @@ void widen(float* target, const uint8_t* source, int64_t count) {
     for (int v = 0; v < 4; ++v) stream(target + i + v * kWidth, widen_bytes(source + i + v * kWidth));
   }
   for (; i < count; ++i) target[i] = source[i];
-  finish_streams();
+  finish_streaming();
 }
 
 void triad(float* target, const float* a, const float* b, float scale, int64_t count, bool in_place) {
@@ -38,5 +38,5 @@ void triad(float* target, const float* a, const float* b, float scale, int64_t c
     }
   }
   for (; i < count; ++i) target[i] = scale * a[i] + (1 - scale) * b[i];
-  finish_streams();
+  finish_streaming();
 }
