@@ -62,6 +62,37 @@ export interface KernelReference {
     temperature: number,
     normalize: boolean,
   ): { loss: number; gradTemperature: number };
+  infoNce(
+    queries: Float64Array,
+    keys: Float64Array,
+    gradient: Float64Array | null,
+    rows: number,
+    dim: number,
+    queueKeys: Float64Array,
+    ages: Float64Array,
+    decay: number,
+    decayOn: 'logit' | 'weight',
+    temperature: number,
+    normalize: boolean,
+  ): number;
+  dct(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    keep: number,
+    inverse: boolean,
+  ): void;
+  dctMotion(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    dropLow: number,
+    output: 'signal' | 'energy',
+  ): void;
+  frameDifference(out: Float64Array, clip: Float64Array, frames: number, pixels: number): void;
+  emaUpdate(target: Float64Array, source: Float64Array, momentum: number): void;
 }
 
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
