@@ -7,6 +7,7 @@
 #include "kernels_limits.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
+#include "kernels_queue.h"
 #include "kernels_reference.h"
 
 namespace vssl::binding {
@@ -33,6 +34,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
   exports.Set("limits", limits_exports(env));
   exports.Set("reference", reference_exports(env));
+  exports.Set("MomentumQueue", define_momentum_queue(env));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
   return exports;
 }

@@ -64,3 +64,13 @@ function isDetached(buffer: ArrayBuffer & { detached?: boolean }): boolean {
     return true;
   }
 }
+
+/** Where a gradient of `length` goes: null for false, a new array for true, the array itself when it fits. */
+export function gradientTarget(gradient: unknown, length: number): Float32Array | null {
+  if (gradient === false) return null;
+  if (gradient === true) return new Float32Array(length);
+  if (!ArrayBuffer.isView(gradient))
+    throw invalidArgument('gradient', 'true, false or a Float32Array', gradient);
+  checkFloats('gradient', gradient, length, 'rows * dim');
+  return gradient as Float32Array;
+}

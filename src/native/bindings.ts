@@ -26,6 +26,15 @@ export interface KernelsAddon {
   ): Promise<{ loss: number; gradTemperature: number }>;
   readonly limits: KernelLimits;
   readonly reference: KernelReference;
+  readonly MomentumQueue: new (
+    capacity: number,
+    dim: number,
+    decay: number,
+    decayOn: 'logit' | 'weight',
+    ageUnit: 'enqueue' | 'key',
+    init: 'random' | 'empty',
+    seed: number,
+  ) => NativeMomentumQueue;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
 }
@@ -93,6 +102,30 @@ export interface KernelReference {
   ): void;
   frameDifference(out: Float64Array, clip: Float64Array, frames: number, pixels: number): void;
   emaUpdate(target: Float64Array, source: Float64Array, momentum: number): void;
+}
+
+/** Keys in native memory. Disposed by garbage collection, or at once by dispose(). */
+export interface NativeMomentumQueue {
+  enqueue(keys: Float32Array, rows: number): void;
+  enqueueAsync(keys: Float32Array, rows: number): Promise<void>;
+  infoNce(
+    queries: Float32Array,
+    keys: Float32Array,
+    gradient: Float32Array | null,
+    rows: number,
+    temperature: number,
+    normalize: boolean,
+    precision: 'fp32' | 'bf16',
+    threads: number,
+  ): number;
+  infoNceAsync(...args: Parameters<NativeMomentumQueue['infoNce']>): Promise<number>;
+  length(): number;
+  /** Slot of the next key. */
+  next(): number;
+  copyKeys(into: Float32Array): void;
+  copyAges(into: Float32Array): void;
+  restore(keys: Float32Array, ages: Float32Array, length: number, next: number): void;
+  dispose(): void;
 }
 
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
