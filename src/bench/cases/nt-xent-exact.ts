@@ -1,5 +1,6 @@
 /** NT-Xent in double precision, as the checks of its cases need it. */
 import { loadKernels } from '../../native/load.js';
+import { normalizeRows, throughNormalize } from '../normalize.js';
 import { dot, toBf16 } from '../vectors.js';
 
 export interface ExactNtXent {
@@ -16,8 +17,6 @@ export interface Copies {
   readonly kindOf: Int32Array;
 }
 
-const NORM_EPS = 1e-12;
-
 /**
  * The loss of normalised rows and its gradient by the twin in C++. `rounded`: the normalised rows are rounded to bf16
  * first and everything else is exact, which is the error that bf16 operands cannot avoid.
@@ -32,7 +31,7 @@ export function exactNtXent(
   const { ntXent } = loadKernels().reference;
   const gradient = new Float64Array(x.length);
   if (!rounded) return { ...ntXent(x, gradient, rows, dim, temperature, true), gradient };
-  const { z, norms } = normalize(x, dim);
+  const { z, norms } = normalizeRows(x, dim);
   const result = ntXent(z.map(toBf16), gradient, rows, dim, temperature, false);
   throughNormalize(gradient, dim, (row) => ({ z, from: row * dim, norm: norms[row]! }));
   return { ...result, gradient };
@@ -54,7 +53,7 @@ export function exactNtXentOfCopies(
   rounded = false,
 ): ExactNtXent {
   const rows = kindOf.length;
-  const { z, norms } = normalize(vectors, dim);
+  const { z, norms } = normalizeRows(vectors, dim);
   const factors = rounded ? z.map(toBf16) : z;
   const { logSums, pulls, attention } = sumsOverKinds(factors, kindOf, dim, temperature);
   const gradient = new Float64Array(rows * dim);
@@ -107,25 +106,4 @@ function sumsOverKinds(z: Float64Array, kindOf: Int32Array, dim: number, tempera
       for (let k = 0; k < dim; k++) pulls[a * dim + k]! += weight * z[b * dim + k]!;
     }
   return { logSums: sums.map((sum) => Math.log(sum) + top), pulls, attention };
-}
-
-function normalize(x: Float64Array, dim: number): { z: Float64Array; norms: Float64Array } {
-  const norms = new Float64Array(x.length / dim).map((_, row) =>
-    Math.max(Math.sqrt(dot(x, x, row * dim, dim)), NORM_EPS),
-  );
-  return { z: x.map((value, i) => value / norms[Math.floor(i / dim)]!), norms };
-}
-
-/** In place: the gradient at z = x / |x| becomes the gradient at x. */
-function throughNormalize(
-  gradient: Float64Array,
-  dim: number,
-  rowOf: (row: number) => { readonly z: Float64Array; readonly from: number; readonly norm: number },
-): void {
-  for (let row = 0; row < gradient.length / dim; row++) {
-    const { z, from, norm } = rowOf(row);
-    const along = dot(gradient, z, row * dim, dim, from);
-    for (let k = 0; k < dim; k++)
-      gradient[row * dim + k] = (gradient[row * dim + k]! - along * z[from + k]!) / norm;
-  }
 }

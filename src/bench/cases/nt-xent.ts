@@ -2,6 +2,7 @@ import { ntXent, ntXentAsync, type Precision } from '../../kernels/index.js';
 import { loadKernels } from '../../native/load.js';
 import type { BenchCase, Check, PeerSpec, Workload } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
+import { memo } from '../memo.js';
 import { uniformFloats, uniformIntegers } from '../random.js';
 import { distance, dot, norm } from '../vectors.js';
 import { type ExactNtXent, exactNtXent, exactNtXentOfCopies } from './nt-xent-exact.js';
@@ -112,7 +113,7 @@ function prepare(p: NtXentParameters): Workload {
       const { tolerance } = expectationOf(p);
       const { reference } = loadKernels();
       const lossOf = (x: Float64Array, tau: number) => reference.ntXent(x, null, rows, dim, tau, true).loss;
-      const x = Float64Array.from(embeddings);
+      const x = new Float64Array(embeddings);
       const tau = Float64Array.of(temperature);
       return [
         {
@@ -179,24 +180,13 @@ function expectationOf(p: NtXentParameters): Expectation {
   return { exact, tolerance };
 }
 
-/** The last few: cases share their rows, and the twin of 4096 takes seconds. */
-const twins = new Map<string, ExactNtXent>();
-const TWINS_KEPT = 4;
+const twins = memo<ExactNtXent>(4);
 
 function twinOf(p: NtXentParameters, rounded: boolean): ExactNtXent {
   const { rows, dim, temperature, kinds } = p;
-  const key = [rows, dim, temperature, kinds, rounded].join();
-  const before = twins.get(key);
-  if (before) return before;
-  const made = kinds
-    ? exactNtXentOfCopies(
-        { vectors: Float64Array.from(uniformFloats(kinds * dim, SEED)), kindOf: kindsOf(rows, kinds) },
-        dim,
-        temperature,
-        rounded,
-      )
-    : exactNtXent(Float64Array.from(embeddingsOf(p)), rows, dim, temperature, rounded);
-  twins.set(key, made);
-  if (twins.size > TWINS_KEPT) twins.delete(twins.keys().next().value!);
-  return made;
+  return twins([rows, dim, temperature, kinds, rounded], () => {
+    if (!kinds) return exactNtXent(new Float64Array(embeddingsOf(p)), rows, dim, temperature, rounded);
+    const vectors = new Float64Array(uniformFloats(kinds * dim, SEED));
+    return exactNtXentOfCopies({ vectors, kindOf: kindsOf(rows, kinds) }, dim, temperature, rounded);
+  });
 }
