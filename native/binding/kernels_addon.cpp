@@ -4,9 +4,11 @@
 
 #include "../kernels/isa.h"
 #include "kernels_guard.h"
+#include "kernels_limits.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
 #include "kernels_queue.h"
+#include "kernels_reference.h"
 
 namespace vssl::binding {
 namespace {
@@ -30,6 +32,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
   exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  exports.Set("limits", limits_exports(env));
+  exports.Set("reference", reference_exports(env));
   exports.Set("MomentumQueue", define_momentum_queue(env));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
   return exports;

@@ -24,6 +24,8 @@ export interface KernelsAddon {
     precision: 'fp32' | 'bf16',
     threads: number,
   ): Promise<{ loss: number; gradTemperature: number }>;
+  readonly limits: KernelLimits;
+  readonly reference: KernelReference;
   readonly MomentumQueue: new (
     capacity: number,
     dim: number,
@@ -35,6 +37,71 @@ export interface KernelsAddon {
   ) => NativeMomentumQueue;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
+}
+
+/** Ceilings of this machine on the instruction-set path in use (native/kernels/limits.h). threads 0: one per core. */
+export interface KernelLimits {
+  /** Physical cores that this process may use. */
+  cores(): number;
+  /** FLOP/s of fp32 multiply-adds on registers, measured for about `seconds`. */
+  fmaRate(seconds: number, threads: number): number;
+  /** The same of bf16 pairs with fp32 accumulation; 0 where the path has no such instruction. */
+  bf16Rate(seconds: number, threads: number): number;
+  /** Seconds that one copy past the caches takes. */
+  copySeconds(target: Float32Array, source: Float32Array, threads: number): number;
+  /** The same from bytes to floats. */
+  widenSeconds(target: Float32Array, source: Uint8Array, threads: number): number;
+  /** Seconds that target = scale a + (1 - scale) b takes; `target` may be `a`. */
+  triadSeconds(
+    target: Float32Array,
+    a: Float32Array,
+    b: Float32Array,
+    scale: number,
+    threads: number,
+  ): number;
+}
+
+/** The slow double-precision twins of the kernels (native/kernels/reference.h). */
+export interface KernelReference {
+  ntXent(
+    embeddings: Float64Array,
+    gradient: Float64Array | null,
+    rows: number,
+    dim: number,
+    temperature: number,
+    normalize: boolean,
+  ): { loss: number; gradTemperature: number };
+  infoNce(
+    queries: Float64Array,
+    keys: Float64Array,
+    gradient: Float64Array | null,
+    rows: number,
+    dim: number,
+    queueKeys: Float64Array,
+    ages: Float64Array,
+    decay: number,
+    decayOn: 'logit' | 'weight',
+    temperature: number,
+    normalize: boolean,
+  ): number;
+  dct(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    keep: number,
+    inverse: boolean,
+  ): void;
+  dctMotion(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    dropLow: number,
+    output: 'signal' | 'energy',
+  ): void;
+  frameDifference(out: Float64Array, clip: Float64Array, frames: number, pixels: number): void;
+  emaUpdate(target: Float64Array, source: Float64Array, momentum: number): void;
 }
 
 /** Keys in native memory. Disposed by garbage collection, or at once by dispose(). */

@@ -1,0 +1,6 @@
+import type { BenchCase } from '../case.js';
+import { momentumQueueCases } from './momentum-queue.js';
+import { ntXentCases } from './nt-xent.js';
+
+/** Every case: what the test verifies in its small size is what the command verifies and times in its own. */
+export const benchCases: readonly BenchCase[] = [...ntXentCases, ...momentumQueueCases];
