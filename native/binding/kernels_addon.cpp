@@ -6,6 +6,7 @@
 #include "kernels_guard.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
+#include "kernels_spans.h"
 
 namespace vssl::binding {
 namespace {
@@ -29,6 +30,15 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
   exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  exports.Set("dct", Napi::Function::New(env, dct_sync, "dct"));
+  exports.Set("dctAsync", Napi::Function::New(env, dct_async, "dctAsync"));
+  exports.Set("dctMotion", Napi::Function::New(env, dct_motion_sync, "dctMotion"));
+  exports.Set("dctMotionAsync", Napi::Function::New(env, dct_motion_async, "dctMotionAsync"));
+  exports.Set("frameDifference", Napi::Function::New(env, frame_difference_sync, "frameDifference"));
+  exports.Set("frameDifferenceAsync",
+              Napi::Function::New(env, frame_difference_async, "frameDifferenceAsync"));
+  exports.Set("emaUpdate", Napi::Function::New(env, ema_update_sync, "emaUpdate"));
+  exports.Set("emaUpdateAsync", Napi::Function::New(env, ema_update_async, "emaUpdateAsync"));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
   return exports;
 }
