@@ -35,6 +35,37 @@ export interface KernelsAddon {
     init: 'random' | 'empty',
     seed: number,
   ) => NativeMomentumQueue;
+  /** Frames x pixels to keep x pixels; back when `inverse`. Writes to `out`. */
+  dct(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    inverse: boolean,
+    keep: number,
+    threads: number,
+  ): void;
+  dctAsync(...args: Parameters<KernelsAddon['dct']>): Promise<void>;
+  dctMotion(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    dropLow: number,
+    output: 'signal' | 'energy',
+    threads: number,
+  ): void;
+  dctMotionAsync(...args: Parameters<KernelsAddon['dctMotion']>): Promise<void>;
+  frameDifference(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    threads: number,
+  ): void;
+  frameDifferenceAsync(...args: Parameters<KernelsAddon['frameDifference']>): Promise<void>;
+  emaUpdate(target: Float32Array, source: Float32Array, size: number, momentum: number): void;
+  emaUpdateAsync(...args: Parameters<KernelsAddon['emaUpdate']>): Promise<void>;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
 }

@@ -170,8 +170,8 @@ function expectationOf(p: NtXentParameters): Expectation {
     const plain = twinOf(p, true);
     tolerance.loss += 2 * Math.abs(plain.loss - exact.loss);
     tolerance.gradient += 2 * distance(plain.gradient, exact.gradient);
-    // a sum over the weights, which are rounded as well: 2^-9 each, and it has cancelled some
-    tolerance.temperature += Math.abs(exact.gradTemperature) / 2 ** 8;
+    // dL/dtau = -sum_i z_i . dL/dz_i / 2 tau: as far off as the gradient's tolerance lets this be
+    tolerance.temperature += (norm(x) * tolerance.gradient) / (2 * temperature);
   }
   return { exact, tolerance };
 }
