@@ -8,6 +8,18 @@ export function dot(a: Values, b: Values, from = 0, count = a.length, fromB = fr
   return sum;
 }
 
+/** target[at ..] += scale * source[from ..], `count` values. */
+export function addScaled(
+  target: Float64Array,
+  at: number,
+  scale: number,
+  source: Float64Array,
+  from: number,
+  count: number,
+): void {
+  for (let k = 0; k < count; k++) target[at + k]! += scale * source[from + k]!;
+}
+
 export function norm(a: Values): number {
   return Math.sqrt(dot(a, a));
 }

@@ -3,9 +3,10 @@ import { loadKernels } from '../../native/load.js';
 import type { BenchCase, Check, PeerSpec, Workload } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { memo } from '../memo.js';
-import { uniformFloats, uniformIntegers } from '../random.js';
+import { uniformFloats } from '../random.js';
 import { distance, dot, norm } from '../vectors.js';
-import { type ExactNtXent, exactNtXent, exactNtXentOfCopies } from './nt-xent-exact.js';
+import { type ExactNtXent, exactNtXent } from './nt-xent-exact.js';
+import { drawHalfRows, exactNtXentOfPairs, type HalfRows, pairRows } from './nt-xent-pairs.js';
 
 type NtXentParameters = {
   readonly rows: number;
@@ -13,8 +14,8 @@ type NtXentParameters = {
   readonly temperature: number;
   readonly precision: Precision;
   readonly form: 'sync' | 'async';
-  /** Distinct vectors among the rows; 0: every row is drawn. Few of them let the twin look at many rows. */
-  readonly kinds: number;
+  /** Left halves of rows that are pairs of halves (nt-xent-pairs.ts), an even number; 0: every row is drawn. */
+  readonly lefts: number;
 };
 
 const SEED = 7;
@@ -41,28 +42,28 @@ export const ntXentCases: readonly BenchCase[] = [
   ]),
   ntXentCase({ rows: 4096, precision: 'fp32', form: 'async' }, peers('torch eager')),
   // No peer: the similarity matrix alone would be 17 GB.
-  ntXentCase({ rows: 65536, precision: 'fp32', form: 'async', kinds: 1024 }, []),
-  ntXentCase({ rows: 65536, precision: 'bf16', form: 'async', kinds: 1024 }, []),
+  ntXentCase({ rows: 65536, precision: 'fp32', form: 'async', lefts: 256 }, []),
+  ntXentCase({ rows: 65536, precision: 'bf16', form: 'async', lefts: 256 }, []),
 ];
 
 function ntXentCase(
   options: Pick<NtXentParameters, 'rows' | 'precision'> & Partial<NtXentParameters>,
   peerSpecs: readonly PeerSpec[],
 ): BenchCase {
-  const parameters = { dim: 128, temperature: TEMPERATURE, form: 'sync', kinds: 0, ...options } as const;
-  const { rows, dim, precision, form, kinds } = parameters;
+  const parameters = { dim: 128, temperature: TEMPERATURE, form: 'sync', lefts: 0, ...options } as const;
+  const { rows, dim, precision, form, lefts } = parameters;
   const bf16 = precision === 'bf16';
   return {
     name: `ntXent${form === 'async' ? 'Async' : ''} ${precision} ${rows}x${dim}`,
     kernel: 'ntXent',
     parameters,
-    small: { ...parameters, rows: 66, dim: 33, kinds: kinds && 20 },
+    small: { ...parameters, rows: 66, dim: 33, lefts: lefts && 6 },
     prepare: (chosen) => prepare(chosen as unknown as NtXentParameters),
     // The symmetric scheme: once the upper half of S for the sums, once more for the weights, then the gradient.
     flops: 4 * rows * rows * dim,
     bytes: 2 * 4 * rows * dim,
     limit: bf16 ? 'bf16 multiply-adds' : 'fp32 multiply-adds',
-    verified: `loss, every gradient entry and dL/dtau${kinds ? `; the rows are copies of ${kinds} vectors` : ''}`,
+    verified: `loss, every gradient entry and dL/dtau${lefts ? `; the rows are pairs of ${lefts} and ${rows / lefts} half rows` : ''}`,
     peers: bf16 ? peerSpecs.map((peer) => ({ ...peer, tolerance: 5e-2 })) : peerSpecs,
     ...(rows > 10000 ? { roundsAtMost: 3, measureMemory: true } : {}),
   };
@@ -135,18 +136,13 @@ function prepare(p: NtXentParameters): Workload {
   };
 }
 
-function embeddingsOf({ rows, dim, kinds }: NtXentParameters): Float32Array {
-  if (!kinds) return uniformFloats(rows * dim, SEED);
-  const vectors = uniformFloats(kinds * dim, SEED);
-  const embeddings = new Float32Array(rows * dim);
-  kindsOf(rows, kinds).forEach((kind, row) => {
-    embeddings.set(vectors.subarray(kind * dim, (kind + 1) * dim), row * dim);
-  });
-  return embeddings;
+function embeddingsOf(p: NtXentParameters): Float32Array {
+  return p.lefts ? pairRows(...halvesOf(p)) : uniformFloats(p.rows * p.dim, SEED);
 }
 
-function kindsOf(rows: number, kinds: number): Int32Array {
-  return uniformIntegers(rows, kinds, SEED + 1);
+function halvesOf({ rows, dim, lefts }: NtXentParameters): [left: HalfRows, right: HalfRows] {
+  const half = dim >> 1;
+  return [drawHalfRows(lefts, half, SEED), drawHalfRows(rows / lefts, dim - half, SEED + 1000)];
 }
 
 interface Expectation {
@@ -174,8 +170,8 @@ function expectationOf(p: NtXentParameters): Expectation {
     const plain = twinOf(p, true);
     tolerance.loss += 2 * Math.abs(plain.loss - exact.loss);
     tolerance.gradient += 2 * distance(plain.gradient, exact.gradient);
-    // a sum over the weights, which are rounded as well: 2^-9 each, and it has cancelled some
-    tolerance.temperature += Math.abs(exact.gradTemperature) / 2 ** 8;
+    // dL/dtau = -sum_i z_i . dL/dz_i / 2 tau: as far off as the gradient's tolerance lets this be
+    tolerance.temperature += (norm(x) * tolerance.gradient) / (2 * temperature);
   }
   return { exact, tolerance };
 }
@@ -183,10 +179,10 @@ function expectationOf(p: NtXentParameters): Expectation {
 const twins = memo<ExactNtXent>(4);
 
 function twinOf(p: NtXentParameters, rounded: boolean): ExactNtXent {
-  const { rows, dim, temperature, kinds } = p;
-  return twins([rows, dim, temperature, kinds, rounded], () => {
-    if (!kinds) return exactNtXent(new Float64Array(embeddingsOf(p)), rows, dim, temperature, rounded);
-    const vectors = new Float64Array(uniformFloats(kinds * dim, SEED));
-    return exactNtXentOfCopies({ vectors, kindOf: kindsOf(rows, kinds) }, dim, temperature, rounded);
-  });
+  const { rows, dim, temperature, lefts } = p;
+  return twins([rows, dim, temperature, lefts, rounded], () =>
+    lefts
+      ? exactNtXentOfPairs(...halvesOf(p), temperature, rounded)
+      : exactNtXent(new Float64Array(embeddingsOf(p)), rows, dim, temperature, rounded),
+  );
 }
