@@ -171,7 +171,10 @@ class Peers {
     const absent: { spec: PeerSpec; reason: string }[] = [];
     for (const spec of python === null ? [] : one.peers) {
       onStage?.(`${one.name}: making ${spec.name} ready`);
-      if (!this.process?.alive) this.process = new PeerProcess({ python: python!, modules, onLog });
+      if (!this.process?.alive) {
+        await this.process?.stop();
+        this.process = new PeerProcess({ python: python!, modules, onLog });
+      }
       try {
         const peer = await this.process.open(spec, one.parameters, workload.inputs, threads);
         if ('unavailable' in peer) {
