@@ -69,6 +69,11 @@ export class PeerProcess {
     });
   }
 
+  /** Of the child; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Whether the child can still be asked. */
   get alive(): boolean {
     return this.#ending === null && !this.#stopped;

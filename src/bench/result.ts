@@ -34,7 +34,9 @@ export interface Timing {
   readonly seconds: number;
   /** Our last turn of a round over our first: near 1 when the machine lets times be compared. */
   readonly sameOverSame: Estimate;
-  /** sameOverSame is outside [0.9, 1.1]: no ratio is claimed. */
+  /** Share of the processors that other processes used meanwhile; absent where the system does not tell. */
+  readonly others?: number;
+  /** sameOverSame is outside [0.9, 1.1], or others used more than 0.1: no ratio is claimed. */
   readonly noisy: boolean;
   /** The ceiling, in FLOP/s or bytes/s, and the share of it that we reach; absent on a noisy row. */
   readonly limit: { readonly kind: LimitKind; readonly perSecond: number; readonly fraction?: Estimate };

@@ -1,6 +1,7 @@
 import { VsslError } from '../errors.js';
 import type { KernelLimits } from '../native/bindings.js';
 import type { Workload } from './case.js';
+import { watchOthers } from './contention.js';
 import type { OpenPeer, PeerProcess } from './peer.js';
 import { limitTurn, planFor, planTurn, settle, type TurnPlan, takeTurn } from './turn.js';
 
@@ -12,6 +13,8 @@ export interface Rounds {
   readonly limit: number[];
   /** For each peer its turn, and ours just before it. */
   readonly peers: readonly { readonly ours: number[]; readonly theirs: number[] }[];
+  /** Share of the processors that other processes used meanwhile, where it is known. */
+  readonly others?: number;
 }
 
 export interface RoundsOptions {
@@ -34,16 +37,17 @@ export async function takeRounds(workload: Workload, options: RoundsOptions): Pr
   const plan = await planTurn(call);
   const plans: TurnPlan[] = [];
   for (const peer of peers) plans.push(await planPeer(process!, peer));
-  const taken: Rounds = {
-    first: [],
-    last: [],
-    limit: [],
-    peers: peers.map(() => ({ ours: [], theirs: [] })),
+  const taken = {
+    first: [] as number[],
+    last: [] as number[],
+    limit: [] as number[],
+    peers: peers.map(() => ({ ours: [] as number[], theirs: [] as number[] })),
   };
   const ours = () => {
     if (signal?.aborted) throw new VsslError('ERR_VSSL_ABORTED', 'stopped by the user');
     return takeTurn(call, plan);
   };
+  const others = watchOthers(process?.pid === undefined ? [] : [process.pid]);
   for (let round = 0; round < rounds; round++) {
     taken.first.push(await ours());
     taken.limit.push(limitTurn(() => workload.limitSeconds(limits, threads)));
@@ -55,7 +59,7 @@ export async function takeRounds(workload: Workload, options: RoundsOptions): Pr
     taken.last.push(await ours());
     options.onRound?.(round + 1, rounds);
   }
-  return taken;
+  return { ...taken, others: others() };
 }
 
 async function planPeer(process: PeerProcess, peer: OpenPeer): Promise<TurnPlan> {

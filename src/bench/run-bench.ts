@@ -33,7 +33,8 @@ export interface RunBenchOptions {
   readonly onPeerLog?: (line: string) => void;
 }
 
-const NOISE = [0.9, 1.1] as const;
+const SAME = [0.9, 1.1] as const;
+const MOST_OTHERS = 0.1;
 
 /**
  * Verifies each case against its double-precision twin, checks its gradient in the small size, and then times it, in
@@ -122,9 +123,12 @@ interface OpenedPeers {
   readonly absent: readonly { readonly spec: PeerSpec; readonly reason: string }[];
 }
 
-function timingOf(one: BenchCase, rounds: Rounds, { ready, absent }: OpenedPeers): Timing {
+/** What the rounds say. A peer whose threads wait for each other suffers more from other processes than we do. */
+export function timingOf(one: BenchCase, rounds: Rounds, { ready, absent }: OpenedPeers): Timing {
+  const { others } = rounds;
   const sameOverSame = estimate(ratios(rounds.last, rounds.first));
-  const noisy = !(sameOverSame.median >= NOISE[0] && sameOverSame.median <= NOISE[1]);
+  const same = sameOverSame.median >= SAME[0] && sameOverSame.median <= SAME[1];
+  const noisy = !same || (others ?? 0) > MOST_OTHERS;
   const unlessNoisy = (values: number[]) => (noisy ? undefined : estimate(values));
   const work = one.limit.endsWith('multiply-adds') ? one.flops : one.bytes;
   const timed = ready.map(({ spec, peer, distance }, k): PeerResult => {
@@ -145,6 +149,7 @@ function timingOf(one: BenchCase, rounds: Rounds, { ready, absent }: OpenedPeers
     rounds: rounds.first.length,
     seconds: median(rounds.first),
     sameOverSame,
+    others,
     noisy,
     limit: {
       kind: one.limit,
@@ -171,7 +176,10 @@ class Peers {
     const absent: { spec: PeerSpec; reason: string }[] = [];
     for (const spec of python === null ? [] : one.peers) {
       onStage?.(`${one.name}: making ${spec.name} ready`);
-      if (!this.process?.alive) this.process = new PeerProcess({ python: python!, modules, onLog });
+      if (!this.process?.alive) {
+        await this.process?.stop();
+        this.process = new PeerProcess({ python: python!, modules, onLog });
+      }
       try {
         const peer = await this.process.open(spec, one.parameters, workload.inputs, threads);
         if ('unavailable' in peer) {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { BenchCase, Workload } from '#src/bench/case.js';
 import type { BenchResult, PeerResult } from '#src/bench/result.js';
-import { type RunBenchOptions, runBench } from '#src/bench/run-bench.js';
+import { type RunBenchOptions, runBench, timingOf } from '#src/bench/run-bench.js';
 
 const peerModules = join(dirname(fileURLToPath(import.meta.url)), '../../../test/fixtures/peers');
 const withPython = spawnSync('python3', ['--version']).status === 0 ? test : test.skip;
@@ -80,6 +80,34 @@ test('a case that is wrong is not timed', async (t) => {
 test('fewer rounds where a case takes long', async (t) => {
   const { rows } = await run({ cases: [{ ...doubles, roundsAtMost: 1 }] });
   t.is(rows[0]!.timing!.rounds, 1);
+});
+
+const rounds = { first: [1, 2, 1], limit: [0.5, 1, 0.5], last: [1, 2, 1] };
+const ready = [
+  {
+    spec: { module: 'plain', name: 'doubles', tolerance: 1 },
+    peer: { handle: 1, version: '1' },
+    distance: 0,
+  },
+];
+const turns = [{ ours: [1, 2, 1], theirs: [8, 16, 8] }];
+const asked = { ...doubles, peers: peers('doubles') };
+
+test('ratios are of turns side by side', (t) => {
+  const timing = timingOf(asked, { ...rounds, peers: turns, others: 0.02 }, { ready, absent: [] });
+  t.false(timing.noisy);
+  t.deepEqual(timing.limit.fraction, { median: 0.5, low: 0.5, high: 0.5 });
+  const [peer] = timing.peers;
+  t.like(peer, { status: 'run', seconds: 8, ratio: { median: 8, low: 8, high: 8 } });
+});
+
+test('a noisy row claims nothing', (t) => {
+  for (const noise of [{ last: [2, 4, 2] }, { last: [0.8, 1.6, 0.8] }, { others: 0.3 }]) {
+    const timing = timingOf(asked, { ...rounds, peers: turns, ...noise }, { ready, absent: [] });
+    t.true(timing.noisy);
+    t.is(timing.limit.fraction, undefined);
+    t.like(timing.peers[0], { status: 'run', ratio: undefined });
+  }
 });
 
 const byName = (result: BenchResult) =>

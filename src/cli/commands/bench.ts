@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { VsslError } from '../../errors.js';
 import { openStatusLine, parseCount, unlessStopped } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
+import { percent } from '../table.js';
 
 interface BenchFlags {
   readonly filter?: string;
@@ -68,6 +69,11 @@ export function registerBench(program: Command): void {
           }).finally(status.close),
         );
         print(formatBench(result));
+        const others = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
+        if (result.rows.some(({ timing }) => timing?.noisy))
+          logger.warn(
+            `some rows are noisy and claim nothing; other processes used up to ${percent(others)} % of the processors`,
+          );
         if (flags.out !== undefined) {
           const { writeFile } = await import('node:fs/promises');
           await writeFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
