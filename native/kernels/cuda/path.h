@@ -1,0 +1,17 @@
+// Which kernels run: those for every device, or those for Hopper.
+#pragma once
+
+namespace vssl::cuda {
+
+enum class Path {
+  kPortable,  ///< compute capability 8.0 and up
+  kHopper,    ///< 9.0 alone: wgmma and bulk copies
+};
+
+/// VSSL_CUDA_PATH=portable|hopper, or the fastest that the current device has. Read at each call. Throws
+/// ERR_VSSL_INVALID_ARGUMENT for another name, and for a path that the device lacks.
+Path selected_path();
+
+const char* path_name(Path path);
+
+}  // namespace vssl::cuda
