@@ -245,6 +245,10 @@ inline float __int_as_float(int bits) {
   return x;
 }
 
+inline double cospi(double x) { return cos(3.14159265358979323846 * x); }
+
+inline float __uint_as_float(uint32_t bits) { return __int_as_float(static_cast<int>(bits)); }
+
 namespace vssl::cuda {
 
 inline unsigned char* shared_memory() { return emulator::current->block->shared; }

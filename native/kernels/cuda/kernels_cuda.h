@@ -24,6 +24,7 @@
 #endif
 
 #include "../kernels.h"
+#include "../queue.h"
 
 namespace vssl::cuda {
 
@@ -40,5 +41,66 @@ void nt_xent(NtXentResult* result, float* gradient, const float* embeddings, int
 
 /// Bytes of workspace for nt_xent(), with a gradient or without.
 std::size_t nt_xent_workspace(int64_t rows, int64_t dim, const NtXentOptions& options, bool gradient);
+
+/// The ring of vssl::MomentumQueue in device memory of the caller's: `memory` has queue_bytes(options) bytes
+/// on a 256-byte boundary. Plain values, copied at will; who writes to one memory in which order is the
+/// streams' business. `init` and `seed` are ignored: a queue holds what queue_restore() gave it, which must
+/// come first.
+///
+/// Memory: capacity x dim floats and as many bf16 (capacity counted as a multiple of 128, dim of 4 and of
+/// 64), 4 bytes a key for its age. The slot of the next key is on the device: a captured enqueue moves on at
+/// each replay.
+struct DeviceQueue {
+  MomentumQueueOptions options;
+  void* memory = nullptr;
+};
+
+std::size_t queue_bytes(const MomentumQueueOptions& options);
+
+/// As MomentumQueue::restore(): `keys` (length x dim, taken as they are) and `ages` in slot order, and the
+/// slot of the next key. length 0 and next 0 make an empty queue. Keys and ages are trusted.
+void queue_restore(const DeviceQueue& queue, const float* keys, const float* ages, int64_t length,
+                   int64_t next, cudaStream_t stream);
+
+/// As MomentumQueue::enqueue(). keys  rows x dim;  rows  1 to 2^24
+void queue_enqueue(const DeviceQueue& queue, const float* keys, int64_t rows, cudaStream_t stream);
+
+/// In slot order: keys capacity x dim, ages capacity; only the first `length`, one value, are written.
+void queue_read(float* keys, float* ages, int64_t* length, const DeviceQueue& queue, cudaStream_t stream);
+
+/// As vssl::info_nce(); the queue as it is when the stream comes to it. `threads` is ignored.
+///
+/// loss      one double
+/// gradient  rows x dim, overwritten; null computes the loss only; may be `queries` itself
+/// queries   rows x dim;  keys  rows x dim;  rows  1 to 2^24
+/// Launches: 3.
+void info_nce(double* loss, float* gradient, const float* queries, const float* keys, int64_t rows,
+              const DeviceQueue& queue, const InfoNceOptions& options, void* workspace,
+              std::size_t workspace_bytes, cudaStream_t stream);
+
+/// Bytes of workspace for info_nce(), with a gradient or without.
+std::size_t info_nce_workspace(const MomentumQueueOptions& queue, int64_t rows, const InfoNceOptions& options,
+                               bool gradient);
+
+/// As vssl::ema_update(). The spans are read from host memory at the call, and travel with the launches (96 a
+/// launch); their pointers are to device memory. Targets that end up in different launches may not overlap.
+void ema_update(const EmaSpan* spans, int64_t count, double momentum, cudaStream_t stream);
+
+/// As vssl::dct(), vssl::dct_motion() and vssl::frame_difference(). One launch, no workspace.
+void dct(float* out, const float* clip, int64_t frames, int64_t pixels, const DctOptions& options,
+         cudaStream_t stream);
+void dct(float* out, const uint8_t* clip, int64_t frames, int64_t pixels, const DctOptions& options,
+         cudaStream_t stream);
+void dct_motion(float* out, const float* clip, int64_t frames, int64_t pixels,
+                const DctMotionOptions& options, cudaStream_t stream);
+void dct_motion(float* out, const uint8_t* clip, int64_t frames, int64_t pixels,
+                const DctMotionOptions& options, cudaStream_t stream);
+void frame_difference(float* out, const float* clip, int64_t frames, int64_t pixels, cudaStream_t stream);
+void frame_difference(float* out, const uint8_t* clip, int64_t frames, int64_t pixels, cudaStream_t stream);
+
+/// As vssl::normalize_rows() and vssl::normalize_rows_backward(). One launch, no workspace.
+void normalize_rows(float* z, const float* x, int64_t rows, int64_t dim, cudaStream_t stream);
+void normalize_rows_backward(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim,
+                             cudaStream_t stream);
 
 }  // namespace vssl::cuda

@@ -71,7 +71,6 @@ inline __device__ double finish_row_sum(const NtXentPlan& plan, int64_t row) {
 
 template <class Products, bool kRunning>
 struct NtXentSums {
-  static constexpr bool kAccumulates = false;
   using Arguments = NtXentPlan;
 
   __device__ NtXentSums(const NtXentPlan& plan, const Products&, int panel)
@@ -82,6 +81,8 @@ struct NtXentSums {
       sum_[r] = 0;
     }
   }
+
+  static __device__ constexpr bool accumulates() { return false; }
 
   __device__ void tile(float (&s)[Products::kRows][Products::kColumns], const Products& products,
                        int64_t column0) {
@@ -174,7 +175,8 @@ inline __device__ void finish_temperature(const NtXentPlan& plan, int block, int
 }
 
 /// Adds up the blocks' shares of each row's g, in order; a warp a row.
-__global__ void __launch_bounds__(kRowThreads) finish_gradient(const __grid_constant__ NtXentPlan plan) {
+static __global__ void __launch_bounds__(kRowThreads)
+    finish_gradient(const __grid_constant__ NtXentPlan plan) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t row =
       static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
@@ -192,7 +194,6 @@ __global__ void __launch_bounds__(kRowThreads) finish_gradient(const __grid_cons
 
 template <class Products, bool kRunning>
 struct NtXentWeights {
-  static constexpr bool kAccumulates = true;
   using Arguments = NtXentPlan;
 
   __device__ NtXentWeights(const NtXentPlan& plan, const Products& products, int panel)
@@ -200,6 +201,8 @@ struct NtXentWeights {
 #pragma unroll
     for (int r = 0; r < Products::kRows; ++r) of_row_[r] = __ldg(plan.factors + row0_ + products.row(r));
   }
+
+  static __device__ constexpr bool accumulates() { return true; }
 
   __device__ void tile(float (&s)[Products::kRows][Products::kColumns], const Products& products,
                        int64_t column0) {

@@ -28,8 +28,8 @@ struct MmaProducts {
         blocks_(blocks_of(shape.dim)),
         panel_(panel),
         chunk_(chunk),
-        begin_(begin),
-        steps_((end - begin) * shape.chunks),
+        begin_(static_cast<int>(begin)),
+        steps_(static_cast<int>(end - begin) * shape.chunks),
         warp_(static_cast<int>(threadIdx.x) / kWarp),
         lane_(static_cast<int>(threadIdx.x) % kWarp),
         shared_(shared_address(shared_memory())) {
@@ -114,21 +114,19 @@ struct MmaProducts {
     return rest < kChunkBlocks ? rest : kChunkBlocks;
   }
   // A tile's chunks are taken so that the block's own comes last and is still there for accumulate().
-  __device__ int chunk_at(int64_t step) const {
-    return static_cast<int>((chunk_ + 1 + step % shape_.chunks) % shape_.chunks);
-  }
-  __device__ uint32_t tile_address(int64_t step) const {
+  __device__ int chunk_at(int step) const { return (chunk_ + 1 + step % shape_.chunks) % shape_.chunks; }
+  __device__ uint32_t tile_address(int step) const {
     return shared_ + static_cast<uint32_t>(step % 2) * kTileBytes;
   }
-  __device__ uint32_t rows_address(int64_t step) const {
+  __device__ uint32_t rows_address(int step) const {
     const uint32_t stage = shape_.chunks > 1 ? static_cast<uint32_t>(step % 2) : 0;
     return shared_ + 2 * kTileBytes + stage * kRowsBytes;
   }
 
-  __device__ void load(int64_t step) {
+  __device__ void load(int step) {
     const int chunk = chunk_at(step);
     const int blocks = blocks_in(chunk);
-    const int64_t first = (begin_ + step / shape_.chunks) * kTileColumns;
+    const int64_t first = static_cast<int64_t>(begin_ + step / shape_.chunks) * kTileColumns;
     const char* const columns = static_cast<const char*>(shape_.column_matrix) +
                                 (first / kPanelRows * blocks_ + chunk * kChunkBlocks) * kBlockBytes +
                                 first % kPanelRows * kRowBytes;
@@ -178,8 +176,8 @@ struct MmaProducts {
   const StreamShape& shape_;
   const int blocks_;  // of dims a panel
   const int panel_, chunk_;
-  const int64_t begin_, steps_;  // a step is one chunk of one tile
-  int64_t step_ = 0;
+  const int begin_, steps_;  // a step is one chunk of one tile
+  int step_ = 0;
   const int warp_, lane_;
   const uint32_t shared_;
   float o_[kRows][kOutput];

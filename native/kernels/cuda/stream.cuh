@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(Products::kThreads)
     float s[Products::kRows][Products::kColumns];
     products.similarity(s);
     policy.tile(s, products, tile * kTileColumns);
-    if constexpr (Policy::kAccumulates) products.accumulate(s);
+    if (policy.accumulates()) products.accumulate(s);
   }
   policy.finish(products, panel, chunk, split);
 }
