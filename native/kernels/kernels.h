@@ -54,4 +54,6 @@ struct NtXentResult {
 NtXentResult nt_xent(float* gradient, const float* embeddings, int64_t rows, int64_t dim,
                      const NtXentOptions& options);
 
+// InfoNCE against a momentum queue, a kernel with memory of its own: queue.h
+
 }  // namespace vssl

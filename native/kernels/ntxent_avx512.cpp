@@ -19,25 +19,8 @@ namespace vssl::ntxent {
 namespace avx512 {
 namespace {
 
-using Vec = __m512;
-constexpr int kWidth = 16;
-constexpr int kMicroRows = 8;
-constexpr int kMicroVecs = 2;
-
-inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
-inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
-inline Vec zero() { return _mm512_setzero_ps(); }
-inline Vec set1(float x) { return _mm512_set1_ps(x); }
-inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
-inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
-inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
-inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
-inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
-inline Vec round_to_int(Vec a) {
-  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-inline Vec scale_by_exp2(Vec p, Vec n) { return _mm512_scalef_ps(p, n); }
-
+#include "isa_avx512.inl"
+#include "isa_vector_exp2.inl"
 #include "ntxent_products.inl"
 #include "ntxent_tiles.inl"
 

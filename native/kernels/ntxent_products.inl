@@ -54,7 +54,8 @@ inline void multiply_add_block(float* c, int64_t ldc, const float* a, const floa
 }
 
 // tile = Zi Zj', over `dim` words a row.
-void similarity(float* tile, const float* zt_i, const float* zt_j, int64_t ni, int64_t nj, int64_t dim) {
+inline void similarity(float* tile, const float* zt_i, const float* zt_j, int64_t ni, int64_t nj,
+                       int64_t dim) {
   for (int64_t k = 0; k < dim; k += kDepthStep) {
     const int64_t depth = dim - k < kDepthStep ? dim - k : kDepthStep;
     for (int64_t column = 0; column < nj; column += kBlock) {

@@ -1,20 +1,6 @@
 // Inner loops of NT-Xent over a vector type, but for the products. Included after ntxent_products.inl, under
 // the same rules.
 
-// 2^x for x <= 0 or so, relative error 1.2e-7: round to an integer, minimax polynomial of degree 5, scale.
-inline Vec exp2_clamped(Vec x) {
-  x = max(x, set1(kMinExponent));
-  const Vec n = round_to_int(x);
-  const Vec f = sub(x, n);
-  Vec p = set1(1.3276471979e-03f);
-  p = fma(p, f, set1(9.6755413342e-03f));
-  p = fma(p, f, set1(5.5507132735e-02f));
-  p = fma(p, f, set1(2.4022119724e-01f));
-  p = fma(p, f, set1(6.9314696706e-01f));
-  p = fma(p, f, set1(1.0f));
-  return scale_by_exp2(p, n);
-}
-
 double squared_norm(const float* x, int64_t dim) {
   double lanes[8] = {};
   int64_t k = 0;

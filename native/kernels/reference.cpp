@@ -70,4 +70,46 @@ NtXentResult nt_xent_reference(double* gradient, const double* embeddings, int64
   return result;
 }
 
+double info_nce_reference(double* gradient, const double* queries, const double* keys, int64_t rows,
+                          int64_t dim, const double* queue_keys, const double* ages, int64_t length,
+                          const MomentumQueueOptions& queue_options, const InfoNceOptions& options) {
+  const double tau = options.temperature;
+  const bool on_logit = queue_options.decay_on == DecayOn::kLogit;
+  double loss = 0;
+  std::vector<double> z(dim), p(dim), g(dim), x(length), powers(length);
+  for (int64_t j = 0; j < length; ++j) powers[j] = std::pow(queue_options.decay, ages[j]);
+  for (int64_t i = 0; i < rows; ++i) {
+    std::copy_n(queries + i * dim, dim, z.begin());
+    std::copy_n(keys + i * dim, dim, p.begin());
+    double norm = 1;
+    if (options.normalize) {
+      norm = std::sqrt(dot(z.data(), z.data(), dim));
+      const double key_norm = std::sqrt(dot(p.data(), p.data(), dim));
+      for (int64_t k = 0; k < dim; ++k) z[k] /= std::max(norm, kNormEps);
+      for (int64_t k = 0; k < dim; ++k) p[k] /= std::max(key_norm, kNormEps);
+    }
+    const double positive = dot(z.data(), p.data(), dim) / tau;
+    double top = positive;
+    for (int64_t j = 0; j < length; ++j) {
+      const double s = dot(z.data(), &queue_keys[j * dim], dim) / tau;
+      x[j] = on_logit ? powers[j] * s : s + std::log(queue_options.decay) * ages[j];
+      top = std::max(top, x[j]);
+    }
+    double sum = std::exp(positive - top);
+    for (int64_t j = 0; j < length; ++j) sum += std::exp(x[j] - top);
+    const double log_sum = top + std::log(sum);
+    loss += (log_sum - positive) / static_cast<double>(rows);
+    if (gradient == nullptr) continue;
+    for (int64_t k = 0; k < dim; ++k) g[k] = (std::exp(positive - log_sum) - 1) * p[k];
+    for (int64_t j = 0; j < length; ++j) {
+      const double weight = std::exp(x[j] - log_sum) * (on_logit ? powers[j] : 1);
+      for (int64_t k = 0; k < dim; ++k) g[k] += weight * queue_keys[j * dim + k];
+    }
+    for (int64_t k = 0; k < dim; ++k) g[k] /= static_cast<double>(rows) * tau;
+    if (options.normalize) backward_through_normalize(g.data(), z.data(), norm, dim);
+    std::copy_n(g.begin(), dim, gradient + i * dim);
+  }
+  return loss;
+}
+
 }  // namespace vssl

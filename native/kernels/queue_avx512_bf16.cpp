@@ -1,0 +1,128 @@
+// Products of the queue's loss on bf16 pairs for AVX-512 BF16 (vdpbf16ps: two products a lane, fp32
+// accumulation).
+#include "queue_tiles.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,prefer-vector-width=512")
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees one in its own _mm512_undefined_ps
+#endif
+
+namespace vssl::queue {
+namespace avx512_bf16 {
+namespace {
+
+#include "isa_avx512.inl"
+
+namespace pairs {
+
+// The words of a and b are pairs of bf16. Hides the fp32 one.
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
+}
+
+#include "ntxent_products.inl"
+#include "queue_products.inl"
+
+}  // namespace pairs
+
+// The products move words without looking at them; only fma knows that they are pairs.
+inline const float* words(const uint32_t* p) { return reinterpret_cast<const float*>(p); }
+
+// Word l of the result: low half a[l], high half b[l].
+inline __m512i interleave(__m512 a, __m512 b) {
+  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a));
+  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+void pack(uint32_t* words, const float* keys, int64_t dim) {
+  const int64_t rows = pairs::ceil_div(dim, kBlock) * kKeyPanel;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* in = keys + row * kBlock;
+    _mm512_storeu_si512(words + row * kWordsPerBlock, interleave(load(in), load(in + kWidth)));
+  }
+}
+
+void scores(float* tile, const uint32_t* keys, const uint32_t* qt16, int64_t nk, int64_t nq, int64_t dim) {
+  pairs::score_panel<kWordsPerBlock>(tile, words(keys), words(qt16), nk, nq, words_of(dim));
+}
+
+// h = W' with two keys in a word: [key pair][64 queries].
+void pair_weights(uint32_t* h, const float* tile, int64_t nk, int64_t nq) {
+  for (int64_t row = 0; row < nk; row += 2) {
+    for (int64_t column = 0; column < nq; column += kWidth) {
+      const float* in = tile + row * kTileLd + column;
+      const Vec second = row + 1 < nk ? load(in + kTileLd) : zero();
+      _mm512_storeu_si512(h + row / 2 * kTileLd + column, interleave(load(in), second));
+    }
+  }
+}
+
+// A dim block of a panel of keys with two keys in a word instead of two dims: [key pair][32 dims].
+void pair_keys(uint32_t* block, const uint32_t* keys, int64_t nk) {
+  constexpr __mmask32 kHighHalves = 0xaaaaaaaa;
+  for (int64_t row = 0; row < nk; row += 2) {
+    const __m512i a = _mm512_loadu_si512(keys + row * kWordsPerBlock);
+    const __m512i b = _mm512_loadu_si512(keys + (row + 1) * kWordsPerBlock);
+    uint32_t* out = block + row / 2 * kBlock;
+    _mm512_storeu_si512(out, _mm512_mask_blend_epi16(kHighHalves, a, _mm512_slli_epi32(b, 16)));
+    _mm512_storeu_si512(out + kWidth, _mm512_mask_blend_epi16(kHighHalves, _mm512_srli_epi32(a, 16), b));
+  }
+}
+
+void add_keys(float* g, const float* tiles, const uint32_t* keys, int64_t nk, int64_t nq, int64_t dim) {
+  alignas(64) uint32_t h[kMostPanels * kTile / 2];
+  alignas(64) uint32_t pair_block[kKeyPanel / 2 * kBlock];
+  const int64_t padded_dim = pairs::ceil_div(dim, kBlock) * kBlock;
+  for (int64_t query = 0; query < nq; query += kQueryPanel) {
+    const int64_t panel = query / kQueryPanel;
+    pair_weights(h + panel * kTile / 2, tiles + panel * kTile, nk,
+                 nq - query < kQueryPanel ? nq - query : kQueryPanel);
+  }
+  for (int64_t first = 0; first < dim; first += kBlock) {
+    pair_keys(pair_block, keys + first * kKeyPanel / 2, nk);
+    const int64_t width = dim - first < kBlock ? dim - first : kBlock;
+    for (int64_t query = 0; query < nq; query += kQueryPanel) {
+      const int64_t n = nq - query < kQueryPanel ? nq - query : kQueryPanel;
+      pairs::add_product<1, kTileLd>(g + query * padded_dim + first * kQueryPanel,
+                                     words(h + query / kQueryPanel * kTile / 2), words(pair_block), n,
+                                     pairs::ceil_div(nk, 2), width, kQueryPanel, kKeyPanel / 2);
+    }
+  }
+}
+
+const QueueBf16Tiles kTable = {pack, scores, add_keys};
+
+}  // namespace
+}  // namespace avx512_bf16
+
+const QueueBf16Tiles& avx512_bf16_queue_tiles() { return avx512_bf16::kTable; }
+
+}  // namespace vssl::queue
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC diagnostic pop
+#pragma GCC pop_options
+#endif
+
+#else
+
+namespace vssl::queue {
+const QueueBf16Tiles& avx512_bf16_queue_tiles() {  // never selected here
+  static const QueueBf16Tiles none = {};
+  return none;
+}
+}  // namespace vssl::queue
+
+#endif

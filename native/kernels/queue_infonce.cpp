@@ -1,0 +1,406 @@
+// InfoNCE against the queue: the schedule. Equation in queue.h, inner loops in queue_tiles.inl.
+//
+//   1 load    normalise queries into qt; similarity of the positives
+//   2 sweep   per group of query panels and split of the queue: S, weights w, their sums, W K
+//   3 finish  add the splits up in order, loss, gradient through the normalisation
+//
+// With n_i = sum_j w_j exp(x_ij) and d_i = log n_i - s_i+, the loss of a row is log(1 + exp(d_i)), and its
+// gradient with respect to z_i is sigmoid(d_i) / tau times ((sum_j w_ij k_j) / n_i - p_i): nothing cancels.
+//
+// Exponentials. Keys are unit rows, so no exponent passes |z| / tau and one shift serves all rows. Where the
+// least exponent (the opposite key, the oldest weight) would come near 2^-126, the sweep keeps a running
+// maximum for each row instead, and rescales what it has when that moves.
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "../common/error.h"
+#include "bf16.h"
+#include "isa.h"
+#include "parallel.h"
+#include "queue.h"
+#include "queue_panel.h"
+#include "queue_shape.h"
+#include "queue_tiles.h"
+#include "workspace.h"
+
+namespace vssl {
+namespace queue {
+namespace {
+
+constexpr double kLog2E = 1.4426950408889634074;
+constexpr double kLn2 = 0.69314718055994530942;
+constexpr double kLeastExponent = -124;  // down to here the fixed shift loses nothing
+constexpr double kFlopsPerThread = 2e6;  // less is not worth waking a thread for
+
+const QueueTiles& tiles_of(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return avx512_queue_tiles();
+    case Isa::kAvx2:
+      return avx2_queue_tiles();
+    default:
+      return portable_queue_tiles();
+  }
+}
+
+const QueueBf16Tiles* bf16_products() {
+  const bool native = selected_isa() == Isa::kAvx512 && has_avx512_bf16();
+  return native ? &avx512_bf16_queue_tiles() : nullptr;
+}
+
+class InfoNce {
+ public:
+  InfoNce(float* gradient, const float* queries, const float* keys, const Shape& shape,
+          const QueueSnapshot& queue, const InfoNceOptions& options)
+      : gradient_(gradient),
+        q_(queries),
+        k_(keys),
+        shape_(shape),
+        queue_(queue),
+        normalize_(options.normalize),
+        tau_(options.temperature),
+        scale_(static_cast<float>(kLog2E / options.temperature)),
+        log2_decay_(std::log2(queue.options.decay)),
+        decays_logit_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kLogit),
+        decays_weight_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kWeight),
+        tiles_(tiles_of(selected_isa())),
+        bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
+        workspace_(bytes()) {
+    buffers_.lay_out(shape_, gradient_ != nullptr, bf16_ != nullptr, [&](auto*& place, int64_t count) {
+      place = workspace_.take<std::remove_reference_t<decltype(*place)>>(count);
+    });
+    load_.reset(shape_.blocks);
+    sweep_.reset(shape_.groups * shape_.splits);
+    finish_.reset(shape_.blocks);
+  }
+
+  double run(int threads) {
+    run_team(threads, [this] { work(); });
+    double loss = 0;
+    if (finite()) {
+      for (int64_t b = 0; b < shape_.blocks; ++b) loss += buffers_.block_loss[b];
+      return loss / static_cast<double>(shape_.rows);
+    }
+    if (gradient_) std::fill_n(gradient_, shape_.rows * shape_.dim, std::numeric_limits<float>::quiet_NaN());
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+
+ private:
+  std::size_t bytes() const {
+    std::size_t total = 0;
+    Buffers plan;
+    plan.lay_out(shape_, gradient_ != nullptr, bf16_ != nullptr, [&](auto*& place, int64_t count) {
+      total += Workspace::padded(count * static_cast<int64_t>(sizeof(*place)));
+    });
+    return total;
+  }
+
+  // Runs on every thread of the team; decisions are taken from shared data, so all threads take the same
+  // ones.
+  void work() {
+    load_.run([this](int64_t block) { load(block); });
+    if (!finite()) return;
+    const bool fixed = fixed_shift_suffices();
+    sweep_.run([&](int64_t task) { sweep(task / shape_.splits, task % shape_.splits, fixed); });
+    finish_.run([&](int64_t block) { finish(block, fixed); });
+  }
+
+  int64_t rows_from(int64_t row, int64_t most) const {
+    return std::max<int64_t>(0, std::min(most, shape_.rows - row));
+  }
+
+  double factor_of(double square, double* norm) const {
+    *norm = normalize_ ? std::sqrt(square) : 1.0;
+    return 1 / std::max(*norm, kNormEps);
+  }
+
+  void load(int64_t block) {
+    const int64_t begin = block * kBlock, count = rows_from(begin, kBlock), dim = shape_.dim;
+    double largest = 0;
+    if (bf16_) {
+      std::fill_n(buffers_.qt16 + begin * words_of(dim), kBlock * words_of(dim), 0u);
+    } else {
+      std::fill_n(buffers_.qt + begin * dim, kBlock * dim, 0.0f);
+    }
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t row = begin + r;
+      const double squares[2] = {squared_norm(q_ + row * dim, dim), squared_norm(k_ + row * dim, dim)};
+      for (double square : squares) {
+        if (square > largest || std::isnan(square)) largest = square;  // NaN stays
+      }
+      const double factor = factor_of(squares[0], &buffers_.norms[row]);
+      const double key_factor = factor_of(squares[1], &buffers_.positive_norms[row]);
+      if (bf16_) {
+        load_bf16(row, factor, key_factor);
+      } else {
+        load_fp32(row, factor, key_factor);
+      }
+    }
+    buffers_.block_squares[block] = largest;
+  }
+
+  void load_fp32(int64_t row, double factor, double key_factor) {
+    const int64_t dim = shape_.dim;
+    const float *q = q_ + row * dim, *k = k_ + row * dim;
+    float* out = buffers_.qt + row / kBlock * kBlock * dim + row % kBlock;
+    double dot = 0;
+    for (int64_t i = 0; i < dim; ++i) {
+      const float z = static_cast<float>(q[i] * factor);
+      out[i * kBlock] = z;
+      dot += static_cast<double>(z) * static_cast<float>(k[i] * key_factor);
+    }
+    buffers_.positives[row] = dot;
+  }
+
+  // The positive is taken of rounded rows as the negatives are, or loss and gradient would disagree.
+  void load_bf16(int64_t row, double factor, double key_factor) {
+    const int64_t dim = shape_.dim;
+    const float *q = q_ + row * dim, *k = k_ + row * dim;
+    uint32_t* out = buffers_.qt16 + row / kBlock * kBlock * words_of(dim) + row % kBlock;
+    double dot = 0;
+    for (int64_t i = 0; i < dim; ++i) {
+      dot += static_cast<double>(to_bf16(static_cast<float>(q[i] * factor))) *
+             to_bf16(static_cast<float>(k[i] * key_factor));
+    }
+    for (int64_t word = 0; word < words_of(dim); ++word) {
+      const int64_t low = word / kWordsPerBlock * kBlock + word % kWordsPerBlock;
+      const int64_t high = low + kWordsPerBlock;
+      out[word * kBlock] = pair_of(static_cast<float>(q[low] * factor),
+                                   high < dim ? static_cast<float>(q[high] * factor) : 0.0f);
+    }
+    buffers_.positives[row] = dot;
+  }
+
+  // Of the squared norms of queries and positive keys; NaN if one is.
+  double largest_square() const {
+    double largest = 0;
+    for (int64_t b = 0; b < shape_.blocks; ++b) {
+      const double square = buffers_.block_squares[b];
+      if (square > largest || std::isnan(square)) largest = square;
+    }
+    return largest;
+  }
+
+  // Bounds |z_i . k_j|: queued keys are unit rows.
+  double largest_similarity() const { return normalize_ ? 1.0 : std::sqrt(largest_square()); }
+
+  bool finite() const {
+    const double square = largest_square();
+    return queue_.broken == 0 && std::isfinite(square) && (normalize_ || square <= FLT_MAX / 4) &&
+           scale_ * largest_similarity() <= FLT_MAX / 4;
+  }
+
+  float shift() const { return static_cast<float>(scale_ * largest_similarity()); }
+
+  bool fixed_shift_suffices() const {
+    double least = -2.0 * shift();
+    if (decays_weight_ && shape_.length > 0) {
+      const int64_t oldest = shape_.length < queue_.options.capacity ? 0 : queue_.next;
+      least += log2_decay_ * static_cast<double>(age_of(oldest));
+    }
+    return least >= kLeastExponent;
+  }
+
+  uint32_t age_of(int64_t slot) const {
+    return queue_.clock - queue_.panels[slot / kKeyPanel]->born[slot % kKeyPanel];
+  }
+
+  // Neighbours are of one enqueue, or of keys one after the other: powers of the decay follow from the last.
+  void terms_of(KeyTerms& terms, int64_t panel, int64_t nk, float shift) const {
+    double power = 1, age = -1;
+    const double one_less = std::exp2(-log2_decay_);
+    for (int64_t r = 0; r < nk; ++r) {
+      terms.slope[r] = scale_;
+      terms.offset[r] = -shift;
+      terms.pull[r] = 1;
+      if (!decays_logit_ && !decays_weight_) continue;
+      const double last = age;
+      age = static_cast<double>(age_of(panel * kKeyPanel + r));
+      if (decays_weight_) {
+        terms.offset[r] = static_cast<float>(log2_decay_ * age - shift);
+        continue;
+      }
+      if (age != last) power = age == last - 1 ? power * one_less : std::exp2(log2_decay_ * age);
+      terms.slope[r] = static_cast<float>(power * scale_);
+      terms.pull[r] = static_cast<float>(power);
+    }
+  }
+
+  // One group of query panels against one split of the queue.
+  void sweep(int64_t group, int64_t split, bool fixed) {
+    alignas(64) float tiles[kMostPanels * kTile];
+    KeyTerms terms;
+    const int64_t begin = group * shape_.group * kQueryPanel;
+    const int64_t nq = rows_from(begin, shape_.group * kQueryPanel);
+    const int64_t padded_nq = (nq + kQueryPanel - 1) / kQueryPanel * kQueryPanel;
+    const int64_t place = split * shape_.padded_rows() + begin;
+    float* const g = gradient_ ? buffers_.g + place * shape_.padded_dim : nullptr;
+    std::fill_n(buffers_.sums + place, padded_nq, 0.0f);
+    std::fill_n(buffers_.tops + place, padded_nq, -FLT_MAX);
+    if (g) std::fill_n(g, padded_nq * shape_.padded_dim, 0.0f);
+    const int64_t end = shape_.first_key_panel(split + 1);
+    for (int64_t panel = shape_.first_key_panel(split); panel < end; ++panel) {
+      const int64_t nk = std::min(kKeyPanel, shape_.length - panel * kKeyPanel);
+      terms_of(terms, panel, nk, fixed ? shift() : 0.0f);
+      for (int64_t first = 0; first < nq; first += kQueryPanel) {
+        weigh(tiles + first / kQueryPanel * kTile, terms, panel, begin + first, split, fixed);
+      }
+      if (g == nullptr) continue;
+      Panel& keys = *queue_.panels[panel];
+      if (bf16_) {
+        bf16_->add_keys(g, tiles, keys.packed(*bf16_, shape_.dim), nk, nq, shape_.dim);
+      } else {
+        tiles_.add_keys(g, tiles, keys.values.get(), nk, nq, shape_.dim);
+      }
+    }
+  }
+
+  // tile = W' of a panel of keys and the panel of queries from `row` on.
+  void weigh(float* tile, const KeyTerms& terms, int64_t panel, int64_t row, int64_t split, bool fixed) {
+    const int64_t nk = std::min(kKeyPanel, shape_.length - panel * kKeyPanel);
+    const int64_t nq = rows_from(row, kQueryPanel), dim = shape_.dim;
+    Panel& keys = *queue_.panels[panel];
+    if (bf16_) {
+      bf16_->scores(tile, keys.packed(*bf16_, dim), buffers_.qt16 + row * words_of(dim), nk, nq, dim);
+    } else {
+      tiles_.scores(tile, keys.values.get(), buffers_.qt + row * dim, nk, nq, dim);
+    }
+    const int64_t place = split * shape_.padded_rows() + row;
+    if (fixed) {
+      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_logit_, nk, nq);
+      return;
+    }
+    alignas(64) float factors[kQueryPanel];
+    const bool moved =
+        tiles_.weigh_running(tile, buffers_.sums + place, buffers_.tops + place, factors, terms, nk, nq);
+    if (moved && gradient_) tiles_.rescale(buffers_.g + place * shape_.padded_dim, factors, nq, dim);
+  }
+
+  // Adds the splits up, for one block of queries: leaves g in the first split. sums and tops in log2 units.
+  void add_splits(double* sums, double* tops, int64_t begin, int64_t count, bool fixed) {
+    const int64_t step = shape_.padded_rows();
+    for (int64_t r = 0; r < count; ++r) {
+      tops[r] = fixed ? shift() : -FLT_MAX;
+      sums[r] = 0;
+      for (int64_t s = 0; s < shape_.splits && !fixed; ++s) {
+        tops[r] = std::max<double>(tops[r], buffers_.tops[s * step + begin + r]);
+      }
+    }
+    for (int64_t s = 0; s < shape_.splits; ++s) {
+      alignas(64) float factors[kBlock];
+      const int64_t place = s * step + begin;
+      for (int64_t r = 0; r < count; ++r) {
+        factors[r] = fixed ? 1.0f : static_cast<float>(std::exp2(buffers_.tops[place + r] - tops[r]));
+        sums[r] += static_cast<double>(factors[r]) * buffers_.sums[place + r];
+      }
+      if (gradient_ == nullptr) continue;
+      if (s > 0) {
+        tiles_.add_scaled(gradient_of(begin, 0), gradient_of(begin, s), factors, count, shape_.dim);
+      } else if (!fixed) {
+        tiles_.rescale(gradient_of(begin, 0), factors, count, shape_.dim);
+      }
+    }
+  }
+
+  float* gradient_of(int64_t row, int64_t split) {
+    const int64_t panel = row / kQueryPanel * kQueryPanel;
+    return buffers_.g + (split * shape_.padded_rows() + panel) * shape_.padded_dim +
+           row % kQueryPanel * kBlock;
+  }
+
+  void finish(int64_t block, bool fixed) {
+    const int64_t begin = block * kBlock, count = rows_from(begin, kBlock);
+    double sums[kBlock], tops[kBlock], loss = 0;
+    if (shape_.length > 0) add_splits(sums, tops, begin, count, fixed);
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t row = begin + r;
+      double pull = 0, inverse_sum = 0;
+      if (shape_.length > 0) {
+        const double above = static_cast<double>(scale_) * buffers_.positives[row];
+        const double d = kLn2 * (tops[r] + std::log2(sums[r]) - above);
+        loss += d > 0 ? d + std::log1p(std::exp(-d)) : std::log1p(std::exp(d));
+        pull = d > 0 ? 1 / (1 + std::exp(-d)) : std::exp(d) / (1 + std::exp(d));
+        inverse_sum = 1 / sums[r];
+      }
+      if (gradient_) store(row, pull / (static_cast<double>(shape_.rows) * tau_), inverse_sum);
+    }
+    buffers_.block_loss[block] = loss;
+  }
+
+  // gradient = pull (g / sum - p), through the normalisation.
+  void store(int64_t row, double pull, double inverse_sum) {
+    const int64_t dim = shape_.dim;
+    const float *g = gradient_of(row, 0), *q = q_ + row * dim, *k = k_ + row * dim;
+    float* out = gradient_ + row * dim;
+    const double norm = std::max(buffers_.norms[row], kNormEps);
+    const double key_factor = 1 / std::max(buffers_.positive_norms[row], kNormEps);
+    const auto entry = [&](int64_t i) {
+      const float sum = g[i / kBlock * kBlock * kQueryPanel + i % kBlock];
+      return pull * (sum * inverse_sum - static_cast<float>(k[i] * key_factor));
+    };
+    const auto z = [&](int64_t i) { return static_cast<float>(q[i] * (1 / norm)); };
+    double along = 0;
+    if (normalize_ && buffers_.norms[row] > kNormEps) {
+      for (int64_t i = 0; i < dim; ++i) along += entry(i) * z(i);
+    }
+    for (int64_t i = 0; i < dim; ++i) out[i] = static_cast<float>((entry(i) - along * z(i)) / norm);
+  }
+
+  float* const gradient_;
+  const float* const q_;
+  const float* const k_;
+  const Shape shape_;
+  const QueueSnapshot& queue_;
+  const bool normalize_;
+  const double tau_;
+  const float scale_;  // log2(e) / tau
+  const double log2_decay_;
+  const bool decays_logit_, decays_weight_;
+  const QueueTiles& tiles_;
+  const QueueBf16Tiles* const bf16_;  // null: fp32 products
+  Workspace workspace_;
+  Buffers buffers_;
+  Phase load_, sweep_, finish_;
+};
+
+void validate(const float* queries, const float* keys, int64_t rows, int64_t dim,
+              const InfoNceOptions& options) {
+  if (queries == nullptr || keys == nullptr) {
+    throw Error(kInvalidArgument, "expected queries and keys but received null");
+  }
+  if (rows < 1 || rows > std::numeric_limits<int64_t>::max() / 4096 / dim) {
+    throw Error(kInvalidArgument, "expected 1 or more for rows but received " + std::to_string(rows));
+  }
+  if (!std::isfinite(options.temperature) || options.temperature <= 0) {
+    throw Error(kInvalidArgument, "expected a finite number > 0 for temperature but received " +
+                                      std::to_string(options.temperature));
+  }
+  if (options.threads < 0) {
+    throw Error(kInvalidArgument,
+                "expected 0 or more for threads but received " + std::to_string(options.threads));
+  }
+}
+
+int useful_threads(const Shape& shape, int asked) {
+  const double products = static_cast<double>(shape.rows) * static_cast<double>(shape.length);
+  const double useful = 1 + 4 * products * static_cast<double>(shape.dim) / kFlopsPerThread;
+  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
+}
+
+}  // namespace
+}  // namespace queue
+
+double info_nce(float* gradient, const float* queries, const float* keys, int64_t rows,
+                const QueueSnapshot& snapshot, const InfoNceOptions& options) {
+  const int64_t dim = snapshot.options.dim;
+  queue::validate(queries, keys, rows, dim, options);
+  const queue::Shape shape(rows, dim, snapshot.length);
+  return queue::InfoNce(gradient, queries, keys, shape, snapshot, options)
+      .run(queue::useful_threads(shape, options.threads));
+}
+
+}  // namespace vssl
