@@ -56,4 +56,91 @@ NtXentResult nt_xent(float* gradient, const float* embeddings, int64_t rows, int
 
 // InfoNCE against a momentum queue, a kernel with memory of its own: queue.h
 
+struct DctOptions {
+  bool inverse = false;  ///< DCT-III: from coefficients to frames
+  int64_t keep = 0;      ///< coefficients of the output, or of the input when inverse; 0: as many as frames
+  int threads = 0;       ///< upper bound; 0: one per physical core
+};
+
+/// Orthonormal DCT along time of clips (T, ...), T = frames (Ahmed, Natarajan & Rao 1974):
+///
+///   forward (DCT-II)   X_k = c_k sum_t x_t cos(pi (2t + 1) k / 2T),    k < keep
+///   inverse (DCT-III)  x_t = sum_{k < keep} c_k X_k cos(pi (2t + 1) k / 2T)
+///   c_0 = sqrt(1 / T), c_k = sqrt(2 / T): sum_k X_k^2 = sum_t x_t^2
+///
+/// out     keep x pixels, or frames x pixels when inverse: missing coefficients count as 0
+/// clip    frames x pixels, or keep x pixels when inverse; bytes count as 0..255.
+///         out may begin where an fp32 clip begins, and may not overlap it otherwise
+/// frames  1..64; keep 0..frames;  pixels >= 1: all that stands behind the leading axis
+/// Memory: no more than 200 KB a thread. A NaN or infinity stays within its pixel.
+void dct(float* out, const float* clip, int64_t frames, int64_t pixels, const DctOptions& options);
+void dct(float* out, const uint8_t* clip, int64_t frames, int64_t pixels, const DctOptions& options);
+
+enum class MotionOutput {
+  kSignal,  ///< what is left of every frame
+  kEnergy,  ///< its sum of squares over time
+};
+
+struct DctMotionOptions {
+  int64_t drop_low = 1;  ///< coefficients set to 0, from the lowest: 0..frames; 1 removes the temporal mean
+  MotionOutput output = MotionOutput::kSignal;
+  int threads = 0;  ///< upper bound; 0: one per physical core
+};
+
+/// What is left of a clip without its slowest changes: zero the first d = drop_low coefficients of dct(),
+/// invert. With d = 1 the temporal mean is taken off, as the motion enhancement of TCGL (Liu et al. 2022,
+/// STKD) does.
+///
+///   X = DCT-II(x);  m = DCT-III(0, .., 0, X_d, .., X_{T-1})
+///   signal  m_t
+///   energy  e = sum_t m_t^2 = sum_{k >= d} X_k^2
+///
+/// out     frames x pixels, or pixels for the energy; overlap as in dct()
+/// clip    frames x pixels; bytes count as 0..255
+/// frames  1..64;  pixels >= 1
+/// With drop_low >= 1 a pixel that does not change gives exactly 0. Memory: as dct().
+void dct_motion(float* out, const float* clip, int64_t frames, int64_t pixels,
+                const DctMotionOptions& options);
+void dct_motion(float* out, const uint8_t* clip, int64_t frames, int64_t pixels,
+                const DctMotionOptions& options);
+
+/// out_t = x_{t+1} - x_t.
+///
+/// out     (frames - 1) x pixels; overlap as in dct()
+/// clip    frames x pixels; bytes count as 0..255
+/// frames  >= 2;  pixels >= 1;  threads: upper bound, 0: one per physical core
+void frame_difference(float* out, const float* clip, int64_t frames, int64_t pixels, int threads = 0);
+void frame_difference(float* out, const uint8_t* clip, int64_t frames, int64_t pixels, int threads = 0);
+
+struct EmaSpan {
+  float* target;
+  const float* source;
+  int64_t size;
+};
+
+/// Exponential moving average of parameters (MoCo, He et al. 2020, eq. 2), over many tensors in one pass:
+///
+///   target <- m target + (1 - m) source
+///
+/// computed as target + (1 - m)(source - target), or source + m (target - source) for m < 1/2, so that equal
+/// values stay as they are whatever m is; m = 1 leaves finite targets, m = 0 copies finite sources.
+///
+/// spans     count of them; sizes may be 0. Targets may not overlap each other or any source but their own,
+///           and that only exactly
+/// momentum  m, 0..1;  threads: upper bound, 0: one per physical core
+void ema_update(const EmaSpan* spans, int64_t count, double momentum, int threads = 0);
+
+/// L2-normalises rows as F.normalize: z = x / max(|x|, 1e-12), norms in double precision.
+///
+/// z, x  rows x dim, rows and dim >= 1; z may be x
+void normalize_rows(float* z, const float* x, int64_t rows, int64_t dim, int threads = 0);
+
+/// The gradient through normalize_rows(): with n = max(|x|, 1e-12) and g = dL/dz,
+///
+///   dL/dx = (g - [|x| > 1e-12] (g . x / n^2) x) / n
+///
+/// gradient, grad_z, x  rows x dim, rows and dim >= 1; gradient may be grad_z or x
+void normalize_rows_backward(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim,
+                             int threads = 0);
+
 }  // namespace vssl

@@ -110,6 +110,67 @@ double info_nce_reference(double* gradient, const double* queries, const double*
     std::copy_n(g.begin(), dim, gradient + i * dim);
   }
   return loss;
+
+void dct_reference(double* out, const double* clip, int64_t frames, int64_t pixels,
+                   const DctOptions& options) {
+  const double pi = std::acos(-1.0), n = static_cast<double>(frames);
+  const int64_t keep = options.keep > 0 ? options.keep : frames;
+  const int64_t rows_in = options.inverse ? keep : frames, rows_out = options.inverse ? frames : keep;
+  for (int64_t r = 0; r < rows_out; ++r) {
+    for (int64_t p = 0; p < pixels; ++p) {
+      double sum = 0;
+      for (int64_t j = 0; j < rows_in; ++j) {
+        const int64_t t = options.inverse ? r : j, k = options.inverse ? j : r;
+        const double scale = std::sqrt((k == 0 ? 1 : 2) / n);
+        sum += scale * std::cos(pi * static_cast<double>((2 * t + 1) * k) / (2 * n)) * clip[j * pixels + p];
+      }
+      out[r * pixels + p] = sum;
+    }
+  }
+}
+
+void dct_motion_reference(double* out, const double* clip, int64_t frames, int64_t pixels,
+                          const DctMotionOptions& options) {
+  std::vector<double> coefficients(frames * pixels), signal(frames * pixels);
+  DctOptions transform;
+  dct_reference(coefficients.data(), clip, frames, pixels, transform);
+  std::fill_n(coefficients.begin(), options.drop_low * pixels, 0.0);
+  transform.inverse = true;
+  dct_reference(signal.data(), coefficients.data(), frames, pixels, transform);
+  if (options.output == MotionOutput::kSignal) {
+    std::copy(signal.begin(), signal.end(), out);
+    return;
+  }
+  for (int64_t p = 0; p < pixels; ++p) {
+    out[p] = 0;
+    for (int64_t t = 0; t < frames; ++t) out[p] += signal[t * pixels + p] * signal[t * pixels + p];
+  }
+}
+
+void frame_difference_reference(double* out, const double* clip, int64_t frames, int64_t pixels) {
+  for (int64_t i = 0; i < (frames - 1) * pixels; ++i) out[i] = clip[i + pixels] - clip[i];
+}
+
+void ema_update_reference(double* target, const double* source, int64_t size, double momentum) {
+  for (int64_t i = 0; i < size; ++i) target[i] = momentum * target[i] + (1 - momentum) * source[i];
+}
+
+void normalize_rows_reference(double* z, const double* x, int64_t rows, int64_t dim) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const double norm = std::sqrt(dot(x + i * dim, x + i * dim, dim));
+    for (int64_t k = 0; k < dim; ++k) z[i * dim + k] = x[i * dim + k] / std::max(norm, kNormEps);
+  }
+}
+
+void normalize_rows_backward_reference(double* gradient, const double* grad_z, const double* x, int64_t rows,
+                                       int64_t dim) {
+  std::vector<double> z(rows * dim);
+  normalize_rows_reference(z.data(), x, rows, dim);
+  std::copy(grad_z, grad_z + rows * dim, gradient);
+  for (int64_t i = 0; i < rows; ++i) {
+    const double norm = std::sqrt(dot(x + i * dim, x + i * dim, dim));
+    backward_through_normalize(gradient + i * dim, &z[i * dim], norm, dim);
+  }
 }
 
 }  // namespace vssl

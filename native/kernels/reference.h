@@ -24,4 +24,25 @@ double info_nce_reference(double* gradient, const double* queries, const double*
                           int64_t dim, const double* queue_keys, const double* ages, int64_t length,
                           const MomentumQueueOptions& queue_options, const InfoNceOptions& options);
 
+/// As dct(). out keep x pixels (frames x pixels when inverse). Time: frames^2 * pixels.
+void dct_reference(double* out, const double* clip, int64_t frames, int64_t pixels,
+                   const DctOptions& options);
+
+/// As dct_motion(), through all coefficients.
+void dct_motion_reference(double* out, const double* clip, int64_t frames, int64_t pixels,
+                          const DctMotionOptions& options);
+
+/// As frame_difference().
+void frame_difference_reference(double* out, const double* clip, int64_t frames, int64_t pixels);
+
+/// As ema_update() of one span.
+void ema_update_reference(double* target, const double* source, int64_t size, double momentum);
+
+/// As normalize_rows().
+void normalize_rows_reference(double* z, const double* x, int64_t rows, int64_t dim);
+
+/// As normalize_rows_backward().
+void normalize_rows_backward_reference(double* gradient, const double* grad_z, const double* x, int64_t rows,
+                                       int64_t dim);
+
 }  // namespace vssl

@@ -1,0 +1,61 @@
+#include "spans.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "parallel.h"
+#include "span_schedule.h"
+
+namespace vssl::spans {
+namespace {
+
+constexpr double kBytesPerThread = 256 << 10;   // less is not worth waking a thread for
+constexpr int64_t kUnknownCache = 16 << 20;     // where the system does not tell
+constexpr int64_t kValuesPerTicket = 32 << 10;  // read and written by one ticket, about
+constexpr int64_t kColumnStep = 64;             // pixels: whole cache lines of floats and of bytes
+
+// The largest cache that the first CPU sees; Linux alone tells through files.
+int64_t read_cache_bytes() {
+  int64_t most = 0;
+  for (int index = 0; index < 8; ++index) {
+    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
+    int64_t size = 0;
+    char unit = ' ';
+    if (!(file >> size)) break;
+    file >> unit;
+    if (unit == 'K') size <<= 10;
+    if (unit == 'M') size <<= 20;
+    most = std::max(most, size);
+  }
+  return most > 0 ? most : kUnknownCache;
+}
+
+}  // namespace
+
+const SpanKernels& span_kernels() {
+  switch (selected_isa()) {
+    case Isa::kAvx512:
+      return avx512_spans();
+    case Isa::kAvx2:
+      return avx2_spans();
+    default:
+      return portable_spans();
+  }
+}
+
+bool outgrows_cache(int64_t bytes) {
+  static const int64_t cache = read_cache_bytes();
+  return bytes > cache / kCacheShare;
+}
+
+int useful_threads(int asked, double bytes) {
+  const double useful = 1 + bytes / kBytesPerThread;
+  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
+}
+
+int64_t columns_per_ticket(int64_t rows) {
+  return std::max<int64_t>(kValuesPerTicket / rows / kColumnStep, 1) * kColumnStep;
+}
+
+}  // namespace vssl::spans

@@ -1,0 +1,77 @@
+// The per-ISA inner loops over long spans of memory (DCT along time, motion, frame difference, EMA, row
+// normalisation), behind one table of functions; dct.cpp, ema.cpp and their like schedule them.
+#pragma once
+
+#include <cstdint>
+
+#include "isa.h"
+
+namespace vssl::spans {
+
+constexpr int64_t kMostFrames = 64;
+constexpr int64_t kMostHalf = kMostFrames / 2;
+constexpr int64_t kTile = 32;       // pixels that the loops for any number of frames take at once
+constexpr double kNormEps = 1e-12;  // as F.normalize
+
+/// Pixels [begin, end) of every frame; frames are `pixels` apart.
+struct Columns {
+  int64_t begin, end, pixels;
+  bool stream;  ///< non-temporal stores: the output will not be read soon
+};
+
+/// Even and odd functions of time have cosines of even and odd k alone. So all products are taken over half
+/// of the frames: even part s_t = x_t + x_{T-1-t} (the frame in the middle of an odd number once), odd part
+/// d_t = x_t - x_{T-1-t}.
+/// A matrix of `rows` x `depth`, rows padded to a multiple of kRowStep so that products take them in groups.
+constexpr int64_t kRowStep = 4;
+struct HalfMatrix {
+  int64_t rows = 0, depth = 0;
+  float values[kMostHalf * kMostHalf];  ///< row-major
+};
+
+struct DctPlan {
+  int64_t frames, keep;
+  bool inverse;
+  HalfMatrix even, odd;  ///< only where there is no transform of its own for `frames`
+};
+
+/// m = y - B A y, or B A y when it is `kept`, y the clip less its first frame (drop > 0), which changes
+/// nothing but rounding.
+struct MotionPlan {
+  int64_t frames, drop;
+  bool energy;
+  bool kept;
+  HalfMatrix even_analysis, odd_analysis, even_synthesis, odd_synthesis;
+};
+
+/// For which numbers of frames the transforms are unrolled.
+constexpr bool has_own_transform(int64_t frames) {
+  return frames == 4 || frames == 8 || frames == 16 || frames == 32 || frames == 64;
+}
+
+template <typename In>
+struct ClipKernels {
+  void (*dct)(float* out, const In* clip, const Columns& columns, const DctPlan& plan);
+  void (*motion)(float* out, const In* clip, const Columns& columns, const MotionPlan& plan);
+  void (*difference)(float* out, const In* clip, const Columns& columns, int64_t frames);
+};
+
+struct SpanKernels {
+  ClipKernels<float> floats;
+  ClipKernels<uint8_t> bytes;
+
+  /// target = from + weight (to - from); `to_source`: from the target, else from the source.
+  void (*blend)(float* target, const float* source, int64_t size, float weight, bool to_source);
+
+  void (*normalize)(float* z, const float* x, int64_t rows, int64_t dim);
+  void (*normalize_backward)(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim);
+};
+
+const SpanKernels& portable_spans();
+const SpanKernels& avx2_spans();
+const SpanKernels& avx512_spans();
+
+/// Of the path in use.
+const SpanKernels& span_kernels();
+
+}  // namespace vssl::spans
