@@ -110,6 +110,7 @@ double info_nce_reference(double* gradient, const double* queries, const double*
     std::copy_n(g.begin(), dim, gradient + i * dim);
   }
   return loss;
+}
 
 void dct_reference(double* out, const double* clip, int64_t frames, int64_t pixels,
                    const DctOptions& options) {
