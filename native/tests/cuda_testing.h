@@ -15,6 +15,7 @@
 #endif
 
 #include "../kernels/cuda/kernels_cuda.h"
+#include "../kernels/cuda/path.h"
 #include "kernels_plain_bf16.h"
 #include "kernels_testing.h"
 
@@ -26,7 +27,6 @@ inline void* device_allocate(std::size_t bytes) { return std::aligned_alloc(256,
 inline void device_free(void* p) { std::free(p); }
 inline void device_copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 inline void device_poison(void* p, std::size_t bytes) { std::memset(p, 0xff, bytes); }
-inline void device_wait() {}
 #else
 constexpr bool kEmulated = false;
 inline void must(cudaError_t status, const char* what) {
@@ -44,7 +44,6 @@ inline void device_copy(void* to, const void* from, std::size_t bytes) {
   must(cudaMemcpy(to, from, bytes, cudaMemcpyDefault), "cudaMemcpy");
 }
 inline void device_poison(void* p, std::size_t bytes) { must(cudaMemset(p, 0xff, bytes), "cudaMemset"); }
-inline void device_wait() { must(cudaDeviceSynchronize(), "a kernel"); }
 #endif
 
 /// Device memory of `count` values, at `offset` values from an aligned address, poisoned (NaN).
@@ -80,36 +79,41 @@ class DeviceArray {
   T* data_;
 };
 
-/// Runs an enqueueing call and waits; on a device a second time as a replayed CUDA graph of two repeats.
-inline void enqueue(const std::function<void(cudaStream_t)>& call) {
+using Work = std::function<void(cudaStream_t)>;
+using Checks = std::vector<std::function<void()>>;
+
+/// A case and the path that runs it.
+template <typename AnyCase>
+std::string name(const AnyCase& c) {
+  const std::string of_case = c.name();
+  return std::string("cuda ") + path_name(selected_path()) + of_case.substr(of_case.find(' '));
+}
+
+/// Runs what enqueues and waits for it; with `replays` that many times from a captured graph instead.
+inline void enqueue_work(const Work& work, int replays = 0) {
 #ifdef VSSL_CUDA_EMULATED
-  call(nullptr);
+  (void)replays;
+  work(nullptr);
 #else
   cudaStream_t stream = nullptr;
   must(cudaStreamCreate(&stream), "cudaStreamCreate");
-  call(stream);
+  if (replays == 0) {
+    work(stream);
+  } else {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "cudaStreamBeginCapture");
+    work(stream);
+    must(cudaStreamEndCapture(stream, &graph), "cudaStreamEndCapture");
+    must(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
+    for (int i = 0; i < replays; ++i) must(cudaGraphLaunch(executable, stream), "cudaGraphLaunch");
+    must(cudaStreamSynchronize(stream), "a replayed kernel");
+    must(cudaGraphExecDestroy(executable), "cudaGraphExecDestroy");
+    must(cudaGraphDestroy(graph), "cudaGraphDestroy");
+  }
   must(cudaStreamSynchronize(stream), "a kernel");
   must(cudaStreamDestroy(stream), "cudaStreamDestroy");
 #endif
 }
-
-#ifndef VSSL_CUDA_EMULATED
-/// Captures the call into a graph and replays it.
-inline void replay(const std::function<void(cudaStream_t)>& call, int times) {
-  cudaStream_t stream = nullptr;
-  cudaGraph_t graph = nullptr;
-  cudaGraphExec_t executable = nullptr;
-  must(cudaStreamCreate(&stream), "cudaStreamCreate");
-  must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "cudaStreamBeginCapture");
-  call(stream);
-  must(cudaStreamEndCapture(stream, &graph), "cudaStreamEndCapture");
-  must(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
-  for (int i = 0; i < times; ++i) must(cudaGraphLaunch(executable, stream), "cudaGraphLaunch");
-  must(cudaStreamSynchronize(stream), "a replayed kernel");
-  must(cudaGraphExecDestroy(executable), "cudaGraphExecDestroy");
-  must(cudaGraphDestroy(graph), "cudaGraphDestroy");
-  must(cudaStreamDestroy(stream), "cudaStreamDestroy");
-}
-#endif
 
 }  // namespace vssl::cuda

@@ -4,23 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
+#include "../kernels/bf16.h"
 #include "kernels_testing.h"
 
 namespace vssl {
 
-// To nearest, ties to even.
-inline double to_bf16(double x) {
-  const float f = static_cast<float>(x);
-  uint32_t bits;
-  std::memcpy(&bits, &f, sizeof bits);
-  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
-  float rounded;
-  std::memcpy(&rounded, &bits, sizeof rounded);
-  return rounded;
-}
+inline double rounded_to_bf16(double x) { return to_bf16(static_cast<float>(x)); }
 
 inline double dot(const double* a, const double* b, int64_t n) {
   double sum = 0;
@@ -39,7 +30,7 @@ inline Plain plain_bf16(const Case& c, const std::vector<double>& x) {
   std::vector<double> z(x), z16(x.size()), norms(n, 1.0), log_sums(n), s(n * n);
   for (int64_t i = 0; i < n; ++i) {
     if (c.normalize) norms[i] = std::max(std::sqrt(dot(&x[i * d], &x[i * d], d)), 1e-12);
-    for (int64_t k = 0; k < d; ++k) z16[i * d + k] = to_bf16(z[i * d + k] /= norms[i]);
+    for (int64_t k = 0; k < d; ++k) z16[i * d + k] = rounded_to_bf16(z[i * d + k] /= norms[i]);
   }
   Plain plain;
   for (int64_t i = 0; i < n; ++i) {
@@ -59,7 +50,8 @@ inline Plain plain_bf16(const Case& c, const std::vector<double>& x) {
       if (j == i) continue;
       const double pair = j == (i + n / 2) % n ? 2 : 0;
       const double h = std::exp(s[i * n + j] - log_sums[i]) + std::exp(s[i * n + j] - log_sums[j]) - pair;
-      for (int64_t k = 0; k < d; ++k) g[k] += to_bf16(h) * z16[j * d + k] / (static_cast<double>(n) * c.tau);
+      for (int64_t k = 0; k < d; ++k)
+        g[k] += rounded_to_bf16(h) * z16[j * d + k] / (static_cast<double>(n) * c.tau);
     }
     const double along = c.normalize ? dot(g, &z[i * d], d) : 0;
     for (int64_t k = 0; k < d; ++k) g[k] = (g[k] - along * z[i * d + k]) / norms[i];
