@@ -104,8 +104,7 @@ struct Cluster {
   std::vector<std::unique_ptr<Block>> blocks;
   std::vector<Thread> threads;
   Rendezvous all;
-  std::deque<std::pair<uint64_t*, std::function<void()>>>
-      bulk;  // late copies by the barrier they complete on
+  std::deque<std::pair<void*, std::function<void()>>> bulk;  // late copies by the barrier they complete on
 };
 
 inline Thread* current = nullptr;
@@ -349,6 +348,8 @@ inline void multiply_16x8x16(float* upper, float* lower, const uint32_t (&a)[4],
 }
 
 }  // namespace vssl::cuda
+
+#include "cuda_emulator_sm90.h"
 
 // The part of the runtime that the kernels' host code and the tests use.
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1 };

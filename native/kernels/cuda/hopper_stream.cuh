@@ -16,6 +16,8 @@ namespace vssl::cuda {
 
 constexpr int kHopperThreads = 384;
 constexpr int kConsumerWarps = 8;
+// A block of 384 threads starts with 168 registers a thread; what the producers give up the consumers take.
+constexpr int consumer_registers(int producer_registers) { return (3 * 168 - producer_registers) / 2; }
 constexpr int kHopperTile = kPanelRows;  // columns
 constexpr int kHopperStages = 4;
 constexpr int kHopperWorkers = 132;  // blocks wanted: the SMs of an H100 or H200; sizes alone decide the bits
@@ -152,11 +154,11 @@ struct HopperStream {
     const uint32_t rows = tiles_address();
     const uint32_t stages = rows + kPanelBytes;
     if (threadIdx.x < 128) {
-      give_registers<24>();
+      give_registers<Policy::kProducerRegisters>();
       if (threadIdx.x == 0) produce(shape, panel, begin, end, barriers, ring, rows, stages);
-      Policy::finish_producer(arguments, panel, split);
+      Policy::finish_producer(arguments);
     } else {
-      take_registers<240>();
+      take_registers<consumer_registers(Policy::kProducerRegisters)>();
       consume(arguments, panel, split, begin, end, barriers, ring, rows, stages);
     }
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels_cuda.h"
+#include "ntxent_hopper.h"
 #include "ntxent_policies.cuh"
 #include "path.h"
 #include "products_mma.cuh"
@@ -33,9 +34,7 @@ void validate(int64_t rows, int64_t dim, const NtXentOptions& options) {
   }
 }
 
-// Sizes, then places in `memory` (null: none yet). Returns the bytes.
-std::size_t lay_out(NtXentPlan& plan, int64_t rows, int64_t dim, const NtXentOptions& options, bool gradient,
-                    void* memory) {
+void size(NtXentPlan& plan, int64_t rows, int64_t dim, const NtXentOptions& options) {
   plan.rows = rows;
   plan.half = rows / 2;
   plan.padded_rows = ceil_div(rows, kPanelRows) * kPanelRows;
@@ -52,18 +51,30 @@ std::size_t lay_out(NtXentPlan& plan, int64_t rows, int64_t dim, const NtXentOpt
   plan.shift = plan.scale;
   plan.running = !options.normalize || plan.scale > kLargestFixedScale;
 
+  // Asked for always: it reports a wrong VSSL_CUDA_PATH for every size and precision.
+  plan.hopper = selected_path() == Path::kHopper && plan.bf16 && !plan.running && dim <= kHopperMostDims &&
+                (rows >= kHopperLeastRows || path_is_forced());
+}
+
+// Places in `memory` (null: none yet) for the sizes in the plan. Returns the bytes.
+std::size_t lay_out(NtXentPlan& plan, HopperSums& sums, bool gradient, void* memory) {
   Carver carver(memory);
   unsigned char* z = nullptr;
-  carver.take(z, plan.bf16 ? tiled_bytes(rows, dim) : plan.padded_rows * plan.pitch * 4);
+  carver.take(z, plan.bf16 ? tiled_bytes(plan.rows, plan.dim) : plan.padded_rows * plan.pitch * 4);
   plan.z = z;
   carver.take(plan.norms, plan.padded_rows);
   carver.take(plan.positives, plan.padded_rows);
+  carver.take(plan.panel_loss, plan.panels);
+  carver.take(plan.along, ceil_div(plan.padded_rows, kRowsPerBlock));
+  carver.take(plan.arrivals, plan.counters());
+  if (plan.hopper) {
+    carver.take(sums.of_rows, hopper_tiles(plan.panels) * kPanelRows);
+    carver.take(sums.of_columns, (hopper_workers(plan.panels) + plan.panels) * int64_t{kPanelRows});
+    carver.take(sums.inverse, plan.padded_rows);
+    return carver.bytes();
+  }
   carver.take(plan.partial_sums, plan.sum_splits * plan.padded_rows);
   carver.take(plan.factors, plan.padded_rows);
-  carver.take(plan.panel_loss, plan.panels);
-  carver.take(plan.along, ceil_div(rows, kRowsPerBlock));
-  carver.take(plan.arrivals, plan.counters());
-  plan.g = nullptr;
   if (gradient && (plan.chunks > 1 || plan.weigh_splits > 1))
     carver.take(plan.g, plan.weigh_splits * plan.padded_rows * plan.pitch);
   return carver.bytes();
@@ -103,6 +114,23 @@ void launch_stream(const char* name, const NtXentPlan& plan, int chunks, int spl
   launch(name, stream_kernel<Products, Policy>, blocks, stream, shape, plan);
 }
 
+// Adds up the blocks' shares of each row's g, in order; a warp a row.
+__global__ void __launch_bounds__(kRowThreads) finish_gradient(const __grid_constant__ NtXentPlan plan) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int64_t row =
+      static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
+  const auto g = [&](int c) {
+    const float* from = plan.g + row * plan.pitch + c * kWarp + lane;
+    float sum = *from;
+    for (int i = 1; i < plan.weigh_splits; ++i) sum += from[i * plan.padded_rows * plan.pitch];
+    return sum;
+  };
+  const double along =
+      store_row<kWarp>(store_arguments(plan), row, static_cast<int>(ceil_div(plan.dim, kWarp)), g,
+                       [&](int c) { return c * kWarp + lane; });
+  finish_temperature(plan, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x), lane == 0 ? along : 0);
+}
+
 template <class Products, bool kRunning>
 void run(const NtXentPlan& plan, cudaStream_t stream) {
   launch_stream<Products, NtXentSums<Products, kRunning>>("summing rows", plan, 1, plan.sum_splits, stream);
@@ -134,7 +162,9 @@ __global__ void __launch_bounds__(kRowThreads) nt_xent_of_one_pair(const __grid_
 std::size_t nt_xent_workspace(int64_t rows, int64_t dim, const NtXentOptions& options, bool gradient) {
   validate(rows, dim, options);
   NtXentPlan plan = {};
-  return lay_out(plan, rows, dim, options, gradient, nullptr);
+  HopperSums sums = {};
+  size(plan, rows, dim, options);
+  return lay_out(plan, sums, gradient, nullptr);
 }
 
 void nt_xent(NtXentResult* result, float* gradient, const float* embeddings, int64_t rows, int64_t dim,
@@ -143,12 +173,12 @@ void nt_xent(NtXentResult* result, float* gradient, const float* embeddings, int
   validate(rows, dim, options);
   require_pointers({result, embeddings});
   NtXentPlan plan = {};
-  const std::size_t needed = lay_out(plan, rows, dim, options, gradient != nullptr, workspace);
-  require_workspace(workspace, workspace_bytes, needed);
+  HopperSums sums = {};
+  size(plan, rows, dim, options);
+  require_workspace(workspace, workspace_bytes, lay_out(plan, sums, gradient != nullptr, workspace));
   plan.x = embeddings;
   plan.gradient = gradient;
   plan.result = result;
-  selected_path();  // reports a wrong VSSL_CUDA_PATH for every size and precision
   if (rows == 2) {
     LaunchShape shape = {};
     shape.grid = dim3(1);
@@ -157,7 +187,10 @@ void nt_xent(NtXentResult* result, float* gradient, const float* embeddings, int
     return;
   }
   load(plan, stream);
-  if (plan.bf16) {
+  if (plan.hopper) {
+    hopper_sum_rows(plan, sums, stream);
+    if (gradient != nullptr) hopper_weigh_rows(plan, sums, stream);
+  } else if (plan.bf16) {
     plan.running ? run<MmaProducts, true>(plan, stream) : run<MmaProducts, false>(plan, stream);
   } else {
     plan.running ? run<SimtProducts, true>(plan, stream) : run<SimtProducts, false>(plan, stream);

@@ -10,10 +10,6 @@
 
 namespace vssl::cuda {
 
-/// Above it exp2(scale (s - 1)) could come below 2^-120 and lose what matters of a row's sum; the passes then
-/// keep a running maximum for each row. Unit rows, so that is tau < 0.0241.
-constexpr float kLargestFixedScale = 60;
-
 struct NtXentPlan {
   int64_t rows, half;
   int64_t padded_rows;  ///< whole panels of 128
@@ -22,6 +18,7 @@ struct NtXentPlan {
   int panels;  ///< of rows, as the products cut them
   int chunks, sum_splits, weigh_splits;
   bool bf16, normalize, running;
+  bool hopper;         ///< the passes of ntxent_hopper.h
   float scale, shift;  ///< exp2(scale s - shift); scale = log2(e) / tau
   double tau;
 

@@ -174,24 +174,6 @@ inline __device__ void finish_temperature(const NtXentPlan& plan, int block, int
     plan.result->grad_temperature = -sum / (2 * static_cast<double>(plan.rows) * plan.tau * plan.tau);
 }
 
-/// Adds up the blocks' shares of each row's g, in order; a warp a row.
-static __global__ void __launch_bounds__(kRowThreads)
-    finish_gradient(const __grid_constant__ NtXentPlan plan) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t row =
-      static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
-  const auto g = [&](int c) {
-    const float* from = plan.g + row * plan.pitch + c * kWarp + lane;
-    float sum = *from;
-    for (int i = 1; i < plan.weigh_splits; ++i) sum += from[i * plan.padded_rows * plan.pitch];
-    return sum;
-  };
-  const double along =
-      store_row<kWarp>(store_arguments(plan), row, static_cast<int>(ceil_div(plan.dim, kWarp)), g,
-                       [&](int c) { return c * kWarp + lane; });
-  finish_temperature(plan, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x), lane == 0 ? along : 0);
-}
-
 template <class Products, bool kRunning>
 struct NtXentWeights {
   using Arguments = NtXentPlan;

@@ -20,12 +20,18 @@ bool device_is_hopper() {
   return major == 9 && minor == 0;
 }
 
+// The environment's wish, null when there is none.
+const char* wanted_path() {
+  const char* const wanted = std::getenv("VSSL_CUDA_PATH");
+  return wanted == nullptr || *wanted == '\0' ? nullptr : wanted;
+}
+
 }  // namespace
 
 Path selected_path() {
   const bool hopper = device_is_hopper();
-  const char* const wanted = std::getenv("VSSL_CUDA_PATH");
-  if (wanted == nullptr || *wanted == '\0') return hopper ? Path::kHopper : Path::kPortable;
+  const char* const wanted = wanted_path();
+  if (wanted == nullptr) return hopper ? Path::kHopper : Path::kPortable;
   if (std::strcmp(wanted, "portable") == 0) return Path::kPortable;
   if (std::strcmp(wanted, "hopper") != 0) {
     throw Error(kInvalidArgument,
@@ -35,6 +41,8 @@ Path selected_path() {
     throw Error(kInvalidArgument, "VSSL_CUDA_PATH asks for hopper but the device is not of capability 9.0");
   return Path::kHopper;
 }
+
+bool path_is_forced() { return wanted_path() != nullptr; }
 
 const char* path_name(Path path) { return path == Path::kHopper ? "hopper" : "portable"; }
 

@@ -10,6 +10,7 @@
 #include "path.h"
 #include "products_mma.cuh"
 #include "products_simt.cuh"
+#include "queue_hopper.h"
 #include "queue_infonce.cuh"
 #include "queue_policy.cuh"
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr int64_t kMostQueries = int64_t{1} << 24;
 constexpr int64_t kMostDims = 8192;
-constexpr float kLargestFixedScale = 60;  // as in ntxent_plan.h
 
 void validate_queue(const MomentumQueueOptions& options) {
   if (options.capacity < 1 || options.capacity > kMostQueueKeys) {
@@ -121,7 +121,6 @@ std::size_t lay_out(InfoNcePlan& plan, const MomentumQueueOptions& queue, int64_
   plan.normalize = options.normalize;
   plan.panels = static_cast<int>(ceil_div(rows, plan.bf16 ? MmaProducts::kPanel : SimtProducts::kPanel));
   plan.chunks = static_cast<int>(ceil_div(plan.dim, kChunkDims));
-  plan.splits = splits_for(plan.panels, gradient ? plan.chunks : 1, plan.queue.capacity);
   plan.decays_logit = queue.decay != 1 && queue.decay_on == DecayOn::kLogit;
   plan.decays_weight = queue.decay != 1 && queue.decay_on == DecayOn::kWeight;
   plan.log2_decay = std::log2(queue.decay);
@@ -130,6 +129,10 @@ std::size_t lay_out(InfoNcePlan& plan, const MomentumQueueOptions& queue, int64_
   // How old keys are only the device knows: weights may have decayed to anything.
   plan.running = !options.normalize || plan.decays_weight || plan.scale > kLargestFixedScale;
   plan.shift = plan.running ? 0 : plan.scale;
+  // Asked for always: it reports a wrong VSSL_CUDA_PATH for every size and precision.
+  plan.hopper = selected_path() == Path::kHopper && plan.bf16 && !plan.running && plan.dim <= kHopperMostDims;
+  plan.splits = plan.hopper ? hopper_key_splits(plan.panels, plan.queue.capacity)
+                            : splits_for(plan.panels, gradient ? plan.chunks : 1, plan.queue.capacity);
 
   Carver carver(memory);
   unsigned char* z = nullptr;
@@ -233,7 +236,6 @@ void info_nce(double* loss, float* gradient, const float* queries, const float* 
   plan.positive_keys = keys;
   plan.gradient = gradient;
   plan.loss = loss;
-  selected_path();  // reports a wrong VSSL_CUDA_PATH for every size and precision
 
   LaunchShape shape = {};
   shape.grid = dim3(static_cast<unsigned>(plan.padded_rows / kRowsPerBlock +
@@ -241,7 +243,9 @@ void info_nce(double* loss, float* gradient, const float* queries, const float* 
   shape.threads = kRowThreads;
   launch("loading queries", plan.bf16 ? load_queries<Operand::kBf16> : load_queries<Operand::kFp32>, shape,
          stream, plan);
-  if (plan.bf16) {
+  if (plan.hopper) {
+    hopper_weigh_keys(plan, stream);
+  } else if (plan.bf16) {
     plan.running ? weigh<MmaProducts, true>(plan, stream) : weigh<MmaProducts, false>(plan, stream);
   } else {
     plan.running ? weigh<SimtProducts, true>(plan, stream) : weigh<SimtProducts, false>(plan, stream);

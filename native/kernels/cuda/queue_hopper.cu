@@ -9,6 +9,7 @@ namespace {
 struct QueueHopperWeights {
   using Arguments = InfoNcePlan;
   static constexpr int kTerms = 2;  // slope, offset
+  static constexpr int kProducerRegisters = 24;
 
   __device__ QueueHopperWeights(const InfoNcePlan& plan, const HopperPlace& place, int panel)
       : plan_(plan), place_(place), row0_(static_cast<int64_t>(panel) * kPanelRows), sum_{0, 0} {}
@@ -56,7 +57,7 @@ struct QueueHopperWeights {
     }
   }
 
-  static __device__ void finish_producer(const InfoNcePlan&, int, int) {}
+  static __device__ void finish_producer(const InfoNcePlan&) {}
 
  private:
   const InfoNcePlan& plan_;

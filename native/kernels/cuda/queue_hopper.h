@@ -5,8 +5,6 @@
 
 namespace vssl::cuda {
 
-constexpr int kHopperMostDims = 128;
-
 /// Shares of the ring: as many as make the blocks that the device wants.
 int hopper_key_splits(int panels, int64_t slots);
 

@@ -50,6 +50,7 @@ struct InfoNcePlan {
   int dim, pitch;
   int panels, chunks, splits;
   bool bf16, normalize, running;
+  bool hopper;  ///< the pass of queue_hopper.h
   bool decays_logit, decays_weight;
   float scale, shift;  ///< log2(e) / tau; what every exponent is lowered by, 0 when running
   double tau, log2_decay;

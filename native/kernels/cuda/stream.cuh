@@ -21,6 +21,11 @@ constexpr int kChunkDims = 128;  // dims a block accumulates
 constexpr int kTileColumns = 64;
 constexpr int kWantedBlocks = 264;  // two for each of the 132 SMs of an H200
 
+/// log2(e) / tau up to which one shift serves all rows: above it exp2(scale (s - 1)), s >= -1, could come
+/// below 2^-120 and lose what matters of a row's sum. The passes then keep a running maximum for each row.
+/// With unit rows that is tau < 0.0241.
+constexpr float kLargestFixedScale = 60;
+
 struct StreamShape {
   const void* row_matrix;     ///< the Products' layout, rows counted as whole panels
   const void* column_matrix;  ///< the same with whole tiles of columns; may be the same matrix
