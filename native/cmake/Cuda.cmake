@@ -30,7 +30,7 @@ if(VSSL_HAS_CUDA)
   # An object library of CUDA sources for the machine codes given as -gencode options.
   function(vssl_cuda_objects name)
     cmake_parse_arguments(PARSE_ARGV 1 given "" "" "GENCODE;SOURCES")
-    add_library(${name} OBJECT ${given_SOURCES})
+    add_library(${name} OBJECT EXCLUDE_FROM_ALL ${given_SOURCES})
     set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES OFF)
     list(TRANSFORM given_GENCODE PREPEND "-gencode=")
     # No contraction, as on the CPU: multiply-adds are fused where the code says fma.
@@ -38,13 +38,27 @@ if(VSSL_HAS_CUDA)
   endfunction()
   vssl_cuda_objects(vssl_cuda_portable SOURCES ${cuda_sources} GENCODE
                     arch=compute_80,code=sm_80 arch=compute_90,code=sm_90 arch=compute_90,code=compute_90)
-  add_library(vssl_kernels_cuda STATIC $<TARGET_OBJECTS:vssl_cuda_portable>)
+  add_library(vssl_kernels_cuda STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:vssl_cuda_portable>)
   if(hopper_sources)
     vssl_cuda_objects(vssl_cuda_hopper SOURCES ${hopper_sources} GENCODE arch=compute_90a,code=sm_90a)
     target_sources(vssl_kernels_cuda PRIVATE $<TARGET_OBJECTS:vssl_cuda_hopper>)
   endif()
   target_link_libraries(vssl_kernels_cuda PUBLIC CUDA::cudart_static)
   set_target_properties(vssl_kernels_cuda PROPERTIES LINKER_LANGUAGE CXX)
+
+  # benchmarks/gpu.sh runs it; built on request.
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/benchmarks/cuda_bench.cu)
+    vssl_cuda_objects(vssl_bench_portable SOURCES benchmarks/cuda_bench.cu benchmarks/cuda_limits.cu GENCODE
+                      arch=compute_80,code=sm_80 arch=compute_90,code=sm_90 arch=compute_90,code=compute_90)
+    vssl_cuda_objects(vssl_bench_hopper SOURCES benchmarks/cuda_limits_hopper.cu GENCODE
+                      arch=compute_90a,code=sm_90a)
+    add_executable(vssl_cuda_bench EXCLUDE_FROM_ALL $<TARGET_OBJECTS:vssl_bench_portable>
+                   $<TARGET_OBJECTS:vssl_bench_hopper>)
+    target_link_libraries(vssl_cuda_bench PRIVATE vssl_kernels_cuda vssl_kernels_core)
+    set_target_properties(vssl_cuda_bench vssl_bench_portable vssl_bench_hopper PROPERTIES EXCLUDE_FROM_ALL ON)
+    set_target_properties(vssl_cuda_bench PROPERTIES LINKER_LANGUAGE CXX
+                          RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  endif()
 endif()
 
 if(VSSL_TESTS)

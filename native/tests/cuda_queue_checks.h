@@ -83,15 +83,21 @@ inline void widen_for_bf16(QueueExpected& expected, const QueueCase& c, const Qu
                                  0x1p-8 * std::sqrt(weights) / (static_cast<double>(c.rows) * c.tau);
 }
 
-inline void compare_info_nce(const QueueCase& c) {
-  const QueueInput in(c);
-  QueueExpected expected = expect(c, in);
-  if (c.precision == Precision::kBf16) widen_for_bf16(expected, c, in);
-  const QueueOutcome outcome = run_info_nce(c, in);
+inline void check_outcome(const QueueCase& c, const QueueOutcome& outcome, const QueueExpected& expected) {
   const double loss = std::fabs(outcome.loss - expected.loss) / expected.loss_tolerance;
   const double gradient = distance(wide(outcome.gradient), expected.gradient) / expected.gradient_tolerance;
   check(loss <= 1, name(c) + ": loss off by " + std::to_string(loss) + " tolerances");
   check(gradient <= 1, name(c) + ": gradient off by " + std::to_string(gradient) + " tolerances");
+}
+
+/// In fp32 and in bf16, on each path, against one expectation.
+inline void compare_info_nce(QueueCase c) {
+  const QueueInput in(c);
+  QueueExpected expected = expect(c, in);
+  on_each_path([&] { check_outcome(c, run_info_nce(c, in), expected); });
+  c.precision = Precision::kBf16;
+  widen_for_bf16(expected, c, in);
+  on_each_path([&] { check_outcome(c, run_info_nce(c, in), expected); });
 }
 
 inline void check_equal_bits(const QueueCase& c) {
@@ -163,11 +169,11 @@ inline void check_ring(const QueueCase& c) {
   }
 }
 
-inline std::vector<QueueCase> queue_cases(Precision precision) {
+inline std::vector<QueueCase> queue_cases() {
   std::vector<QueueCase> cases;
   const auto add = [&](int64_t rows, int64_t capacity, int64_t dim, double tau, double decay, DecayOn on,
                        AgeUnit unit, Data data = Data::kNormal, bool normalize = true) {
-    cases.push_back({rows, capacity, dim, tau, decay, on, unit, data, normalize, precision});
+    cases.push_back({rows, capacity, dim, tau, decay, on, unit, data, normalize});
   };
   int turn = 0;
   const std::vector<int64_t> rows_list =
@@ -203,24 +209,24 @@ inline std::vector<QueueCase> queue_cases(Precision precision) {
 }
 
 inline void add_queue_checks(Checks& checks) {
+  for (const QueueCase& c : queue_cases()) checks.push_back([c] { compare_info_nce(c); });
+  const auto add = [&](const QueueCase& c, void (*run)(const QueueCase&)) {
+    checks.push_back([=] { on_each_path([&] { run(c); }); });
+  };
   for (Precision precision : {Precision::kFp32, Precision::kBf16}) {
-    for (const QueueCase& c : queue_cases(precision)) checks.push_back([c] { compare_info_nce(c); });
     QueueCase c{33, kEmulated ? 400 : 5000, 128, 0.07, 0.999, DecayOn::kLogit, AgeUnit::kEnqueue};
     c.precision = precision;
-    checks.push_back([c] { check_equal_bits(c); });
-    checks.push_back([c] { check_not_finite(c); });
-    checks.push_back([c] { check_empty(c); });
     QueueCase weight = c;
     weight.decay_on = DecayOn::kWeight;
     weight.dim = 130;
-    checks.push_back([weight] { check_equal_bits(weight); });
-    checks.push_back([weight] { check_not_finite(weight); });
+    for (const QueueCase& either : {c, weight}) {
+      add(either, check_equal_bits);
+      add(either, check_not_finite);
+    }
+    add(c, check_empty);
   }
   for (AgeUnit unit : {AgeUnit::kEnqueue, AgeUnit::kKey}) {
-    for (int64_t dim : {3, 70}) {
-      const QueueCase c{1, 37, dim, 0.07, 0.9, DecayOn::kLogit, unit};
-      checks.push_back([c] { check_ring(c); });
-    }
+    for (int64_t dim : {3, 70}) add({1, 37, dim, 0.07, 0.9, DecayOn::kLogit, unit}, check_ring);
   }
 }
 

@@ -82,6 +82,20 @@ class DeviceArray {
 using Work = std::function<void(cudaStream_t)>;
 using Checks = std::vector<std::function<void()>>;
 
+/// The paths that the device has; every check of the losses runs on each.
+inline std::vector<std::string> paths = {"portable"};
+
+template <typename Run>
+void on_each_path(Run&& run) {
+  for (const std::string& path : paths) {
+#ifdef VSSL_CUDA_EMULATED
+    emulator::settings.major = path == "hopper" ? 9 : 8;
+#endif
+    setenv("VSSL_CUDA_PATH", path.c_str(), 1);
+    run();
+  }
+}
+
 /// A case and the path that runs it.
 template <typename AnyCase>
 std::string name(const AnyCase& c) {

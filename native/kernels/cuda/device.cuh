@@ -45,6 +45,15 @@ inline __device__ uint32_t pack_bf16(float low, float high) {
   return pair;
 }
 
+/// For kernels launched with LaunchShape::overlaps: lets the stream's next kernel get ready, and waits until
+/// all that came before has ended. To be called before global memory is touched.
+inline __device__ void take_over() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 #endif
 
 inline __device__ float quiet_nan() { return __int_as_float(0x7fc00000); }

@@ -17,7 +17,9 @@ namespace vssl::cuda {
 constexpr int kHopperThreads = 384;
 constexpr int kConsumerWarps = 8;
 // A block of 384 threads starts with 168 registers a thread; what the producers give up the consumers take.
-constexpr int consumer_registers(int producer_registers) { return (3 * 168 - producer_registers) / 2; }
+VSSL_HOST_DEVICE constexpr int consumer_registers(int producer_registers) {
+  return (3 * 168 - producer_registers) / 2;
+}
 constexpr int kHopperTile = kPanelRows;  // columns
 constexpr int kHopperStages = 4;
 constexpr int kHopperWorkers = 132;  // blocks wanted: the SMs of an H100 or H200; sizes alone decide the bits
@@ -150,6 +152,7 @@ struct HopperStream {
       ring.init();
       barriers_ready();
     }
+    take_over();
     __syncthreads();
     const uint32_t rows = tiles_address();
     const uint32_t stages = rows + kPanelBytes;

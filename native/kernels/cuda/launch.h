@@ -42,8 +42,8 @@ struct LaunchShape {
   dim3 grid;
   int threads;
   std::size_t shared_bytes = 0;
-  int cluster = 1;            ///< blocks a cluster, along grid.x; sm_90 and up
-  bool overlap_tail = false;  ///< may start while its predecessor drains; the kernel waits by itself; sm_90
+  int cluster = 1;        ///< blocks a cluster, along grid.x; sm_90 and up
+  bool overlaps = false;  ///< may get ready while its predecessor drains, and calls take_over(); sm_90
 };
 
 /// Enqueues kernel(arguments...) on the stream. Nothing waits, nothing is allocated: it can be captured.
@@ -65,7 +65,7 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
     attributes[count].val.clusterDim.z = 1;
     ++count;
   }
-  if (shape.overlap_tail) {
+  if (shape.overlaps) {
     attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attributes[count].val.programmaticStreamSerializationAllowed = 1;
     ++count;

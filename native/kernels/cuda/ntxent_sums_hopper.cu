@@ -11,6 +11,7 @@
 #include "launch.h"
 #include "ntxent_hopper.h"
 #include "ntxent_policies.cuh"
+#include "path.h"
 #include "triangle.h"
 
 namespace vssl::cuda {
@@ -53,6 +54,7 @@ struct SumKernel {
       rows_ring_.init();
       barriers_ready();
     }
+    take_over();
     __syncthreads();
     if (threadIdx.x < 128) {
       give_registers<24>();
@@ -196,6 +198,7 @@ __global__ void __launch_bounds__(kHopperThreads, 1)
 // A block a panel: four threads a row take quarters of its partial sums.
 __global__ void __launch_bounds__(kFinishThreads)
     finish_sums(const __grid_constant__ NtXentPlan plan, const __grid_constant__ SumArguments arguments) {
+  take_over();
   double* const scratch = reinterpret_cast<double*>(shared_memory());
   double* const parts = scratch + kWarp + 1;
   const int panel = static_cast<int>(blockIdx.x);
@@ -240,6 +243,7 @@ void hopper_sum_rows(const NtXentPlan& plan, const HopperSums& sums, cudaStream_
   LaunchShape shape = {};
   shape.grid = dim3(static_cast<unsigned>(arguments.workers));
   shape.threads = kHopperThreads;
+  shape.overlaps = launches_overlap();
   if (blocks_of(plan.dim) == 1) {
     shape.shared_bytes = SumKernel<1>::kSharedBytes;
     launch("summing tiles", sum_tiles<1>, shape, stream, plan, arguments);

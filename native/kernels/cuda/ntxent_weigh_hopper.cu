@@ -5,6 +5,7 @@
 #include "launch.h"
 #include "ntxent_hopper.h"
 #include "ntxent_policies.cuh"
+#include "path.h"
 
 namespace vssl::cuda {
 namespace {
@@ -138,6 +139,7 @@ void launch_weigh(const HopperShape& shape, const WeighArguments& arguments, cud
   blocks.threads = kHopperThreads;
   blocks.shared_bytes = Stream::kSharedBytes;
   blocks.cluster = arguments.cluster;
+  blocks.overlaps = launches_overlap();
   launch("weighing tiles", weigh_tiles<kBlocks>, blocks, stream, shape, arguments);
 }
 

@@ -44,6 +44,11 @@ Path selected_path() {
 
 bool path_is_forced() { return wanted_path() != nullptr; }
 
+bool launches_overlap() {
+  const char* const wish = std::getenv("VSSL_CUDA_OVERLAP");
+  return wish == nullptr || std::strcmp(wish, "off") != 0;
+}
+
 const char* path_name(Path path) { return path == Path::kHopper ? "hopper" : "portable"; }
 
 }  // namespace vssl::cuda

@@ -18,6 +18,10 @@ Path selected_path();
 /// the faster one.
 bool path_is_forced();
 
+/// Whether the Hopper path's kernels may get ready while their predecessors drain; VSSL_CUDA_OVERLAP=off says
+/// no.
+bool launches_overlap();
+
 const char* path_name(Path path);
 
 }  // namespace vssl::cuda

@@ -253,6 +253,7 @@ void info_nce(double* loss, float* gradient, const float* queries, const float* 
   shape.grid = dim3(static_cast<unsigned>(rows));
   shape.threads = kMergeWarps * kWarp;
   shape.shared_bytes = finish_queries_bytes(plan.dim);
+  shape.overlaps = plan.hopper && launches_overlap();
   launch("finishing queries", finish_queries, shape, stream, plan);
 }
 

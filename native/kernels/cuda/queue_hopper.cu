@@ -1,6 +1,7 @@
 // InfoNCE's pass over the ring on Hopper: queue_policy.cuh with a fixed shift, on hopper_stream.cuh.
 #include "hopper_stream.cuh"
 #include "launch.h"
+#include "path.h"
 #include "queue_hopper.h"
 
 namespace vssl::cuda {
@@ -86,6 +87,7 @@ void hopper_weigh_keys(const InfoNcePlan& plan, cudaStream_t stream) {
   LaunchShape blocks = {};
   blocks.grid = dim3(static_cast<unsigned>(plan.panels) * static_cast<unsigned>(plan.splits));
   blocks.threads = kHopperThreads;
+  blocks.overlaps = launches_overlap();
   if (blocks_of(plan.dim) == 1) {
     blocks.shared_bytes = HopperStream<1, QueueHopperWeights>::kSharedBytes;
     launch("weighing keys", weigh_keys<1>, blocks, stream, shape, plan);

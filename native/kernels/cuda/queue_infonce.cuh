@@ -59,6 +59,7 @@ inline __device__ void load_terms(const InfoNcePlan& plan, int64_t slot) {
 /// Blocks for the rows come first, then blocks for the slots.
 template <Operand kOperand>
 __global__ void __launch_bounds__(kRowThreads) load_queries(const __grid_constant__ InfoNcePlan plan) {
+  take_over();
   if (blockIdx.x == 0 && threadIdx.x < 2) plan.counters[threadIdx.x] = 0;
   const int64_t row_blocks = plan.padded_rows / kRowsPerBlock;
   const int64_t block = blockIdx.x;
@@ -127,6 +128,7 @@ inline __device__ void merge_g(float* g, float* parts, const InfoNcePlan& plan, 
 /// A block a row: loss and gradient from the splits' shares; the last block adds the losses up.
 static __global__ void __launch_bounds__(kMergeWarps* kWarp)
     finish_queries(const __grid_constant__ InfoNcePlan plan) {
+  take_over();
   double* const scratch = reinterpret_cast<double*>(shared_memory());
   int* const flag = reinterpret_cast<int*>(scratch + kWarp);
   float* const parts = reinterpret_cast<float*>(scratch + kWarp + 2);

@@ -68,6 +68,7 @@ inline __device__ void write_row(void* z, int64_t row, const float* x, int dim, 
 
 template <Operand kOperand>
 __global__ void __launch_bounds__(kRowThreads) load_rows(const __grid_constant__ LoadArguments a) {
+  take_over();
   if (blockIdx.x == 0) {
     for (int i = static_cast<int>(threadIdx.x); i < a.counter_count; i += kRowThreads) a.counters[i] = 0;
   }
