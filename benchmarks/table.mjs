@@ -8,7 +8,7 @@
 //   node benchmarks/table.mjs            writes them
 //   node benchmarks/table.mjs --check    ends with 1 when one is out of date
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -82,7 +82,8 @@ function limit({ limit: { kind, perSecond } }) {
 
 function table(name, form) {
   const file = join(root, 'benchmarks/results', `${name}.json`);
-  if (!existsSync(file)) throw new Error(`${file} is missing: run 'npx vssl-native bench' with --out`);
+  if (!existsSync(file))
+    return `(No result has been committed yet: \`bench kernels --out ${relative(root, file)}\`.)\n`;
   const result = JSON.parse(readFileSync(file, 'utf8'));
   if (result.format !== 'vssl-native bench' || result.formatVersion !== 1)
     throw new Error(`${file} is not a result of format version 1`);

@@ -65,8 +65,9 @@ class InfoNce {
         tau_(options.temperature),
         scale_(static_cast<float>(kLog2E / options.temperature)),
         log2_decay_(std::log2(queue.options.decay)),
-        decays_logit_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kLogit),
-        decays_weight_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kWeight),
+        one_less_(1 / queue.options.decay),
+        decays_(queue.options.decay != 1),
+        on_logit_(queue.options.decay_on == DecayOn::kLogit),
         tiles_(tiles_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
         workspace_(bytes()) {
@@ -172,7 +173,7 @@ class InfoNce {
 
   bool fixed_shift_suffices() const {
     double least = -2.0 * shift();
-    if (decays_weight_ && shape_.length > 0) {
+    if (!on_logit_ && shape_.length > 0) {
       const int64_t oldest = shape_.length < queue_.options.capacity ? 0 : queue_.next;
       least += log2_decay_ * static_cast<double>(age_of(oldest));
     }
@@ -183,23 +184,22 @@ class InfoNce {
     return queue_.clock - queue_.panels[slot / kKeyPanel]->born[slot % kKeyPanel];
   }
 
-  // Neighbours are of one enqueue, or of keys one after the other: powers of the decay follow from the last.
+  // Neighbours are of one enqueue, or of keys one after the other: what they have follows from the last.
   void terms_of(KeyTerms& terms, int64_t panel, float shift) const {
-    double power = 1, age = -1;
-    const double one_less = std::exp2(-log2_decay_);
+    const uint32_t* born = queue_.panels[panel]->born;
+    double power = 1;
     for (int64_t r = 0; r < keys_of(panel); ++r) {
-      terms.slope[r] = scale_;
-      terms.offset[r] = -shift;
-      terms.pull[r] = 1;
-      if (!decays_logit_ && !decays_weight_) continue;
-      const double last = age;
-      age = static_cast<double>(age_of(panel * kKeyPanel + r));
-      if (decays_weight_) {
-        terms.offset[r] = static_cast<float>(log2_decay_ * age - shift);
+      if (r > 0 && (born[r] == born[r - 1] || !decays_)) {
+        terms.slope[r] = terms.slope[r - 1];
+        terms.offset[r] = terms.offset[r - 1];
+        terms.pull[r] = terms.pull[r - 1];
         continue;
       }
-      if (age != last) power = age == last - 1 ? power * one_less : std::exp2(log2_decay_ * age);
+      const double exponent = log2_decay_ * static_cast<double>(queue_.clock - born[r]);
+      const bool follows = r > 0 && born[r] == born[r - 1] + 1 && one_less_ < 2;  // no overflow, no underflow
+      if (on_logit_) power = follows ? power * one_less_ : std::exp2(exponent);
       terms.slope[r] = static_cast<float>(power * scale_);
+      terms.offset[r] = on_logit_ ? -shift : static_cast<float>(exponent - shift);
       terms.pull[r] = static_cast<float>(power);
     }
   }
@@ -262,7 +262,7 @@ class InfoNce {
   // tile: S' to W'.
   void weigh(float* tile, const KeyTerms& terms, int64_t place, int64_t nk, int64_t nq, bool fixed) {
     if (fixed) {
-      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_logit_, nk, nq);
+      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_ && on_logit_, nk, nq);
       return;
     }
     alignas(64) float factors[kQueryPanel];
@@ -334,7 +334,8 @@ class InfoNce {
   const double tau_;
   const float scale_;  // log2(e) / tau
   const double log2_decay_;
-  const bool decays_logit_, decays_weight_;
+  const double one_less_;  // from a power of the decay to that of a key one younger
+  const bool decays_, on_logit_;
   const QueueTiles& tiles_;
   const QueueBf16Tiles* const bf16_;  // null: fp32 products
   Workspace workspace_;

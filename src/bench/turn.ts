@@ -12,12 +12,13 @@ export interface TurnPlan {
 const SHORTEST_TURN = 0.01;
 const WARM_BELOW = 0.05;
 const ESTIMATES = 5;
+const LONG = 1; // known well enough from one call
 
 /** Calls until the time is known well enough to say how many calls make a turn. */
 export async function planTurn(call: Call): Promise<TurnPlan> {
   const times: number[] = [];
-  for (let k = 0; k < ESTIMATES && (k < 2 || times.at(-1)! < WARM_BELOW); k++)
-    times.push(await secondsOf(call, 1));
+  do times.push(await secondsOf(call, 1));
+  while (times.length < ESTIMATES && times.at(-1)! < (times.length < 2 ? LONG : WARM_BELOW));
   return planFor(Math.min(...times));
 }
 

@@ -6,7 +6,7 @@ import { percent } from '../table.js';
 
 interface BenchFlags {
   readonly filter?: string;
-  readonly peers?: boolean;
+  readonly peers?: boolean | string;
   readonly python?: string;
   readonly pairs?: number;
   readonly threads?: number;
@@ -22,7 +22,10 @@ export function registerBench(program: Command): void {
   addCommonOptions(group.command('kernels'))
     .description('the kernels, each as a fraction of what this machine can do and beside other libraries')
     .option('--filter <regexp>', 'only cases whose name matches')
-    .option('--peers', 'also run the other libraries that Python has, in turn with ours')
+    .option(
+      '--peers [regexp]',
+      'also run the other libraries that Python has, or those that match, in turn with ours',
+    )
     .option('--python <program>', 'interpreter that has them (default: $VSSL_PYTHON, or python3)')
     .option('--pairs <n>', `rounds of turns in alternation (default: ${PAIRS})`, parseCount)
     .option('--threads <n>', 'of both sides (default: one per physical core)', parseCount)
@@ -32,7 +35,11 @@ export function registerBench(program: Command): void {
       runAction<BenchFlags>(async ({ logger, print, signal }, flags) => {
         const { benchCases } = await import('../../bench/cases/index.js');
         const { formatBench, formatCases, formatSeconds } = await import('../format-bench.js');
-        const cases = benchCases.filter(({ name }) => toPattern(flags.filter).test(name));
+        const filter = toPattern('--filter', flags.filter);
+        const others = toPattern('--peers', typeof flags.peers === 'string' ? flags.peers : '');
+        const cases = benchCases
+          .filter(({ name }) => filter.test(name))
+          .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
         if (cases.length === 0)
           throw new VsslError(
             'ERR_VSSL_USAGE',
@@ -69,10 +76,10 @@ export function registerBench(program: Command): void {
           }).finally(status.close),
         );
         print(formatBench(result));
-        const others = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
+        const busy = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
         if (result.rows.some(({ timing }) => timing?.noisy))
           logger.warn(
-            `some rows are noisy and claim nothing; other processes used up to ${percent(others)} % of the processors`,
+            `some rows are noisy and claim nothing; other processes used up to ${percent(busy)} % of the processors`,
           );
         if (flags.out !== undefined) {
           const { writeFile } = await import('node:fs/promises');
@@ -88,10 +95,10 @@ export function registerBench(program: Command): void {
     );
 }
 
-function toPattern(filter = ''): RegExp {
+function toPattern(option: string, text = ''): RegExp {
   try {
-    return new RegExp(filter, 'i');
+    return new RegExp(text, 'i');
   } catch (error) {
-    throw new VsslError('ERR_VSSL_USAGE', `--filter: ${(error as Error).message}`);
+    throw new VsslError('ERR_VSSL_USAGE', `${option}: ${(error as Error).message}`);
   }
 }
