@@ -3,6 +3,10 @@
 
 #include <sys/mman.h>
 
+#ifdef __SANITIZE_ADDRESS__
+extern "C" void __asan_unpoison_memory_region(const volatile void*, std::size_t);
+#endif
+
 #if !defined(__x86_64__)
 #error "the emulator switches stacks in x86-64 assembly"
 #endif
@@ -75,6 +79,10 @@ void run_cluster(const std::function<void()>& kernel, dim3 first, dim3 grid, dim
   const int count = static_cast<int>(block.x);
   std::vector<std::unique_ptr<unsigned char, decltype(&std::free)>> memories;
   now.threads.resize(static_cast<std::size_t>(size * count));
+#ifdef __SANITIZE_ADDRESS__
+  // Threads end without returning: what they left on their stacks is not poison for the next.
+  __asan_unpoison_memory_region(stacks(now.threads.size()), now.threads.size() * kStackBytes);
+#endif
   for (int rank = 0; rank < size; ++rank) {
     now.blocks.push_back(std::make_unique<Block>());
     Block& b = *now.blocks.back();

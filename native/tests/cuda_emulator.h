@@ -51,7 +51,9 @@ inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z,
 namespace vssl::emulator {
 
 struct Settings {
-  bool late = false;         ///< asynchronous work happens when somebody waits for it, not when it is issued
+  // Asynchronous work happens when somebody waits for it, not when it is issued.
+  bool late_copies = false;
+  bool late_products = false;
   bool backward = false;     ///< turns go from the last thread to the first
   int major = 8, minor = 0;  ///< compute capability
 };
@@ -276,7 +278,7 @@ inline void copy_async16(uint32_t to_shared, const void* from_global) {
   if (to_shared % 16 != 0 || reinterpret_cast<std::uintptr_t>(from_global) % 16 != 0)
     fail("cp.async is not aligned");
   const auto copy = [=] { std::memcpy(shared_at(to_shared, 16), from_global, 16); };
-  if (settings.late) {
+  if (settings.late_copies) {
     current->copies.push_back(copy);
   } else {
     copy();

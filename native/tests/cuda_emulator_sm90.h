@@ -68,7 +68,7 @@ inline void bulk_copy(uint32_t to_shared, const void* from_global, uint32_t byte
     completes.state -= bytes;
     complete_phase(completes);
   };
-  if (settings.late) {
+  if (settings.late_copies) {
     cluster->bulk.emplace_back(&completes, copy);
   } else {
     copy();
@@ -180,7 +180,7 @@ void issue_product(float* d, uint64_t a_descriptor, const uint32_t* a_registers,
       }
       multiply_warpgroup<kColumns>(places.d, accumulates, in_registers, b, *a);
     };
-    if (emulator::settings.late) {
+    if (emulator::settings.late_products) {
       group.open.push_back(product);
     } else {
       product();

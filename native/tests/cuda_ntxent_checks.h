@@ -1,6 +1,7 @@
 // NT-Xent on the device against the double-precision twin.
 #pragma once
 
+#include "../kernels/cuda/triangle.h"
 #include "cuda_testing.h"
 
 namespace vssl::cuda {
@@ -51,13 +52,13 @@ inline void compare_nt_xent(Case c) {
   const Expected expected = expect(c, x);
   Tolerance tolerance =
       tolerance_of(expected.x, c.rows, c.dim, c.options(), expected.result, norm_of(expected.gradient));
-  on_each_path([&] { check_outcome(c, run_nt_xent(c, x), expected, tolerance); });
+  on_each_path(c.precision, [&] { check_outcome(c, run_nt_xent(c, x), expected, tolerance); });
   c.precision = Precision::kBf16;
   const Plain plain = plain_bf16(c, expected.x);
   tolerance.loss += 2 * std::fabs(plain.loss - expected.result.loss);
   tolerance.gradient += 2 * distance(plain.gradient, expected.gradient);
   tolerance.temperature += 0.01 * std::fabs(expected.result.grad_temperature) + 0.01 / c.tau;
-  on_each_path([&] { check_outcome(c, run_nt_xent(c, x), expected, tolerance); });
+  on_each_path(c.precision, [&] { check_outcome(c, run_nt_xent(c, x), expected, tolerance); });
 }
 
 /// The same bits again, in place, from a replayed graph, and of the loss without a gradient.
@@ -131,10 +132,36 @@ inline std::vector<Case> nt_xent_cases() {
   return cases;
 }
 
+/// The triangle's numbering, its runs and segments, for up to 2^24 rows.
+inline void check_triangle(int64_t panels) {
+  const int64_t tiles = triangle(panels), workers = std::min<int64_t>(tiles, 132);
+  bool good = tile_number(panels - 1, panels - 1) == tiles - 1;
+  int64_t slot = -1;
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    const int64_t begin = share_begin(tiles, worker, workers), end = share_begin(tiles, worker + 1, workers);
+    good = good && begin < end && worker_of(begin, tiles, workers) == worker &&
+           worker_of(end - 1, tiles, workers) == worker;
+    Tile tile = tile_at(begin);
+    for (int64_t number = begin; number < std::min(end, begin + 3000); ++number, tile.next()) {
+      const Tile found = tile_at(number);
+      good = good && found.row == tile.row && found.column == tile.column && tile.row <= tile.column &&
+             tile_number(tile.row, tile.column) == number;
+      if (number != begin && tile.row != 0) continue;
+      const int64_t next = segment_slot(worker, tile.column);
+      good = good && next > slot && next < workers + panels;
+      slot = next;
+    }
+    slot = segment_slot(worker, tile_at(end - 1).column);
+  }
+  check(good && tile_at(tiles - 1).column == panels - 1, "cuda triangle of " + std::to_string(panels));
+}
+
 inline void add_nt_xent_checks(Checks& checks) {
+  for (int64_t panels : {1, 2, 3, 16, 17, 32, 100, 512, 513, 1 << 17})
+    checks.push_back([=] { check_triangle(panels); });
   for (const Case& c : nt_xent_cases()) checks.push_back([c] { compare_nt_xent(c); });
   const auto add = [&](const Case& c, void (*run)(const Case&)) {
-    checks.push_back([=] { on_each_path([&] { run(c); }); });
+    checks.push_back([=] { on_each_path(c.precision, [&] { run(c); }); });
   };
   for (Precision precision : {Precision::kFp32, Precision::kBf16}) {
     for (Case c : {Case{130, 65}, Case{kEmulated ? 384 : 2050, 128, 0.1}, Case{514, 130, 0.02}}) {

@@ -94,10 +94,10 @@ inline void check_outcome(const QueueCase& c, const QueueOutcome& outcome, const
 inline void compare_info_nce(QueueCase c) {
   const QueueInput in(c);
   QueueExpected expected = expect(c, in);
-  on_each_path([&] { check_outcome(c, run_info_nce(c, in), expected); });
+  on_each_path(c.precision, [&] { check_outcome(c, run_info_nce(c, in), expected); });
   c.precision = Precision::kBf16;
   widen_for_bf16(expected, c, in);
-  on_each_path([&] { check_outcome(c, run_info_nce(c, in), expected); });
+  on_each_path(c.precision, [&] { check_outcome(c, run_info_nce(c, in), expected); });
 }
 
 inline void check_equal_bits(const QueueCase& c) {
@@ -211,7 +211,7 @@ inline std::vector<QueueCase> queue_cases() {
 inline void add_queue_checks(Checks& checks) {
   for (const QueueCase& c : queue_cases()) checks.push_back([c] { compare_info_nce(c); });
   const auto add = [&](const QueueCase& c, void (*run)(const QueueCase&)) {
-    checks.push_back([=] { on_each_path([&] { run(c); }); });
+    checks.push_back([=] { on_each_path(c.precision, [&] { run(c); }); });
   };
   for (Precision precision : {Precision::kFp32, Precision::kBf16}) {
     QueueCase c{33, kEmulated ? 400 : 5000, 128, 0.07, 0.999, DecayOn::kLogit, AgeUnit::kEnqueue};

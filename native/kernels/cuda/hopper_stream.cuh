@@ -10,6 +10,7 @@
 // are out of step with each other, so that tensor cores and exponentials overlap.
 #pragma once
 
+#include "path.h"
 #include "ptx_sm90.cuh"
 
 namespace vssl::cuda {
@@ -22,7 +23,6 @@ VSSL_HOST_DEVICE constexpr int consumer_registers(int producer_registers) {
 }
 constexpr int kHopperTile = kPanelRows;  // columns
 constexpr int kHopperStages = 4;
-constexpr int kHopperWorkers = 132;  // blocks wanted: the SMs of an H100 or H200; sizes alone decide the bits
 constexpr int kHopperMostBlocks = 2;  // of 64 dims
 constexpr int kTileFloats = 64;       // of S a consumer thread has these many
 

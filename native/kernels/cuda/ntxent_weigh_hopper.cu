@@ -96,14 +96,15 @@ struct NtXentHopperWeights {
     // Whole warps come and go: the lanes of a row add up together.
     for (int r = (place_.warp * kWarp + place_.lane) / kRowLanes; r < rows; r += kRowsAtOnce) {
       const int in_panel = rank * rows + r;
-      float g[kDims / kRowLanes];
+      const uint32_t at = parts_address() + static_cast<uint32_t>((in_panel * kPitch + lane) * 4);
+      float g[kDims / kRowLanes] = {};
+      for (int other = 0; other < arguments_.cluster; ++other) {
+        float part[kDims / kRowLanes];  // all on their way before the first is added
 #pragma unroll
-      for (int c = 0; c < kDims / kRowLanes; ++c) {
-        const uint32_t at =
-            parts_address() + static_cast<uint32_t>((in_panel * kPitch + c * kRowLanes + lane) * 4);
-        g[c] = load_remote(at, 0);
-        for (int other = 1; other < arguments_.cluster; ++other)
-          g[c] += load_remote(at, static_cast<uint32_t>(other));
+        for (int c = 0; c < kDims / kRowLanes; ++c)
+          part[c] = load_remote(at + static_cast<uint32_t>(c * kRowLanes * 4), static_cast<uint32_t>(other));
+#pragma unroll
+        for (int c = 0; c < kDims / kRowLanes; ++c) g[c] += part[c];
       }
       const double of_row = store_row<kRowLanes>(
           a, static_cast<int64_t>(panel) * kPanelRows + in_panel, kDims / kRowLanes,

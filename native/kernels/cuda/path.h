@@ -10,6 +10,14 @@ enum class Path {
 
 constexpr int kHopperMostDims = 128;  ///< of rows that the Hopper kernels take
 
+/// Blocks that the Hopper kernels share their work among: the SMs of an H100 or H200. Not asked of the
+/// device: sizes alone decide the bits.
+#ifdef VSSL_CUDA_EMULATED
+inline int kHopperWorkers = 132;  // tests turn it down, so that small sizes fill a block's buffers
+#else
+constexpr int kHopperWorkers = 132;
+#endif
+
 /// VSSL_CUDA_PATH=portable|hopper, or the fastest that the current device has. Read at each call. Throws
 /// ERR_VSSL_INVALID_ARGUMENT for another name, and for a path that the device lacks.
 Path selected_path();
