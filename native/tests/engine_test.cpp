@@ -187,7 +187,7 @@ void test_accumulate_with_norm() {
   Pass pass;
   pass.train = pass.update_stats = true;
   ProjectionHead head(
-      {reference->encoder("encoder").dim(), reference->encoder("encoder").dim(), 2, 128, false, true, 0.1}, 3,
+      {reference->encoder("encoder").dim(), reference->encoder("encoder").dim(), 2, 128, true, false, true, 0.1}, 3,
       Placement{});
   std::vector<Tensor> a, b;
   for (const int64_t begin : {0, 2}) {

@@ -1,0 +1,293 @@
+// Times the CUDA kernels on the device it finds, and the limits that they run against, in one run. Prints
+// lines of tab-separated values, for gpu.sh:
+//
+//   limit  NAME  VALUE  UNIT
+//   time   CASE  WHO  REPLAY_US  CHAIN_US  COLD_US  BOUND_US  BOUND
+//
+// Each case is captured into CUDA graphs and timed with events: REPLAY_US is a call as one of many replays of
+// a graph of one call, CHAIN_US a call within a graph of many, COLD_US one replay after the L2 cache was
+// overwritten; medians all. BOUND_US is what the products or bytes alone would take at the measured limit.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../native/kernels/cuda/kernels_cuda.h"
+#include "../native/kernels/cuda/path.h"
+#include "cuda_limits.h"
+
+namespace {
+
+using namespace vssl;
+using Work = std::function<void(cudaStream_t)>;
+
+void must(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(status));
+  std::exit(1);
+}
+
+// Uniform in -1..1 from a counter: another value for each i and seed.
+__global__ void fill_random(float* x, int64_t count, uint32_t seed) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    uint64_t h = (static_cast<uint64_t>(seed) << 40 ^ static_cast<uint64_t>(i)) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 31) * 0xbf58476d1ce4e5b9u;
+    h ^= h >> 29;
+    x[i] = static_cast<float>(h >> 40) * 0x1p-23f - 1.0f;
+  }
+}
+
+class Memory {
+ public:
+  explicit Memory(std::size_t bytes) { must(cudaMalloc(&data_, bytes), "cudaMalloc"); }
+  ~Memory() { cudaFree(data_); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  template <typename T = float>
+  T* get() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+};
+
+std::unique_ptr<Memory> random_floats(int64_t count, uint32_t seed) {
+  auto memory = std::make_unique<Memory>(static_cast<std::size_t>(count) * sizeof(float));
+  fill_random<<<1024, 256>>>(memory->get(), count, seed);
+  must(cudaDeviceSynchronize(), "fill_random");
+  return memory;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+class Bench {
+ public:
+  Bench() : flush_(kFlushBytes) {
+    must(cudaStreamCreate(&stream_), "cudaStreamCreate");
+    must(cudaEventCreate(&begin_), "cudaEventCreate");
+    must(cudaEventCreate(&end_), "cudaEventCreate");
+  }
+
+  struct Times {
+    double replay, chain, cold;  // microseconds
+  };
+
+  // `budget_us` bounds each of the three measurements.
+  Times run(const Work& work, double budget_us = 150000) {
+    cudaGraphExec_t one = capture(work, 1);
+    replay(one, 3);
+    const double once = std::max(1.0, replay(one, 1));
+    const int repeats = static_cast<int>(std::clamp(budget_us / 15 / once, 1.0, 50.0));
+    cudaGraphExec_t many = capture(work, repeats);
+    replay(many, 1);
+    const int samples = static_cast<int>(std::clamp(budget_us / once / repeats, 3.0, 31.0));
+    std::vector<double> replays, chains, colds;
+    for (int i = 0; i < samples; ++i) {
+      replays.push_back(replay(one, repeats) / repeats);
+      chains.push_back(replay(many, 1) / repeats);
+      must(cudaMemsetAsync(flush_.get(), i, kFlushBytes, stream_), "cudaMemsetAsync");
+      colds.push_back(replay(one, 1));
+    }
+    must(cudaGraphExecDestroy(one), "cudaGraphExecDestroy");
+    must(cudaGraphExecDestroy(many), "cudaGraphExecDestroy");
+    return {median(replays), median(chains), median(colds)};
+  }
+
+ private:
+  static constexpr std::size_t kFlushBytes = std::size_t{256} << 20;
+
+  cudaGraphExec_t capture(const Work& work, int repeats) {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal), "cudaStreamBeginCapture");
+    for (int i = 0; i < repeats; ++i) work(stream_);
+    must(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+    must(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
+    must(cudaGraphDestroy(graph), "cudaGraphDestroy");
+    return executable;
+  }
+
+  double replay(cudaGraphExec_t graph, int times) {
+    must(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+    for (int i = 0; i < times; ++i) must(cudaGraphLaunch(graph, stream_), "cudaGraphLaunch");
+    must(cudaEventRecord(end_, stream_), "cudaEventRecord");
+    must(cudaEventSynchronize(end_), "a graph");
+    float milliseconds = 0;
+    must(cudaEventElapsedTime(&milliseconds, begin_, end_), "cudaEventElapsedTime");
+    return milliseconds * 1000.0;
+  }
+
+  Memory flush_;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+};
+
+double flops_limit = 0, fp32_limit = 0, bytes_limit = 0;  // a second
+
+void measure_limits(Bench& bench) {
+  const int64_t bytes = int64_t{1} << 30;
+  const auto from = random_floats(bytes / 4, 1);
+  Memory to(static_cast<std::size_t>(bytes));
+  const double copy =
+      bench
+          .run([&](cudaStream_t stream) {
+            must(cudaMemcpyAsync(to.get(), from->get(), bytes, cudaMemcpyDeviceToDevice, stream),
+                 "cudaMemcpyAsync");
+          })
+          .replay;
+  bytes_limit = 2.0 * static_cast<double>(bytes) / copy * 1e6;
+  int processors = 0;
+  must(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+  const bool hopper = cuda::selected_path() == cuda::Path::kHopper;
+  const auto products = [&](Work work, double flops) { return flops / bench.run(work).replay * 1e6; };
+  const double mma =
+      products([&](cudaStream_t stream) { run_mma(to.get(), from->get(), processors, stream); },
+               mma_flops(processors));
+  const double wgmma =
+      hopper ? products([&](cudaStream_t stream) { run_wgmma(to.get(), from->get(), processors, stream); },
+                        wgmma_flops(processors))
+             : 0;
+  fp32_limit =
+      products([&](cudaStream_t stream) { run_fma(to.get(), processors, stream); }, fma_flops(processors));
+  flops_limit = std::max(mma, wgmma);
+  std::printf("limit\tdevice copy, read + write\t%.0f\tGB/s\n", bytes_limit / 1e9);
+  std::printf("limit\tbf16 products alone, mma.sync\t%.1f\tTFLOP/s\n", mma / 1e12);
+  if (hopper) std::printf("limit\tbf16 products alone, wgmma\t%.1f\tTFLOP/s\n", wgmma / 1e12);
+  std::printf("limit\tfp32 multiply-adds alone\t%.1f\tTFLOP/s\n", fp32_limit / 1e12);
+  std::fflush(stdout);
+}
+
+void report(Bench& bench, const std::string& name, const std::string& who, const Work& work, double flops,
+            double rate, double bytes) {
+  const Bench::Times times = bench.run(work, flops > 1e11 ? 600000 : 150000);
+  const double of_flops = flops / rate * 1e6, of_bytes = bytes / bytes_limit * 1e6;
+  std::printf("time\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.2f\t%s\n", name.c_str(), who.c_str(), times.replay,
+              times.chain, times.cold, std::max(of_flops, of_bytes),
+              of_flops > of_bytes ? "products" : "bytes");
+  std::fflush(stdout);
+}
+
+void bench_nt_xent(Bench& bench, int64_t rows, const std::string& path, Precision precision, bool gradient) {
+  const int64_t dim = 128;
+  NtXentOptions options;
+  options.precision = precision;
+  const std::size_t bytes = cuda::nt_xent_workspace(rows, dim, options, gradient);
+  const auto x = random_floats(rows * dim, 2);
+  Memory g(rows * dim * sizeof(float)), workspace(bytes), result(sizeof(NtXentResult));
+  const double n = static_cast<double>(rows), d = static_cast<double>(dim);
+  const bool bf16 = precision == Precision::kBf16;
+  report(
+      bench,
+      "NT-Xent rows " + std::to_string(rows) + " dim 128" + (gradient ? "" : ", loss only") +
+          (bf16 ? " bf16" : " fp32"),
+      "ours, " + path + ", workspace " + std::to_string(bytes >> 20) + " MB",
+      [&](cudaStream_t stream) {
+        cuda::nt_xent(result.get<NtXentResult>(), gradient ? g.get() : nullptr, x->get(), rows, dim, options,
+                      workspace.get<void>(), bytes, stream);
+      },
+      (gradient ? 4 : 1) * n * n * d, bf16 ? flops_limit : fp32_limit, (gradient ? 3 : 1) * n * d * 4);
+}
+
+void bench_queue(Bench& bench, const std::string& path, Precision precision) {
+  MomentumQueueOptions options;
+  options.decay = 0.99999;
+  const int64_t rows = 256;
+  Memory memory(cuda::queue_bytes(options));
+  const cuda::DeviceQueue ring{options, memory.get<void>()};
+  cuda::queue_restore(ring, nullptr, nullptr, 0, 0, nullptr);
+  const auto fresh = random_floats(4096 * options.dim, 3);
+  for (int64_t done = 0; done < options.capacity + 8192; done += 4096)
+    cuda::queue_enqueue(ring, fresh->get(), 4096, nullptr);
+  must(cudaDeviceSynchronize(), "queue_enqueue");
+  InfoNceOptions loss_options;
+  loss_options.precision = precision;
+  const std::size_t bytes = cuda::info_nce_workspace(options, rows, loss_options, true);
+  const auto q = random_floats(rows * options.dim, 4), k = random_floats(rows * options.dim, 5);
+  Memory g(rows * options.dim * sizeof(float)), workspace(bytes), loss(sizeof(double));
+  const bool bf16 = precision == Precision::kBf16;
+  const double products = static_cast<double>(rows) * static_cast<double>(options.capacity * options.dim);
+  report(
+      bench, std::string("queue N 256 K 65536 dim 128, decay") + (bf16 ? " bf16" : " fp32"), "ours, " + path,
+      [&](cudaStream_t stream) {
+        cuda::info_nce(loss.get<double>(), g.get(), q->get(), k->get(), rows, ring, loss_options,
+                       workspace.get<void>(), bytes, stream);
+      },
+      4 * products, bf16 ? flops_limit : fp32_limit,
+      static_cast<double>(options.capacity * options.dim) * (bf16 ? 2 : 4));
+}
+
+void bench_ema(Bench& bench) {
+  // As many parameters and tensors as an R3D-18 has.
+  const int64_t tensors = 62, size = 33400000 / tensors / 4 * 4;
+  const auto target = random_floats(tensors * size, 6), source = random_floats(tensors * size, 7);
+  std::vector<EmaSpan> spans;
+  for (int64_t i = 0; i < tensors; ++i)
+    spans.push_back({target->get() + i * size, source->get() + i * size, size});
+  report(
+      bench, "EMA of 33.4 M floats in 62 tensors", "ours",
+      [&](cudaStream_t stream) { cuda::ema_update(spans.data(), tensors, 0.996, stream); }, 0, 1,
+      12.0 * static_cast<double>(tensors * size));
+}
+
+void bench_dct(Bench& bench, int64_t frames) {
+  const int64_t pixels = 64 * 3 * 112 * 112;
+  const auto clip = random_floats(frames * pixels, 8);
+  Memory out(frames * pixels * sizeof(float));
+  const std::string size = " T " + std::to_string(frames) + " x 64 clips of 3 x 112 x 112";
+  const double count = static_cast<double>(frames * pixels);
+  report(
+      bench, "DCT" + size + ", float", "ours",
+      [&](cudaStream_t stream) { cuda::dct(out.get(), clip->get(), frames, pixels, {}, stream); }, 0, 1,
+      8 * count);
+  report(
+      bench, "DCT" + size + ", uint8", "ours",
+      [&](cudaStream_t stream) { cuda::dct(out.get(), clip->get<uint8_t>(), frames, pixels, {}, stream); }, 0,
+      1, 5 * count);
+  report(
+      bench, "DCT motion" + size + ", uint8", "ours",
+      [&](cudaStream_t stream) {
+        cuda::dct_motion(out.get(), clip->get<uint8_t>(), frames, pixels, {}, stream);
+      },
+      0, 1, 5 * count);
+}
+
+}  // namespace
+
+int main() {
+  try {
+    unsetenv("VSSL_CUDA_PATH");
+    const bool hopper = cuda::selected_path() == cuda::Path::kHopper;
+    Bench bench;
+    measure_limits(bench);
+    std::vector<std::string> paths = {"portable"};
+    if (hopper) paths.insert(paths.begin(), "hopper");
+    for (int64_t rows : {256, 1024, 4096, 65536}) {
+      for (const std::string& path : paths) {
+        setenv("VSSL_CUDA_PATH", path.c_str(), 1);
+        for (bool gradient : {true, false}) bench_nt_xent(bench, rows, path, Precision::kBf16, gradient);
+        if (path == "portable" && rows <= 4096) bench_nt_xent(bench, rows, path, Precision::kFp32, true);
+      }
+    }
+    for (const std::string& path : paths) {
+      setenv("VSSL_CUDA_PATH", path.c_str(), 1);
+      bench_queue(bench, path, Precision::kBf16);
+      if (path == "portable") bench_queue(bench, path, Precision::kFp32);
+    }
+    bench_ema(bench);
+    for (int64_t frames : {16, 64}) bench_dct(bench, frames);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,43 @@
+// The checks of cuda_kernels_test.cpp with the kernels running on the CPU (cuda_emulator.h), at small sizes,
+// in each order of events that the emulation knows. Prints a line per failure; the last line is
+// "N passed, N failed".
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__x86_64__) && defined(__linux__)
+
+// Before all else: it stands for the CUDA runtime.
+#include "cuda_emulator.h"
+#include "cuda_ntxent_checks.h"
+#include "cuda_queue_checks.h"
+#include "cuda_span_checks.h"
+
+int main(int count, char** arguments) {
+  using namespace vssl;
+  cuda::Checks checks;
+  cuda::add_span_checks(checks);
+  cuda::add_nt_xent_checks(checks);
+  cuda::add_queue_checks(checks);
+  cuda::paths.push_back("hopper");
+  // One of the four orders for each check in turn; all of them when asked.
+  const bool all = count > 1 && std::strcmp(arguments[1], "--all-orders") == 0;
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    for (std::size_t order = all ? 0 : i % 4; order < (all ? 4 : i % 4 + 1); ++order) {
+      emulator::settings.late = order % 2 == 1;
+      emulator::settings.backward = order / 2 == 1;
+      checks[i]();
+    }
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
+
+#else
+
+int main() {
+  std::printf("0 passed, 0 failed, 1 skipped\n");
+  return 0;
+}
+
+#endif
