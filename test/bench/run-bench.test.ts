@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { BenchCase, Workload } from '#src/bench/case.js';
 import type { BenchResult, PeerResult } from '#src/bench/result.js';
-import { type RunBenchOptions, runBench, timingOf } from '#src/bench/run-bench.js';
+import { type RunBenchOptions, runBench } from '#src/bench/run-bench.js';
+import { timingOf } from '#src/bench/timing.js';
 
 const peerModules = join(dirname(fileURLToPath(import.meta.url)), '../../../test/fixtures/peers');
 const withPython = spawnSync('python3', ['--version']).status === 0 ? test : test.skip;
@@ -142,6 +143,14 @@ withPython('a peer that takes the child down does not stop the others', async (t
   );
   t.is(found.dies!.status, 'not run');
   t.is(found.doubles!.status, 'run');
+});
+
+withPython('a peer that fails while it is timed is listed, and ours is timed', async (t) => {
+  const found = byName(
+    await run({ cases: [{ ...doubles, peers: peers('doubles', 'tires') }], python: 'python3' }),
+  );
+  for (const peer of Object.values(found))
+    t.true(peer.status === 'not run' && /while it was timed: .*exit code 4/.test(peer.reason));
 });
 
 test('without an interpreter every peer is named with the reason', async (t) => {
