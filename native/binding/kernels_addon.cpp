@@ -4,8 +4,12 @@
 
 #include "../kernels/isa.h"
 #include "kernels_guard.h"
+#include "kernels_limits.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
+#include "kernels_queue.h"
+#include "kernels_reference.h"
+#include "kernels_spans.h"
 
 namespace vssl::binding {
 namespace {
@@ -29,6 +33,18 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
   exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  exports.Set("limits", limits_exports(env));
+  exports.Set("reference", reference_exports(env));
+  exports.Set("MomentumQueue", define_momentum_queue(env));
+  exports.Set("dct", Napi::Function::New(env, dct_sync, "dct"));
+  exports.Set("dctAsync", Napi::Function::New(env, dct_async, "dctAsync"));
+  exports.Set("dctMotion", Napi::Function::New(env, dct_motion_sync, "dctMotion"));
+  exports.Set("dctMotionAsync", Napi::Function::New(env, dct_motion_async, "dctMotionAsync"));
+  exports.Set("frameDifference", Napi::Function::New(env, frame_difference_sync, "frameDifference"));
+  exports.Set("frameDifferenceAsync",
+              Napi::Function::New(env, frame_difference_async, "frameDifferenceAsync"));
+  exports.Set("emaUpdate", Napi::Function::New(env, ema_update_sync, "emaUpdate"));
+  exports.Set("emaUpdateAsync", Napi::Function::New(env, ema_update_async, "emaUpdateAsync"));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
   return exports;
 }

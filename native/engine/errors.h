@@ -23,6 +23,20 @@ void check_keys(const Value& settings, const std::vector<std::string>& known, co
 double number_in(const Value& settings, const std::string& key, double fallback, double low, double high);
 int64_t int_in(const Value& settings, const std::string& key, int64_t fallback, int64_t low, int64_t high);
 
+// Reads one of several names.
+template <typename Choice>
+Choice choice_in(const Value& settings, const std::string& key,
+                 const std::vector<std::pair<std::string, Choice>>& choices, Choice fallback) {
+  if (settings[key].is_null()) return fallback;
+  const std::string& name = settings[key].as_string(key);
+  std::string names;
+  for (const auto& [known, choice] : choices) {
+    if (known == name) return choice;
+    names += (names.empty() ? "" : ", ") + known;
+  }
+  throw_invalid("expected one of " + names + " for " + key + ", got \"" + name + "\"");
+}
+
 // Sets each target to the source tensor of its name. Names, shapes and types must match one to one; nothing
 // is written when they do not (ERR_VSSL_WEIGHTS).
 void load_exact(const std::vector<std::pair<std::string, Tensor>>& targets,

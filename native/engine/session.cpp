@@ -12,8 +12,6 @@ namespace vssl::engine {
 
 namespace {
 
-using NamedHandles = std::vector<std::pair<std::string, Tensor>>;
-
 // Copies of every buffer, put back on destruction unless the step is kept: a step that fails half-way, by NaN
 // or by an exception, leaves no trace.
 class Rollback {
@@ -82,14 +80,20 @@ struct Session::Impl {
     optimizer = create_optimizer(spec["optimizer"], parameters);
   }
 
-  NamedHandles state() {
+  // But for what the method keeps to itself.
+  NamedHandles own_state() {
     NamedHandles out;
     for (const auto& network : networks)
       for (const auto& entry : network.weights->entries())
         out.emplace_back("model/" + network.name + "/" + entry.name, entry.tensor);
     for (const auto& [name, tensor] : optimizer->state()) out.emplace_back("optim/" + name, tensor);
-    for (const auto& [name, tensor] : method->extra_state()) out.emplace_back("method/" + name, tensor);
     out.emplace_back("counter/step", steps);
+    return out;
+  }
+
+  NamedHandles state(const NamedHandles& extra) {
+    NamedHandles out = own_state();
+    for (const auto& [name, tensor] : extra) out.emplace_back("method/" + name, tensor);
     return out;
   }
 
@@ -153,7 +157,8 @@ std::vector<NamedTensor> Session::export_state() {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
     std::vector<NamedTensor> out;
-    for (const auto& [name, tensor] : impl_->state()) out.push_back(to_named(name, tensor));
+    for (const auto& [name, tensor] : impl_->state(impl_->method->extra_state()))
+      out.push_back(to_named(name, tensor));
     return out;
   });
 }
@@ -162,7 +167,9 @@ void Session::import_state(const std::vector<NamedTensor>& state) {
   translated([&] {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
-    load_exact(impl_->state(), state);
+    const NamedHandles extra = impl_->method->extra_state();
+    load_exact(impl_->state(extra), state);
+    impl_->method->set_extra_state(extra);
     impl_->mark_changed();
   });
 }
@@ -194,7 +201,8 @@ std::vector<float> Session::embed(const video::Batch& batch, const std::string& 
 MemoryStats Session::stats() {
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   MemoryStats out;
-  for (const auto& [name, tensor] : impl_->state()) count_tensor(out, tensor);
+  for (const auto& [name, tensor] : impl_->own_state()) count_tensor(out, tensor);
+  (impl_->placement.device.is_cpu() ? out.host_bytes : out.device_bytes) += impl_->method->extra_bytes();
   return out;
 }
 

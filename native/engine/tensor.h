@@ -7,11 +7,13 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vssl::engine {
 
 using at::Tensor;
+using NamedHandles = std::vector<std::pair<std::string, Tensor>>;
 
 // An undefined tensor as an absent one: what ATen's operations and autograd functions expect.
 inline std::optional<Tensor> given(const Tensor& tensor) {

@@ -15,8 +15,7 @@ using spans::HalfMatrix;
 // The even k (first = 0) or odd k (first = 1) below plan.keep, over the first half of the frames.
 void fill(HalfMatrix& matrix, const DctPlan& plan, int64_t first, const TemporalBasis& basis) {
   const int64_t times = (plan.frames + 1 - first) / 2, coefficients = (plan.keep + 1 - first) / 2;
-  matrix.rows = plan.inverse ? times : coefficients;
-  matrix.depth = plan.inverse ? coefficients : times;
+  matrix.resize(plan.inverse ? times : coefficients, plan.inverse ? coefficients : times);
   for (int64_t r = 0; r < matrix.rows; ++r) {
     for (int64_t j = 0; j < matrix.depth; ++j) {
       const int64_t t = plan.inverse ? r : j, k = 2 * (plan.inverse ? j : r) + first;

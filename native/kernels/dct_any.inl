@@ -1,5 +1,30 @@
-// DCT along time and motion of any number of frames over a vector type. Included after dct_unrolled.inl,
-// under the same rules; also needs kMicroVecs.
+// DCT along time of any number of frames over a vector type. Included once per ISA file, inside a namespace
+// of its own that defines Vec, kWidth, kMicroVecs, load, store, stream, zero, set1, add, sub, mul and fma; no
+// include may appear here, or shared inline functions would be compiled for the wrong ISA.
+
+inline void put(float* out, Vec value, bool streams) {
+  if (streams) {
+    stream(out, value);
+  } else {
+    store(out, value);
+  }
+}
+
+// The processor follows 16 frames on its own. Of more it fetches some too late; to the L2 cache, since frames
+// that lie a multiple of 4 KB apart share few lines of L1.
+constexpr int64_t kPrefetchedFrames = 32;
+constexpr int64_t kPrefetchedBytes = 128;  // ahead
+
+template <typename In>
+inline void prefetch_rows(const In* in, int64_t in_pitch, int64_t frames, int64_t pixels) {
+  if (frames < kPrefetchedFrames) return;
+  for (int64_t t = 0; t < frames; ++t) {
+    const char* ahead = reinterpret_cast<const char*>(in + t * in_pitch) + kPrefetchedBytes;
+    for (int64_t line = 0; line < pixels * static_cast<int64_t>(sizeof(In)); line += 64) {
+      __builtin_prefetch(ahead + line, 0, 2);
+    }
+  }
+}
 
 // Rows of kTile pixels, in L1.
 struct Rows {
@@ -44,65 +69,59 @@ void multiply(Rows& out, const HalfMatrix& matrix, const Rows& in, int64_t n) {
   }
 }
 
-inline void put(float* out, Vec value, bool streams) {
-  if (streams) {
-    stream(out, value);
-  } else {
-    store(out, value);
-  }
-}
-
 // Scratch of one thread's tile.
 struct Halves {
   Rows even, odd, even_out, odd_out;
 };
 
-template <typename In>
-void dct_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t n, const DctPlan& plan,
+// kVecs vectors of pixels.
+template <int kVecs, typename In>
+void dct_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, const DctPlan& plan,
               bool streams, Halves& h) {
   const int64_t frames = plan.frames, half = frames / 2;
+  prefetch_rows(in, in_pitch, frames, kVecs * kWidth);
   for (int64_t t = 0; t < half; ++t) {
-    for (int64_t v = 0; v < n; v += kWidth) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs * kWidth; v += kWidth) {
       const Vec a = load(in + t * in_pitch + v), b = load(in + (frames - 1 - t) * in_pitch + v);
       store(h.even.values[t] + v, add(a, b));
       store(h.odd.values[t] + v, sub(a, b));
     }
   }
-  for (int64_t v = 0; frames % 2 != 0 && v < n; v += kWidth) {
-    store(h.even.values[half] + v, load(in + half * in_pitch + v));
+#pragma GCC unroll 16
+  for (int v = 0; v < kVecs * kWidth; v += kWidth) {
+    if (frames % 2 != 0) store(h.even.values[half] + v, load(in + half * in_pitch + v));
   }
-  multiply(h.even_out, plan.even, h.even, n);
-  multiply(h.odd_out, plan.odd, h.odd, n);
+  multiply(h.even_out, plan.even, h.even, kVecs * kWidth);
+  multiply(h.odd_out, plan.odd, h.odd, kVecs * kWidth);
   for (int64_t k = 0; k < plan.keep; ++k) {
     const float* row = (k % 2 == 0 ? h.even_out : h.odd_out).values[k / 2];
-    for (int64_t v = 0; v < n; v += kWidth) put(out + k * out_pitch + v, load(row + v), streams);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs * kWidth; v += kWidth) put(out + k * out_pitch + v, load(row + v), streams);
   }
 }
 
-// Frames from their even and odd parts.
-inline void put_halves(float* out, int64_t out_pitch, int64_t n, int64_t frames, bool streams,
-                       const Halves& h) {
-  const int64_t half = frames / 2;
-  for (int64_t t = 0; t < half; ++t) {
-    for (int64_t v = 0; v < n; v += kWidth) {
-      const Vec even = load(h.even_out.values[t] + v), odd = load(h.odd_out.values[t] + v);
-      put(out + t * out_pitch + v, add(even, odd), streams);
-      put(out + (frames - 1 - t) * out_pitch + v, sub(even, odd), streams);
-    }
-  }
-  for (int64_t v = 0; frames % 2 != 0 && v < n; v += kWidth) {
-    put(out + half * out_pitch + v, load(h.even_out.values[half] + v), streams);
-  }
-}
-
-template <typename In>
-void inverse_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t n,
-                  const DctPlan& plan, bool streams, Halves& h) {
+template <int kVecs, typename In>
+void inverse_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, const DctPlan& plan,
+                  bool streams, Halves& h) {
+  prefetch_rows(in, in_pitch, plan.keep, kVecs * kWidth);
   for (int64_t k = 0; k < plan.keep; ++k) {
     float* row = (k % 2 == 0 ? h.even : h.odd).values[k / 2];
-    for (int64_t v = 0; v < n; v += kWidth) store(row + v, load(in + k * in_pitch + v));
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs * kWidth; v += kWidth) store(row + v, load(in + k * in_pitch + v));
   }
-  multiply(h.even_out, plan.even, h.even, n);
-  multiply(h.odd_out, plan.odd, h.odd, n);
-  put_halves(out, out_pitch, n, plan.frames, streams, h);
+  multiply(h.even_out, plan.even, h.even, kVecs * kWidth);
+  multiply(h.odd_out, plan.odd, h.odd, kVecs * kWidth);
+  for (int64_t t = 0; t < plan.frames; ++t) {
+    const int64_t mirrored = plan.frames - 1 - t;
+    const float* even = h.even_out.values[t < mirrored ? t : mirrored];
+    const float* odd = h.odd_out.values[t < mirrored ? t : mirrored];
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs * kWidth; v += kWidth) {
+      Vec sum = load(even + v);
+      if (t < mirrored) sum = add(sum, load(odd + v));
+      if (t > mirrored) sum = sub(sum, load(odd + v));
+      put(out + t * out_pitch + v, sum, streams);
+    }
+  }
 }

@@ -18,8 +18,8 @@ void fill(HalfMatrix& analysis, HalfMatrix& synthesis, int64_t frames, int64_t b
   const int64_t times = (frames + 1 - first) / 2;
   const int64_t from = begin + (begin % 2 == first ? 0 : 1);
   const int64_t count = end > from ? (end - from + 1) / 2 : 0;
-  analysis.rows = synthesis.depth = count;
-  analysis.depth = synthesis.rows = times;
+  analysis.resize(count, times);
+  synthesis.resize(times, count);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t k = from + 2 * i;
     const double square = basis.scale(k) * basis.scale(k);

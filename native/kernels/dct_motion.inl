@@ -3,23 +3,30 @@
 
 struct MotionScratch {
   alignas(64) float y[kMostFrames][kTile];
-  alignas(64) float mean[kTile];
   Halves h;
 };
 
 // y = the clip less its first frame, whose own change is none. With nothing to drop, the clip itself.
-template <typename In>
-void load_changes(MotionScratch& s, const In* in, int64_t in_pitch, int64_t n, const MotionPlan& plan) {
-  for (int64_t v = 0; v < n; v += kWidth) {
-    const Vec first = plan.drop == 0 ? zero() : load(in + v);
-    Vec sum = zero();
-    for (int64_t t = 0; t < plan.frames; ++t) {
-      const Vec change = sub(load(in + t * in_pitch + v), first);
-      store(s.y[t] + v, change);
-      sum = add(sum, change);
-    }
-    store(s.mean + v, mul(sum, set1(1.0f / static_cast<float>(plan.frames))));
+// mean = that of y.
+template <int kVecs, typename In>
+inline void load_changes(MotionScratch& s, Vec (&mean)[kVecs], const In* in, int64_t in_pitch,
+                         const MotionPlan& plan) {
+  Vec first[kVecs];
+#pragma GCC unroll 16
+  for (int c = 0; c < kVecs; ++c) {
+    first[c] = plan.drop == 0 ? zero() : load(in + c * kWidth);
+    mean[c] = zero();
   }
+  for (int64_t t = 0; t < plan.frames; ++t) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kVecs; ++c) {
+      const Vec change = sub(load(in + t * in_pitch + c * kWidth), first[c]);
+      store(s.y[t] + c * kWidth, change);
+      mean[c] = add(mean[c], change);
+    }
+  }
+#pragma GCC unroll 16
+  for (int c = 0; c < kVecs; ++c) mean[c] = mul(mean[c], set1(1.0f / static_cast<float>(plan.frames)));
 }
 
 // Leaves the even and odd parts of B A y in h.even and h.odd.
@@ -41,44 +48,56 @@ void project_changes(MotionScratch& s, int64_t n, const MotionPlan& plan) {
   multiply(s.h.odd, plan.odd_synthesis, s.h.odd_out, n);
 }
 
-// Writes motion(t, v), the vector of frame t at pixel v of the tile, or its energy.
-template <typename Motion>
-inline void put_motion(float* out, int64_t out_pitch, int64_t n, const MotionPlan& plan, bool streams,
-                       const Motion& motion) {
-  for (int64_t v = 0; v < n; v += kWidth) {
-    if (plan.energy) {
-      Vec energy = zero();
-      for (int64_t t = 0; t < plan.frames; ++t) {
-        const Vec m = motion(t, v);
-        energy = fma(m, m, energy);
-      }
-      put(out + v, energy, streams);
-    } else {
-      for (int64_t t = 0; t < plan.frames; ++t) put(out + t * out_pitch + v, motion(t, v), streams);
+// y = the motion, from what project_changes() left.
+void combine_changes(MotionScratch& s, int64_t n, const MotionPlan& plan) {
+  for (int64_t t = 0; t < plan.frames; ++t) {
+    const int64_t mirrored = plan.frames - 1 - t;
+    for (int64_t v = 0; v < n; v += kWidth) {
+      Vec projected = load(s.h.even.values[t < mirrored ? t : mirrored] + v);
+      if (t < mirrored) projected = add(projected, load(s.h.odd.values[t] + v));
+      if (t > mirrored) projected = sub(projected, load(s.h.odd.values[mirrored] + v));
+      store(s.y[t] + v, plan.kept ? projected : sub(load(s.y[t] + v), projected));
     }
   }
 }
 
-template <typename In>
-void motion_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t n,
-                 const MotionPlan& plan, bool streams, MotionScratch& s) {
-  load_changes(s, in, in_pitch, n, plan);
-  if (plan.drop == 0) {
-    put_motion(out, out_pitch, n, plan, streams, [&](int64_t t, int64_t v) { return load(s.y[t] + v); });
-    return;
+// Writes y less `offset`, or its energy.
+template <int kVecs>
+inline void put_motion(float* out, int64_t out_pitch, const MotionScratch& s, const Vec (&offset)[kVecs],
+                       const MotionPlan& plan, bool streams) {
+  Vec energy[kVecs];
+#pragma GCC unroll 16
+  for (int c = 0; c < kVecs; ++c) energy[c] = zero();
+  for (int64_t t = 0; t < plan.frames; ++t) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kVecs; ++c) {
+      const Vec m = sub(load(s.y[t] + c * kWidth), offset[c]);
+      if (plan.energy) {
+        energy[c] = fma(m, m, energy[c]);
+      } else {
+        put(out + t * out_pitch + c * kWidth, m, streams);
+      }
+    }
   }
-  if (plan.drop == 1) {
-    put_motion(out, out_pitch, n, plan, streams,
-               [&](int64_t t, int64_t v) { return sub(load(s.y[t] + v), load(s.mean + v)); });
-    return;
+  if (!plan.energy) return;
+#pragma GCC unroll 16
+  for (int c = 0; c < kVecs; ++c) put(out + c * kWidth, energy[c], streams);
+}
+
+// kVecs vectors of pixels.
+template <int kVecs, typename In>
+void motion_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, const MotionPlan& plan,
+                 bool streams, MotionScratch& s) {
+  Vec mean[kVecs];
+  prefetch_rows(in, in_pitch, plan.frames, kVecs * kWidth);
+  load_changes<kVecs>(s, mean, in, in_pitch, plan);
+  if (plan.drop != 1) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kVecs; ++c) mean[c] = zero();
   }
-  project_changes(s, n, plan);
-  put_motion(out, out_pitch, n, plan, streams, [&](int64_t t, int64_t v) {
-    const int64_t mirrored = plan.frames - 1 - t;
-    const Vec even = load(s.h.even.values[t < mirrored ? t : mirrored] + v);
-    Vec projected = even;
-    if (t < mirrored) projected = add(even, load(s.h.odd.values[t] + v));
-    if (t > mirrored) projected = sub(even, load(s.h.odd.values[mirrored] + v));
-    return plan.kept ? projected : sub(load(s.y[t] + v), projected);
-  });
+  if (plan.drop > 1) {
+    project_changes(s, kVecs * kWidth, plan);
+    combine_changes(s, kVecs * kWidth, plan);
+  }
+  put_motion<kVecs>(out, out_pitch, s, mean, plan, streams);
 }

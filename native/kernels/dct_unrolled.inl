@@ -1,7 +1,5 @@
 // DCT-II and DCT-III of 4, 8, 16, 32 and 64 frames over a vector type, all in registers or in what the
-// compiler spills of them. Included once per ISA file, inside a namespace of its own that defines Vec,
-// kWidth, load, store, stream, zero, set1, add, sub, mul and fma; no include may appear here, or shared
-// inline functions would be compiled for the wrong ISA.
+// compiler spills of them. Included after dct_any.inl, under the same rules.
 //
 // With U_k = sum_t x_t cos(pi (2t+1) k / 2N) and V_k = sum_t x_t cos(pi (2t+1)(2k+1) / 4N), both unscaled,
 //
@@ -48,7 +46,7 @@ struct Rotations {
   }
 };
 
-constexpr int kLargestProduct = 8;  // from here on V by its factors takes fewer operations than its matrix
+constexpr int kLargestProduct = 2;  // from here on V by its factors takes fewer operations than its matrix
 
 template <int N, int kStride, typename Scale>
 inline __attribute__((always_inline)) void cosines_4(Vec* out, const Vec* in);
@@ -130,37 +128,64 @@ inline __attribute__((always_inline)) void cosines_3(Vec* out, const Vec* in) {
   }
 }
 
-// `count` pixels, a multiple of kWidth; rows are in_pitch and out_pitch apart. Not inlined, since callers
-// have several calls and the code is long.
+// One vector of pixels; rows are in_pitch and out_pitch apart. A function of its own, without a loop around
+// it: compilers would hoist addresses and constants out of that until the values have no registers left.
+template <int T, bool kInverse, bool kStreams, typename In>
+__attribute__((noinline)) void dct_column(float* out, int64_t out_pitch, const In* in, int64_t in_pitch) {
+  Vec x[T], y[T];
+#pragma GCC unroll 64
+  for (int k = 0; k < T; ++k) x[k] = load(in + k * in_pitch);
+  if constexpr (kInverse) {
+    cosines_3<T, 1, Orthonormal<T>>(y, x);
+  } else {
+    cosines_2<T, 1, Orthonormal<T>>(y, x);
+  }
+#pragma GCC unroll 64
+  for (int k = 0; k < T; ++k) put(out + k * out_pitch, y[k], kStreams);
+}
+
+// Through copies: of whole lines, since a part of one that is streamed costs as much as all of it, and parts
+// of lines of many frames push each other out of L1; and with zeros in x for coefficients that are missing.
+template <int T, bool kInverse, int kVecs, typename In>
+inline void dct_copied(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t keep,
+                       bool streams, float* x, float* y) {
+  const int64_t rows_in = kInverse ? keep : T, rows_out = kInverse ? T : keep;
+  for (int64_t r = 0; r < rows_in; ++r) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kVecs; ++c) store(x + r * kLine + c * kWidth, load(in + r * in_pitch + c * kWidth));
+  }
+  for (int c = 0; c < kVecs; ++c) {
+    dct_column<T, kInverse, false>(y + c * kWidth, kLine, x + c * kWidth, kLine);
+  }
+  for (int64_t r = 0; r < rows_out; ++r) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kVecs; ++c) {
+      put(out + r * out_pitch + c * kWidth, load(y + r * kLine + c * kWidth), streams);
+    }
+  }
+}
+
+// `count` pixels, a multiple of kWidth, of kTile if `streams`; rows are in_pitch and out_pitch apart.
 template <int T, bool kInverse, typename In>
-__attribute__((noinline)) void dct_unrolled(float* out, int64_t out_pitch, const In* in, int64_t in_pitch,
-                                            int64_t count, int64_t keep, bool streams) {
-  In padded[kInverse ? T * kWidth : 1] = {};  // stands for missing coefficients
-  const bool pads = kInverse && keep < T;
-  for (int64_t p = 0; p < count; p += kWidth) {
-    for (int64_t i = 0; pads && i < keep * kWidth; ++i) {
-      padded[i] = in[i / kWidth * in_pitch + p + i % kWidth];
+void dct_unrolled(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t count, int64_t keep,
+                  bool streams) {
+  int64_t p = 0;
+  if (kWidth == kLine && keep == T) {
+    for (; p < count && streams; p += kWidth) {
+      prefetch_rows(in + p, in_pitch, T, kWidth);
+      dct_column<T, kInverse, true>(out + p, out_pitch, in + p, in_pitch);
     }
-    const In* const from = pads ? padded : in + p;
-    const int64_t pitch = pads ? kWidth : in_pitch;
-    Vec x[T], y[T];
-#pragma GCC unroll 64
-    for (int k = 0; k < T; ++k) x[k] = load(from + k * pitch);
-    if constexpr (kInverse) {
-      cosines_3<T, 1, Orthonormal<T>>(y, x);
-    } else {
-      cosines_2<T, 1, Orthonormal<T>>(y, x);
+    for (; p < count; p += kWidth) {
+      dct_column<T, kInverse, false>(out + p, out_pitch, in + p, in_pitch);
     }
-    if (streams) {
-#pragma GCC unroll 64
-      for (int k = 0; k < T; ++k) {
-        if (kInverse || k < keep) stream(out + k * out_pitch + p, y[k]);
-      }
-    } else {
-#pragma GCC unroll 64
-      for (int k = 0; k < T; ++k) {
-        if (kInverse || k < keep) store(out + k * out_pitch + p, y[k]);
-      }
-    }
+    return;
+  }
+  alignas(64) float x[T * kLine] = {}, y[T * kLine];
+  for (; p + kLine <= count; p += kLine) {
+    prefetch_rows(in + p, in_pitch, T, kLine);
+    dct_copied<T, kInverse, kLine / kWidth>(out + p, out_pitch, in + p, in_pitch, keep, streams, x, y);
+  }
+  for (; p < count; p += kWidth) {
+    dct_copied<T, kInverse, 1>(out + p, out_pitch, in + p, in_pitch, keep, false, x, y);
   }
 }

@@ -72,7 +72,7 @@ struct DctOptions {
 /// clip    frames x pixels, or keep x pixels when inverse; bytes count as 0..255.
 ///         out may begin where an fp32 clip begins, and may not overlap it otherwise
 /// frames  1..64; keep 0..frames;  pixels >= 1: all that stands behind the leading axis
-/// Memory: no more than 200 KB a thread. A NaN or infinity stays within its pixel.
+/// Memory: no more than 64 KB a thread. A NaN or infinity stays within its pixel.
 void dct(float* out, const float* clip, int64_t frames, int64_t pixels, const DctOptions& options);
 void dct(float* out, const uint8_t* clip, int64_t frames, int64_t pixels, const DctOptions& options);
 

@@ -12,11 +12,12 @@ namespace {
 // Calls work(first row, count).
 template <typename Work>
 void over_rows(int64_t rows, int64_t dim, int matrices, int threads, const Work& work) {
-  const int64_t step = spans::columns_per_ticket(matrices * dim);
   const double bytes = static_cast<double>(rows) * static_cast<double>(dim) * matrices * sizeof(float);
+  const int team = spans::useful_threads(threads, bytes);
+  const int64_t step = spans::columns_per_ticket(rows, matrices * dim, team);
   Phase phase;
   phase.reset((rows + step - 1) / step);
-  run_team(spans::useful_threads(threads, bytes), [&] {
+  run_team(team, [&] {
     phase.run([&](int64_t ticket) { work(ticket * step, std::min(step, rows - ticket * step)); });
   });
 }

@@ -39,9 +39,9 @@ inline const float* words(const uint32_t* p) { return reinterpret_cast<const flo
 
 // Word l of the result: low half a[l], high half b[l].
 inline __m512i interleave(__m512 a, __m512 b) {
-  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a));
-  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
 }
 
 void pack(uint32_t* words, const float* keys, int64_t dim) {
@@ -56,13 +56,12 @@ void scores(float* tile, const uint32_t* keys, const uint32_t* qt16, int64_t nk,
   pairs::score_panel<kWordsPerBlock>(tile, words(keys), words(qt16), nk, nq, words_of(dim));
 }
 
-// h = W' with two keys in a word: [key pair][64 queries].
-void pair_weights(uint32_t* h, const float* tile, int64_t nk, int64_t nq) {
+void pair_weights(uint32_t* out, const float* tile, int64_t nk, int64_t nq) {
   for (int64_t row = 0; row < nk; row += 2) {
     for (int64_t column = 0; column < nq; column += kWidth) {
       const float* in = tile + row * kTileLd + column;
       const Vec second = row + 1 < nk ? load(in + kTileLd) : zero();
-      _mm512_storeu_si512(h + row / 2 * kTileLd + column, interleave(load(in), second));
+      _mm512_storeu_si512(out + row / 2 * kTileLd + column, interleave(load(in), second));
     }
   }
 }
@@ -79,28 +78,22 @@ void pair_keys(uint32_t* block, const uint32_t* keys, int64_t nk) {
   }
 }
 
-void add_keys(float* g, const float* tiles, const uint32_t* keys, int64_t nk, int64_t nq, int64_t dim) {
-  alignas(64) uint32_t h[kMostPanels * kTile / 2];
-  alignas(64) uint32_t pair_block[kKeyPanel / 2 * kBlock];
+void add_keys(float* g, const uint32_t* weights, const uint32_t* keys, int64_t nk, int64_t nq, int64_t dim) {
+  alignas(64) uint32_t block[kKeyPanel / 2 * kBlock];
   const int64_t padded_dim = pairs::ceil_div(dim, kBlock) * kBlock;
-  for (int64_t query = 0; query < nq; query += kQueryPanel) {
-    const int64_t panel = query / kQueryPanel;
-    pair_weights(h + panel * kTile / 2, tiles + panel * kTile, nk,
-                 nq - query < kQueryPanel ? nq - query : kQueryPanel);
-  }
   for (int64_t first = 0; first < dim; first += kBlock) {
-    pair_keys(pair_block, keys + first * kKeyPanel / 2, nk);
+    pair_keys(block, keys + first * kKeyPanel / 2, nk);
     const int64_t width = dim - first < kBlock ? dim - first : kBlock;
     for (int64_t query = 0; query < nq; query += kQueryPanel) {
       const int64_t n = nq - query < kQueryPanel ? nq - query : kQueryPanel;
       pairs::add_product<1, kTileLd>(g + query * padded_dim + first * kQueryPanel,
-                                     words(h + query / kQueryPanel * kTile / 2), words(pair_block), n,
+                                     words(weights + query * kKeyPanel / 2), words(block), n,
                                      pairs::ceil_div(nk, 2), width, kQueryPanel, kKeyPanel / 2);
     }
   }
 }
 
-const QueueBf16Tiles kTable = {pack, scores, add_keys};
+const QueueBf16Tiles kTable = {pack, scores, pair_weights, add_keys};
 
 }  // namespace
 }  // namespace avx512_bf16

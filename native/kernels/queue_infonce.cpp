@@ -18,11 +18,11 @@
 #include <string>
 
 #include "../common/error.h"
-#include "bf16.h"
 #include "isa.h"
 #include "parallel.h"
 #include "queue.h"
 #include "queue_panel.h"
+#include "queue_rows.h"
 #include "queue_shape.h"
 #include "queue_tiles.h"
 #include "workspace.h"
@@ -65,8 +65,9 @@ class InfoNce {
         tau_(options.temperature),
         scale_(static_cast<float>(kLog2E / options.temperature)),
         log2_decay_(std::log2(queue.options.decay)),
-        decays_logit_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kLogit),
-        decays_weight_(queue.options.decay != 1 && queue.options.decay_on == DecayOn::kWeight),
+        one_less_(1 / queue.options.decay),
+        decays_(queue.options.decay != 1),
+        on_logit_(queue.options.decay_on == DecayOn::kLogit),
         tiles_(tiles_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
         workspace_(bytes()) {
@@ -113,9 +114,19 @@ class InfoNce {
     return std::max<int64_t>(0, std::min(most, shape_.rows - row));
   }
 
-  double factor_of(double square, double* norm) const {
-    *norm = normalize_ ? std::sqrt(square) : 1.0;
-    return 1 / std::max(*norm, kNormEps);
+  double factor_of(double square) const {
+    return normalize_ ? 1 / std::max(std::sqrt(square), kNormEps) : 1.0;
+  }
+
+  RowPair row_pair(int64_t row) const {
+    return {q_ + row * shape_.dim, k_ + row * shape_.dim, buffers_.query_factors[row],
+            buffers_.positive_factors[row]};
+  }
+
+  double load_row(int64_t row) {
+    const int64_t dim = shape_.dim, block = row / kBlock * kBlock, column = row % kBlock;
+    if (bf16_) return load_row_bf16(buffers_.qt16 + block * words_of(dim) + column, row_pair(row), dim);
+    return queue::load_row(buffers_.qt + block * dim + column, row_pair(row), dim);
   }
 
   void load(int64_t block) {
@@ -132,47 +143,11 @@ class InfoNce {
       for (double square : squares) {
         if (square > largest || std::isnan(square)) largest = square;  // NaN stays
       }
-      const double factor = factor_of(squares[0], &buffers_.norms[row]);
-      const double key_factor = factor_of(squares[1], &buffers_.positive_norms[row]);
-      if (bf16_) {
-        load_bf16(row, factor, key_factor);
-      } else {
-        load_fp32(row, factor, key_factor);
-      }
+      buffers_.query_factors[row] = factor_of(squares[0]);
+      buffers_.positive_factors[row] = factor_of(squares[1]);
+      buffers_.positives[row] = load_row(row);
     }
     buffers_.block_squares[block] = largest;
-  }
-
-  void load_fp32(int64_t row, double factor, double key_factor) {
-    const int64_t dim = shape_.dim;
-    const float *q = q_ + row * dim, *k = k_ + row * dim;
-    float* out = buffers_.qt + row / kBlock * kBlock * dim + row % kBlock;
-    double dot = 0;
-    for (int64_t i = 0; i < dim; ++i) {
-      const float z = static_cast<float>(q[i] * factor);
-      out[i * kBlock] = z;
-      dot += static_cast<double>(z) * static_cast<float>(k[i] * key_factor);
-    }
-    buffers_.positives[row] = dot;
-  }
-
-  // The positive is taken of rounded rows as the negatives are, or loss and gradient would disagree.
-  void load_bf16(int64_t row, double factor, double key_factor) {
-    const int64_t dim = shape_.dim;
-    const float *q = q_ + row * dim, *k = k_ + row * dim;
-    uint32_t* out = buffers_.qt16 + row / kBlock * kBlock * words_of(dim) + row % kBlock;
-    double dot = 0;
-    for (int64_t i = 0; i < dim; ++i) {
-      dot += static_cast<double>(to_bf16(static_cast<float>(q[i] * factor))) *
-             to_bf16(static_cast<float>(k[i] * key_factor));
-    }
-    for (int64_t word = 0; word < words_of(dim); ++word) {
-      const int64_t low = word / kWordsPerBlock * kBlock + word % kWordsPerBlock;
-      const int64_t high = low + kWordsPerBlock;
-      out[word * kBlock] = pair_of(static_cast<float>(q[low] * factor),
-                                   high < dim ? static_cast<float>(q[high] * factor) : 0.0f);
-    }
-    buffers_.positives[row] = dot;
   }
 
   // Of the squared norms of queries and positive keys; NaN if one is.
@@ -198,7 +173,7 @@ class InfoNce {
 
   bool fixed_shift_suffices() const {
     double least = -2.0 * shift();
-    if (decays_weight_ && shape_.length > 0) {
+    if (!on_logit_ && shape_.length > 0) {
       const int64_t oldest = shape_.length < queue_.options.capacity ? 0 : queue_.next;
       least += log2_decay_ * static_cast<double>(age_of(oldest));
     }
@@ -209,75 +184,91 @@ class InfoNce {
     return queue_.clock - queue_.panels[slot / kKeyPanel]->born[slot % kKeyPanel];
   }
 
-  // Neighbours are of one enqueue, or of keys one after the other: powers of the decay follow from the last.
-  void terms_of(KeyTerms& terms, int64_t panel, int64_t nk, float shift) const {
-    double power = 1, age = -1;
-    const double one_less = std::exp2(-log2_decay_);
-    for (int64_t r = 0; r < nk; ++r) {
-      terms.slope[r] = scale_;
-      terms.offset[r] = -shift;
-      terms.pull[r] = 1;
-      if (!decays_logit_ && !decays_weight_) continue;
-      const double last = age;
-      age = static_cast<double>(age_of(panel * kKeyPanel + r));
-      if (decays_weight_) {
-        terms.offset[r] = static_cast<float>(log2_decay_ * age - shift);
+  // Neighbours are of one enqueue, or of keys one after the other: what they have follows from the last.
+  void terms_of(KeyTerms& terms, int64_t panel, float shift) const {
+    const uint32_t* born = queue_.panels[panel]->born;
+    double power = 1;
+    for (int64_t r = 0; r < keys_of(panel); ++r) {
+      if (r > 0 && (born[r] == born[r - 1] || !decays_)) {
+        terms.slope[r] = terms.slope[r - 1];
+        terms.offset[r] = terms.offset[r - 1];
+        terms.pull[r] = terms.pull[r - 1];
         continue;
       }
-      if (age != last) power = age == last - 1 ? power * one_less : std::exp2(log2_decay_ * age);
+      const double exponent = log2_decay_ * static_cast<double>(queue_.clock - born[r]);
+      const bool follows = r > 0 && born[r] == born[r - 1] + 1 && one_less_ < 2;  // no overflow, no underflow
+      if (on_logit_) power = follows ? power * one_less_ : std::exp2(exponent);
       terms.slope[r] = static_cast<float>(power * scale_);
+      terms.offset[r] = on_logit_ ? -shift : static_cast<float>(exponent - shift);
       terms.pull[r] = static_cast<float>(power);
     }
   }
 
   // One group of query panels against one split of the queue.
   void sweep(int64_t group, int64_t split, bool fixed) {
-    alignas(64) float tiles[kMostPanels * kTile];
     KeyTerms terms;
     const int64_t begin = group * shape_.group * kQueryPanel;
     const int64_t nq = rows_from(begin, shape_.group * kQueryPanel);
     const int64_t padded_nq = (nq + kQueryPanel - 1) / kQueryPanel * kQueryPanel;
     const int64_t place = split * shape_.padded_rows() + begin;
-    float* const g = gradient_ ? buffers_.g + place * shape_.padded_dim : nullptr;
     std::fill_n(buffers_.sums + place, padded_nq, 0.0f);
     std::fill_n(buffers_.tops + place, padded_nq, -FLT_MAX);
-    if (g) std::fill_n(g, padded_nq * shape_.padded_dim, 0.0f);
+    if (gradient_) {
+      std::fill_n(buffers_.g + place * shape_.padded_dim, padded_nq * shape_.padded_dim, 0.0f);
+    }
     const int64_t end = shape_.first_key_panel(split + 1);
     for (int64_t panel = shape_.first_key_panel(split); panel < end; ++panel) {
-      const int64_t nk = std::min(kKeyPanel, shape_.length - panel * kKeyPanel);
-      terms_of(terms, panel, nk, fixed ? shift() : 0.0f);
-      for (int64_t first = 0; first < nq; first += kQueryPanel) {
-        weigh(tiles + first / kQueryPanel * kTile, terms, panel, begin + first, split, fixed);
-      }
-      if (g == nullptr) continue;
-      Panel& keys = *queue_.panels[panel];
+      terms_of(terms, panel, fixed ? shift() : 0.0f);
       if (bf16_) {
-        bf16_->add_keys(g, tiles, keys.packed(*bf16_, shape_.dim), nk, nq, shape_.dim);
+        sweep_panel_bf16(terms, panel, place, begin, nq, fixed);
       } else {
-        tiles_.add_keys(g, tiles, keys.values.get(), nk, nq, shape_.dim);
+        sweep_panel(terms, panel, place, begin, nq, fixed);
       }
     }
   }
 
-  // tile = W' of a panel of keys and the panel of queries from `row` on.
-  void weigh(float* tile, const KeyTerms& terms, int64_t panel, int64_t row, int64_t split, bool fixed) {
-    const int64_t nk = std::min(kKeyPanel, shape_.length - panel * kKeyPanel);
-    const int64_t nq = rows_from(row, kQueryPanel), dim = shape_.dim;
-    Panel& keys = *queue_.panels[panel];
-    if (bf16_) {
-      bf16_->scores(tile, keys.packed(*bf16_, dim), buffers_.qt16 + row * words_of(dim), nk, nq, dim);
-    } else {
-      tiles_.scores(tile, keys.values.get(), buffers_.qt + row * dim, nk, nq, dim);
+  int64_t keys_of(int64_t panel) const { return std::min(kKeyPanel, shape_.length - panel * kKeyPanel); }
+
+  // The queries from `begin` on against one panel of keys; sums, tops and g of this split are at `place`.
+  void sweep_panel(const KeyTerms& terms, int64_t panel, int64_t place, int64_t begin, int64_t nq,
+                   bool fixed) {
+    alignas(64) float tile[kTile];
+    const int64_t nk = keys_of(panel), dim = shape_.dim;
+    const float* keys = queue_.panels[panel]->values.get();
+    for (int64_t first = 0; first < nq; first += kQueryPanel) {
+      const int64_t n = std::min(kQueryPanel, nq - first);
+      tiles_.scores(tile, keys, buffers_.qt + (begin + first) * dim, nk, n, dim);
+      weigh(tile, terms, place + first, nk, n, fixed);
+      if (gradient_)
+        tiles_.add_keys(buffers_.g + (place + first) * shape_.padded_dim, tile, keys, nk, n, dim);
     }
-    const int64_t place = split * shape_.padded_rows() + row;
+  }
+
+  void sweep_panel_bf16(const KeyTerms& terms, int64_t panel, int64_t place, int64_t begin, int64_t nq,
+                        bool fixed) {
+    alignas(64) float tile[kTile];
+    alignas(64) uint32_t pairs[kMostPanels * kTile / 2];
+    const int64_t nk = keys_of(panel), dim = shape_.dim;
+    const uint32_t* keys = queue_.panels[panel]->packed(*bf16_, dim);
+    for (int64_t first = 0; first < nq; first += kQueryPanel) {
+      const int64_t n = std::min(kQueryPanel, nq - first);
+      bf16_->scores(tile, keys, buffers_.qt16 + (begin + first) * words_of(dim), nk, n, dim);
+      weigh(tile, terms, place + first, nk, n, fixed);
+      if (gradient_) bf16_->pair_weights(pairs + first * kKeyPanel / 2, tile, nk, n);
+    }
+    if (gradient_) bf16_->add_keys(buffers_.g + place * shape_.padded_dim, pairs, keys, nk, nq, dim);
+  }
+
+  // tile: S' to W'.
+  void weigh(float* tile, const KeyTerms& terms, int64_t place, int64_t nk, int64_t nq, bool fixed) {
     if (fixed) {
-      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_logit_, nk, nq);
+      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_ && on_logit_, nk, nq);
       return;
     }
     alignas(64) float factors[kQueryPanel];
     const bool moved =
         tiles_.weigh_running(tile, buffers_.sums + place, buffers_.tops + place, factors, terms, nk, nq);
-    if (moved && gradient_) tiles_.rescale(buffers_.g + place * shape_.padded_dim, factors, nq, dim);
+    if (moved && gradient_) tiles_.rescale(buffers_.g + place * shape_.padded_dim, factors, nq, shape_.dim);
   }
 
   // Adds the splits up, for one block of queries: leaves g in the first split. sums and tops in log2 units.
@@ -326,28 +317,12 @@ class InfoNce {
         pull = d > 0 ? 1 / (1 + std::exp(-d)) : std::exp(d) / (1 + std::exp(d));
         inverse_sum = 1 / sums[r];
       }
-      if (gradient_) store(row, pull / (static_cast<double>(shape_.rows) * tau_), inverse_sum);
+      if (gradient_ == nullptr) continue;
+      const bool projects = normalize_ && buffers_.query_factors[row] < 1 / kNormEps;
+      store_row(gradient_ + row * shape_.dim, gradient_of(row, 0), row_pair(row), shape_.dim,
+                pull / (static_cast<double>(shape_.rows) * tau_), inverse_sum, projects);
     }
     buffers_.block_loss[block] = loss;
-  }
-
-  // gradient = pull (g / sum - p), through the normalisation.
-  void store(int64_t row, double pull, double inverse_sum) {
-    const int64_t dim = shape_.dim;
-    const float *g = gradient_of(row, 0), *q = q_ + row * dim, *k = k_ + row * dim;
-    float* out = gradient_ + row * dim;
-    const double norm = std::max(buffers_.norms[row], kNormEps);
-    const double key_factor = 1 / std::max(buffers_.positive_norms[row], kNormEps);
-    const auto entry = [&](int64_t i) {
-      const float sum = g[i / kBlock * kBlock * kQueryPanel + i % kBlock];
-      return pull * (sum * inverse_sum - static_cast<float>(k[i] * key_factor));
-    };
-    const auto z = [&](int64_t i) { return static_cast<float>(q[i] * (1 / norm)); };
-    double along = 0;
-    if (normalize_ && buffers_.norms[row] > kNormEps) {
-      for (int64_t i = 0; i < dim; ++i) along += entry(i) * z(i);
-    }
-    for (int64_t i = 0; i < dim; ++i) out[i] = static_cast<float>((entry(i) - along * z(i)) / norm);
   }
 
   float* const gradient_;
@@ -359,7 +334,8 @@ class InfoNce {
   const double tau_;
   const float scale_;  // log2(e) / tau
   const double log2_decay_;
-  const bool decays_logit_, decays_weight_;
+  const double one_less_;  // from a power of the decay to that of a key one younger
+  const bool decays_, on_logit_;
   const QueueTiles& tiles_;
   const QueueBf16Tiles* const bf16_;  // null: fp32 products
   Workspace workspace_;

@@ -39,7 +39,7 @@ struct Buffers {
   uint32_t* qt16 = nullptr;
   float* g = nullptr;  // of each split
   float *sums, *tops;  // of each split
-  double *norms, *positive_norms, *positives, *block_squares, *block_loss;
+  double *query_factors, *positive_factors, *positives, *block_squares, *block_loss;
 
   template <typename Take>
   void lay_out(const Shape& shape, bool with_gradient, bool bf16, Take&& take) {
@@ -52,7 +52,7 @@ struct Buffers {
     if (with_gradient) take(g, shape.splits * n * shape.padded_dim);
     take(sums, shape.splits * n);
     take(tops, shape.splits * n);
-    for (double** rows : {&norms, &positive_norms, &positives}) take(*rows, n);
+    for (double** rows : {&query_factors, &positive_factors, &positives}) take(*rows, n);
     for (double** parts : {&block_squares, &block_loss}) take(*parts, shape.blocks);
   }
 };

@@ -51,8 +51,8 @@ struct QueueTiles {
   bool (*weigh_running)(float* tile, float* sums, float* tops, float* factors, const KeyTerms& terms,
                         int64_t nk, int64_t nq);
 
-  /// g += W K, for `nq` queries in panels of their own tile each.
-  void (*add_keys)(float* g, const float* tiles, const float* keys, int64_t nk, int64_t nq, int64_t dim);
+  /// g += W K
+  void (*add_keys)(float* g, const float* tile, const float* keys, int64_t nk, int64_t nq, int64_t dim);
 
   /// g = factor g, and g += factor part, with one factor a query; nq at most a panel.
   void (*rescale)(float* g, const float* factors, int64_t nq, int64_t dim);
@@ -67,7 +67,11 @@ struct QueueBf16Tiles {
   void (*pack)(uint32_t* words, const float* keys, int64_t dim);
   void (*scores)(float* tile, const uint32_t* keys, const uint32_t* qt16, int64_t nk, int64_t nq,
                  int64_t dim);
-  void (*add_keys)(float* g, const float* tiles, const uint32_t* keys, int64_t nk, int64_t nq, int64_t dim);
+  /// W' with two keys in a word, [key pair][64 queries].
+  void (*pair_weights)(uint32_t* pairs, const float* tile, int64_t nk, int64_t nq);
+  /// g += W K for several panels of queries at once, each with its pairs.
+  void (*add_keys)(float* g, const uint32_t* pairs, const uint32_t* keys, int64_t nk, int64_t nq,
+                   int64_t dim);
 };
 
 constexpr int64_t kWordsPerBlock = kBlock / 2;

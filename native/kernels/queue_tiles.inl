@@ -68,13 +68,8 @@ bool weigh_running(float* tile, float* sums, float* tops, float* factors, const 
   return moved;
 }
 
-void add_keys(float* g, const float* tiles, const float* keys, int64_t nk, int64_t nq, int64_t dim) {
-  const int64_t padded_dim = ceil_div(dim, kBlock) * kBlock;
-  for (int64_t first = 0; first < nq; first += kQueryPanel) {
-    const int64_t n = nq - first < kQueryPanel ? nq - first : kQueryPanel;
-    add_product<1, kTileLd>(g + first * padded_dim, tiles + first / kQueryPanel * kTile, keys, n, nk, dim,
-                            kQueryPanel, kKeyPanel);
-  }
+void add_keys(float* g, const float* tile, const float* keys, int64_t nk, int64_t nq, int64_t dim) {
+  add_product<1, kTileLd>(g, tile, keys, nq, nk, dim, kQueryPanel, kKeyPanel);
 }
 
 void rescale(float* g, const float* factors, int64_t nq, int64_t dim) {

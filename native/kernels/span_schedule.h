@@ -14,14 +14,14 @@
 namespace vssl::spans {
 
 /// What is written is streamed past the caches when it would fill more than 1 / kCacheShare of the last one.
-constexpr int64_t kCacheShare = 4;
+constexpr int64_t kCacheShare = 16;
 bool outgrows_cache(int64_t bytes);
 
 /// No more threads than `asked` (0: physical cores), and than so much memory traffic keeps busy.
 int useful_threads(int asked, double bytes);
 
-/// Pixels of one ticket when each has `rows` values to read and write.
-int64_t columns_per_ticket(int64_t rows);
+/// Of `pixels` with `rows` values to read and write each, those of one ticket.
+int64_t columns_per_ticket(int64_t pixels, int64_t rows, int threads);
 
 /// Calls work(columns) for strips that together are all pixels, cut where lines of the first row of `out`
 /// begin, on at most `threads` threads.
@@ -31,7 +31,7 @@ void over_strips(const float* out, int64_t pixels, int64_t rows, bool streams, i
   constexpr int64_t kLine = 64 / sizeof(float);
   const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) / sizeof(float)) % kLine;
   const int64_t head = (kLine - past) % kLine;
-  const int64_t width = columns_per_ticket(rows);
+  const int64_t width = columns_per_ticket(pixels, rows, threads);
   Phase phase;
   phase.reset((std::max<int64_t>(pixels - head, 1) + width - 1) / width);
   run_team(threads, [&] {

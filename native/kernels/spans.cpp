@@ -10,10 +10,11 @@
 namespace vssl::spans {
 namespace {
 
-constexpr double kBytesPerThread = 256 << 10;   // less is not worth waking a thread for
-constexpr int64_t kUnknownCache = 16 << 20;     // where the system does not tell
-constexpr int64_t kValuesPerTicket = 32 << 10;  // read and written by one ticket, about
-constexpr int64_t kColumnStep = 64;             // pixels: whole cache lines of floats and of bytes
+constexpr double kBytesPerThread = 256 << 10;    // less is not worth waking a thread for
+constexpr int64_t kUnknownCache = 16 << 20;      // where the system does not tell
+constexpr int64_t kValuesPerTicket = 128 << 10;  // read and written by one ticket, at most about
+constexpr int64_t kTicketsPerThread = 4;         // at least, for an even end
+constexpr int64_t kColumnStep = 64;              // pixels: whole cache lines of floats and of bytes
 
 // The largest cache that the first CPU sees; Linux alone tells through files.
 int64_t read_cache_bytes() {
@@ -54,8 +55,9 @@ int useful_threads(int asked, double bytes) {
   return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
 }
 
-int64_t columns_per_ticket(int64_t rows) {
-  return std::max<int64_t>(kValuesPerTicket / rows / kColumnStep, 1) * kColumnStep;
+int64_t columns_per_ticket(int64_t pixels, int64_t rows, int threads) {
+  const int64_t most = std::min(kValuesPerTicket / rows, pixels / (threads * kTicketsPerThread));
+  return std::max<int64_t>(most / kColumnStep, 1) * kColumnStep;
 }
 
 }  // namespace vssl::spans

@@ -2,6 +2,7 @@
 // normalisation), behind one table of functions; dct.cpp, ema.cpp and their like schedule them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "isa.h"
@@ -10,7 +11,8 @@ namespace vssl::spans {
 
 constexpr int64_t kMostFrames = 64;
 constexpr int64_t kMostHalf = kMostFrames / 2;
-constexpr int64_t kTile = 32;       // pixels that the loops for any number of frames take at once
+constexpr int64_t kTile = 64;       // pixels that the loops for any number of frames take at once
+constexpr int64_t kLine = 16;       // floats of a cache line
 constexpr double kNormEps = 1e-12;  // as F.normalize
 
 /// Pixels [begin, end) of every frame; frames are `pixels` apart.
@@ -22,11 +24,16 @@ struct Columns {
 /// Even and odd functions of time have cosines of even and odd k alone. So all products are taken over half
 /// of the frames: even part s_t = x_t + x_{T-1-t} (the frame in the middle of an odd number once), odd part
 /// d_t = x_t - x_{T-1-t}.
-/// A matrix of `rows` x `depth`, rows padded to a multiple of kRowStep so that products take them in groups.
-constexpr int64_t kRowStep = 4;
+constexpr int64_t kRowStep = 4;  // rows that products take at once
 struct HalfMatrix {
   int64_t rows = 0, depth = 0;
-  float values[kMostHalf * kMostHalf];  ///< row-major
+  float values[kMostHalf * kMostHalf];  ///< row-major, then rows of zeros up to a multiple of kRowStep
+
+  void resize(int64_t new_rows, int64_t new_depth) {
+    rows = new_rows;
+    depth = new_depth;
+    std::fill_n(values, (rows + kRowStep - 1) / kRowStep * kRowStep * depth, 0.0f);
+  }
 };
 
 struct DctPlan {

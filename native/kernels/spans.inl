@@ -1,14 +1,16 @@
-// The loops of spans.h over a vector type. Included after dct_motion.inl, under the same rules.
+// The loops of spans.h over a vector type. Included after the other .inl files, under the same rules; also
+// needs finish_streaming.
 
-// Values before the next address that a vector may be streamed to, at most n.
+// Values before the next cache line, at most n.
 inline int64_t unaligned_head(const float* out, int64_t n) {
-  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) / sizeof(float) % kWidth);
-  const int64_t head = past == 0 ? 0 : kWidth - past;
+  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) / sizeof(float) % kLine);
+  const int64_t head = past == 0 ? 0 : kLine - past;
   return head < n ? head : n;
 }
 
-// Calls block(out, out_pitch, in, in_pitch, count, streams) so that all columns are covered: count is a
-// multiple of kWidth, and streamed vectors are aligned. What does not fill a vector goes through a copy.
+// Calls block(out, out_pitch, in, in_pitch, count, streams) so that all columns are covered. `count` is a
+// multiple of kWidth; what is streamed begins at a line and is a multiple of kTile. What does not fill a
+// vector goes through a copy.
 template <typename In, typename Block>
 void over_columns(float* out, const In* in, const Columns& columns, int64_t rows_out, int64_t rows_in,
                   const Block& block) {
@@ -24,17 +26,22 @@ void over_columns(float* out, const In* in, const Columns& columns, int64_t rows
       for (int64_t i = 0; i < n; ++i) out[r * pixels + p + i] = padded_out[r * kWidth + i];
     }
   };
+  const auto cover = [&](int64_t begin, int64_t end) {
+    const int64_t whole = (end - begin) / kWidth * kWidth;
+    if (whole > 0) block(out + begin, pixels, in + begin, pixels, whole, false);
+    if (begin + whole < end) part(begin + whole, end - begin - whole);
+  };
   // Rows that are not aligned alike cannot all be streamed to.
-  const bool streams = columns.stream && (rows_out == 1 || pixels % kWidth == 0);
-  int64_t p = columns.begin;
-  const int64_t head = streams ? unaligned_head(out + p, columns.end - p) : 0;
-  if (head > 0) part(p, head);
-  p += head;
-  const int64_t whole = (columns.end - p) / kWidth * kWidth;
-  if (whole > 0) block(out + p, pixels, in + p, pixels, whole, streams);
-  p += whole;
-  if (p < columns.end) part(p, columns.end - p);
-  if (streams) finish_streaming();
+  if (!columns.stream || (rows_out > 1 && pixels % kLine != 0)) {
+    cover(columns.begin, columns.end);
+    return;
+  }
+  const int64_t begin = columns.begin + unaligned_head(out + columns.begin, columns.end - columns.begin);
+  const int64_t end = begin + (columns.end - begin) / kTile * kTile;
+  cover(columns.begin, begin);
+  if (begin < end) block(out + begin, pixels, in + begin, pixels, end - begin, true);
+  cover(end, columns.end);
+  finish_streaming();
 }
 
 template <int T, typename In>
@@ -59,14 +66,16 @@ void dct_of_any(float* out, const In* clip, const Columns& columns, const DctPla
   Halves halves;
   const auto block = [&](float* to, int64_t out_pitch, const In* from, int64_t in_pitch, int64_t count,
                          bool streams) {
-    for (int64_t p = 0; p < count; p += kTile) {
-      const int64_t n = count - p < kTile ? count - p : kTile;
+    const auto tile = [&](auto vecs, int64_t p, bool streams_tile) {
       if (plan.inverse) {
-        inverse_tile(to + p, out_pitch, from + p, in_pitch, n, plan, streams, halves);
+        inverse_tile<vecs>(to + p, out_pitch, from + p, in_pitch, plan, streams_tile, halves);
       } else {
-        dct_tile(to + p, out_pitch, from + p, in_pitch, n, plan, streams, halves);
+        dct_tile<vecs>(to + p, out_pitch, from + p, in_pitch, plan, streams_tile, halves);
       }
-    }
+    };
+    int64_t p = 0;
+    for (; p + kTile <= count; p += kTile) tile(std::integral_constant<int, kTile / kWidth>(), p, streams);
+    for (; p < count; p += kWidth) tile(std::integral_constant<int, 1>(), p, false);
   };
   over_columns(out, clip, columns, plan.inverse ? plan.frames : plan.keep,
                plan.inverse ? plan.keep : plan.frames, block);
@@ -95,9 +104,12 @@ void motion(float* out, const In* clip, const Columns& columns, const MotionPlan
   MotionScratch scratch;
   const auto block = [&](float* to, int64_t out_pitch, const In* from, int64_t in_pitch, int64_t count,
                          bool streams) {
-    for (int64_t p = 0; p < count; p += kTile) {
-      const int64_t n = count - p < kTile ? count - p : kTile;
-      motion_tile(to + p, out_pitch, from + p, in_pitch, n, plan, streams, scratch);
+    int64_t p = 0;
+    for (; p + kTile <= count; p += kTile) {
+      motion_tile<kTile / kWidth>(to + p, out_pitch, from + p, in_pitch, plan, streams, scratch);
+    }
+    for (; p < count; p += kWidth) {
+      motion_tile<1>(to + p, out_pitch, from + p, in_pitch, plan, false, scratch);
     }
   };
   over_columns(out, clip, columns, plan.energy ? 1 : plan.frames, plan.frames, block);
@@ -122,19 +134,26 @@ inline void subtract_row(float* out, const In* later, const In* earlier, int64_t
   const auto part = [&](int64_t p, int64_t count) {
     store_part(out + p, sub(load_part(later + p, count), load_part(earlier + p, count)), count);
   };
-  int64_t p = streams ? unaligned_head(out, n) : 0;
-  if (p > 0) part(0, p);
-  for (; p + kWidth <= n; p += kWidth) put(out + p, sub(load(later + p), load(earlier + p)), streams);
+  int64_t p = 0;
+  const int64_t head = streams ? unaligned_head(out, n) : 0;
+  for (; p + kWidth <= head; p += kWidth) store(out + p, sub(load(later + p), load(earlier + p)));
+  if (p < head) part(p, head - p);
+  const int64_t lines = streams ? head + (n - head) / kLine * kLine : head;
+  for (p = head; p < lines; p += kWidth) stream(out + p, sub(load(later + p), load(earlier + p)));
+  for (; p + kWidth <= n; p += kWidth) store(out + p, sub(load(later + p), load(earlier + p)));
   if (p < n) part(p, n - p);
 }
 
-constexpr int64_t kDifferenceStrip = 4096;  // pixels whose frame is still in L1 when it is the earlier one
+// Pixels of a frame before it is the next one's turn. Few, so that many frames are fetched at once; more
+// where the processor cannot follow them all, so that it does each in longer runs.
+inline int64_t difference_strip(int64_t frames) { return frames <= 16 ? 64 : 128; }
 
 template <typename In>
 void difference(float* out, const In* clip, const Columns& columns, int64_t frames) {
   const int64_t pixels = columns.pixels;
-  for (int64_t p = columns.begin; p < columns.end; p += kDifferenceStrip) {
-    const int64_t n = columns.end - p < kDifferenceStrip ? columns.end - p : kDifferenceStrip;
+  const int64_t strip = difference_strip(frames);
+  for (int64_t p = columns.begin; p < columns.end; p += strip) {
+    const int64_t n = columns.end - p < strip ? columns.end - p : strip;
     for (int64_t t = 0; t + 1 < frames; ++t) {
       const In* earlier = clip + t * pixels + p;
       subtract_row(out + t * pixels + p, earlier + pixels, earlier, n, columns.stream);
@@ -149,9 +168,11 @@ void blend(float* target, const float* source, int64_t size, float weight, bool 
   const auto part = [&](int64_t p, int64_t n) {
     store_part(target + p, blended(load_part(target + p, n), load_part(source + p, n)), n);
   };
-  int64_t p = unaligned_head(target, size);
-  if (p > 0) part(0, p);
-  for (; p + kWidth <= size; p += kWidth) store(target + p, blended(load(target + p), load(source + p)));
+  int64_t p = 0;
+  const int64_t head = unaligned_head(target, size) % kWidth;
+  if (head > 0) part(0, head);
+  for (p = head; p + kWidth <= size; p += kWidth)
+    store(target + p, blended(load(target + p), load(source + p)));
   if (p < size) part(p, size - p);
 }
 

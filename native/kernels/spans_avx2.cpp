@@ -1,4 +1,6 @@
 // Loops over long spans for AVX2 with FMA.
+#include <type_traits>
+
 #include "cosines.h"
 #include "spans.h"
 

@@ -1,4 +1,6 @@
 // Loops over long spans for AVX-512 (F, BW, DQ, VL).
+#include <type_traits>
+
 #include "cosines.h"
 #include "spans.h"
 
@@ -23,7 +25,7 @@ namespace {
 
 using Vec = __m512;
 constexpr int kWidth = 16;
-constexpr int kMicroVecs = 2;
+constexpr int kMicroVecs = 4;
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline Vec load(const uint8_t* p) {

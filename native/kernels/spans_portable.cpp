@@ -1,5 +1,6 @@
 // Loops over long spans in plain C++: four lanes, which compilers map to SSE2 or NEON.
 #include <cstring>
+#include <type_traits>
 
 #include "cosines.h"
 #include "spans.h"

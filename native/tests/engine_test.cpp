@@ -186,9 +186,9 @@ void test_accumulate_with_norm() {
   StepContext whole{views, hyper, alone, 1, at::kFloat, Placement{}, {}, {}};
   Pass pass;
   pass.train = pass.update_stats = true;
-  ProjectionHead head(
-      {reference->encoder("encoder").dim(), reference->encoder("encoder").dim(), 2, 128, false, true, 0.1}, 3,
-      Placement{});
+  ProjectionHead head({reference->encoder("encoder").dim(), reference->encoder("encoder").dim(), 2, 128, true,
+                       false, true, 0.1},
+                      3, Placement{});
   std::vector<Tensor> a, b;
   for (const int64_t begin : {0, 2}) {
     const Tensor clips =

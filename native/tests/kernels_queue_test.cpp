@@ -79,6 +79,16 @@ void test_decays() {
   }
 }
 
+// Powers of it leave even double's range.
+void test_tiny_decay() {
+  for (double decay : {0.3, 1e-5, 1e-310}) {
+    for (DecayOn on : {DecayOn::kLogit, DecayOn::kWeight}) {
+      for (AgeUnit unit : {AgeUnit::kEnqueue, AgeUnit::kKey})
+        compare_on_all_isas({9, 150, 20, 0.07, decay, on, unit});
+    }
+  }
+}
+
 void test_values() {
   for (Data data : {Data::kClustered, Data::kDuplicates, Data::kZeroRows, Data::kHugeRows, Data::kTinyRows,
                     Data::kOpposite, Data::kConfident}) {
@@ -286,6 +296,7 @@ int main() {
   test_not_finite();
   test_grid();
   test_decays();
+  test_tiny_decay();
   test_values();
   test_not_normalised();
   test_equal_bits();

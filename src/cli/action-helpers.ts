@@ -37,26 +37,38 @@ export function parseNumber(text: string): number {
   return value;
 }
 
-/** A counter on one line of stderr, redrawn a few times a second; silent when stderr is no terminal. */
-export function openMeter(verb: string): {
-  update: (done: number, total: number) => void;
-  close: () => void;
-} {
+/** One line of stderr that is drawn again and again; silent when stderr is no terminal. */
+export function openStatusLine(): { show: (text: string) => void; close: () => void } {
   const { stderr } = process;
-  let drawn = 0;
   let shown = false;
   return {
-    update(done, total) {
-      const now = performance.now();
-      if (!stderr.isTTY || (now - drawn < 100 && done < total)) return;
-      drawn = now;
+    show(text) {
+      if (!stderr.isTTY) return;
       shown = true;
-      stderr.write(`\r\x1b[K${verb} ${done} of ${total}`);
+      stderr.write(`\r\x1b[K${text}`);
     },
     close() {
       if (shown) stderr.write('\r\x1b[K');
       shown = false;
     },
+  };
+}
+
+/** A counter on a status line, redrawn a few times a second. */
+export function openMeter(verb: string): {
+  update: (done: number, total: number) => void;
+  close: () => void;
+} {
+  const line = openStatusLine();
+  let drawn = 0;
+  return {
+    update(done, total) {
+      const now = performance.now();
+      if (now - drawn < 100 && done < total) return;
+      drawn = now;
+      line.show(`${verb} ${done} of ${total}`);
+    },
+    close: line.close,
   };
 }
 

@@ -40,17 +40,22 @@ export function checkOneOf(name: string, value: unknown, choices: readonly strin
 /** Throws unless `value` is a Float32Array of `length` over memory that native code may use: attached, of fixed size, not shared. */
 export function checkFloats(name: string, value: unknown, length: number, meaning: string): void {
   if (!(value instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', value);
-  const buffer = value.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean };
-  if (typeof SharedArrayBuffer !== 'undefined' && (buffer as unknown) instanceof SharedArrayBuffer) {
-    throw invalidArgument(name, 'a Float32Array over an ArrayBuffer', 'one over a SharedArrayBuffer');
-  }
-  if (buffer.resizable)
-    throw invalidArgument(name, 'a Float32Array of fixed size', 'one over a resizable ArrayBuffer');
-  if (isDetached(buffer as ArrayBuffer))
-    throw invalidArgument(name, 'an attached Float32Array', 'a detached one');
+  checkMemory(name, value);
   if (value.length !== length) {
     throw invalidArgument(name, `${length} values (${meaning})`, `${value.length} values`);
   }
+}
+
+/** Throws unless native code may use the memory of `array`: attached, of fixed size, not shared. */
+export function checkMemory(name: string, array: Float32Array | Uint8Array): void {
+  const type = array instanceof Float32Array ? 'Float32Array' : 'Uint8Array';
+  const buffer = array.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean };
+  if (typeof SharedArrayBuffer !== 'undefined' && (buffer as unknown) instanceof SharedArrayBuffer) {
+    throw invalidArgument(name, `a ${type} over an ArrayBuffer`, 'one over a SharedArrayBuffer');
+  }
+  if (buffer.resizable)
+    throw invalidArgument(name, `a ${type} of fixed size`, 'one over a resizable ArrayBuffer');
+  if (isDetached(buffer as ArrayBuffer)) throw invalidArgument(name, `an attached ${type}`, 'a detached one');
 }
 
 // ArrayBuffer.prototype.detached is newer than Node 20; a view cannot be made over a detached buffer.
@@ -63,4 +68,14 @@ function isDetached(buffer: ArrayBuffer & { detached?: boolean }): boolean {
   } catch {
     return true;
   }
+}
+
+/** Where a gradient of `length` goes: null for false, a new array for true, the array itself when it fits. */
+export function gradientTarget(gradient: unknown, length: number): Float32Array | null {
+  if (gradient === false) return null;
+  if (gradient === true) return new Float32Array(length);
+  if (!ArrayBuffer.isView(gradient))
+    throw invalidArgument('gradient', 'true, false or a Float32Array', gradient);
+  checkFloats('gradient', gradient, length, 'rows * dim');
+  return gradient as Float32Array;
 }

@@ -7,6 +7,7 @@ import {
   checkOneOf,
   checkOptionalBoolean,
   checkPositive,
+  gradientTarget,
 } from './arguments.js';
 
 /** How precisely products are taken; accumulation is fp32 either way. */
@@ -99,15 +100,6 @@ function checkArguments(embeddings: Float32Array, options: NtXentOptions): Nativ
   if (threads !== undefined) checkInteger('threads', threads, 1, MOST_THREADS);
   const target = gradientTarget(gradient, rows * dim);
   return [embeddings, target, rows, dim, temperature, normalize ?? true, precision, threads ?? 0];
-}
-
-function gradientTarget(gradient: unknown, length: number): Float32Array | null {
-  if (gradient === false) return null;
-  if (gradient === true) return new Float32Array(length);
-  if (!ArrayBuffer.isView(gradient))
-    throw invalidArgument('gradient', 'true, false or a Float32Array', gradient);
-  checkFloats('gradient', gradient, length, 'rows * dim');
-  return gradient as Float32Array;
 }
 
 function toResult(

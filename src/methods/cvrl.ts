@@ -38,7 +38,7 @@ export const cvrl = defineMethod({
       .default(1)
       .describe('decreasing: P(t) ~ c - t^power; increasing: P(t) ~ t^power'),
     temperature: z.number().positive().default(0.1),
-    head: headSchema({ hiddenLayers: 3 }).prefault({}),
+    head: headSchema({ hiddenLayers: 3, norm: true }).prefault({}),
     lossScale: z
       .number()
       .positive()

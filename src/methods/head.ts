@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
-/** Options of an MLP projection head: hidden layers of (Linear, BatchNorm, ReLU), then a layer to `dim`. */
-export function headSchema(defaults: { readonly hiddenLayers: number }) {
+/** Options of an MLP projection head: hidden layers of (Linear, BatchNorm if any, ReLU), then a layer to `dim`. */
+export function headSchema(defaults: { readonly hiddenLayers: number; readonly norm: boolean }) {
   return z.strictObject({
     hiddenLayers: z
       .int()
       .min(0)
       .max(16)
       .default(defaults.hiddenLayers)
-      .describe('Hidden layers, each with BatchNorm and ReLU'),
+      .describe('Hidden layers, each with ReLU'),
+    norm: z.boolean().default(defaults.norm).describe('BatchNorm before each ReLU'),
     hiddenDim: z
       .union([z.literal('auto'), z.int().min(1).max(65536)])
       .default('auto')
@@ -18,10 +19,11 @@ export function headSchema(defaults: { readonly hiddenLayers: number }) {
 }
 
 /** The head as the engine's contrastive methods take it. */
-export function nativeHead(head: z.output<ReturnType<typeof headSchema>>): Record<string, number> {
+export function nativeHead(head: z.output<ReturnType<typeof headSchema>>): Record<string, number | boolean> {
   return {
     headLayers: head.hiddenLayers,
     headDim: head.dim,
+    headNorm: head.norm,
     ...(head.hiddenDim === 'auto' ? {} : { headHidden: head.hiddenDim }),
   };
 }

@@ -34,6 +34,13 @@ export interface Claim {
   readonly arms: readonly ClaimArm[];
 }
 
+/** Where in a run a step is. */
+export interface StepPosition {
+  /** From 0. */
+  readonly step: number;
+  readonly totalSteps: number;
+}
+
 /** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
   readonly title: string;
@@ -43,6 +50,8 @@ export interface Method extends MethodSlice {
   readonly planViews: PlanViews<ResolvedConfig>;
   /** `options` of the engine's session. */
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
+  /** What the engine's step is told besides the learning rate: a pure function of the position in the run. */
+  readonly hyper: (config: ResolvedConfig, position: StepPosition) => Readonly<Record<string, number>>;
   /** The exported encoder that its paper evaluates. */
   readonly evaluatedEncoder: string;
   readonly claims: readonly Claim[];
@@ -64,6 +73,11 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
     options: z.output<Schema>,
     config: ResolvedConfig,
   ) => Readonly<Record<string, unknown>>;
+  readonly hyper?: (
+    options: z.output<Schema>,
+    position: StepPosition,
+    config: ResolvedConfig,
+  ) => Readonly<Record<string, number>>;
   readonly evaluatedEncoder: string;
   readonly claims: readonly Claim[];
 }
@@ -78,5 +92,6 @@ export function defineMethod<const Name extends string, Schema extends z.ZodType
     defaults: spec.defaults ?? {},
     planViews: (context) => spec.planViews(context, optionsOf(context.config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
+    hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
   };
 }

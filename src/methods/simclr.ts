@@ -4,10 +4,9 @@
  * docs/methods/simclr.md has the equations.
  */
 import { z } from 'zod';
-import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
-import { drawUniformStarts } from '../data/samplers/starts.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
+import { planUniformPair } from './uniform-pair.js';
 
 const NO_COLOUR = { jitter: { p: 0 }, gray: 0, blur: { p: 0 } };
 
@@ -28,7 +27,7 @@ export const simclr = defineMethod({
       .default(false)
       .describe('Both views show the same window; only the augmentation differs'),
     temperature: z.number().positive().default(0.1),
-    head: headSchema({ hiddenLayers: 2 }).prefault({}),
+    head: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
     lossScale: z
       .number()
       .positive()
@@ -45,14 +44,7 @@ export const simclr = defineMethod({
       },
     },
   },
-  planViews({ config, row, facts, rng }, options) {
-    const clock = clockOf(row, facts, config.data.clip);
-    const span = spanOf(clock, config.data.clip);
-    return drawUniformStarts(span, 2, options.sameWindow, rng.fork('time')).map((start, view) => ({
-      name: `view${view + 1}`,
-      clip: planTrainingClip({ config, row, facts, clock, start, view, rng: rng.fork('augment', view) }),
-    }));
-  },
+  planViews: planUniformPair,
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
   evaluatedEncoder: 'encoder',
   claims: [

@@ -24,8 +24,139 @@ export interface KernelsAddon {
     precision: 'fp32' | 'bf16',
     threads: number,
   ): Promise<{ loss: number; gradTemperature: number }>;
+  readonly limits: KernelLimits;
+  readonly reference: KernelReference;
+  readonly MomentumQueue: new (
+    capacity: number,
+    dim: number,
+    decay: number,
+    decayOn: 'logit' | 'weight',
+    ageUnit: 'enqueue' | 'key',
+    init: 'random' | 'empty',
+    seed: number,
+  ) => NativeMomentumQueue;
+  /** Frames x pixels to keep x pixels; back when `inverse`. Writes to `out`. */
+  dct(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    inverse: boolean,
+    keep: number,
+    threads: number,
+  ): void;
+  dctAsync(...args: Parameters<KernelsAddon['dct']>): Promise<void>;
+  dctMotion(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    dropLow: number,
+    output: 'signal' | 'energy',
+    threads: number,
+  ): void;
+  dctMotionAsync(...args: Parameters<KernelsAddon['dctMotion']>): Promise<void>;
+  frameDifference(
+    clip: Float32Array | Uint8Array,
+    out: Float32Array,
+    frames: number,
+    pixels: number,
+    threads: number,
+  ): void;
+  frameDifferenceAsync(...args: Parameters<KernelsAddon['frameDifference']>): Promise<void>;
+  emaUpdate(target: Float32Array, source: Float32Array, size: number, momentum: number): void;
+  emaUpdateAsync(...args: Parameters<KernelsAddon['emaUpdate']>): Promise<void>;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
+}
+
+/** Ceilings of this machine on the instruction-set path in use (native/kernels/limits.h). threads 0: one per core. */
+export interface KernelLimits {
+  /** Physical cores that this process may use. */
+  cores(): number;
+  /** FLOP/s of fp32 multiply-adds on registers, measured for about `seconds`. */
+  fmaRate(seconds: number, threads: number): number;
+  /** The same of bf16 pairs with fp32 accumulation; 0 where the path has no such instruction. */
+  bf16Rate(seconds: number, threads: number): number;
+  /** Seconds that one copy past the caches takes. */
+  copySeconds(target: Float32Array, source: Float32Array, threads: number): number;
+  /** The same from bytes to floats. */
+  widenSeconds(target: Float32Array, source: Uint8Array, threads: number): number;
+  /** Seconds that target = scale a + (1 - scale) b takes; `target` may be `a`. */
+  triadSeconds(
+    target: Float32Array,
+    a: Float32Array,
+    b: Float32Array,
+    scale: number,
+    threads: number,
+  ): number;
+}
+
+/** The slow double-precision twins of the kernels (native/kernels/reference.h). */
+export interface KernelReference {
+  ntXent(
+    embeddings: Float64Array,
+    gradient: Float64Array | null,
+    rows: number,
+    dim: number,
+    temperature: number,
+    normalize: boolean,
+  ): { loss: number; gradTemperature: number };
+  infoNce(
+    queries: Float64Array,
+    keys: Float64Array,
+    gradient: Float64Array | null,
+    rows: number,
+    dim: number,
+    queueKeys: Float64Array,
+    ages: Float64Array,
+    decay: number,
+    decayOn: 'logit' | 'weight',
+    temperature: number,
+    normalize: boolean,
+  ): number;
+  dct(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    keep: number,
+    inverse: boolean,
+  ): void;
+  dctMotion(
+    out: Float64Array,
+    clip: Float64Array,
+    frames: number,
+    pixels: number,
+    dropLow: number,
+    output: 'signal' | 'energy',
+  ): void;
+  frameDifference(out: Float64Array, clip: Float64Array, frames: number, pixels: number): void;
+  emaUpdate(target: Float64Array, source: Float64Array, momentum: number): void;
+}
+
+/** Keys in native memory. Disposed by garbage collection, or at once by dispose(). */
+export interface NativeMomentumQueue {
+  enqueue(keys: Float32Array, rows: number): void;
+  enqueueAsync(keys: Float32Array, rows: number): Promise<void>;
+  infoNce(
+    queries: Float32Array,
+    keys: Float32Array,
+    gradient: Float32Array | null,
+    rows: number,
+    temperature: number,
+    normalize: boolean,
+    precision: 'fp32' | 'bf16',
+    threads: number,
+  ): number;
+  infoNceAsync(...args: Parameters<NativeMomentumQueue['infoNce']>): Promise<number>;
+  length(): number;
+  /** Slot of the next key. */
+  next(): number;
+  copyKeys(into: Float32Array): void;
+  copyAges(into: Float32Array): void;
+  restore(keys: Float32Array, ages: Float32Array, length: number, next: number): void;
+  dispose(): void;
 }
 
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */

@@ -14,6 +14,8 @@ export interface LoopOptions {
   readonly log: RunLog;
   /** Learning rate of each step of the schedule. */
   readonly rates: Float64Array;
+  /** What the method tells its step besides the rate. */
+  readonly hyper: (step: number) => Readonly<Record<string, number>>;
   /** Steps done, and steps to have been done at the end. */
   readonly from: number;
   readonly to: number;
@@ -76,7 +78,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       const dataSeconds = (performance.now() - waitStart) / 1000;
       const lr = options.rates[step]!;
       const stepStart = performance.now();
-      const result = await options.session.step(item.batch, { lr });
+      const result = await options.session.step(item.batch, { ...options.hyper(step), lr });
       const stepSeconds = (performance.now() - stepStart) / 1000;
       if (!result.finite) {
         await save();

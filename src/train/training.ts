@@ -82,6 +82,7 @@ export class Training {
     this.#warn(usable);
     const stepsPerEpoch = countBatches(usable, config.train.batch);
     const rates = this.#rates(stepsPerEpoch);
+    const method = getMethod(config.method);
     const to = Math.min(this.#totalSteps, this.#options.maxSteps ?? this.#totalSteps);
 
     this.#engine.setThreads(this.#threads);
@@ -122,6 +123,7 @@ export class Training {
           feed,
           log,
           rates,
+          hyper: (step) => method.hyper(config, { step, totalSteps: this.#totalSteps }),
           from,
           to,
           logEvery: config.log.every,

@@ -58,6 +58,9 @@ test('wrong usage ends with 2 and says what is wrong', (t) => {
       /train\.batch/,
     ],
     [['methods', 'nope'], /cvrl/],
+    [['bench', 'kernels', '--filter', 'no such case'], /--list/],
+    [['bench', 'kernels', '--filter', '('], /--filter/],
+    [['bench', 'kernels', '--pairs', '0'], /whole number from 1/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = cli(...args);
@@ -99,7 +102,8 @@ test('a missing addon ends with 3 and says how to get it', (t) => {
 });
 
 test('--json: the last line of stdout is one object, and nothing else is there', (t) => {
-  for (const args of [['methods'], ['methods', 'cvrl'], ['presets'], ['presets', 'cvrl-tiny']]) {
+  const commands = [['methods'], ['methods', 'cvrl'], ['presets'], ['presets', 'cvrl-tiny']];
+  for (const args of [...commands, ['bench', 'kernels', '--list']]) {
     const { status, stdout } = cli(...args, '--json');
     t.is(status, 0);
     const lines = stdout.trimEnd().split('\n');

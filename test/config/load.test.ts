@@ -45,14 +45,14 @@ test('defaults: a method alone is a whole configuration', (t) => {
     sampling: 'decreasing',
     samplingPower: 1,
     temperature: 0.1,
-    head: { hiddenLayers: 3, hiddenDim: 'auto', dim: 128 },
+    head: { hiddenLayers: 3, norm: true, hiddenDim: 'auto', dim: 128 },
     lossScale: 2,
   });
   t.is(config.simclr, undefined);
 });
 
 test('a resolved configuration resolves to itself, and goes through JSON', (t) => {
-  for (const preset of ['cvrl', 'simclr', 'cvrl-tiny', 'simclr-tiny']) {
+  for (const preset of ['cvrl', 'simclr', 'moco', 'cvrl-tiny', 'simclr-tiny', 'moco-tiny']) {
     const config = loadConfig({ preset });
     t.deepEqual(resolveConfig(config as TrainConfig), config);
     t.deepEqual(loadConfig({ file: write(JSON.stringify(config), 'json') }), config);
@@ -256,10 +256,12 @@ test('the JSON schema covers every key and both methods', (t) => {
     'formatVersion',
     'log',
     'method',
+    'moco',
     'model',
     'out',
     'simclr',
     'train',
+    'videomoco',
   ]);
   t.false(schema.additionalProperties);
 });

@@ -17,6 +17,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   errors: [],
   native: ['errors'],
   kernels: ['native', 'errors'],
+  bench: ['kernels', 'native', 'errors'],
   weights: ['native', 'errors'],
   data: ['errors'],
   config: ['errors'],

@@ -76,8 +76,21 @@ test('the engine is given what it knows', (t) => {
     const config = loadConfig({ preset, set });
     return getMethod(config.method).nativeOptions(config);
   };
-  t.deepEqual(options('cvrl'), { temperature: 0.1, lossScale: 2, headLayers: 3, headDim: 128 });
-  t.deepEqual(options('simclr'), { temperature: 0.1, lossScale: 1, headLayers: 2, headDim: 128 });
+  const head = { headDim: 128, headNorm: true };
+  t.deepEqual(options('cvrl'), { temperature: 0.1, lossScale: 2, headLayers: 3, ...head });
+  t.deepEqual(options('simclr'), { temperature: 0.1, lossScale: 1, headLayers: 2, ...head });
+  t.deepEqual(options('moco'), {
+    temperature: 0.1,
+    queue: 65536,
+    decay: 1,
+    decayOn: 'logit',
+    ageUnit: 'enqueue',
+    symmetric: false,
+    normGroups: 8,
+    headLayers: 2,
+    headDim: 128,
+    headNorm: false,
+  });
   t.deepEqual(
     options('cvrl', ['cvrl.head={hiddenDim: 64, hiddenLayers: 1, dim: 32}', 'cvrl.temperature=0.2']),
     {
@@ -85,14 +98,31 @@ test('the engine is given what it knows', (t) => {
       lossScale: 2,
       headLayers: 1,
       headDim: 32,
+      headNorm: true,
       headHidden: 64,
     },
   );
 });
 
+test('what a step is told besides its rate is a function of its place in the run', (t) => {
+  const hyper = (set: string[], step: number) => {
+    const config = loadConfig({ preset: 'moco', set });
+    return getMethod(config.method).hyper(config, { step, totalSteps: 100 });
+  };
+  t.deepEqual(getMethod('cvrl').hyper(loadConfig({ preset: 'cvrl' }), { step: 3, totalSteps: 9 }), {});
+  t.is(hyper([], 0).momentum, 0.994);
+  t.true(Math.abs(hyper([], 50).momentum! - 0.997) < 1e-12);
+  t.true(hyper([], 99).momentum! > 0.99999);
+  t.is(hyper(['moco.momentumSchedule=constant'], 50).momentum, 0.994);
+  t.deepEqual(hyper([], 7), hyper([], 7));
+  t.not(hyper([], 7).shuffle, hyper([], 8).shuffle);
+  t.not(hyper([], 7).shuffle, hyper(['train.seed=1'], 7).shuffle);
+  t.false('shuffle' in hyper(['moco.normGroups=1'], 7));
+});
+
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {
@@ -139,7 +169,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -156,7 +186,7 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny'],
+    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny', 'moco', 'moco-tiny', 'videomoco', 'videomoco-tiny'],
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
 });

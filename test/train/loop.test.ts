@@ -66,6 +66,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     feed,
     log,
     rates: Float64Array.from({ length: 8 }, (_, i) => i / 10),
+    hyper: () => ({}),
     from,
     to,
     logEvery: setup.logEvery ?? 1,

@@ -7,34 +7,27 @@
 
 namespace vssl::engine {
 
-ContrastiveOptions read_contrastive(const Value& options, const ContrastiveOptions& defaults,
-                                    const std::vector<std::string>& extra) {
-  std::vector<std::string> keys{"temperature", "lossScale", "headLayers", "headHidden", "headDim"};
-  keys.insert(keys.end(), extra.begin(), extra.end());
+ContrastiveOptions read_contrastive(const Value& options, const ContrastiveOptions& defaults) {
+  std::vector<std::string> keys{"temperature", "lossScale"};
+  keys.insert(keys.end(), kHeadKeys.begin(), kHeadKeys.end());
   check_keys(options, keys, "method");
   ContrastiveOptions o = defaults;
   o.temperature = number_in(options, "temperature", o.temperature, 1e-3, 1e3);
   o.loss_scale = number_in(options, "lossScale", o.loss_scale, 1e-6, 1e6);
-  o.head.layers = int_in(options, "headLayers", o.head.layers, 0, 16);
-  o.head.hidden = int_in(options, "headHidden", o.head.hidden, 0, 1 << 16);
-  o.head.out = int_in(options, "headDim", o.head.out, 1, 1 << 16);
+  o.head = read_head(options, o.head);
   return o;
 }
 
-Contrastive::Contrastive(const MethodPlan& plan, ContrastiveOptions options) : options_(std::move(options)) {
-  encoder_ = create_model(plan.model, plan.seed, plan.placement);
-  options_.head.in = encoder_->dim();
-  if (options_.head.hidden == 0) options_.head.hidden = encoder_->dim();
-  head_ = std::make_unique<ProjectionHead>(options_.head, plan.seed, plan.placement);
-}
+Contrastive::Contrastive(const MethodPlan& plan, ContrastiveOptions options)
+    : options_(std::move(options)), branch_(plan, options_.head) {}
 
 std::vector<Network> Contrastive::networks() {
-  return {{"encoder", &encoder_->weights()}, {"head", &head_->weights()}};
+  return {{"encoder", &branch_.encoder_weights()}, {"head", &branch_.head_weights()}};
 }
 
 VideoNet& Contrastive::encoder(const std::string& name) {
   if (name != "encoder") throw_invalid("unknown encoder \"" + name + "\"; this method has: encoder");
-  return *encoder_;
+  return branch_.encoder();
 }
 
 // Rows [begin, end) of both views through encoder and head: (2n, D) in fp32, view 1 stacked on view 2. Both
@@ -46,7 +39,7 @@ Tensor Contrastive::embed(const StepContext& context, Chunk chunk, bool update_s
   pass.compute = context.compute;
   const Tensor clips = at::cat({context.clips(context.views[0], chunk.begin, chunk.end),
                                 context.clips(context.views[1], chunk.begin, chunk.end)});
-  return head_->forward(encoder_->embed(clips, pass), pass);
+  return branch_.embed(clips, pass);
 }
 
 // Loss of all embeddings of this process (2n, D) against those of all processes; returns its gradient, (2n,

@@ -1,13 +1,12 @@
 // Two views, one encoder, one head, NT-Xent: what CVRL and SimCLR share.
 #pragma once
 
-#include "../models/heads.h"
-#include "method.h"
+#include "branch.h"
 
 namespace vssl::engine {
 
 struct ContrastiveOptions {
-  HeadOptions head;  // `in` is filled from the encoder, `hidden` too when it is 0
+  HeadOptions head;
   double temperature = 0.1;
   double loss_scale = 1;  // of the mean over the 2N rows
 };
@@ -28,13 +27,10 @@ class Contrastive : public Method {
   Tensor loss_gradient(StepContext& context, const Tensor& z) const;
 
   ContrastiveOptions options_;
-  std::unique_ptr<VideoNet> encoder_;
-  std::unique_ptr<ProjectionHead> head_;
+  Branch branch_;
 };
 
-// Reads the options that both methods have over the method's defaults; `extra` are keys the caller reads
-// itself.
-ContrastiveOptions read_contrastive(const Value& options, const ContrastiveOptions& defaults,
-                                    const std::vector<std::string>& extra);
+// Reads the options that both methods have over the method's defaults.
+ContrastiveOptions read_contrastive(const Value& options, const ContrastiveOptions& defaults);
 
 }  // namespace vssl::engine

@@ -17,7 +17,7 @@ std::unique_ptr<Method> create_cvrl(const MethodPlan& plan) {
   defaults.loss_scale = 2;
   defaults.head.layers = 3;
   defaults.head.norm_momentum = 0.003;
-  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults, {}));
+  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults));
 }
 
 }  // namespace vssl::engine

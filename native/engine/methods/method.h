@@ -73,9 +73,11 @@ class Method {
   virtual void step(StepContext& context) = 0;
   // After the update was applied.
   virtual void commit(const StepContext& context) { (void)context; }
-  // Tensors beside the networks that a checkpoint must hold (queues, centres), by name. Written in place on
-  // import.
-  virtual std::vector<std::pair<std::string, Tensor>> extra_state() { return {}; }
+  // What a checkpoint must hold beside the networks (queues, centres), by name, as of now; and putting it
+  // back: the same names in the same order.
+  virtual NamedHandles extra_state() const { return {}; }
+  virtual void set_extra_state(const NamedHandles& state) { (void)state; }
+  virtual int64_t extra_bytes() const { return 0; }
   // First is the one that the method's paper evaluates.
   virtual std::vector<std::string> encoder_names() = 0;
   virtual VideoNet& encoder(const std::string& name) = 0;

@@ -18,7 +18,7 @@ std::unique_ptr<Method> create_simclr(const MethodPlan& plan) {
   defaults.head.layers = 2;
   defaults.head.linear_bias = false;
   defaults.head.output_norm = true;
-  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults, {}));
+  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults));
 }
 
 }  // namespace vssl::engine

@@ -3,13 +3,13 @@
 namespace vssl::engine {
 
 ProjectionHead::ProjectionHead(const HeadOptions& o, uint64_t seed, const Placement& placement)
-    : weights_(placement) {
+    : weights_(placement), hidden_norm_(o.hidden_norm), output_norm_(o.output_norm) {
   const Scope root(weights_, seed);
   const double gain = 1.4142135623730951;  // He: before a ReLU
   int64_t width = o.in;
   for (int64_t i = 0; i < o.layers; ++i) {
     linears_.emplace_back(root / "linear" / i, width, o.hidden, gain, o.linear_bias);
-    norms_.emplace_back(root / "norm" / i, o.hidden, o.norm_momentum);
+    if (hidden_norm_) norms_.emplace_back(root / "norm" / i, o.hidden, o.norm_momentum);
     width = o.hidden;
   }
   linears_.emplace_back(root / "linear" / o.layers, width, o.out, 1.0, !o.output_norm);
@@ -20,8 +20,11 @@ Tensor ProjectionHead::forward(const Tensor& features, const Pass& pass) const {
   Tensor x = features;
   for (size_t i = 0; i < linears_.size(); ++i) {
     x = linears_[i].forward(x, pass);
-    const bool last = i + 1 == linears_.size();
-    if (i < norms_.size()) x = norms_[i].forward(x, pass, !last);
+    if (i + 1 == linears_.size()) {
+      if (output_norm_) x = norms_.back().forward(x, pass);
+    } else {
+      x = hidden_norm_ ? norms_[i].forward(x, pass, true) : at::relu(x);
+    }
   }
   return x.to(at::kFloat);
 }

@@ -2,11 +2,24 @@ import { VsslError } from '../../errors.js';
 import { findNearest } from '../nearest.js';
 import { cvrl } from './cvrl.js';
 import { cvrlTiny } from './cvrl-tiny.js';
+import { moco } from './moco.js';
+import { mocoTiny } from './moco-tiny.js';
 import type { Preset } from './preset.js';
 import { simclr } from './simclr.js';
 import { simclrTiny } from './simclr-tiny.js';
+import { videomoco } from './videomoco.js';
+import { videomocoTiny } from './videomoco-tiny.js';
 
-const PRESETS: readonly Preset[] = [cvrl, cvrlTiny, simclr, simclrTiny];
+const PRESETS: readonly Preset[] = [
+  cvrl,
+  cvrlTiny,
+  simclr,
+  simclrTiny,
+  moco,
+  mocoTiny,
+  videomoco,
+  videomocoTiny,
+];
 
 /** Every preset, in the order in which it is shown. */
 export function listPresets(): readonly Preset[] {

@@ -1,0 +1,39 @@
+// The momentum queue of native/kernels as methods use it: tensors in, a loss with a gradient out, a state
+// that a checkpoint holds.
+#pragma once
+
+#include <memory>
+
+#include "../kernels/queue.h"
+#include "tensor.h"
+
+namespace vssl::engine {
+
+class KeyQueue {
+ public:
+  virtual ~KeyQueue() = default;
+
+  // keys (n, D), the newest last; L2-normalised on the way.
+  virtual void enqueue(const Tensor& keys) = 0;
+  // InfoNCE of queries (n, D) with the keys (n, D) of the same rows as positives: a scalar, the mean over
+  // rows, whose gradient goes to the queries. Both are L2-normalised first. Equation: info_nce in
+  // native/kernels/queue.h.
+  virtual Tensor info_nce_loss(const Tensor& queries, const Tensor& keys, double temperature) const = 0;
+
+  // keys (K, D), ages (K) and next (the slot of the next key), as of now; and putting them back.
+  virtual NamedHandles state() const = 0;
+  virtual void restore(const NamedHandles& state) = 0;
+  virtual int64_t bytes() const = 0;
+};
+
+// On the CPU the fused kernel, elsewhere ATen's operations. Begins full of random keys drawn from
+// options.seed.
+std::unique_ptr<KeyQueue> create_key_queue(const MomentumQueueOptions& options, at::Device device);
+std::unique_ptr<KeyQueue> create_aten_key_queue(const MomentumQueueOptions& options, at::Device device);
+
+// The loss from its formula with ATen's operations in the type of the queries: keys (n, D), queue (K, D),
+// ages (K).
+Tensor info_nce_from_formula(const Tensor& queries, const Tensor& keys, const Tensor& queue,
+                             const Tensor& ages, const MomentumQueueOptions& options, double temperature);
+
+}  // namespace vssl::engine

@@ -1,0 +1,34 @@
+// An encoder with its projection head: what a contrastive loss trains, and what a momentum copy is made of.
+#pragma once
+
+#include <memory>
+
+#include "../models/heads.h"
+#include "method.h"
+
+namespace vssl::engine {
+
+class Branch {
+ public:
+  // head.in is filled from the encoder, head.hidden too when it is 0.
+  Branch(const MethodPlan& plan, HeadOptions head);
+
+  // clips (N, 3, T, H, W) in pass.compute -> embeddings (N, D) in fp32, not normalised
+  Tensor embed(const Tensor& clips, const Pass& pass) const {
+    return head_->forward(encoder_->embed(clips, pass), pass);
+  }
+
+  VideoNet& encoder() const { return *encoder_; }
+  Weights& encoder_weights() const { return encoder_->weights(); }
+  Weights& head_weights() const { return head_->weights(); }
+
+ private:
+  std::unique_ptr<VideoNet> encoder_;
+  std::unique_ptr<ProjectionHead> head_;
+};
+
+// The head's options among a method's: headLayers, headHidden, headDim, headNorm.
+extern const std::vector<std::string> kHeadKeys;
+HeadOptions read_head(const Value& options, HeadOptions defaults);
+
+}  // namespace vssl::engine

@@ -1,0 +1,130 @@
+#include "limits.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <mutex>
+#include <string>
+
+#include "../common/error.h"
+#include "isa.h"
+#include "limits_loops.h"
+#include "parallel.h"
+
+namespace vssl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kRoundsPerLook = 4096;  // between two looks at the clock: some 10 us
+constexpr int64_t kChunk = 64 * 1024;     // floats that a thread streams at once
+constexpr double kLongestSeconds = 10;
+
+volatile float sink;  // what the chains give must be wanted by someone
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+int team_size(int threads) {
+  if (threads < 0) {
+    throw Error(kInvalidArgument, "expected 0 or more for threads but received " + std::to_string(threads));
+  }
+  return threads > 0 ? threads : physical_core_count();
+}
+
+const limits::LimitLoops& loops() {
+  switch (selected_isa()) {
+    case Isa::kAvx512:
+      return limits::avx512_loops();
+    case Isa::kAvx2:
+      return limits::avx2_loops();
+    default:
+      return limits::portable_loops();
+  }
+}
+
+// Each thread by its own clock: one that wakes late does not lower what the cores can do together.
+double rate(float (*multiply_add)(int64_t), double flops_per_round, double seconds, int threads) {
+  if (!(seconds > 0 && seconds <= kLongestSeconds)) {
+    throw Error(kInvalidArgument, "expected seconds above 0, 10 at most");
+  }
+  const int team = team_size(threads);
+  std::mutex mutex;
+  double total = 0;
+  run_team(team, [&] {
+    const auto start = Clock::now();
+    double rounds = 0, elapsed = 0;
+    float last = 0;
+    while (elapsed < seconds) {
+      last += multiply_add(kRoundsPerLook);
+      rounds += kRoundsPerLook;
+      elapsed = seconds_since(start);
+    }
+    std::lock_guard<std::mutex> lock(mutex);
+    sink = last;
+    total += rounds * flops_per_round / elapsed;
+  });
+  return total;
+}
+
+// Calls work(begin, count) for chunks of [0, count) whose targets are aligned, but for a short first one,
+// which `head` floats from the start make so.
+template <typename Head, typename Work>
+double stream_seconds(const float* target, int64_t count, int threads, Head&& head, Work&& work) {
+  const int team = team_size(threads);
+  const auto start = Clock::now();
+  const int64_t misaligned = static_cast<int64_t>(reinterpret_cast<std::uintptr_t>(target) %
+                                                  limits::kStreamAlignment / sizeof(float));
+  constexpr int64_t kLine = limits::kStreamAlignment / static_cast<int64_t>(sizeof(float));
+  const int64_t first = std::min(count, (kLine - misaligned) % kLine);
+  for (int64_t i = 0; i < first; ++i) head(i);
+  const int64_t chunks = (count - first + kChunk - 1) / kChunk;
+  Phase phase;
+  phase.reset(chunks);
+  run_team(static_cast<int>(std::min<int64_t>(team, std::max<int64_t>(chunks, 1))), [&] {
+    phase.run([&](int64_t chunk) {
+      const int64_t begin = first + chunk * kChunk;
+      work(begin, std::min(kChunk, count - begin));
+    });
+  });
+  return seconds_since(start);
+}
+
+}  // namespace
+
+double fma_rate(double seconds, int threads) {
+  const limits::LimitLoops& chosen = loops();
+  return rate(chosen.multiply_add, chosen.flops_per_round, seconds, threads);
+}
+
+double bf16_rate(double seconds, int threads) {
+  if (selected_isa() != Isa::kAvx512 || !has_avx512_bf16()) return 0;
+  const limits::Bf16Loop& loop = limits::avx512_bf16_loop();
+  return rate(loop.multiply_add, loop.flops_per_round, seconds, threads);
+}
+
+double copy_seconds(float* target, const float* source, int64_t count, int threads) {
+  const limits::LimitLoops& chosen = loops();
+  return stream_seconds(
+      target, count, threads, [&](int64_t i) { target[i] = source[i]; },
+      [&](int64_t begin, int64_t size) { chosen.copy(target + begin, source + begin, size); });
+}
+
+double widen_seconds(float* target, const uint8_t* source, int64_t count, int threads) {
+  const limits::LimitLoops& chosen = loops();
+  return stream_seconds(
+      target, count, threads, [&](int64_t i) { target[i] = source[i]; },
+      [&](int64_t begin, int64_t size) { chosen.widen(target + begin, source + begin, size); });
+}
+
+double triad_seconds(float* target, const float* a, const float* b, float scale, int64_t count, int threads) {
+  const limits::LimitLoops& chosen = loops();
+  return stream_seconds(
+      target, count, threads, [&](int64_t i) { target[i] = scale * a[i] + (1 - scale) * b[i]; },
+      [&](int64_t begin, int64_t size) {
+        chosen.triad(target + begin, a + begin, b + begin, scale, size, target == a);
+      });
+}
+
+}  // namespace vssl

@@ -1,0 +1,32 @@
+// The per-ISA inner loops of limits.h, behind one table of functions.
+#pragma once
+
+#include <cstdint>
+
+namespace vssl::limits {
+
+constexpr int64_t kStreamAlignment = 64;  // of the targets that the loops are given
+
+struct LimitLoops {
+  /// `rounds` multiply-adds on every chain; returns something that depends on them all.
+  float (*multiply_add)(int64_t rounds);
+  double flops_per_round;
+  /// target[i] = source[i]; target is aligned to kStreamAlignment, as in the next two.
+  void (*copy)(float* target, const float* source, int64_t count);
+  void (*widen)(float* target, const uint8_t* source, int64_t count);
+  /// target[i] = scale a[i] + (1 - scale) b[i]; plain stores when `in_place`.
+  void (*triad)(float* target, const float* a, const float* b, float scale, int64_t count, bool in_place);
+};
+
+/// The multiply-add of bf16 pairs alone; null function where it does not exist.
+struct Bf16Loop {
+  float (*multiply_add)(int64_t rounds);
+  double flops_per_round;
+};
+
+const LimitLoops& portable_loops();
+const LimitLoops& avx2_loops();
+const LimitLoops& avx512_loops();
+const Bf16Loop& avx512_bf16_loop();
+
+}  // namespace vssl::limits

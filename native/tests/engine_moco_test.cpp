@@ -1,0 +1,353 @@
+// MoCo and VideoMoCo against their formulas: losses and gradients in double precision, the momentum copy, the
+// queue, the straight-through gradient of the generator.
+#include <torch/csrc/autograd/autograd.h>
+
+#include "../engine/key_queue.h"
+#include "../engine/methods/branch.h"
+#include "../engine/methods/methods.h"
+#include "../engine/models/frame_scorer.h"
+#include "engine_testing.h"
+
+namespace vssl::engine::testing {
+namespace {
+
+Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
+  const CounterRandom random(seed, "test");
+  const Tensor out = at::empty(sizes);
+  for (int64_t i = 0; i < out.numel(); ++i)
+    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(i));
+  return out;
+}
+
+double error_of(const Tensor& found, const Tensor& expected) {
+  const Tensor e = expected.detach().to(at::kDouble), f = found.detach().to(at::kDouble);
+  return ((f - e).norm() / (e.norm() + 1e-30)).item<double>();
+}
+
+Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(1e-12); }
+
+std::vector<Tensor> parameters_of(const Weights& weights) {
+  std::vector<Tensor> out;
+  for (const auto& entry : weights.entries())
+    if (entry.trainable) out.push_back(entry.tensor);
+  return out;
+}
+
+std::vector<Tensor> gradients_of(const Weights& weights) {
+  std::vector<Tensor> out;
+  for (const Tensor& p : parameters_of(weights))
+    out.push_back(p.grad().defined() ? p.grad().clone() : Tensor());
+  return out;
+}
+
+// The largest error over tensors, relative to the norm of all together.
+double error_of(const std::vector<Tensor>& found, const std::vector<Tensor>& expected) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    difference += (found[i] - expected[i]).to(at::kDouble).square().sum().item<double>();
+    norm += expected[i].to(at::kDouble).square().sum().item<double>();
+  }
+  return std::sqrt(difference / (norm + 1e-30));
+}
+
+void test_queue() {
+  const int64_t n = 7, dim = 12, capacity = 50;
+  for (const DecayOn on : {DecayOn::kLogit, DecayOn::kWeight}) {
+    for (const AgeUnit unit : {AgeUnit::kEnqueue, AgeUnit::kKey}) {
+      MomentumQueueOptions options;
+      options.capacity = capacity;
+      options.dim = dim;
+      options.decay = 0.97;
+      options.decay_on = on;
+      options.age_unit = unit;
+      options.seed = 5;
+      const auto fused = create_key_queue(options, at::kCPU);
+      const auto plain = create_aten_key_queue(options, at::kCPU);
+      for (int step = 0; step < 12; ++step) {
+        const Tensor q = drawn({n, dim}, 100 + step).requires_grad_();
+        const Tensor k = drawn({n, dim}, 200 + step) + q.detach();
+        const NamedHandles state = fused->state();
+        const Tensor exact = q.detach().to(at::kDouble).requires_grad_();
+        const Tensor expected =
+            info_nce_from_formula(exact, k.to(at::kDouble), state[0].second.to(at::kDouble),
+                                  state[1].second.to(at::kDouble), options, 0.1);
+        expected.backward();
+        const Tensor loss = fused->info_nce_loss(q, k, 0.1);
+        (loss * 3).backward();
+        check_at_most(error_of(loss, expected), 1e-5, "InfoNCE in step " + std::to_string(step));
+        check_at_most(error_of(q.grad() / 3, exact.grad()), 1e-5,
+                      "its gradient in step " + std::to_string(step));
+        check_at_most(error_of(plain->info_nce_loss(q.detach(), k, 0.1), expected), 1e-5,
+                      "with ATen's operations");
+        fused->enqueue(k);
+        plain->enqueue(k);
+        for (size_t i = 0; i < 3; ++i)
+          check_at_most(error_of(plain->state()[i].second, fused->state()[i].second), 1e-6,
+                        "both queues hold the same " + state[i].first);
+      }
+      const auto copy = create_key_queue(options, at::kCPU);
+      copy->restore(fused->state());
+      const Tensor q = drawn({n, dim}, 1), k = drawn({n, dim}, 2);
+      copy->enqueue(k);
+      fused->enqueue(k);
+      check(at::equal(copy->info_nce_loss(q, k, 0.1), fused->info_nce_loss(q, k, 0.1)),
+            "a restored queue goes on with the same bits");
+    }
+  }
+}
+
+// A method outside a session, and the networks that it begins with.
+struct Fixture {
+  explicit Fixture(const std::string& name, Object method_options = {}) {
+    Object all{{"queue", 20}, {"headDim", 16}, {"headHidden", 24}, {"temperature", 0.2}};
+    for (auto& [key, value] : method_options) all[key] = value;
+    options = Value(all);
+    model = Value(Object{{"arch", "r3d_10"}, {"width", 0.125}});
+    plan = std::make_unique<MethodPlan>(MethodPlan{options, model, 3, Placement{}});
+    method = create_method(name, *plan);
+    HeadOptions head;
+    head.layers = name == "moco" ? 1 : 0;
+    head.hidden_norm = false;
+    head.hidden = 24;
+    head.out = 16;
+    twin = std::make_unique<Branch>(*plan, head);
+    for (const auto& network : method->networks())
+      if (!network.trainable)
+        for (const Tensor& p : parameters_of(*network.weights)) p.set_requires_grad(false);
+    first = drawn({6, 3, 4, 16, 16}, 1).contiguous(at::MemoryFormat::ChannelsLast3d);
+    second = (first + 0.3 * drawn({6, 3, 4, 16, 16}, 2)).contiguous(at::MemoryFormat::ChannelsLast3d);
+  }
+
+  std::map<std::string, double> step(Object numbers = {}, int64_t accumulate = 1) {
+    hyper = Value(std::move(numbers));
+    const std::vector<View> views{{"view1", first}, {"view2", second}};
+    StepContext context{views, hyper, collectives, accumulate, at::kFloat, Placement{}, {}, {}};
+    method->step(context);
+    losses = context.losses;
+    return losses;
+  }
+  void commit() {
+    const std::vector<View> views;
+    method->commit(StepContext{views, hyper, collectives, 1, at::kFloat, Placement{}, {}, {}});
+  }
+  Weights& network(const std::string& name) {
+    for (const auto& found : method->networks())
+      if (found.name == name) return *found.weights;
+    throw Error("ERR_VSSL_TEST", "no network " + name);
+  }
+  Tensor embed(const Tensor& clips) {
+    Pass pass;
+    pass.train = true;
+    return twin->embed(clips, pass);
+  }
+  // InfoNCE in double of embeddings in fp32, against the queue as it is now.
+  Tensor formula(const Tensor& q, const Tensor& k, double decay = 1) {
+    const NamedHandles state = method->extra_state();
+    MomentumQueueOptions o;
+    o.decay = decay;
+    return info_nce_from_formula(q.to(at::kDouble), k.detach().to(at::kDouble),
+                                 state[0].second.to(at::kDouble), state[1].second, o, 0.2);
+  }
+
+  Value options, model, hyper;
+  std::unique_ptr<MethodPlan> plan;
+  std::unique_ptr<Method> method;
+  std::unique_ptr<Branch> twin;
+  SingleProcess collectives;
+  Tensor first, second;
+  std::map<std::string, double> losses;
+};
+
+void test_moco_step() {
+  Fixture f("moco");
+  const Tensor expected = f.formula(f.embed(f.first), f.embed(f.second));
+  expected.backward();
+  const double loss = f.step()["loss"];
+  check_at_most(std::fabs(loss - expected.item<double>()), 1e-5 * expected.item<double>(),
+                "the loss of a step");
+  check_at_most(error_of(gradients_of(f.network("head")), gradients_of(f.twin->head_weights())), 1e-5,
+                "the head's gradient");
+  check_at_most(error_of(gradients_of(f.network("encoder")), gradients_of(f.twin->encoder_weights())), 1e-4,
+                "the encoder's gradient");
+  for (const Tensor& p : parameters_of(f.network("key_encoder")))
+    check(!p.grad().defined(), "keys take no gradient");
+
+  // The copy moves by the formula, its BatchNorm statistics stay its own, and the keys enter the queue.
+  const Tensor keys = unit_rows(f.embed(f.second)).detach();
+  {
+    const at::NoGradGuard no_grad;
+    for (const Tensor& p : parameters_of(f.network("encoder"))) p.add_(0.1);
+  }
+  std::vector<Tensor> wanted;
+  const auto from = parameters_of(f.network("encoder"));
+  const auto to = parameters_of(f.network("key_encoder"));
+  for (size_t i = 0; i < from.size(); ++i)
+    wanted.push_back(0.9 * to[i].to(at::kDouble) + (1 - 0.9) * from[i].detach().to(at::kDouble));
+  f.hyper = Value(Object{{"momentum", 0.9}});
+  f.commit();
+  check_at_most(error_of(parameters_of(f.network("key_encoder")), wanted), 1e-6, "k <- m k + (1 - m) q");
+  const NamedHandles state = f.method->extra_state();
+  check(state[2].second.item<int64_t>() == 6, "the next slot follows the keys");
+  check_at_most(error_of(state[0].second.slice(0, 0, 6), keys), 1e-5, "the keys are in the queue");
+  check(at::equal(state[1].second.slice(0, 0, 6), at::ones({6})), "with age 1");
+}
+
+void test_symmetric() {
+  Fixture f("moco", {{"symmetric", true}});
+  const Tensor a = f.embed(f.first), b = f.embed(f.second);
+  const double expected = (f.formula(a, b) + f.formula(b, a)).item<double>();
+  check_at_most(std::fabs(f.step()["loss"] - expected), 1e-5 * expected, "the symmetric loss is the sum");
+  f.commit();
+  check(f.method->extra_state()[2].second.item<int64_t>() == 12, "both views' keys enter the queue");
+}
+
+void test_groups() {
+  // BatchNorm over two groups of a batch is BatchNorm over two chunks of it.
+  Fixture groups("moco", {{"normGroups", 2}}), chunks("moco");
+  const double a = groups.step()["loss"], b = chunks.step({}, 2)["loss"];
+  check_at_most(std::fabs(a - b), 1e-6, "groups and chunks have the same loss");
+  check_at_most(error_of(gradients_of(groups.network("encoder")), gradients_of(chunks.network("encoder"))),
+                1e-5, "and the same gradient");
+  // Another order of the keys puts them into other groups, and back into their places.
+  Fixture shuffled("moco", {{"normGroups", 2}});
+  const double c = shuffled.step({{"shuffle", 7}})["loss"];
+  check(c != a && std::fabs(c - a) < 0.5, "shuffled keys are near what they were, not the same");
+  Fixture whole("moco"), same("moco", {{"normGroups", 1}});
+  check(whole.step()["loss"] == same.step({{"shuffle", 7}})["loss"], "one group has nothing to shuffle");
+}
+
+void test_video_moco() {
+  for (const bool clean : {true, false}) {
+    for (const std::string through : {"mask", "frame"}) {
+      const std::string what = std::string(clean ? "clean" : "mixed") + " gradients through the " + through;
+      Fixture f(
+          "videomoco",
+          {{"dropRatio", 0.5}, {"cleanGradients", clean}, {"straightThrough", through}, {"decay", 0.9}});
+      FrameScorer scorer(3, Placement{});
+      Pass pass;
+      pass.train = true;
+      const Tensor scores = scorer.forward(f.first, pass);
+      check_at_most(error_of(scores.sum(1), at::ones({6})), 1e-6, "scores add up to 1");
+      // The two frames of the highest scores of each clip, found by sorting.
+      const Tensor order = scores.detach().argsort(1, true);
+      Tensor masked = f.first.clone();
+      for (int64_t i = 0; i < 6; ++i)
+        for (int64_t j = 0; j < 2; ++j) masked[i].select(1, order[i][j].item<int64_t>()).zero_();
+      masked.requires_grad_();
+      const Tensor q = f.embed(masked), k = f.embed(f.second).detach(), r = f.embed(f.first).detach();
+      const Tensor loss = f.formula(q, k, 0.9);
+      const Tensor generator =
+          -100 * (unit_rows(q.to(at::kDouble)) - unit_rows(r.to(at::kDouble))).abs().mean();
+      // What reaches a score: minus the masked clip's gradient times the clip, or its sum.
+      const auto at_clip = [&](const Tensor& l) { return torch::autograd::grad({l}, {masked}, {}, true)[0]; };
+      Tensor gradient = at_clip(generator);
+      if (!clean) gradient = gradient + at_clip(loss);
+      const Tensor at_scores =
+          through == "mask" ? -(gradient * f.first).sum({1, 3, 4}) : gradient.sum({1, 3, 4});
+      scores.backward(at_scores);
+      loss.backward();
+
+      const auto losses = f.step({{"drop", 1}});
+      check_at_most(std::fabs(losses.at("loss") - loss.item<double>()), 1e-5 * loss.item<double>(),
+                    what + ": InfoNCE of the dropped clip");
+      check_at_most(std::fabs(losses.at("generator") - generator.item<double>()),
+                    1e-5 * std::fabs(generator.item<double>()), what + ": the generator's loss");
+      check_at_most(error_of(gradients_of(f.network("head")), gradients_of(f.twin->head_weights())), 1e-5,
+                    what + ": the head's gradient is InfoNCE's alone");
+      check_at_most(error_of(gradients_of(f.network("encoder")), gradients_of(f.twin->encoder_weights())),
+                    1e-4, what + ": the encoder's too");
+      check_at_most(error_of(gradients_of(f.network("generator")), gradients_of(scorer.weights())), 1e-3,
+                    what + ": the generator's gradient");
+    }
+  }
+}
+
+void test_drop_phases() {
+  Fixture before("videomoco"), none("videomoco", {{"drop", "none"}});
+  const double plain = before.step()["loss"];
+  check(plain == none.step({{"drop", 1}})["loss"], "before the switch nothing is dropped");
+  Fixture random("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}});
+  const double a = random.step({{"drop", 1}, {"dropSeed", 1}})["loss"];
+  check(a != plain, "random frames are dropped");
+  Fixture again("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}}),
+      other("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}});
+  check(again.step({{"drop", 1}, {"dropSeed", 1}})["loss"] == a, "the same ones for the same seed");
+  check(other.step({{"drop", 1}, {"dropSeed", 2}})["loss"] != a, "others for another");
+  Fixture flat("videomoco", {{"fill", "mean"}, {"dropRatio", 0.5}}), zero("videomoco", {{"dropRatio", 0.5}});
+  check(flat.step({{"drop", 1}})["loss"] != zero.step({{"drop", 1}})["loss"],
+        "a flat frame is not a black one");
+}
+
+void test_resume() {
+  const auto hyper = [](int step) {
+    return Value(Object{{"lr", 0.05},
+                        {"momentum", 0.9 + 0.01 * step},
+                        {"shuffle", 10 + step},
+                        {"drop", step % 2},
+                        {"dropSeed", 20 + step}});
+  };
+  for (const std::string name : {"moco", "videomoco"}) {
+    for (const std::string precision : {"fp32", "bf16"}) {
+      const Value spec = session_spec(
+          {{"method", name},
+           {"precision", precision},
+           {"options", Object{{"queue", 20}, {"normGroups", 2}, {"symmetric", true}, {"decay", 0.99}}}});
+      Session whole(spec), before(spec);
+      for (int i = 0; i < 4; ++i)
+        check(whole.step(make_batch(6, 4, 16, i), hyper(i)).finite, "a finite step");
+      for (int i = 0; i < 2; ++i) before.step(make_batch(6, 4, 16, i), hyper(i));
+      Session after(spec);
+      after.import_state(before.export_state());
+      for (int i = 2; i < 4; ++i) after.step(make_batch(6, 4, 16, i), hyper(i));
+      check(same_bytes(after.export_state(), whole.export_state()),
+            name + " resumes exactly in " + precision);
+    }
+  }
+}
+
+void test_learning() {
+  for (const std::string name : {"moco", "videomoco"}) {
+    Session session(
+        session_spec({{"method", name}, {"options", Object{{"queue", 16}, {"temperature", 0.2}}}}));
+    double first = 0, last = 0;
+    for (int i = 0; i < 40; ++i) {
+      const Value hyper(Object{{"lr", 0.05}, {"momentum", 0.9}, {"drop", i >= 20 ? 1 : 0}});
+      const double loss = session.step(make_batch(8, 4, 16, i % 4), hyper).losses.at("loss");
+      if (i < 4) first += loss;
+      if (i >= 36) last += loss;
+    }
+    check(last < 0.8 * first,
+          name + " learns: " + std::to_string(first / 4) + " to " + std::to_string(last / 4));
+  }
+}
+
+void test_specs() {
+  const auto refused = [](const std::string& method, const Object& options) {
+    return code_of([&] {
+             Session s(session_spec({{"method", method}, {"options", options}}));
+           }) == "ERR_VSSL_INVALID_ARGUMENT";
+  };
+  check(refused("moco", {{"queue", 0}}), "an empty queue is refused");
+  check(refused("moco", {{"decayOn", "age"}}), "an unknown decay is refused");
+  check(refused("moco", {{"dropRatio", 0.5}}), "another method's option is refused");
+  check(refused("videomoco", {{"drop", "most"}}), "an unknown way of dropping is refused");
+  check(refused("videomoco", {{"dropRatio", 2}}), "a ratio above 1 is refused");
+}
+
+}  // namespace
+}  // namespace vssl::engine::testing
+
+int main() {
+  using namespace vssl::engine::testing;
+  vssl::engine::set_threads(2);
+  for (auto* test : {test_queue, test_moco_step, test_symmetric, test_groups, test_video_moco,
+                     test_drop_phases, test_resume, test_learning, test_specs}) {
+    try {
+      test();
+    } catch (const std::exception& e) {
+      check(false, std::string("threw: ") + e.what());
+    }
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}

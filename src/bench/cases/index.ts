@@ -1,0 +1,13 @@
+import type { BenchCase } from '../case.js';
+import { clipCases } from './clips.js';
+import { emaUpdateCases } from './ema-update.js';
+import { momentumQueueCases } from './momentum-queue.js';
+import { ntXentCases } from './nt-xent.js';
+
+/** Every case: what the test verifies in its small size is what the command verifies and times in its own. */
+export const benchCases: readonly BenchCase[] = [
+  ...ntXentCases,
+  ...momentumQueueCases,
+  ...clipCases,
+  ...emaUpdateCases,
+];

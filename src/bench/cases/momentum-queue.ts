@@ -1,0 +1,164 @@
+import { MomentumQueue, type Precision } from '../../kernels/index.js';
+import { loadKernels } from '../../native/load.js';
+import type { BenchCase, PeerSpec, Workload } from '../case.js';
+import { finiteDifferenceError } from '../finite-differences.js';
+import { memo } from '../memo.js';
+import { normalizeRows, throughNormalize } from '../normalize.js';
+import { uniformFloats } from '../random.js';
+import { distance, dot, norm, toBf16 } from '../vectors.js';
+
+type QueueParameters = {
+  readonly rows: number;
+  readonly capacity: number;
+  readonly dim: number;
+  readonly temperature: number;
+  readonly decay: number;
+  readonly decayOn: 'logit' | 'weight';
+  readonly precision: Precision;
+};
+
+const SEED = 11;
+const FULL = { rows: 256, capacity: 65536, dim: 128, temperature: 0.07, decay: 0.999 } as const;
+const SMALL = { rows: 35, capacity: 200, dim: 33 } as const;
+
+const PLAIN = ['torch eager', 'torch eager logsumexp', 'torch flash attention', 'torch compile'];
+const BF16 = ['torch autocast', 'torch bf16', 'torch flash attention bf16', 'torch compile autocast'];
+
+export const momentumQueueCases: readonly BenchCase[] = [
+  queueCase('fp32', 'logit', peers(1e-4, PLAIN)),
+  queueCase('bf16', 'logit', peers(5e-2, [...PLAIN, ...BF16])),
+  queueCase('fp32', 'weight', peers(1e-4, ['torch eager'])),
+];
+
+function peers(tolerance: number, names: readonly string[]): PeerSpec[] {
+  return names.map((name) => ({ module: 'momentum_queue', name, tolerance }));
+}
+
+function queueCase(
+  precision: Precision,
+  decayOn: 'logit' | 'weight',
+  peerSpecs: readonly PeerSpec[],
+): BenchCase {
+  const parameters: QueueParameters = { ...FULL, decayOn, precision };
+  const { rows, capacity, dim } = parameters;
+  return {
+    name: `infoNce ${precision} ${rows}x${dim}, queue of ${capacity}, decay on ${decayOn}`,
+    kernel: 'infoNce',
+    parameters,
+    small: { ...parameters, ...SMALL },
+    prepare: (chosen) => prepare(chosen as unknown as QueueParameters),
+    // Once for the similarities, once for the gradient.
+    flops: 4 * rows * capacity * dim,
+    bytes: 4 * (capacity * dim + 3 * rows * dim),
+    limit: precision === 'bf16' ? 'bf16 multiply-adds' : 'fp32 multiply-adds',
+    verified: 'loss and every gradient entry',
+    peers: peerSpecs,
+  };
+}
+
+function prepare(p: QueueParameters): Workload {
+  const { rows, dim, capacity, temperature, precision } = p;
+  const queries = uniformFloats(rows * dim, SEED);
+  const keys = uniformFloats(rows * dim, SEED + 1);
+  const queue = filledQueue(p);
+  const gradient = new Float32Array(rows * dim);
+  const options = { rows, temperature, precision, gradient };
+  let loss = Number.NaN;
+  const run = (threads: number) => {
+    loss = queue.infoNce(queries, keys, { ...options, threads }).loss;
+  };
+  const call = (threads: number) => {
+    gradient.fill(Number.NaN);
+    run(threads);
+    return expectationOf(p, queries, keys, queue);
+  };
+  return {
+    inputs: {
+      queries: { data: queries, shape: [rows, dim] },
+      keys: { data: keys, shape: [rows, dim] },
+      queue: { data: queue.keys(), shape: [capacity, dim] },
+      ages: { data: queue.ages, shape: [capacity] },
+    },
+    run,
+    outputs: () => ({ loss: Float32Array.of(loss), gradient }),
+    verify: async (threads) => {
+      const { exact, tolerance } = call(threads);
+      return [
+        { what: 'loss', error: Math.abs(loss - exact.loss), tolerance: tolerance.loss },
+        { what: 'gradient', error: distance(gradient, exact.gradient), tolerance: tolerance.gradient },
+      ];
+    },
+    checkGradient: async (threads) => {
+      const { lossOf, tolerance } = call(threads);
+      const error = finiteDifferenceError(lossOf, new Float64Array(queries), gradient);
+      return [{ what: 'gradient by finite differences', error, tolerance: tolerance.gradient }];
+    },
+    limitSeconds: (limits, threads) => {
+      const bf16 = precision === 'bf16' ? limits.bf16Rate(0.01, threads) : 0;
+      return (4 * rows * capacity * dim) / (bf16 || limits.fmaRate(0.01, threads));
+    },
+  };
+}
+
+/** As training fills it: a batch after the other, the oldest first. */
+function filledQueue({ rows, capacity, dim, decay, decayOn }: QueueParameters): MomentumQueue {
+  const queue = new MomentumQueue({ capacity, dim, decay, decayOn, init: 'empty' });
+  for (let done = 0; done < capacity + rows; done += rows)
+    queue.enqueue(uniformFloats(rows * dim, SEED + 2 + done), rows);
+  return queue;
+}
+
+interface Exact {
+  readonly loss: number;
+  readonly gradient: Float64Array;
+}
+
+interface Expectation {
+  readonly exact: Exact;
+  /** The exact loss as a function of the queries. */
+  readonly lossOf: (queries: Float64Array) => number;
+  readonly tolerance: { readonly loss: number; readonly gradient: number };
+}
+
+const twins = memo<Exact>(2);
+
+/** The twin's answer and how far ours may be from it, as for ntXent. */
+function expectationOf(
+  p: QueueParameters,
+  queries: Float32Array,
+  keys: Float32Array,
+  queue: MomentumQueue,
+): Expectation {
+  const { rows, capacity, dim, decay, decayOn, temperature } = p;
+  const wide = [queries, keys, queue.keys(), queue.ages].map((array) => new Float64Array(array));
+  const [x, positives, ring, ages] = wide as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const { infoNce } = loadKernels().reference;
+  const twin = (
+    q: Float64Array,
+    k: Float64Array,
+    queued: Float64Array,
+    gradient: Float64Array | null,
+    normalize: boolean,
+  ) => infoNce(q, k, gradient, rows, dim, queued, ages, decay, decayOn, temperature, normalize);
+  const exact = twins([rows, capacity, dim, temperature, decay, decayOn], () => {
+    const gradient = new Float64Array(rows * dim);
+    return { loss: twin(x, positives, ring, gradient, true), gradient };
+  });
+  const similarity = 1e-6 / temperature;
+  let factors = 0;
+  for (let row = 0; row < rows; row++) factors += 1 / dot(x, x, row * dim, dim);
+  const tolerance = {
+    loss: 1e-5 * Math.abs(exact.loss) + similarity,
+    gradient: 1e-5 * norm(exact.gradient) + (similarity * Math.sqrt(factors)) / (rows * temperature),
+  };
+  if (p.precision === 'bf16') {
+    const { z, norms } = normalizeRows(x, dim);
+    const unit = normalizeRows(positives, dim).z;
+    const gradient = new Float64Array(rows * dim);
+    const loss = twin(z.map(toBf16), unit.map(toBf16), ring.map(toBf16), gradient, false);
+    throughNormalize(gradient, dim, (row) => ({ z, from: row * dim, norm: norms[row]! }));
+    tolerance.loss += 2 * Math.abs(loss - exact.loss);
+    tolerance.gradient += 2 * distance(gradient, exact.gradient);
+  }
+  return { exact, lossOf: (q) => twin(q, positives, ring, null, true), tolerance };
+}

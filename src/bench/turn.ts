@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+type Call = () => void | Promise<void>;
+
+/** How a turn is timed: so many calls in a row, after one that is not counted when `warm`. */
+export interface TurnPlan {
+  readonly repeats: number;
+  /** Short calls find their data in the caches, as in a loop; whoever ran before has thrown it out. */
+  readonly warm: boolean;
+}
+
+const SHORTEST_TURN = 0.01;
+const WARM_BELOW = 0.05;
+const ESTIMATES = 5;
+const LONG = 1; // known well enough from one call
+
+/** Calls until the time is known well enough to say how many calls make a turn. */
+export async function planTurn(call: Call): Promise<TurnPlan> {
+  const times: number[] = [];
+  do times.push(await secondsOf(call, 1));
+  while (times.length < ESTIMATES && times.at(-1)! < (times.length < 2 ? LONG : WARM_BELOW));
+  return planFor(Math.min(...times));
+}
+
+export function planFor(secondsPerCall: number): TurnPlan {
+  return {
+    repeats: Math.max(1, Math.ceil(SHORTEST_TURN / Math.max(secondsPerCall, 1e-7))),
+    warm: secondsPerCall < WARM_BELOW,
+  };
+}
+
+/** Seconds per call of one turn. */
+export async function takeTurn(call: Call, { repeats, warm }: TurnPlan): Promise<number> {
+  if (warm) await call();
+  return (await secondsOf(call, repeats)) / repeats;
+}
+
+/** Mean of a turn's measurements, without the first when there are several: `measure` gives the seconds it found. */
+export function limitTurn(measure: () => number): number {
+  const found: number[] = [];
+  const start = performance.now();
+  do found.push(measure());
+  while (performance.now() - start < 1000 * SHORTEST_TURN);
+  const counted = found.length > 1 ? found.slice(1) : found;
+  return counted.reduce((sum, seconds) => sum + seconds, 0) / counted.length;
+}
+
+/** Until our threads sleep: they look for work for 50 us. */
+export async function settle(): Promise<void> {
+  await sleep(1);
+}
+
+async function secondsOf(call: Call, repeats: number): Promise<number> {
+  const start = performance.now();
+  for (let k = 0; k < repeats; k++) {
+    const pending = call();
+    if (pending) await pending;
+  }
+  return (performance.now() - start) / 1000;
+}

@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import { VsslError } from '../../errors.js';
+import { openStatusLine, parseCount, unlessStopped } from '../action-helpers.js';
+import { addCommonOptions, runAction } from '../run-action.js';
+import { percent } from '../table.js';
+
+interface BenchFlags {
+  readonly filter?: string;
+  readonly peers?: boolean | string;
+  readonly python?: string;
+  readonly pairs?: number;
+  readonly threads?: number;
+  readonly out?: string;
+  readonly list?: boolean;
+}
+
+const PAIRS = 30;
+
+/** `vssl-native bench kernels`: verifies every kernel, then times it beside its limit and its peers. */
+export function registerBench(program: Command): void {
+  const group = program.command('bench').description('verify, then time');
+  addCommonOptions(group.command('kernels'))
+    .description('the kernels, each as a fraction of what this machine can do and beside other libraries')
+    .option('--filter <regexp>', 'only cases whose name matches')
+    .option(
+      '--peers [regexp]',
+      'also run the other libraries that Python has, or those that match, in turn with ours',
+    )
+    .option('--python <program>', 'interpreter that has them (default: $VSSL_PYTHON, or python3)')
+    .option('--pairs <n>', `rounds of turns in alternation (default: ${PAIRS})`, parseCount)
+    .option('--threads <n>', 'of both sides (default: one per physical core)', parseCount)
+    .option('--out <file>', 'write the result as JSON, too')
+    .option('--list', 'only name the cases')
+    .action(
+      runAction<BenchFlags>(async ({ logger, print, signal }, flags) => {
+        const { benchCases } = await import('../../bench/cases/index.js');
+        const { formatBench, formatCases, formatSeconds } = await import('../format-bench.js');
+        const filter = toPattern('--filter', flags.filter);
+        const others = toPattern('--peers', typeof flags.peers === 'string' ? flags.peers : '');
+        const cases = benchCases
+          .filter(({ name }) => filter.test(name))
+          .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
+        if (cases.length === 0)
+          throw new VsslError(
+            'ERR_VSSL_USAGE',
+            `no case matches --filter '${flags.filter}'; --list names them all`,
+          );
+        if (flags.list) {
+          print(formatCases(cases));
+          return {
+            cases: cases.map(({ name, kernel, parameters, limit, peers }) => ({
+              name,
+              kernel,
+              parameters,
+              limit,
+              peers,
+            })),
+          };
+        }
+        const { runBench } = await import('../../bench/run-bench.js');
+        const status = openStatusLine();
+        const result = await unlessStopped(
+          signal,
+          runBench({
+            cases,
+            pairs: flags.pairs ?? PAIRS,
+            threads: flags.threads ?? 0,
+            python: flags.peers ? (flags.python ?? (process.env.VSSL_PYTHON || 'python3')) : null,
+            signal,
+            onStage: status.show,
+            onRow: ({ name, timing }) => {
+              status.close();
+              logger.info(`${name}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
+            },
+            onPeerLog: logger.debug,
+          }).finally(status.close),
+        );
+        print(formatBench(result));
+        const busy = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
+        if (result.rows.some(({ timing }) => timing?.noisy))
+          logger.warn(
+            `some rows are noisy and claim nothing; other processes used up to ${percent(busy)} % of the processors`,
+          );
+        if (flags.out !== undefined) {
+          const { writeFile } = await import('node:fs/promises');
+          await writeFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
+          logger.info(`written to ${flags.out}`);
+        }
+        if (result.rows.some(({ wrong }) => wrong)) {
+          logger.error('a kernel does not give what its double-precision twin gives');
+          process.exitCode = 1;
+        }
+        return result;
+      }),
+    );
+}
+
+function toPattern(option: string, text = ''): RegExp {
+  try {
+    return new RegExp(text, 'i');
+  } catch (error) {
+    throw new VsslError('ERR_VSSL_USAGE', `${option}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * MoCo v2 on video (He et al., CVPR 2020, arXiv 1911.05722; Chen et al., arXiv 2003.04297; for video Feichtenhofer et
+ * al., CVPR 2021, arXiv 2104.14558, facebookresearch/SlowFast MoCo_SlowR50_8x8.yaml). docs/methods/moco.md has the
+ * equations.
+ */
+import { z } from 'zod';
+import { defineMethod } from './method.js';
+import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { planUniformPair } from './uniform-pair.js';
+
+export const moco = defineMethod({
+  name: 'moco',
+  title: 'MoCo v2',
+  paper: {
+    title: 'Improved Baselines with Momentum Contrastive Learning',
+    authors: 'Chen, Fan, Girshick, He',
+    venue: 'arXiv 2020',
+    arxiv: '2003.04297',
+  },
+  description:
+    'A clip finds the key that a slow copy of its encoder made of another clip of the video, among the keys of ' +
+    'thousands of clips seen before.',
+  configSchema: z.strictObject({
+    sameWindow: z
+      .boolean()
+      .default(false)
+      .describe('Both views show the same window; only the augmentation differs'),
+    ...momentumFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
+  }),
+  defaults: {
+    data: {
+      augment: {
+        crop: { area: [0.2, 1], aspect: [3 / 4, 4 / 3] },
+        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+      },
+    },
+  },
+  planViews: planUniformPair,
+  nativeOptions: nativeMomentum,
+  hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
+  evaluatedEncoder: 'query',
+  claims: [
+    {
+      name: 'momentum',
+      statement: 'A slowly moving copy makes better keys than a fast one; a copy without momentum fails',
+      source: 'MoCo paper, ablation of the momentum (section 4.1); no momentum fails to train there',
+      measure: 'linear',
+      arms: [
+        { name: 'm 0.99', config: { moco: { momentum: 0.99, momentumSchedule: 'constant' } } },
+        { name: 'm 0', config: { moco: { momentum: 0, momentumSchedule: 'constant' } } },
+      ],
+    },
+    {
+      name: 'mlp-head',
+      statement: 'A hidden layer in the head beats a linear head',
+      source: 'MoCo v2, table 1',
+      measure: 'linear',
+      arms: [
+        { name: 'one hidden layer', config: { moco: { head: { hiddenLayers: 1 } } } },
+        { name: 'linear', config: { moco: { head: { hiddenLayers: 0 } } } },
+      ],
+    },
+    {
+      name: 'momentum-annealing',
+      statement: 'Annealing the momentum towards 1 beats a constant one',
+      source: 'Feichtenhofer et al. 2021, about one point on Kinetics',
+      measure: 'linear',
+      arms: [
+        { name: 'annealed', config: { moco: { momentumSchedule: 'cosine' } } },
+        { name: 'constant', config: { moco: { momentumSchedule: 'constant' } } },
+      ],
+    },
+    {
+      name: 'shuffled-norm',
+      statement: 'BatchNorm over shuffled groups beats BatchNorm over the whole batch, which leaks',
+      source: 'MoCo paper, section 3.3; the small demonstration of the authors loses 4 points at 800 epochs',
+      measure: 'linear',
+      arms: [
+        { name: 'shuffled groups', config: { moco: { normGroups: 8 } } },
+        { name: 'whole batch', config: { moco: { normGroups: 1 } } },
+      ],
+    },
+  ],
+});

@@ -1,0 +1,75 @@
+/** What methods with a momentum encoder and a queue share: MoCo and those built on it. */
+import { z } from 'zod';
+import { Rng } from '../data/rng.js';
+import { headSchema, nativeHead } from './head.js';
+import type { StepPosition } from './method.js';
+
+export interface MomentumDefaults {
+  readonly temperature: number;
+  readonly head: { readonly hiddenLayers: number; readonly norm: boolean };
+  readonly decay: number;
+}
+
+/** Fields of a method's options. */
+export function momentumFields({ temperature, head, decay }: MomentumDefaults) {
+  return {
+    temperature: z.number().positive().default(temperature),
+    head: headSchema(head).prefault({}),
+    queue: z
+      .int()
+      .min(1)
+      .max(2 ** 24)
+      .default(65536)
+      .describe('Keys that are kept as negatives; more than the videos means meeting a video’s own old keys'),
+    decay: z.number().min(1e-6).max(1).default(decay).describe('t: a key of age a counts t^a; 1: no decay'),
+    decayOn: z
+      .enum(['logit', 'weight'])
+      .default('logit')
+      .describe('t^age multiplies the similarity inside the exponential, or the exponential'),
+    ageUnit: z
+      .enum(['enqueue', 'key'])
+      .default('enqueue')
+      .describe('A key grows older by one with each batch that comes after it, or with each key'),
+    momentum: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.999)
+      .describe('m in k <- m k + (1 - m) q; its first value when annealed'),
+    momentumSchedule: z
+      .enum(['constant', 'cosine'])
+      .default('constant')
+      .describe('cosine: 1 - m falls to 0 along half a cosine over the run'),
+    symmetric: z
+      .boolean()
+      .default(false)
+      .describe('Each view is query and key in turn; the loss is the sum of both'),
+    normGroups: z
+      .int()
+      .min(1)
+      .max(65536)
+      .default(8)
+      .describe(
+        'Parts of the batch that BatchNorm sees one by one, the keys in another order: shuffling BN on one device',
+      ),
+  };
+}
+
+type MomentumOptions = z.output<z.ZodObject<ReturnType<typeof momentumFields>>>;
+
+/** Those of the options that the engine takes. */
+export function nativeMomentum(options: MomentumOptions) {
+  const { temperature, queue, decay, decayOn, ageUnit, symmetric, normGroups, head } = options;
+  return { temperature, queue, decay, decayOn, ageUnit, symmetric, normGroups, ...nativeHead(head) };
+}
+
+/** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */
+export function momentumHyper(
+  { momentum, momentumSchedule, normGroups }: MomentumOptions,
+  { step, totalSteps }: StepPosition,
+  seed: number,
+): Record<string, number> {
+  const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
+  const shuffle = new Rng(seed, 'shuffle keys', step).bits();
+  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && { shuffle }) };
+}

@@ -1,0 +1,121 @@
+/**
+ * VideoMoCo (Pan et al., CVPR 2021, arXiv 2103.05905; authors' code tinapan-pt/VideoMoCo): MoCo whose queries lose the
+ * frames that a generator, trained against the encoder, picks; keys in the queue count less with age.
+ * docs/methods/videomoco.md has the equations.
+ */
+import { z } from 'zod';
+import { Rng } from '../data/rng.js';
+import { defineMethod } from './method.js';
+import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { planUniformPair } from './uniform-pair.js';
+
+export const videomoco = defineMethod({
+  name: 'videomoco',
+  title: 'VideoMoCo',
+  paper: {
+    title: 'VideoMoCo: Contrastive Video Representation Learning with Temporally Adversarial Examples',
+    authors: 'Pan, Song, Yang, Jiang, Liu',
+    venue: 'CVPR 2021',
+    arxiv: '2103.05905',
+  },
+  description:
+    'MoCo in which a second network drops the frames that change the query most, and old keys count less.',
+  configSchema: z.strictObject({
+    sameWindow: z
+      .boolean()
+      .default(true)
+      .describe('Both views show the same window, as published; false: two windows at independent times'),
+    ...momentumFields({ temperature: 0.07, head: { hiddenLayers: 0, norm: false }, decay: 0.99999 }),
+    drop: z
+      .enum(['learned', 'random', 'none'])
+      .default('learned')
+      .describe('Which frames of the query are dropped: those that the generator picks, any, or none'),
+    dropRatio: z.number().min(0).max(1).default(0.25).describe('Part of the frames that is dropped'),
+    dropFrom: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe('Part of the run after which frames are dropped; before, this is MoCo with decay'),
+    fill: z
+      .enum(['zero', 'mean'])
+      .default('zero')
+      .describe('What a dropped frame becomes: zeros, or flat at its own mean as in the authors’ code'),
+    straightThrough: z
+      .enum(['mask', 'frame'])
+      .default('mask')
+      .describe(
+        'How the generator’s gradient passes the choice of frames: through the mask, or as in the authors’ code',
+      ),
+    cleanGradients: z
+      .boolean()
+      .default(true)
+      .describe('false: the generator gets the gradient of InfoNCE too, as in the authors’ code'),
+    generatorScale: z.number().min(0).default(100).describe('Factor of the generator’s loss'),
+  }),
+  defaults: {
+    data: {
+      augment: {
+        crop: { area: [0.2, 1], aspect: [3 / 4, 4 / 3] },
+        jitter: { p: 1, brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.4 },
+        blur: { p: 0 },
+      },
+    },
+  },
+  planViews: planUniformPair,
+  nativeOptions: (options) => {
+    const { drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale } = options;
+    const own = { drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale };
+    return { ...nativeMomentum(options), ...own };
+  },
+  hyper: (options, { step, totalSteps }, { train }) => ({
+    ...momentumHyper(options, { step, totalSteps }, train.seed),
+    drop: step >= options.dropFrom * totalSteps ? 1 : 0,
+    dropSeed: new Rng(train.seed, 'dropped frames', step).bits(),
+  }),
+  evaluatedEncoder: 'query',
+  claims: [
+    {
+      name: 'drop-and-decay',
+      statement: 'MoCo gains from decay and from adversarial dropping, and most from both',
+      source: 'paper, ablation of the two parts',
+      measure: 'linear',
+      arms: [
+        { name: 'both', config: {} },
+        { name: 'dropping only', config: { videomoco: { decay: 1 } } },
+        { name: 'MoCo', config: { videomoco: { decay: 1, drop: 'none' } } },
+      ],
+    },
+    {
+      name: 'decay-alone',
+      statement: 'MoCo with decay beats MoCo without',
+      source: 'paper, ablation of the two parts',
+      measure: 'linear',
+      arms: [
+        { name: 'decay', config: { videomoco: { drop: 'none' } } },
+        { name: 'MoCo', config: { videomoco: { decay: 1, drop: 'none' } } },
+      ],
+    },
+    {
+      name: 'learned-dropping',
+      statement: 'Dropping the frames that the generator picks beats dropping any, which beats dropping none',
+      source: 'paper, comparison with random dropping',
+      measure: 'linear',
+      arms: [
+        { name: 'learned', config: { videomoco: { drop: 'learned' } } },
+        { name: 'random', config: { videomoco: { drop: 'random' } } },
+        { name: 'none', config: { videomoco: { drop: 'none' } } },
+      ],
+    },
+    {
+      name: 'strong-decay-hurts',
+      statement: 'A decay very close to 1 beats a strong one, which forgets the old negatives',
+      source: 'paper, ablation of t',
+      measure: 'linear',
+      arms: [
+        { name: 't 0.99999', config: { videomoco: { decay: 0.99999 } } },
+        { name: 't 0.9', config: { videomoco: { decay: 0.9 } } },
+      ],
+    },
+  ],
+});
