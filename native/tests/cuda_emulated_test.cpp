@@ -20,13 +20,14 @@ int main(int count, char** arguments) {
   cuda::add_nt_xent_checks(checks);
   cuda::add_queue_checks(checks);
   cuda::paths.push_back("hopper");
-  // One of the eight orders for each check in turn; all of them when asked.
+  // One of the twelve orders for each check in turn; all of them when asked.
   const bool all = count > 1 && std::strcmp(arguments[1], "--all-orders") == 0;
   for (std::size_t i = 0; i < checks.size(); ++i) {
-    for (std::size_t order = all ? 0 : i % 8; order < (all ? 8 : i % 8 + 1); ++order) {
+    for (std::size_t order = all ? 0 : i % 12; order < (all ? 12 : i % 12 + 1); ++order) {
       emulator::settings.late_copies = order % 2 == 1;
       emulator::settings.late_products = order / 2 % 2 == 1;
       emulator::settings.backward = order / 4 == 1;
+      emulator::settings.uneven = order / 4 == 2;
       checks[i]();
     }
   }

@@ -39,6 +39,7 @@ namespace vssl::emulator {
 namespace {
 
 constexpr std::size_t kStackBytes = 128 * 1024;
+constexpr std::size_t kRoundsAsleep = 100;
 const std::function<void()>* running = nullptr;
 
 // A thread's whole life. It never returns: its stack has no caller.
@@ -115,10 +116,14 @@ void run_cluster(const std::function<void()>& kernel, dim3 first, dim3 grid, dim
     }
   }
   idle_turns = 0;
-  for (std::size_t left = now.threads.size(); left > 0;) {
+  std::size_t round = 0;
+  for (std::size_t left = now.threads.size(); left > 0; ++round) {
+    // Half of the time nobody sleeps.
+    const std::size_t asleep =
+        settings.uneven ? round / kRoundsAsleep % (now.threads.size() / 16 + 1) : now.threads.size();
     for (std::size_t turn = 0; turn < now.threads.size(); ++turn) {
       Thread& thread = now.threads[settings.backward ? now.threads.size() - 1 - turn : turn];
-      if (thread.done) continue;
+      if (thread.done || (&thread - now.threads.data()) / 32 == static_cast<std::ptrdiff_t>(asleep)) continue;
       current = &thread;
       threadIdx = thread.index;
       blockIdx = thread.block->index;

@@ -4,8 +4,8 @@
 //
 // A thread of a block is a fiber; all fibers of a cluster take turns on one CPU thread and switch where they
 // wait. What is asynchronous on the device happens here at the earliest or at the latest moment that the
-// rules allow, and turns go forward or backward (Settings): a missing barrier or wait shows as a wrong result
-// in one of the ways. Shared memory starts as NaN. A cluster whose threads all wait throws.
+// rules allow, and turns go forward, backward or unevenly (Settings): a missing barrier or wait shows as a
+// wrong result in one of the ways. Shared memory starts as NaN. A cluster whose threads all wait throws.
 //
 // This tests the kernels against the semantics of the instructions as written down here, from the PTX manual;
 // that the device means the same, only a device can tell.
@@ -55,6 +55,7 @@ struct Settings {
   bool late_copies = false;
   bool late_products = false;
   bool backward = false;     ///< turns go from the last thread to the first
+  bool uneven = false;       ///< one warp after the other misses its turns for a while
   int major = 8, minor = 0;  ///< compute capability
 };
 inline Settings settings;

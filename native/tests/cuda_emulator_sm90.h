@@ -36,7 +36,10 @@ inline void barrier_expect(uint32_t address, uint32_t bytes) {
   --barrier.missing;
   complete_phase(barrier);
 }
-inline void barrier_arrive(uint32_t address) { barrier_expect(address, 0); }
+inline void barrier_arrive(uint32_t address) {
+  barrier_expect(address, 0);
+  emulator::yield();  // whoever waits for it may be the next
+}
 
 inline void barrier_wait(uint32_t address, uint32_t parity) {
   using namespace emulator;
