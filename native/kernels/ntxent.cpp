@@ -46,7 +46,6 @@ using ntxent::TileKernels;
 constexpr double kLog2E = 1.4426950408889634074;
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLargestFixedShift = 120;  // beyond it the fixed shift is hopeless: do not try
-constexpr int64_t kKeepRowsPerDim = 8;      // exponentials are kept, not recomputed, up to 8 rows a dim
 constexpr double kFlopsPerThread = 2e6;     // less is not worth waking a thread for
 
 const TileKernels& tiles_of(Isa isa) {
@@ -75,7 +74,7 @@ class NtXent {
         normalize_(options.normalize),
         tau_(options.temperature),
         scale_(static_cast<float>(kLog2E / options.temperature)),
-        keep_(gradient != nullptr && shape.rows <= kKeepRowsPerDim * shape.padded_dim),
+        keep_(gradient != nullptr && shape.keeps_tiles()),
         tiles_(tiles_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
         workspace_(bytes()) {

@@ -12,6 +12,9 @@ namespace vssl::ntxent {
 constexpr int64_t kSmallPanelRows = 512;     // up to here panels of 32, for work to share
 constexpr int64_t kPanelsPerGroup = 8;       // keeps a pair of groups in L2 when the whole does not fit
 constexpr int64_t kGroupedFloats = 1 << 20;  // rows * dim from which panels are grouped
+// Up to here exponentials are kept for the gradient (rows 4096 take 34 MB); beyond it they are made again,
+// and the similarities with them: more memory costs more time than it saves.
+constexpr int64_t kMostKeptFloats = 10 << 20;
 
 // Sizes that follow from rows and dim alone (never from the thread count: bits depend on them).
 struct Shape {
@@ -32,6 +35,7 @@ struct Shape {
   int64_t pairs() const { return (dim + 1) / 2; }
   int64_t rows_of(int64_t p) const { return std::min(panel, rows - p * panel); }
   int64_t tiles() const { return panels * (panels + 1) / 2; }
+  bool keeps_tiles() const { return tiles() * panel * panel <= kMostKeptFloats; }
   int64_t tile_index(int64_t i, int64_t j) const { return i * panels - i * (i - 1) / 2 + (j - i); }
 };
 

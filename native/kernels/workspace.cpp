@@ -1,5 +1,6 @@
 #include "workspace.h"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
 
@@ -7,7 +8,7 @@ namespace vssl {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kKeptBytes = std::size_t{16} << 20;  // a larger block goes back at once
+constexpr std::size_t kKeptBytes = std::size_t{64} << 20;  // in all
 constexpr int kKeptBlocks = 4;
 
 struct Block {
@@ -17,7 +18,7 @@ struct Block {
 
 struct Cache {
   std::mutex mutex;
-  Block blocks[kKeptBlocks];
+  Block blocks[kKeptBlocks + 1];  // the last one is empty but while a block is put back
 };
 
 // Never destroyed, like the thread pool: a call may still run while the process exits.
@@ -50,19 +51,24 @@ Workspace::Workspace(std::size_t bytes) {
 }
 
 Workspace::~Workspace() {
-  char* unwanted = data_;
-  if (size_ <= kKeptBytes) {
-    std::lock_guard<std::mutex> lock(cache().mutex);
-    Block* smallest = &cache().blocks[0];
-    for (Block& block : cache().blocks) {
-      if (block.size < smallest->size) smallest = &block;
-    }
-    if (smallest->size < size_) {
-      unwanted = smallest->data;
-      *smallest = Block{data_, size_};
-    }
+  if (size_ > kKeptBytes) {
+    release(data_);
+    return;
   }
-  if (unwanted != nullptr) release(unwanted);
+  std::lock_guard<std::mutex> lock(cache().mutex);
+  Block* const begin = cache().blocks;
+  Block* const end = begin + kKeptBlocks + 1;
+  *std::find_if(begin, end, [](const Block& b) { return b.data == nullptr; }) = Block{data_, size_};
+  const auto descending = [](const Block& a, const Block& b) { return a.size > b.size; };
+  std::sort(begin, end, descending);
+  std::size_t total = 0;
+  for (Block* block = begin; block != end; ++block) {
+    total += block->size;
+    if (block->data == nullptr || (total <= kKeptBytes && block != end - 1)) continue;
+    total -= block->size;
+    release(block->data);
+    *block = Block{};
+  }
 }
 
 }  // namespace vssl

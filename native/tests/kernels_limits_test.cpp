@@ -10,6 +10,7 @@
 #include "../common/error.h"
 #include "../kernels/isa.h"
 #include "../kernels/limits.h"
+#include "../kernels/limits_loops.h"
 #include "kernels_testing.h"
 
 namespace vssl {
@@ -84,6 +85,30 @@ void test_rates() {
   }
 }
 
+// One round on each chain, from 0, 1, 2...: the sum shows that none was left out or merged with another.
+void check_chains(const std::string& name, float (*multiply_add)(int64_t), double chains, double slope,
+                  double offset) {
+  const double expected = slope * chains * (chains - 1) / 2 + offset * chains;
+  const double sum = multiply_add(1);
+  check(sum == expected,
+        name + ": chains sum to " + std::to_string(sum) + ", not " + std::to_string(expected));
+}
+
+void test_chains() {
+  for (Isa isa : detected_isas()) {
+    const bool avx512 = isa == Isa::kAvx512, avx2 = isa == Isa::kAvx2;
+    const limits::LimitLoops& loops = avx512 ? limits::avx512_loops()
+                                      : avx2 ? limits::avx2_loops()
+                                             : limits::portable_loops();
+    const double lanes = avx512 ? 16 : avx2 ? 8 : 4;
+    check_chains(isa_name(isa), loops.multiply_add, loops.flops_per_round / (2 * lanes), 0.5, 1);
+  }
+  if (has_avx512_bf16()) {
+    const limits::Bf16Loop& loop = limits::avx512_bf16_loop();
+    check_chains("bf16", loop.multiply_add, loop.flops_per_round / (4 * 16), 1, 0.5);
+  }
+}
+
 template <typename Work>
 void check_throws(const std::string& what, Work&& work) {
   try {
@@ -107,6 +132,7 @@ void test_arguments() {
 int run_all() {
   test_all_streams();
   test_rates();
+  test_chains();
   test_arguments();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
