@@ -46,6 +46,7 @@ export {
   type EvaluateOptions,
   type EvaluationResult,
   evaluate,
+  type FactorScore,
   type KnnEvaluationOptions,
   type LinearEvaluationOptions,
   type Protocol,
@@ -53,7 +54,7 @@ export {
   type RetrievalScore,
 } from './eval/evaluate.js';
 export type { Classification } from './eval/metrics.js';
-export type { ClassificationScore, FoldScore, RecallScore } from './eval/protocols.js';
+export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export type { Claim, Method, Paper } from './methods/method.js';
 export { listMethods } from './methods/registry.js';

@@ -21,6 +21,7 @@ interface EvalFlags extends EncoderFlags {
   readonly temperature?: number;
   // linear
   readonly weightDecay?: number;
+  readonly factors?: true | string;
   // retrieval
   readonly seed?: number;
 }
@@ -41,7 +42,16 @@ export function registerEval(program: Command): void {
       'L2 penalty (default: chosen by validation inside the training videos)',
       parseNumber,
     )
-    .action(evalAction('linear', ({ weightDecay }) => ({ weightDecay })));
+    .option(
+      '--factors [columns]',
+      'also probe what else the features tell: columns of the data, separated by commas (default: all)',
+    )
+    .action(
+      evalAction('linear', ({ weightDecay, factors }) => ({
+        weightDecay,
+        factors: typeof factors === 'string' ? factors.split(',') : factors,
+      })),
+    );
   addProtocol(group, 'retrieval', 'R@1/5/10/20/50: same label, and same video from another window')
     .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
     .action(evalAction('retrieval', ({ seed }) => ({ seed })));
