@@ -23,6 +23,14 @@ function evaluationsOf(config: TrainConfig) {
   }
 }
 
+export type { Comparison, Verdict } from './claims/judge.js';
+export {
+  type ClaimResult,
+  type ClaimsEvent,
+  type ClaimsOptions,
+  type ClaimsResult,
+  runClaims,
+} from './claims/run-claims.js';
 export type { Preset } from './config/presets/preset.js';
 export { getPreset, listPresets } from './config/presets/registry.js';
 export type { ResolvedConfig } from './config/schema.js';
