@@ -49,6 +49,11 @@ export type {
   VideoInput,
 } from './embed/encoder-options.js';
 export { VideoEncoder } from './embed/video-encoder.js';
+export {
+  type WriteSyntheticOptions,
+  type WriteSyntheticResult,
+  writeSyntheticVideos,
+} from './embed/write-synthetic.js';
 export { VsslError } from './errors.js';
 export {
   type EvaluateOptions,

@@ -61,17 +61,12 @@ function formatClassification(result: EvaluationResult<ClassificationScore>): st
 function formatFactors({ factors }: Result): string[] {
   const first = factors?.[0];
   if (!factors || !first) return [];
-  const columns: [string, (factor: FactorScore) => number | undefined][] = [
-    ['trained', (factor) => factor.trained],
-    ...(first.random === undefined
-      ? []
-      : [['random', (factor: FactorScore) => factor.random] as [string, (f: FactorScore) => number]]),
-    ...Object.keys(first.floors ?? {}).map((name): [string, (f: FactorScore) => number | undefined] => [
-      `pixels: ${name}`,
-      (factor) => factor.floors?.[name as FloorName],
-    ]),
-    ['chance', (factor) => factor.chance],
-  ];
+  type Pick = (factor: FactorScore) => number | undefined;
+  const columns: [string, Pick][] = [['trained', (factor) => factor.trained]];
+  if (first.random !== undefined) columns.push(['random', (factor) => factor.random]);
+  for (const name of Object.keys(first.floors ?? {}) as FloorName[])
+    columns.push([`pixels: ${name}`, (factor) => factor.floors?.[name]]);
+  columns.push(['chance', (factor) => factor.chance]);
   const rows = factors.map((factor) => [
     factor.name,
     factor.kind === 'category' ? `accuracy, ${factor.size} values` : 'R^2',
