@@ -23,6 +23,14 @@ function evaluationsOf(config: TrainConfig) {
   }
 }
 
+export type { Comparison, Verdict } from './claims/judge.js';
+export {
+  type ClaimResult,
+  type ClaimsEvent,
+  type ClaimsOptions,
+  type ClaimsResult,
+  runClaims,
+} from './claims/run-claims.js';
 export type { Preset } from './config/presets/preset.js';
 export { getPreset, listPresets } from './config/presets/registry.js';
 export type { ResolvedConfig } from './config/schema.js';
@@ -41,11 +49,17 @@ export type {
   VideoInput,
 } from './embed/encoder-options.js';
 export { VideoEncoder } from './embed/video-encoder.js';
+export {
+  type WriteSyntheticOptions,
+  type WriteSyntheticResult,
+  writeSyntheticVideos,
+} from './embed/write-synthetic.js';
 export { VsslError } from './errors.js';
 export {
   type EvaluateOptions,
   type EvaluationResult,
   evaluate,
+  type FactorScore,
   type KnnEvaluationOptions,
   type LinearEvaluationOptions,
   type Protocol,
@@ -53,7 +67,7 @@ export {
   type RetrievalScore,
 } from './eval/evaluate.js';
 export type { Classification } from './eval/metrics.js';
-export type { ClassificationScore, FoldScore, RecallScore } from './eval/protocols.js';
+export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export type { Claim, Method, Paper } from './methods/method.js';
 export { listMethods } from './methods/registry.js';

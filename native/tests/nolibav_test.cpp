@@ -2,6 +2,7 @@
 // work.
 #include <numeric>
 
+#include "../video/sprite.h"
 #include "video_testing.h"
 
 namespace vssl::video {
@@ -50,6 +51,10 @@ void test_other_sources(Loader& loader, const TemporaryFolder& folder) {
   check(packed.failures.empty() && std::abs(mean_of(packed) - 0.2) < 0.005, "packed clip");
 }
 
+void test_sprites() {
+  check_throws("ERR_VSSL_NO_LIBAV", "sprites=", [] { load_sprite("sprite.png"); });
+}
+
 }  // namespace
 }  // namespace vssl::video
 
@@ -59,6 +64,7 @@ int main() {
   Loader loader({1, 0});
   test_files_fail(loader, folder);
   test_other_sources(loader, folder);
+  test_sprites();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

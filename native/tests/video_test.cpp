@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "../video/cache.h"
+#include "../video/sprite.h"
 #include "../video/synthetic.h"
 #include "video_file_checks.h"
 #include "video_pass_checks.h"
@@ -144,6 +145,45 @@ void test_synthetic() {
   check(off < 1e-6, "a plan gives the rendered pictures");
   check_throws("ERR_VSSL_INVALID_ARGUMENT", "motion",
                [] { render_synthetic(synthetic_source(16), {0}, 16, 16); });
+}
+
+void test_sprite_texture() {
+  // 4 x 2 pixels, the right half transparent: the visible 2 x 2 fill the square
+  std::vector<uint8_t> rgba;
+  for (int y = 0; y < 2; ++y) {
+    for (int x = 0; x < 4; ++x) {
+      const std::vector<uint8_t> pixel = {static_cast<uint8_t>(x == 0 ? 255 : 0), 0,
+                                          static_cast<uint8_t>(x == 1 ? 255 : 0),
+                                          static_cast<uint8_t>(x < 2 ? 255 : 0)};
+      rgba.insert(rgba.end(), pixel.begin(), pixel.end());
+    }
+  }
+  const SpriteTexture texture = make_sprite(rgba.data(), 2, 4);
+  check(texture.levels.front().side == kSpriteSide && texture.levels.back().side == 1, "all sizes");
+  double left[4], right[4], outside[4], all[4];
+  texture.sample(left, 0.25, 0.5, 1);
+  texture.sample(right, 0.75, 0.5, 1);
+  texture.sample(outside, 1.1, 0.5, 1);
+  texture.sample(all, 0.5, 0.5, kSpriteSide);
+  check(left[0] == 1 && left[2] == 0 && left[3] == 1, "the left pixel");
+  check(right[0] == 0 && right[2] == 1 && right[3] == 1, "the right pixel");
+  check(outside[3] == 0, "nothing outside");
+  check(std::fabs(all[0] - 0.5) < 1e-6 && std::fabs(all[2] - 0.5) < 1e-6 && std::fabs(all[3] - 1) < 1e-6,
+        "a tiny sprite is the mean of its picture");
+  // half way between two levels is half way between their means
+  double fine[4], coarse[4], between[4];
+  texture.sample(fine, 0.45, 0.5, 32);
+  texture.sample(coarse, 0.45, 0.5, 64);
+  texture.sample(between, 0.45, 0.5, 32 * std::sqrt(2.0));
+  check(std::fabs(between[0] - (fine[0] + coarse[0]) / 2) < 1e-6, "linear between levels");
+  // a picture that is smaller than its sprite, cut in thirds: 3 pixels over 128 texels keep their mean
+  std::vector<uint8_t> thirds(3 * 3 * 4, 255);
+  for (int i = 0; i < 3; ++i) thirds[static_cast<size_t>(i) * 3 * 4] = 0;
+  double mean[4];
+  make_sprite(thirds.data(), 3, 3).sample(mean, 0.5, 0.5, kSpriteSide);
+  check(std::fabs(mean[0] - 2.0 / 3) < 1e-5 && std::fabs(mean[1] - 1) < 1e-5, "every pixel has its share");
+  const std::vector<uint8_t> nothing(4 * 4 * 4, 0);
+  check_throws("ERR_VSSL_VIDEO_DECODE", "transparent", [&] { make_sprite(nothing.data(), 4, 4); });
 }
 
 void test_memory_and_packed(const TemporaryFolder& folder) {
@@ -287,6 +327,7 @@ int main() {
   test_pass_sizes();
   test_pass_operations();
   test_synthetic();
+  test_sprite_texture();
   test_cache();
   {
     const TemporaryFolder folder;

@@ -9,6 +9,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <algorithm>
 #include <string>
 
 namespace vssl::video {
@@ -41,8 +42,7 @@ AVPixelFormat planar_format(const AVPixFmtDescriptor* d) {
   return AV_PIX_FMT_YUV444P;
 }
 
-FramePtr to_planar(const AVFrame* frame, const AVPixFmtDescriptor* d) {
-  const AVPixelFormat target = planar_format(d);
+FramePtr to_format(const AVFrame* frame, const AVPixFmtDescriptor* d, AVPixelFormat target) {
   FramePtr out = make_frame();
   out->format = target;
   out->width = frame->width;
@@ -57,7 +57,7 @@ FramePtr to_planar(const AVFrame* frame, const AVPixFmtDescriptor* d) {
   if (allocated < 0 || !scaler ||
       sws_scale(scaler.get(), frame->data, frame->linesize, 0, frame->height, out->data, out->linesize) < 0) {
     throw Error("ERR_VSSL_VIDEO_DECODE",
-                std::string("pixel format '") + d->name + "' cannot be converted to 8-bit planes");
+                std::string("pixel format '") + d->name + "' cannot be converted to 8 bits");
   }
   return out;
 }
@@ -99,17 +99,22 @@ bool has_full_range_format(int format) {
   }
 }
 
-}  // namespace
-
-PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink) {
+const AVPixFmtDescriptor* checked_format(const AVFrame* frame) {
   const auto* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame->format));
   if (!d || frame->width <= 0 || frame->height <= 0) {
     throw Error("ERR_VSSL_VIDEO_DECODE", "the decoder gave a picture of unknown format");
   }
+  return d;
+}
+
+}  // namespace
+
+PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink) {
+  const auto* d = checked_format(frame);
   FramePtr converted;
   const AVFrame* source = frame;
   if (!is_planar_8bit(d, AV_PIX_FMT_FLAG_BAYER)) {
-    converted = to_planar(frame, d);
+    converted = to_format(frame, d, planar_format(d));
     source = converted.get();
     d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(source->format));
   }
@@ -134,6 +139,17 @@ PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink) {
   }
   set_planes(*picture, views, planes, rotation, shrink);
   return picture;
+}
+
+std::vector<uint8_t> rgba_from_frame(const AVFrame* frame) {
+  const FramePtr rgba = to_format(frame, checked_format(frame), AV_PIX_FMT_RGBA);
+  const size_t row = static_cast<size_t>(frame->width) * 4;
+  std::vector<uint8_t> out(row * frame->height);
+  for (int y = 0; y < frame->height; ++y) {
+    const uint8_t* const from = rgba->data[0] + static_cast<ptrdiff_t>(y) * rgba->linesize[0];
+    std::copy(from, from + row, out.begin() + static_cast<ptrdiff_t>(row * y));
+  }
+  return out;
 }
 
 }  // namespace vssl::video

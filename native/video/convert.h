@@ -4,6 +4,9 @@
 
 #ifdef VSSL_WITH_LIBAV
 
+#include <cstdint>
+#include <vector>
+
 #include "libav.h"
 #include "picture.h"
 
@@ -11,6 +14,9 @@ namespace vssl::video {
 
 // `rotation` degrees clockwise. Throws ERR_VSSL_VIDEO_DECODE when swscale does not know the format.
 PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink);
+
+// Uint8 (height, width, 4), straight alpha; 255 where the format has none. Throws like picture_from_frame.
+std::vector<uint8_t> rgba_from_frame(const AVFrame* frame);
 
 }  // namespace vssl::video
 

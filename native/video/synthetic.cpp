@@ -123,6 +123,24 @@ Pose pose_at(const SyntheticMotion& m, double t) {
 
 uint8_t to_byte(double v) { return static_cast<uint8_t>(std::min(std::max(v, 0.0), 255.0) + 0.5); }
 
+void parse_sprite(SyntheticMotion& m, const Value& sprite) {
+  if (!sprite["picture"].is_null()) {
+    m.picture = sprite["picture"].as_string("synthetic sprite.picture");
+    if (m.picture.empty()) fail("sprite.picture", "a path");
+    return;
+  }
+  double reach = 0;
+  for (const Value& h : sprite["outline"].as_array("synthetic sprite.outline")) {
+    const std::vector<double> n = numbers(h, "sprite.outline[]", 3);
+    m.outline.push_back({std::floor(n[0]), n[1], n[2]});
+    reach += std::fabs(n[1]);
+  }
+  if (reach > 0.6) fail("sprite.outline", "amplitudes that sum to 0.6 at most");
+  color(m.inner, sprite["inner"], "sprite.inner");
+  color(m.outer, sprite["outer"], "sprite.outer");
+  m.stripes = number(sprite["stripes"], "sprite.stripes", 0, 20);
+}
+
 }  // namespace
 
 SyntheticMotion parse_synthetic(const Value& v) {
@@ -139,17 +157,7 @@ SyntheticMotion parse_synthetic(const Value& v) {
   m.size_low = number(v["sizeLow"], "sizeLow", 1e-3, 0.3);
   m.size_high = number(v["sizeHigh"], "sizeHigh", m.size_low, 0.3);
   m.angle = number(v["angle"], "angle", -1e3, 1e3);
-  const Value& sprite = v["sprite"];
-  double reach = 0;
-  for (const Value& h : sprite["outline"].as_array("synthetic sprite.outline")) {
-    const std::vector<double> n = numbers(h, "sprite.outline[]", 3);
-    m.outline.push_back({std::floor(n[0]), n[1], n[2]});
-    reach += std::fabs(n[1]);
-  }
-  if (reach > 0.6) fail("sprite.outline", "amplitudes that sum to 0.6 at most");
-  color(m.inner, sprite["inner"], "sprite.inner");
-  color(m.outer, sprite["outer"], "sprite.outer");
-  m.stripes = number(sprite["stripes"], "sprite.stripes", 0, 20);
+  parse_sprite(m, v["sprite"]);
   const Value& background = v["background"];
   color(m.base, background["base"], "background.base");
   for (const Value& w : background["waves"].as_array("synthetic background.waves")) {
@@ -160,7 +168,13 @@ SyntheticMotion parse_synthetic(const Value& v) {
 }
 
 SyntheticRenderer::SyntheticRenderer(const SyntheticMotion& motion, int height, int width)
-    : motion_(motion), height_(height), width_(width), background_(static_cast<size_t>(height) * width * 3) {
+    : motion_(motion),
+      texture_(motion.picture.empty() ? nullptr : load_sprite(motion.picture)),
+      height_(height),
+      width_(width),
+      background_(static_cast<size_t>(height) * width * 3) {
+  if (texture_) reach_ = std::sqrt(2.0);
+  for (const auto& h : motion_.outline) reach_ += std::fabs(h.amplitude);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       double c[3] = {motion.base[0], motion.base[1], motion.base[2]};
@@ -175,36 +189,45 @@ SyntheticRenderer::SyntheticRenderer(const SyntheticMotion& motion, int height, 
   }
 }
 
+void SyntheticRenderer::outline_at(double out[4], double x, double y, double radius) const {
+  const double direction = std::atan2(y, x);
+  double edge = 1;
+  for (const auto& h : motion_.outline) {
+    edge += h.amplitude * std::cos(h.order * direction + kTurn * h.phase);
+  }
+  out[3] = std::min(std::max(radius * edge - std::sqrt(x * x + y * y) + 0.5, 0.0), 1.0);
+  const double mix = 0.5 + 0.5 * std::cos(kTurn * motion_.stripes * x / radius);
+  for (int i = 0; i < 3; ++i) out[i] = out[3] * (motion_.inner[i] * mix + motion_.outer[i] * (1 - mix));
+}
+
+// A picture's square reaches from -radius to radius.
+void SyntheticRenderer::sprite_at(double out[4], double x, double y, double radius) const {
+  if (texture_) {
+    texture_->sample(out, 0.5 + 0.5 * x / radius, 0.5 + 0.5 * y / radius, kSpriteSide / (2 * radius));
+  } else {
+    outline_at(out, x, y, radius);
+  }
+}
+
 void SyntheticRenderer::render(uint8_t* rgb, double seconds) const {
   const Pose pose = pose_at(motion_, seconds);
   for (size_t i = 0; i < background_.size(); ++i) rgb[i] = to_byte(background_[i]);
   const double radius = pose.size * std::min(height_, width_);  // pixels
   const double cx = pose.x * width_, cy = pose.y * height_;
-  double reach = 1;
-  for (const auto& h : motion_.outline) reach += std::fabs(h.amplitude);
-  const int far = static_cast<int>(std::ceil(radius * reach + 1));  // below half a side, see parse_synthetic
+  const int far = static_cast<int>(std::ceil(radius * reach_ + 1));  // below half a side, see parse_synthetic
   const double turn_cos = std::cos(kTurn * pose.angle), turn_sin = std::sin(kTurn * pose.angle);
   for (int py = static_cast<int>(std::floor(cy)) - far; py <= static_cast<int>(std::floor(cy)) + far; ++py) {
     for (int px = static_cast<int>(std::floor(cx)) - far; px <= static_cast<int>(std::floor(cx)) + far;
          ++px) {
       const double dx = px + 0.5 - cx, dy = py + 0.5 - cy;
-      const double lx = dx * turn_cos + dy * turn_sin, ly = -dx * turn_sin + dy * turn_cos;  // in the sprite
-      const double distance = std::sqrt(lx * lx + ly * ly);
-      if (distance > radius * reach + 1) continue;
-      const double direction = std::atan2(ly, lx);
-      double edge = 1;
-      for (const auto& h : motion_.outline) {
-        edge += h.amplitude * std::cos(h.order * direction + kTurn * h.phase);
-      }
-      const double cover = std::min(std::max(radius * edge - distance + 0.5, 0.0), 1.0);
-      if (cover <= 0) continue;
-      const double mix = 0.5 + 0.5 * std::cos(kTurn * motion_.stripes * lx / radius);
+      if (std::sqrt(dx * dx + dy * dy) > radius * reach_ + 1) continue;
+      double sprite[4];  // turned about its centre
+      sprite_at(sprite, dx * turn_cos + dy * turn_sin, -dx * turn_sin + dy * turn_cos, radius);
+      if (sprite[3] <= 0) continue;
       const int x = ((px % width_) + width_) % width_, y = ((py % height_) + height_) % height_;
       const size_t at = (static_cast<size_t>(y) * width_ + x) * 3;
-      for (int i = 0; i < 3; ++i) {
-        const double sprite = (motion_.inner[i] * mix + motion_.outer[i] * (1 - mix)) * 255;
-        rgb[at + i] = to_byte(background_[at + i] * (1 - cover) + sprite * cover);
-      }
+      for (int i = 0; i < 3; ++i)
+        rgb[at + i] = to_byte(background_[at + i] * (1 - sprite[3]) + sprite[i] * 255);
     }
   }
 }

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "../common/value.h"
+#include "sprite.h"
 
 namespace vssl::video {
 
@@ -48,7 +51,8 @@ struct SyntheticMotion {
   std::vector<Harmonic> outline;
   double inner[3] = {1, 1, 1}, outer[3] = {0, 0, 0};  // colours of the sprite's stripes, 0 to 1
   double stripes = 1;                                 // periods across the sprite's radius
-  double base[3] = {0.5, 0.5, 0.5};                   // background
+  std::string picture;  // file from which the sprite is cut instead of outline and stripes; empty: none
+  double base[3] = {0.5, 0.5, 0.5};  // background
   struct Wave {
     int kx, ky;  // whole periods across the picture, so that it joins at the edges
     double phase, color[3];
@@ -61,11 +65,19 @@ SyntheticMotion parse_synthetic(const Value& source);
 
 class SyntheticRenderer {
  public:
+  // Reads the sprite's picture when it has one, see load_sprite.
   SyntheticRenderer(const SyntheticMotion& motion, int height, int width);
   void render(uint8_t* rgb, double seconds) const;  // (height, width, 3)
 
  private:
+  // Premultiplied colour and cover, 0 to 1, of the sprite of `radius` pixels at (x, y) pixels from its
+  // centre.
+  void sprite_at(double out[4], double x, double y, double radius) const;
+  void outline_at(double out[4], double x, double y, double radius) const;
+
   const SyntheticMotion motion_;
+  const std::shared_ptr<const SpriteTexture> texture_;  // null: outline and stripes
+  double reach_ = 1;                                    // farthest part of the sprite, in radii
   const int height_, width_;
   std::vector<float> background_;  // (height, width, 3), 0 to 255
 };

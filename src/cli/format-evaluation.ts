@@ -1,4 +1,5 @@
-import type { EvaluationResult, RetrievalScore } from '../eval/evaluate.js';
+import type { EvaluationResult, FactorScore, RetrievalScore } from '../eval/evaluate.js';
+import type { FloorName } from '../eval/floors.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';
 import { type Column, formatTable, percent } from './table.js';
 
@@ -13,7 +14,7 @@ export function formatEvaluation(result: Result): string {
     `${protocol}: ${encoder.arch} width ${encoder.width}, ${encoder.method} after ${encoder.step} steps, ` +
     `${encoder.clip.frames} x ${encoder.clip.size}, input ${encoder.input}; ${data.used} of ${data.videos} videos`;
   const body = isRetrieval(result) ? formatRetrieval(result) : formatClassification(result);
-  return `${title}\n${body}`;
+  return [`${title}\n${body}`, ...formatFactors(result)].join('\n\n');
 }
 
 function isRetrieval(result: Result): result is EvaluationResult<RetrievalScore> {
@@ -38,6 +39,8 @@ function formatClassification(result: EvaluationResult<ClassificationScore>): st
     right('mean of classes'),
     right('correct'),
   ];
+  const { merged } = result.trained;
+  if (merged) columns.push(right(`merged to ${merged.classes}`));
   if (several) columns.push(right(`spread of ${result.trained.folds.length} folds`));
   const rows = representations(result).map(([name, score]) => [
     name,
@@ -45,11 +48,32 @@ function formatClassification(result: EvaluationResult<ClassificationScore>): st
     score.interval.map(percent).join(' - '),
     percent(score.meanClassAccuracy),
     `${score.correct} of ${score.count}`,
+    ...(merged ? [percent(score.merged?.accuracy)] : []),
     ...(several ? [percent(score.foldSpread)] : []),
   ]);
   const classes = result.trained.classes.filter(({ count }) => count > 0).length;
-  rows.push(['chance', percent(1 / Math.max(1, classes)), '', '', '']);
-  return formatTable(columns, rows);
+  rows.push(['chance', percent(1 / Math.max(1, classes)), '', '', '', percent(merged?.chance)]);
+  const note = merged ? "\n(merged: classes that the data's column 'merged' makes one; flips do)" : '';
+  return formatTable(columns, rows) + note;
+}
+
+/** What else the features tell: accuracies in percent, R^2 of numbers in hundredths. */
+function formatFactors({ factors }: Result): string[] {
+  const first = factors?.[0];
+  if (!factors || !first) return [];
+  type Pick = (factor: FactorScore) => number | undefined;
+  const columns: [string, Pick][] = [['trained', (factor) => factor.trained]];
+  if (first.random !== undefined) columns.push(['random', (factor) => factor.random]);
+  for (const name of Object.keys(first.floors ?? {}) as FloorName[])
+    columns.push([`pixels: ${name}`, (factor) => factor.floors?.[name]]);
+  columns.push(['chance', (factor) => factor.chance]);
+  const rows = factors.map((factor) => [
+    factor.name,
+    factor.kind === 'category' ? `accuracy, ${factor.size} values` : 'R^2',
+    ...columns.map(([, pick]) => percent(pick(factor))),
+  ]);
+  const head = [{ title: 'factor' }, { title: 'score, x 100' }, ...columns.map(([name]) => right(name))];
+  return [`${formatTable(head, rows)}\n(${first.count} test videos, 5 folds)`];
 }
 
 function formatRetrieval(result: EvaluationResult<RetrievalScore>): string {

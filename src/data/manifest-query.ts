@@ -20,7 +20,7 @@ export function parseQuery(query: string, spec: string): ManifestQuery {
         { details: { spec } },
       );
     }
-    const key = decode(part.slice(0, equals));
+    const key = decodeValue(part.slice(0, equals));
     if (entries.has(key)) {
       throw new VsslError(
         'ERR_VSSL_USAGE',
@@ -54,7 +54,7 @@ export function filterRows(
         },
       );
     }
-    const patterns = globs.split(',').map(decode);
+    const patterns = globs.split(',').map(decodeValue);
     const before = left;
     left = before.filter((row) => {
       const value = cell(row, key);
@@ -90,7 +90,8 @@ function cell(row: VideoRow, column: string): string | undefined {
   }
 }
 
-function decode(text: string): string {
+/** A value with what percent signs hide put back. */
+export function decodeValue(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -63,6 +63,16 @@ export async function loadManifest(spec: string): Promise<Manifest> {
   return { spec, rows: filterRows(rows, filters, result.columns, spec), warnings };
 }
 
+/** The set that a named source keeps for testing what was trained on `spec`; null when it keeps none. */
+export function heldOutSpec(spec: string): string | null {
+  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+  const source = SOURCES.find((reader) => reader.name === scheme);
+  if (!source?.heldOut) return null;
+  const { target, query } = splitQuery(spec);
+  const other = source.heldOut(query);
+  return other === null ? null : `${target}?${other}`;
+}
+
 /** The labels of a manifest, sorted. */
 export function listLabels(manifest: Manifest): string[] {
   return [...new Set(manifest.rows.map((row) => row.label))].filter((label) => label !== undefined).sort();

@@ -69,21 +69,34 @@ export interface SyntheticOptions {
   readonly seconds?: number;
   /** Pictures per second, default 25. */
   readonly fps?: number;
+  /** Pictures of the split from which sprites are cut, absolute paths; default: sprites are drawn from code. */
+  readonly sprites?: readonly string[];
+}
+
+/** What a clip shows besides its motion. Colours are red, green and blue from 0 to 1, as text `0.1 0.2 0.3`. */
+export interface SyntheticFactors {
+  /** Name of the sprite in its split. */
+  readonly sprite: string;
+  /** Mean colour of the sprite; undefined for one that is cut from a picture. */
+  readonly color: string | undefined;
+  /** Base colour of the background. */
+  readonly background: string;
+  /** Picture sides per second. */
+  readonly speed: number;
+  /** Radius of the sprite in picture sides; undefined for motions that change it. */
+  readonly size: number | undefined;
 }
 
 /** One clip of the set. */
 export interface SyntheticClip {
   readonly source: ClipSource & { readonly kind: 'synthetic' };
   readonly label: SyntheticMotion;
+  /** One name for the motions that a horizontal flip makes of one another, such as `right or left`. */
+  readonly merged: string;
   readonly seconds: number;
   readonly fps: number;
   /** What was drawn, for probes of what a feature keeps. */
-  readonly factors: {
-    readonly sprite: number;
-    readonly background: number;
-    readonly speed: number;
-    readonly size: number;
-  };
+  readonly factors: SyntheticFactors;
 }
 
 /** Sprite radius in picture sides; zooming sprites sweep the whole range, the others draw from it. */
@@ -102,11 +115,11 @@ export function drawSyntheticSource(
   index: number,
   options: SyntheticOptions = {},
 ): SyntheticClip {
-  const { split, classes, appearances, size, seconds, fps } = checkOptions(index, options);
+  const { split, classes, appearances, size, seconds, fps, sprites } = checkOptions(index, options);
   const label = classes[index % classes.length] as SyntheticMotion;
   const rng = new Rng(seed, 'synthetic', split, index);
-  const sprite = rng.int(appearances);
-  const background = rng.int(appearances);
+  const number = rng.int(sprites.length > 0 ? sprites.length : appearances);
+  const look = new Rng(seed, 'synthetic background', split, rng.int(appearances));
   const speed = uniform(rng, SPEED_RANGE);
   const spriteSize = logUniform(rng, SIZE_RANGE);
   const source = {
@@ -123,10 +136,26 @@ export function drawSyntheticSource(
     size: spriteSize,
     sizeLow: SIZE_RANGE[0],
     sizeHigh: SIZE_RANGE[1],
-    sprite: drawSprite(new Rng(seed, 'synthetic sprite', split, sprite)),
-    background: drawBackground(new Rng(seed, 'synthetic background', split, background)),
+    sprite:
+      sprites.length > 0
+        ? { picture: sprites[number] as string }
+        : drawSprite(new Rng(seed, 'synthetic sprite', split, number)),
+    background: drawBackground(look),
   };
-  return { source, label, seconds, fps, factors: { sprite, background, speed, size: spriteSize } };
+  const factors = {
+    sprite: `sprite${number}`,
+    color: 'inner' in source.sprite ? colorText(meanColor(source.sprite)) : undefined,
+    background: colorText(source.background.base),
+    speed,
+    size: label === 'zoom-in' || label === 'zoom-out' ? undefined : spriteSize,
+  };
+  return { source, label, merged: mergeFlipped(label), seconds, fps, factors };
+}
+
+/** `right or left` for both of them, `down` for itself. */
+export function mergeFlipped(motion: SyntheticMotion): string {
+  const both = SYNTHETIC_MOTIONS.filter((name) => name === motion || name === FLIPPED_MOTION[motion]);
+  return both.join(' or ');
 }
 
 /** A row of a set that is to be written as real video files. */
@@ -160,6 +189,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
     size = 64,
     seconds = 2,
     fps = 25,
+    sprites = [],
   } = options;
   if (!Number.isInteger(index) || index < 0) throw invalidArgument('index', 'a whole number from 0', index);
   if (classes.length === 0) throw invalidArgument('classes', 'at least one motion', classes);
@@ -174,7 +204,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
   if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'a number above 0, at most 1000', fps);
   if (!(seconds * fps >= 1 && seconds <= 3600))
     throw invalidArgument('seconds', 'at least one frame, at most 3600 seconds', seconds);
-  return { split, classes, appearances, size, seconds, fps };
+  return { split, classes, appearances, size, seconds, fps, sprites };
 }
 
 /** Outline harmonics and two stripe colours that stand out from one another, so that turning can be seen. */
@@ -188,6 +218,21 @@ function drawSprite(rng: Rng) {
     outer: inner.map((v) => (v < 0.5 ? v + 0.5 : v - 0.5)),
     stripes: 0.6 + 0.6 * rng.next(),
   };
+}
+
+/** Of the two stripe colours, which take equal shares of the sprite. */
+function meanColor({
+  inner,
+  outer,
+}: {
+  readonly inner: readonly number[];
+  readonly outer: readonly number[];
+}) {
+  return inner.map((v, i) => (v + (outer[i] as number)) / 2);
+}
+
+function colorText(color: readonly number[]): string {
+  return color.map((v) => v.toFixed(4)).join(' ');
 }
 
 /** A muted colour and a few waves that join at the edges of the picture. */

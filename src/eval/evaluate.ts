@@ -8,9 +8,10 @@ import { packageVersion } from '../native/load.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import { Bench, type BenchOptions, type Representations } from './bench.js';
 import { type DataOptions, loadEvaluationData, narrowSplits } from './evaluation-data.js';
+import { probeFactor, readFactors } from './factors.js';
 import { type FloorName, floorNames } from './floors.js';
 import { type Augmentation, defaultAugmentation } from './instance-windows.js';
-import type { FeatureMatrix } from './nearest.js';
+import { type FeatureMatrix, selectRows } from './nearest.js';
 import {
   type ClassificationScore,
   type LabelledRows,
@@ -49,6 +50,8 @@ export interface LinearEvaluationOptions extends CommonOptions {
   readonly weightDecay?: number | 'select';
   /** Default 200. */
   readonly maxIterations?: number;
+  /** Also probes what else the features tell of the test videos: columns of the data, or true for all; see factors.ts. */
+  readonly factors?: true | readonly string[];
 }
 
 export interface RetrievalEvaluationOptions extends CommonOptions {
@@ -63,6 +66,20 @@ export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | R
 export interface RetrievalScore {
   readonly label?: RecallScore;
   readonly instance: RecallScore;
+}
+
+/** One line of the factor table: accuracies of a category, R^2 of numbers. */
+export interface FactorScore {
+  readonly name: string;
+  readonly kind: 'category' | 'number';
+  /** Videos with a value. */
+  readonly count: number;
+  /** Different categories, or numbers in a value. */
+  readonly size: number;
+  readonly chance: number;
+  readonly trained: number;
+  readonly random?: number;
+  readonly floors?: Readonly<Record<FloorName, number>>;
 }
 
 export interface EvaluationResult<Score> {
@@ -88,6 +105,8 @@ export interface EvaluationResult<Score> {
   readonly trained: Score;
   readonly random?: Score & { readonly seed: number };
   readonly floors?: Readonly<Record<FloorName, Score>>;
+  /** With `factors`. */
+  readonly factors?: readonly FactorScore[];
   readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
   readonly warnings: readonly string[];
   readonly seconds: number;
@@ -101,7 +120,7 @@ const commonKeys = (
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
   knn: ['k', 'weighting', 'temperature'],
-  linear: ['weightDecay', 'maxIterations'],
+  linear: ['weightDecay', 'maxIterations', 'factors'],
   retrieval: ['seed'],
 };
 
@@ -130,7 +149,7 @@ export async function evaluate(
       options.protocol === 'retrieval'
         ? await retrievalScores(bench, options)
         : await classScores(bench, options);
-    const { trained, random, floors } = scores;
+    const { trained, random, floors, factors } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
       packageVersion,
@@ -158,6 +177,7 @@ export async function evaluate(
       trained,
       ...(random ? { random: { seed: options.baselineSeed ?? 0, ...random } } : {}),
       ...(floors ? { floors } : {}),
+      ...(factors ? { factors } : {}),
       failures: bench.failures,
       warnings: bench.warnings,
       seconds: (performance.now() - start) / 1000,
@@ -176,6 +196,7 @@ interface Scores<S> {
   readonly random?: S;
   readonly floors?: Readonly<Record<FloorName, S>>;
   readonly used: number;
+  readonly factors?: readonly FactorScore[];
 }
 
 async function classScores(
@@ -194,7 +215,35 @@ async function classScores(
     const { weightDecay = 'select', maxIterations = 200 } = options;
     return scoreLinear(bench.engine, features, labelled, { weightDecay, maxIterations }, signal);
   };
-  return { ...(await scoreEach(of, score)), used: kept.length };
+  const factors =
+    options.protocol === 'linear' && options.factors
+      ? await factorScores(bench, kept, of, options.factors, signal)
+      : undefined;
+  return { ...(await scoreEach(of, score)), used: kept.length, factors };
+}
+
+/** Probes of the columns of the tested videos, on each representation. */
+async function factorScores(
+  { data, warnings }: Bench,
+  kept: readonly number[],
+  of: Representations,
+  names: true | readonly string[],
+  signal?: AbortSignal,
+): Promise<FactorScore[]> {
+  const tested = new Set(data.splits.flatMap(({ test }) => test));
+  const places = kept.flatMap((row, place) => (tested.has(row) ? [place] : []));
+  const rows = places.map((place) => data.rows[kept[place]!]!);
+  const read = readFactors(rows, names === true ? undefined : names);
+  warnings.push(...read.warnings);
+  const table: FactorScore[] = [];
+  for (const factor of read.factors) {
+    const { name, kind, size, chance } = factor;
+    const scores = await scoreEach(of, (features) =>
+      probeFactor(selectRows(features, places), factor, signal),
+    );
+    table.push({ name, kind, count: factor.rows.length, size, chance, ...scores });
+  }
+  return table;
 }
 
 async function retrievalScores(
@@ -279,7 +328,13 @@ function labelledSplits({ data, warnings }: Bench, kept: readonly number[]): Lab
     if (unknown > 0)
       warnings.push(`${unknown} test videos of '${name}' have a label that no training video has`);
   }
-  return { classes, labels: data.labels, groups: kept.map((row) => data.rows[row]!.group), splits };
+  return {
+    classes,
+    labels: data.labels,
+    merged: data.merged,
+    groups: kept.map((row) => data.rows[row]!.group),
+    splits,
+  };
 }
 
 /** The augmentation a run was trained with; the default one for a weights file alone. */
@@ -312,6 +367,7 @@ function checkEvaluateOptions(options: EvaluateOptions): {
   const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
   if ((run === undefined) === (weights === undefined))
     throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');
+  if (options.protocol === 'linear') checkFactors(options.factors);
   checkCount('windows', windows);
   checkCount('baselineSeed', baselineSeed, 0);
   if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
@@ -329,4 +385,10 @@ function checkEvaluateOptions(options: EvaluateOptions): {
         : { seed: checkCount('seed', options.seed ?? 0, 0) };
   if (own.weighting === 'softmax') own.temperature = (options as KnnEvaluationOptions).temperature ?? 0.07;
   return { weights: (run ?? weights)!, settings: { windows, crops, ...own } };
+}
+
+function checkFactors(factors: unknown): void {
+  const isList = Array.isArray(factors) && factors.length > 0 && factors.every((f) => typeof f === 'string');
+  if (factors !== undefined && factors !== true && !isList)
+    throw invalidArgument('factors', 'true or a list of columns', factors);
 }

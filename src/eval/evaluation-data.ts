@@ -21,6 +21,11 @@ export interface EvaluationData {
   readonly labels: readonly string[];
   /** Class of each row. -1: no label. */
   readonly classes: Int32Array;
+  /**
+   * For each class the name that it shares with those which an augmentation makes one with it (a flip turns right into
+   * left); null when the data has no column `merged`.
+   */
+  readonly merged: readonly string[] | null;
   /** How the rows are split; empty for one set without folds. */
   readonly splits: readonly Fold[];
   /** Rows whose statistics the baseline may see: the training set's, or all when folds make every row both. */
@@ -59,7 +64,24 @@ function assemble(
   const labels = [...new Set(rows.flatMap((row) => (row.label === undefined ? [] : [row.label])))].sort();
   const number = new Map(labels.map((label, i) => [label, i]));
   const classes = Int32Array.from(rows, (row) => (row.label === undefined ? -1 : number.get(row.label)!));
-  return { rows, labels, classes, splits, trainRows, warnings };
+  return { rows, labels, classes, merged: mergedLabels(rows, labels), splits, trainRows, warnings };
+}
+
+/** The column `merged` as a property of classes. Throws ERR_VSSL_DATA when two rows of a class disagree. */
+function mergedLabels(rows: readonly VideoRow[], labels: readonly string[]): string[] | null {
+  const found = new Map<string, string>();
+  for (const { label, extra } of rows) {
+    const { merged } = extra;
+    if (label === undefined || merged === undefined || merged === null || merged === '') continue;
+    const before = found.get(label);
+    if (before !== undefined && before !== String(merged))
+      throw new VsslError(
+        'ERR_VSSL_DATA',
+        `the column 'merged' says '${before}' for one video of '${label}' and '${String(merged)}' for another; expected one name for each label`,
+      );
+    found.set(label, String(merged));
+  }
+  return found.size === 0 ? null : labels.map((label) => found.get(label) ?? label);
 }
 
 /** Splits without rows that have no label or could not be used, renumbered into the kept rows. */

@@ -11,6 +11,8 @@ import { type RetrievalResult, retrieveByLabel, retrieveInstance } from './retri
 export interface LabelledRows {
   readonly classes: Int32Array;
   readonly labels: readonly string[];
+  /** Of each class, see EvaluationData. */
+  readonly merged?: readonly string[] | null;
   readonly groups: readonly (string | undefined)[];
   readonly splits: readonly Fold[];
 }
@@ -29,6 +31,19 @@ export interface ClassificationScore extends Classification {
   readonly folds: readonly FoldScore[];
   /** Standard deviation of the folds' accuracies; 0 for one fold. */
   readonly foldSpread: number;
+  /** With a column `merged` in the data. */
+  readonly merged?: MergedScore;
+}
+
+/** The same predictions when classes that an augmentation merges count as one: what is left of the confusion. */
+export interface MergedScore {
+  /** Different merged classes. */
+  readonly classes: number;
+  readonly correct: number;
+  readonly accuracy: number;
+  readonly interval: readonly [number, number];
+  /** Accuracy of guessing among the classes as they were. */
+  readonly chance: number;
 }
 
 export interface RecallScore extends Omit<RetrievalResult, 'ranks' | 'gallery'> {
@@ -107,7 +122,28 @@ async function scoreFolds(
     });
   }
   const score = scoreClassification(truth, predicted, rows.labels, clusters);
-  return { ...score, folds, foldSpread: meanAndSpread(folds.map((fold) => fold.accuracy)).std };
+  return {
+    ...score,
+    folds,
+    foldSpread: meanAndSpread(folds.map((fold) => fold.accuracy)).std,
+    ...(rows.merged ? { merged: scoreMerged(truth, predicted, rows.merged, clusters) } : {}),
+  };
+}
+
+/** `merged[c]`: merged name of class c. */
+export function scoreMerged(
+  truth: readonly number[],
+  predicted: readonly number[],
+  merged: readonly string[],
+  clusters?: readonly (string | undefined)[],
+): MergedScore {
+  const names = [...new Set(merged)];
+  const number = merged.map((name) => names.indexOf(name));
+  const map = (classes: readonly number[]) => classes.map((c) => number[c]!);
+  const { correct, accuracy, interval } = scoreClassification(map(truth), map(predicted), names, clusters);
+  const sizes = names.map((name) => merged.filter((other) => other === name).length);
+  const chance = truth.reduce((sum, c) => sum + sizes[number[c]!]! / merged.length / truth.length, 0);
+  return { classes: names.length, correct, accuracy, interval, chance };
 }
 
 /** Label retrieval: the test rows of each fold query its training rows; every query counts alike. */

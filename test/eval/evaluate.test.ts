@@ -106,6 +106,65 @@ test('linear probe', async (t) => {
   t.true(fixed.trained.folds.every(({ weightDecay }) => weightDecay === 0.01));
 });
 
+test('motion clips without files: merged classes and the factor table', async (t) => {
+  const spec = (split: string) => `synthetic:motion?split=${split}&count=96&pixels=32&appearances=4`;
+  const options = { weights: file('run'), train: spec('train'), test: spec('test'), windows: 1 } as const;
+  const result = await evaluate({
+    ...options,
+    protocol: 'linear',
+    weightDecay: 0.1,
+    baseline: 'random',
+    floors: true,
+    factors: true,
+  });
+  const { trained, random, floors, factors } = result;
+  t.is(trained.merged!.classes, 11);
+  t.true(Math.abs(trained.merged!.chance - 26 / 256) < 1e-9);
+  for (const score of [trained, random!, floors!['motion energy']])
+    t.true(score.merged!.accuracy >= score.accuracy);
+  t.deepEqual(
+    factors!.map(({ name, kind, count }) => [name, kind, count]),
+    [
+      ['label', 'category', 96],
+      ['sprite', 'category', 96],
+      ['color', 'number', 96],
+      ['background', 'number', 96],
+      ['speed', 'number', 96],
+      ['size', 'number', 84],
+    ],
+  );
+  const background = factors!.find(({ name }) => name === 'background')!;
+  t.true(background.floors!.appearance > 0.9, 'the mean picture tells the colour of the ground');
+  t.true(background.floors!['motion energy'] < 0.5);
+  const knn = await evaluate({ ...options, protocol: 'knn' });
+  t.is(knn.factors, undefined);
+  t.is(knn.trained.merged!.classes, 11);
+  const some = await evaluate({ ...options, protocol: 'linear', weightDecay: 0.1, factors: ['speed'] });
+  t.is(some.factors!.length, 1);
+  await t.throwsAsync(evaluate({ ...options, protocol: 'linear', factors: ['sped'] }), {
+    code: 'ERR_VSSL_USAGE',
+    message: /sped.*speed/,
+  });
+  await t.throwsAsync(evaluate({ ...options, protocol: 'linear', factors: [] }), {
+    code: 'ERR_VSSL_INVALID_ARGUMENT',
+  });
+  const table = await cli(
+    'eval',
+    'linear',
+    '--weights',
+    file('run'),
+    '--train',
+    spec('train'),
+    '--test',
+    spec('test'),
+    '--factors',
+    'speed,size',
+  );
+  t.is(table.code, 0, table.stderr);
+  t.regex(table.stdout, /merged to 11/);
+  t.regex(table.stdout, /speed +R\^2/);
+});
+
 test('retrieval: by label, and each video by another window of itself', async (t) => {
   const result = await evaluate({
     protocol: 'retrieval',

@@ -1,5 +1,6 @@
 // The tables of README.md and docs/kernels.md are made from the committed results.
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -11,4 +12,15 @@ test('the tables agree with benchmarks/results', (t) => {
     encoding: 'utf8',
   });
   t.is(status, 0, stderr);
+});
+
+test('the tables of docs/results.md agree with benchmarks/results/systems, whose files name no path', (t) => {
+  const script = join(root, 'benchmarks/systems.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script, '--table', '--check'], {
+    encoding: 'utf8',
+  });
+  t.is(status, 0, stderr);
+  const folder = join(root, 'benchmarks/results/systems');
+  for (const name of existsSync(folder) ? readdirSync(folder) : [])
+    t.notRegex(readFileSync(join(folder, name), 'utf8'), /"\/|[A-Za-z]:\\/, name);
 });

@@ -25,6 +25,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   embed: ['native', 'weights', 'data', 'errors'],
   train: ['methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
   eval: ['methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
+  claims: ['methods', 'data', 'config', 'weights', 'embed', 'train', 'eval', 'native', 'errors'],
   cli: true,
   index: true,
 };

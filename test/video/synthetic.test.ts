@@ -47,7 +47,7 @@ test('every class has the same distribution of what a single frame shows', (t) =
 });
 
 test('a sprite appears with many motions', (t) => {
-  const motions = new Map<number, Set<string>>();
+  const motions = new Map<string, Set<string>>();
   for (const row of planSyntheticSet({ seed: 2, count: 512, appearances: 8 })) {
     const seen = motions.get(row.factors.sprite) ?? new Set<string>();
     motions.set(row.factors.sprite, seen.add(row.label));

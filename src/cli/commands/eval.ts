@@ -4,6 +4,7 @@ import { leftOut, openMeter, parseCount, parseNumber, parseSeed, unlessStopped }
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
 import { addCommonOptions, runAction } from '../run-action.js';
+import { registerEvalClaims } from './eval-claims.js';
 
 interface EvalFlags extends EncoderFlags {
   readonly train?: string;
@@ -21,11 +22,12 @@ interface EvalFlags extends EncoderFlags {
   readonly temperature?: number;
   // linear
   readonly weightDecay?: number;
+  readonly factors?: true | string;
   // retrieval
   readonly seed?: number;
 }
 
-/** `vssl-native eval knn|linear|retrieval`: what a trained encoder's features are worth. */
+/** `vssl-native eval knn|linear|retrieval|claims`: what a trained encoder's features are worth. */
 export function registerEval(program: Command): void {
   const group = program.command('eval').description('evaluate a trained encoder on labelled videos');
   addProtocol(group, 'knn', 'labels by the nearest neighbours in feature space')
@@ -41,10 +43,20 @@ export function registerEval(program: Command): void {
       'L2 penalty (default: chosen by validation inside the training videos)',
       parseNumber,
     )
-    .action(evalAction('linear', ({ weightDecay }) => ({ weightDecay })));
+    .option(
+      '--factors [columns]',
+      'also probe what else the features tell: columns of the data, separated by commas (default: all)',
+    )
+    .action(
+      evalAction('linear', ({ weightDecay, factors }) => ({
+        weightDecay,
+        factors: typeof factors === 'string' ? factors.split(',') : factors,
+      })),
+    );
   addProtocol(group, 'retrieval', 'R@1/5/10/20/50: same label, and same video from another window')
     .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
     .action(evalAction('retrieval', ({ seed }) => ({ seed })));
+  registerEvalClaims(group);
 }
 
 function addProtocol(group: Command, name: Protocol, description: string): Command {

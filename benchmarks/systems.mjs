@@ -1,0 +1,295 @@
+// Trains NAME-tiny of each method on the motion benchmark and on the labelled sets, evaluates it beside the random
+// encoder and the pixel floors, and writes the tables of docs/results.md. Everything is done by the commands of the
+// package, as a user would. A result that is there is not made again, and a run that was stopped goes on.
+//
+//   node benchmarks/systems.mjs DATA_ROOT [--methods a,b] [--sets motion,sprites5,...] [--seeds N] [--steps N]
+//                                         [--work DIR] [--results DIR]
+//   node benchmarks/systems.mjs --table            writes the tables from the committed results
+//   node benchmarks/systems.mjs --table --check    ends with 1 when one is out of date
+//
+// DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
+// shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const committed = join(root, 'benchmarks/results/systems');
+const page = join(root, 'docs/results.md');
+
+/** Training videos, on which the encoder and then its probes are trained, and test videos that share no group. */
+const SETS = [
+  {
+    name: 'motion',
+    seeds: 3,
+    train: 'synthetic:motion?split=train&count=480',
+    test: 'synthetic:motion?split=test&count=480',
+  },
+  {
+    name: 'sprites5',
+    seeds: 3,
+    train: 'sprites5?group=c0*,c1*,c20,c21,c22,c23',
+    test: 'sprites5?group=c24,c25,c26,c27,c28,c29,c3*',
+  },
+  {
+    name: 'msr20-render',
+    seeds: 1,
+    train: 'msr20-render?group=s01,s03,s05,s07,s09',
+    test: 'msr20-render?group=s02,s04,s06,s08,s10',
+  },
+  {
+    name: 'ut-interaction',
+    seeds: 1,
+    train: 'ut-interaction?group=set1*',
+    test: 'ut-interaction?group=set2*',
+  },
+  { name: 'asl24', seeds: 1, train: 'asl24?group=jack', test: 'asl24?group=tom' },
+];
+const PROTOCOLS = ['knn', 'linear', 'retrieval'];
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    methods: { type: 'string' },
+    sets: { type: 'string' },
+    seeds: { type: 'string' },
+    steps: { type: 'string' },
+    work: { type: 'string', default: join(root, 'runs/systems') },
+    results: { type: 'string' },
+    table: { type: 'boolean' },
+    check: { type: 'boolean' },
+  },
+});
+
+/** Runs a command of the package and gives its result. */
+function cli(args) {
+  console.error(`$ vssl-native ${args.join(' ')}`);
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, 'dist/esm/cli/main.js'), ...args, '--json'],
+    {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Error(`vssl-native ${args[0]} ended with ${status}`);
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
+}
+
+/** `sprites5?group=c0*` below the data root; named sources as they are. The seed is that of the motion set too. */
+function located(spec, dataRoot, seed) {
+  if (spec.startsWith('synthetic:')) return `${spec}&seed=${seed}`;
+  const [folder, query] = spec.split('?');
+  return `${join(dataRoot, folder, 'manifest.csv')}?${query}`;
+}
+
+/** What a results file keeps of a score: no path, no confusion matrix. */
+function brief(protocol, score) {
+  if (!score) return undefined;
+  if (protocol === 'retrieval')
+    return { r1: score.label.recall[1], chance: score.label.chance[1], queries: score.label.queries };
+  const { accuracy, interval, count, merged } = score;
+  return {
+    accuracy,
+    interval,
+    count,
+    ...(merged ? { merged: merged.accuracy, mergedChance: merged.chance } : {}),
+  };
+}
+
+function commit() {
+  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
+  return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '');
+}
+
+const isSame = (result, set, seed) => result.set === set.name && result.seed === seed;
+
+function readResults(folder) {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return files.sort().map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+}
+
+function runOne({ method, set, seed, dataRoot, results }) {
+  const name = `${set.name}-${method}-seed${seed}`;
+  const file = join(results, `${name}.json`);
+  if (existsSync(file)) return;
+  // the same pixels for every method: once a set and seed is enough
+  const withFloors = !readResults(results).some((other) => isSame(other, set, seed) && other.knn.floors);
+  const run = join(flags.work, flags.steps ? `steps${flags.steps}` : 'full', name);
+  const [train, test] = [set.train, set.test].map((spec) => located(spec, dataRoot, seed));
+  const steps = flags.steps
+    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
+    : [];
+  const started = performance.now();
+  const trained = cli([
+    'train',
+    '--preset',
+    `${method}-tiny`,
+    '--data',
+    train,
+    '--out',
+    run,
+    '--seed',
+    `${seed}`,
+    ...steps,
+  ]);
+  const seconds = trained.stepsDone === trained.totalSteps ? (performance.now() - started) / 1000 : undefined;
+  const result = {
+    format: 'vssl-native systems',
+    formatVersion: 1,
+    ...{ method, preset: `${method}-tiny`, set: set.name, seed, steps: trained.totalSteps },
+    data: { train: set.train, test: set.test },
+    ...{ trainSeconds: seconds, commit: commit(), cpu: cpus()[0]?.model, cores: cpus().length },
+    date: new Date().toISOString().slice(0, 10),
+  };
+  for (const protocol of PROTOCOLS) {
+    const beside = [
+      '--baseline',
+      'random',
+      '--baseline-seed',
+      `${seed}`,
+      ...(withFloors ? ['--floors'] : []),
+    ];
+    const scores = cli(['eval', protocol, '--run', run, '--train', train, '--test', test, ...beside]);
+    const floors = Object.entries(scores.floors ?? {}).map(([floor, score]) => [
+      floor,
+      brief(protocol, score),
+    ]);
+    result.input = scores.encoder.input;
+    result.videos = { used: scores.data.used, classes: scores.data.labels.length };
+    result[protocol] = {
+      trained: brief(protocol, scores.trained),
+      random: brief(protocol, scores.random),
+      ...(floors.length > 0 ? { floors: Object.fromEntries(floors) } : {}),
+    };
+  }
+  mkdirSync(results, { recursive: true });
+  writeFileSync(`${file}.part`, `${JSON.stringify(result, null, 1)}\n`);
+  renameSync(`${file}.part`, file);
+  console.error(`written: ${name}.json`);
+}
+
+/** Those of `all` that the option names. */
+function chosen(all, names, option) {
+  if (names === undefined) return all;
+  return names.split(',').map((name) => {
+    const found = all.find((one) => (one.name ?? one) === name);
+    if (!found)
+      throw new Error(
+        `--${option}: there is no '${name}'; there are ${all.map((one) => one.name ?? one).join(', ')}`,
+      );
+    return found;
+  });
+}
+
+function runAll() {
+  const [dataRoot] = positionals;
+  const results = flags.results ?? committed;
+  const sets = chosen(SETS, flags.sets, 'sets');
+  if (dataRoot === undefined && sets.some(({ train }) => !train.startsWith('synthetic:')))
+    throw new Error('expected the folder of the labelled sets: node benchmarks/systems.mjs DATA_ROOT');
+  if (flags.steps && !flags.results)
+    throw new Error('--steps makes other runs than those of the table: give --results DIR as well');
+  const all = cli(['methods']).methods.map(({ name }) => name);
+  const methods = chosen(all, flags.methods, 'methods');
+  // one seed of everything first: a stopped series is then a whole table
+  const most = Math.max(...sets.map(({ seeds }) => seeds));
+  for (let seed = 0; seed < Math.min(most, Number(flags.seeds ?? most)); seed++)
+    for (const set of sets.filter(({ seeds }) => seed < seeds))
+      for (const method of methods) runOne({ method, set, seed, dataRoot, results });
+}
+
+/** Mean, and the deviation over seeds where there are several, in percent. */
+function cell(values) {
+  if (values.length === 0) return '';
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  if (values.length === 1) return (100 * mean).toFixed(1);
+  const square = values.reduce((a, b) => a + (b - mean) ** 2, 0) / (values.length - 1);
+  return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(square)).toFixed(1)}`;
+}
+
+function markdown(columns, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(columns), line(columns.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join(
+    '\n',
+  );
+}
+
+function tables(results) {
+  if (results.length === 0)
+    return '(No result has been committed yet: `node benchmarks/systems.mjs DATA_ROOT`.)\n';
+  const methods = [...new Set(results.map(({ method }) => method))].sort();
+  const floors = [...new Set(results.flatMap(({ knn }) => Object.keys(knn.floors ?? {})))];
+  const of = (set) => results.filter((result) => result.set === set);
+  const parts = [
+    ['knn', 'kNN accuracy, %', (score) => score.accuracy],
+    ['linear', 'Linear probe accuracy, %', (score) => score.accuracy],
+    ['retrieval', 'Retrieval R@1 by label, %', (score) => score.r1],
+  ].map(([protocol, title, value]) => {
+    const columns = SETS.flatMap(({ name }) =>
+      name === 'motion' && protocol !== 'retrieval'
+        ? [
+            [name, name, value],
+            ['motion, flips merged', name, (score) => score.merged],
+          ]
+        : [[name, name, value]],
+    );
+    const row = (title, pick) => [
+      title,
+      ...columns.map(([, set, of_]) =>
+        cell(
+          of(set)
+            .flatMap((result) => pick(result[protocol], result) ?? [])
+            .map(of_),
+        ),
+      ),
+    ];
+    // the first method of a set and seed stands for its random encoder: those of the same input are the same
+    const inputs = [...new Set(results.map(({ input }) => input))];
+    const rows = [
+      ...methods.map((method) =>
+        row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
+      ),
+      ...inputs.map((input) =>
+        row(`random encoder, ${input}`, (scores, result) => {
+          const first = of(result.set).find((other) => other.seed === result.seed && other.input === input);
+          return result === first ? scores.random : undefined;
+        }),
+      ),
+      ...floors.map((floor) => row(`pixels: ${floor}`, (scores) => scores.floors?.[floor])),
+      row('chance', (scores, result) => {
+        const first = of(result.set)[0] === result;
+        const { classes } = result.videos;
+        return first
+          ? { accuracy: 1 / classes, merged: scores.trained.mergedChance, r1: scores.trained.chance }
+          : undefined;
+      }),
+    ];
+    return `**${title}**\n\n${markdown(['', ...columns.map(([name]) => name)], rows)}`;
+  });
+  const commits = [...new Set(results.map((result) => result.commit.slice(0, 10)))].join(', ');
+  const seeds = SETS.map(({ name }) => `${name} ${new Set(of(name).map(({ seed }) => seed)).size}`).join(
+    ', ',
+  );
+  return `${parts.join('\n\n')}\n\n(Seeds: ${seeds}; ± is the deviation over seeds. ${results[0].cpu}, commit ${commits}.)\n`;
+}
+
+const place = /(<!-- systems -->\n)[\s\S]*?(<!-- \/systems -->)/;
+function writeTables() {
+  const before = readFileSync(page, 'utf8');
+  const after = before.replace(place, (_all, begin, end) => begin + tables(readResults(committed)) + end);
+  if (!flags.check) writeFileSync(page, after);
+  else if (after !== before) {
+    console.error('docs/results.md is out of date. Run: node benchmarks/systems.mjs --table');
+    process.exitCode = 1;
+  }
+}
+
+if (!flags.table) runAll();
+if (flags.results) console.log(tables(readResults(flags.results)));
+else writeTables();

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { openMeter, unlessStopped } from '../action-helpers.js';
+import { addCommonOptions, runAction } from '../run-action.js';
+
+interface SynthesizeFlags {
+  readonly data: readonly string[];
+  readonly out: string;
+}
+
+/** `vssl-native synthesize`: the procedural motion set as video files. */
+export function registerSynthesize(program: Command): void {
+  addCommonOptions(program.command('synthesize'))
+    .description('write the procedural motion set as video files with a manifest')
+    .requiredOption(
+      '--data <spec...>',
+      "such as 'synthetic:motion?split=train&count=480&seed=0'; several are joined",
+    )
+    .requiredOption('--out <dir>', 'folder to write into')
+    .action(
+      runAction<SynthesizeFlags>(async ({ print, signal }, { data, out }) => {
+        const { writeSyntheticVideos } = await import('../../embed/write-synthetic.js');
+        const meter = openMeter('written');
+        const result = await unlessStopped(
+          signal,
+          writeSyntheticVideos({ data, out, signal, onProgress: meter.update }).finally(meter.close),
+        );
+        print(`${result.count} videos; ${result.manifest}`);
+        return result;
+      }),
+    );
+}

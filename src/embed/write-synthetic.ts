@@ -1,0 +1,82 @@
+/** The procedural motion set as real video files, for other programs and for what only files can show. */
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { loadManifest, type VideoRow } from '../data/manifest.js';
+import { VsslError } from '../errors.js';
+import { loadEngine } from '../native/load.js';
+import { writeFileAtomic } from '../weights/atomic-write.js';
+
+export interface WriteSyntheticOptions {
+  /** `synthetic:motion?...`; several, such as both splits, go into one folder and one manifest. */
+  readonly data: string | readonly string[];
+  readonly out: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface WriteSyntheticResult {
+  readonly manifest: string;
+  readonly count: number;
+}
+
+/**
+ * Writes DIR/LABEL/SPLIT_INDEX.mp4 (MPEG-4) and DIR/manifest.csv, whose columns are those of the source and `split`.
+ * Throws ERR_VSSL_USAGE for data that is not synthetic, or two clips of one name; ERR_VSSL_NO_LIBAV and
+ * ERR_VSSL_VIDEO_WRITE.
+ */
+export async function writeSyntheticVideos(options: WriteSyntheticOptions): Promise<WriteSyntheticResult> {
+  const { data, out, signal, onProgress } = options;
+  const manifests = await Promise.all([data].flat().map((spec) => loadManifest(spec)));
+  const rows = manifests.flatMap((manifest) => manifest.rows);
+  const names = rows.map(nameOf);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      `two clips would be written to '${twice}'; the sets of one folder must differ in their split`,
+    );
+  const engine = loadEngine();
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < rows.length) {
+      signal?.throwIfAborted();
+      const at = next++;
+      const { source, facts } = rows[at]!;
+      const { height, width, times, end } = facts!;
+      const path = join(out, names[at]!);
+      await mkdir(dirname(path), { recursive: true });
+      const frames = await engine.renderSynthetic(source, Array.from(times), height, width);
+      await engine.writeVideo(path, frames, [times.length, height, width], { fps: times.length / end });
+      onProgress?.(++done, rows.length);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  const manifest = join(out, 'manifest.csv');
+  await writeFileAtomic(manifest, manifestText(rows, names));
+  return { manifest, count: rows.length };
+}
+
+/** `synthetic:motion/0/zoom-in/test_00012` as `zoom-in/test_00012.mp4`. */
+function nameOf({ id, source }: VideoRow): string {
+  if (source.kind !== 'synthetic')
+    throw new VsslError('ERR_VSSL_USAGE', `'${id}' is a video already; expected synthetic:motion?...`);
+  return `${id.split('/').slice(2).join('/')}.mp4`;
+}
+
+function manifestText(rows: readonly VideoRow[], names: readonly string[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row.extra)))];
+  const lines = rows.map((row, i) => {
+    const split = /([^/]+)_\d+\.mp4$/.exec(names[i]!)![1]!;
+    return [names[i], row.label, row.group, split, ...columns.map((key) => row.extra[key])]
+      .map(field)
+      .join(',');
+  });
+  return `${['path', 'label', 'group', 'split', ...columns].join(',')}\n${lines.join('\n')}\n`;
+}
+
+function field(value: unknown): string {
+  const text = value === undefined ? '' : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,145 @@
+// The whole way: two arms are trained for a few steps, measured and compared; a second call trains nothing.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { type ClaimsEvent, runClaims } from '#src/claims/run-claims.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vssl-claims-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+const data = 'synthetic:motion?split=train&count=16&pixels=32&seconds=1';
+const set = [
+  'model.width=0.125',
+  'data.clip.size=32',
+  'data.clip.frames=4',
+  'train.batch=4',
+  'train.precision=fp32',
+  'train.threads=2',
+  'train.device=cpu',
+  'data.workers=2',
+];
+const options = {
+  method: 'cvrl',
+  data,
+  budget: 3,
+  seeds: 2,
+  out: join(folder, 'cvrl'),
+  claims: ['consistent-augmentation'],
+  set,
+  device: 'cpu',
+} as const;
+
+test.serial('arms are trained, measured and compared; what is there is not done again', async (t) => {
+  const events: ClaimsEvent[] = [];
+  const first = await runClaims({ ...options, onEvent: (event) => events.push(event) });
+  t.is(first.trained, 4);
+  t.is(first.found, 0);
+  t.deepEqual(first.data, { train: data, test: data.replace('train', 'test') });
+  const [claim] = first.claims;
+  t.is(claim!.arms.length, 2);
+  for (const { values, id } of claim!.arms) {
+    t.is(values.length, 2);
+    t.true(values.every((value) => value !== null && value >= 0 && value <= 1));
+    t.true(existsSync(join(options.out, `arm-${id}`, 'seed-1', 'weights.safetensors')));
+  }
+  const [pair] = claim!.pairs;
+  t.is(pair!.seeds, 2);
+  t.true(pair!.interval![0] <= pair!.difference && pair!.difference <= pair!.interval![1]);
+  t.true(['holds', 'does not hold', 'cannot tell'].includes(claim!.verdict));
+  t.deepEqual(JSON.parse(readFileSync(first.file, 'utf8')), JSON.parse(JSON.stringify(first)));
+  t.is(events.filter(({ type }) => type === 'run').length, 4);
+  t.is(events.filter((event) => event.type === 'train' && event.event.type === 'step').length, 12);
+
+  const again: ClaimsEvent[] = [];
+  const second = await runClaims({ ...options, onEvent: (event) => again.push(event) });
+  t.is(second.trained, 0);
+  t.is(second.found, 4);
+  t.deepEqual(second.claims, first.claims);
+  t.false(again.some((event) => event.type === 'train' && event.event.type === 'step'));
+
+  // another seed is added to the two
+  const more = await runClaims({ ...options, seeds: 3 });
+  t.is(more.trained, 2);
+  t.deepEqual(
+    more.claims[0]!.arms.map(({ values }) => values.slice(0, 2)),
+    first.claims[0]!.arms.map(({ values }) => values),
+  );
+});
+
+test.serial('a stopped call goes on where it was', async (t) => {
+  const out = join(folder, 'stopped');
+  const stop = new AbortController();
+  let runs = 0;
+  await t.throwsAsync(
+    runClaims({
+      ...options,
+      out,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'run' && ++runs === 3) stop.abort();
+      },
+    }),
+  );
+  const { trained, found } = await runClaims({ ...options, out });
+  t.is(found, 2);
+  t.is(trained, 2);
+});
+
+test.serial('data that says nothing of what tests is refused before anything is trained', async (t) => {
+  const out = join(folder, 'none');
+  const videos = 'synthetic:motion?split=test&count=16&label=left';
+  await t.throwsAsync(
+    runClaims({ ...options, out, data: `${videos}&sprite=sprite1*`, test: 'synthetic:motoin' }),
+    {
+      code: 'ERR_VSSL_INVALID_ARGUMENT',
+    },
+  );
+  await t.throwsAsync(runClaims({ ...options, out, test: data, folds: 'group' }), { code: 'ERR_VSSL_USAGE' });
+  await t.throwsAsync(runClaims({ ...options, out, seeds: 0 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+  t.false(existsSync(out));
+});
+
+const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
+const cli = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [main, 'eval', 'claims', ...args], {
+    env: { ...process.env, NO_COLOR: '1' },
+  }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) =>
+      ({ code, stdout, stderr }) as { code: number; stdout: string; stderr: string },
+  );
+
+test.serial('command line: --list needs no addon and no data', async (t) => {
+  const list = await promisify(execFile)(
+    process.execPath,
+    [main, 'eval', 'claims', '--list', '--method', 'cvrl'],
+    {
+      env: { ...process.env, VSSL_NATIVE_BINDING: '/nonexistent' },
+    },
+  );
+  t.regex(list.stdout, /consistent-augmentation +linear +consistent > per frame/);
+  const { stdout, code } = await cli('--list', '--json');
+  t.is(code, 0);
+  const { methods } = JSON.parse(stdout) as { methods: { name: string; claims: { arms: unknown[] }[] }[] };
+  t.true(methods.length >= 4);
+  t.true(methods.every(({ claims }) => claims.every(({ arms }) => arms.length >= 2)));
+});
+
+test.serial('command line: the table, and what is missing', async (t) => {
+  const args = ['--method', 'cvrl', '--data', data, '--budget', '3', '--seeds', '2', '--out', options.out];
+  const flags = [...args, '--claim', 'consistent-augmentation', '--device', 'cpu'];
+  const settings = set
+    .filter((entry) => !entry.startsWith('train.device'))
+    .flatMap((entry) => ['--set', entry]);
+  const { code, stdout, stderr } = await cli(...flags, ...settings);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /consistent-augmentation: (holds|does not hold|cannot tell)/);
+  t.regex(stdout, /consistent > per frame/);
+  t.deepEqual(readdirSync(options.out).filter((name) => name.startsWith('arm-')).length, 2, 'no further arm');
+  t.is((await cli('--method', 'cvrl')).code, 2);
+  t.is((await cli(...args, '--claim', 'nope')).code, 2);
+});
