@@ -1,5 +1,5 @@
-// The video room built without libav: files fail with a reason; synthetic, packed and memory clips still
-// work.
+// The video room built without libav and OpenCV: files fail with a reason, and so does a plan with flow;
+// synthetic, packed and memory clips still work, and differences of their pictures.
 #include <numeric>
 
 #include "video_testing.h"
@@ -50,6 +50,22 @@ void test_other_sources(Loader& loader, const TemporaryFolder& folder) {
   check(packed.failures.empty() && std::abs(mean_of(packed) - 0.2) < 0.005, "packed clip");
 }
 
+void test_flow(Loader& loader) {
+  check(flow_version().empty() && !flow_fault().empty(), "no flow");
+  std::vector<uint8_t> rgb(kT * kH * kW * 3, 51);
+  std::fill(rgb.begin() + kH * kW * 3, rgb.end(), 102);  // brighter from the second picture on
+  const auto id = loader.add_memory_clip(rgb.data(), kT, kH, kW);
+  Value::Object clip = plain_clip(
+      Value(Value::Object{{"kind", "memory"}, {"id", Value(static_cast<int64_t>(id))}, {"fps", 25}}),
+      {0, 0.04}, kH, kW);
+  clip["next"] = list({0.04, 0.08});
+  clip["modality"] = Value("flow-edges");
+  check_throws("ERR_VSSL_NO_FLOW", "libopencv-video-dev", [&] { load(loader, batch_plan({{Value(clip)}})); });
+  clip["modality"] = Value("difference");
+  const LoadResult r = load(loader, batch_plan({{Value(clip)}}));
+  check(r.failures.empty() && std::abs(mean_of(r) - 0.1) < 0.005, "differences");
+}
+
 }  // namespace
 }  // namespace vssl::video
 
@@ -59,6 +75,7 @@ int main() {
   Loader loader({1, 0});
   test_files_fail(loader, folder);
   test_other_sources(loader, folder);
+  test_flow(loader);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -57,7 +57,7 @@ std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
     ViewBuffer b;
     b.name = view.name;
     b.clips = static_cast<int64_t>(view.clips.size());
-    b.frames = clip.frames;
+    b.frames = clip.frames();
     b.height = clip.height;
     b.width = clip.width;
     const int64_t per_clip =
@@ -76,7 +76,7 @@ void check_target(const BatchPlan& plan, const Batch& into) {
   for (size_t v = 0; v < plan.views.size(); ++v) {
     const ViewBuffer& b = into.views[v];
     const ClipPlan& clip = plan.views[v].clips.front();
-    if (plan.views[v].name != b.name || clip.frames != b.frames || clip.height != b.height ||
+    if (plan.views[v].name != b.name || clip.frames() != b.frames || clip.height != b.height ||
         clip.width != b.width) {
       invalid("expected clips of view '" + b.name + "' with " + std::to_string(b.frames) + " frames of " +
               std::to_string(b.height) + " x " + std::to_string(b.width) + ", as in the existing batch");

@@ -86,12 +86,13 @@ void motion_clip(float* out, const std::vector<PicturePtr>& pictures, const Clip
     offset[c] = differs ? 0 : -plan.mean[c] / plan.std[c];
   }
   Resizer resizer(ops);
-  for (int64_t t = 0; t < plan.frames; ++t) {
+  const int64_t frames = plan.frames();
+  for (int64_t t = 0; t < frames; ++t) {
     const FrameAugment& a = augment_of(plan, t);
     float* frame = out + 3 * t * area;
     if (differs) {
       resize_picture(scratch.first, resizer, *pictures[t], a, plan);
-      resize_picture(scratch.rest, resizer, *pictures[plan.frames + t], a, plan);
+      resize_picture(scratch.rest, resizer, *pictures[frames + t], a, plan);
       for (size_t i = 0; i < scratch.rest.size(); ++i) scratch.rest[i] -= scratch.first[i];
       const float* p = scratch.rest.data();
       ops.store(frame, p, p + area, p + 2 * static_cast<size_t>(area), scale, offset, area);
@@ -100,7 +101,7 @@ void motion_clip(float* out, const std::vector<PicturePtr>& pictures, const Clip
     if (plan.flow) {
       read_flow(scratch.field, *plan.flow, picture_at_rate(plan.times[t], plan.flow->fps, plan.flow->frames));
     } else {
-      compute_flow(scratch.field, *pictures[t], *pictures[plan.frames + t]);
+      compute_flow(scratch.field, *pictures[t], *pictures[frames + t]);
     }
     resize_flow(scratch.u, scratch.v, scratch.field, a, plan);
     scratch.rest.assign(static_cast<size_t>(area), 0.0f);

@@ -153,8 +153,8 @@ void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
       fail(name + ".augment", "a crop and a flip alone, as in every clip of motion");
   }
   const auto& next = v["next"].as_array(name + ".next");
-  if (static_cast<int64_t>(next.size()) != c.frames)
-    fail(name + ".next", "one time for each of times (" + std::to_string(c.frames) + ")");
+  if (next.size() != c.times.size())
+    fail(name + ".next", "one time for each of times (" + std::to_string(c.times.size()) + ")");
   for (const Value& t : next) c.times.push_back(finite(t, name + ".next"));
   if (!v["flow"].is_null() && c.modality != Modality::kDifference)
     c.flow = parse_flow(v["flow"], name + ".flow");
@@ -168,7 +168,6 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
     fail(name + ".times", "1 to " + std::to_string(kMaxFrames) + " times");
   }
   for (const Value& t : times) c.times.push_back(finite(t, name + ".times"));
-  c.frames = static_cast<int64_t>(times.size());
   c.height = static_cast<int>(whole(v["height"], name + ".height", 1, kMaxSide));
   c.width = static_cast<int>(whole(v["width"], name + ".width", 1, kMaxSide));
   c.shrink = static_cast<int>(whole(v["shrink"], name + ".shrink", 1, kMaxShrink));
@@ -202,9 +201,9 @@ ViewPlan parse_view(const Value& v, const std::string& name) {
     view.clips.push_back(parse_clip(clips[i], clip_name));
     const ClipPlan& first = view.clips.front();
     const ClipPlan& clip = view.clips.back();
-    if (clip.frames != first.frames || clip.height != first.height || clip.width != first.width) {
+    if (clip.frames() != first.frames() || clip.height != first.height || clip.width != first.width) {
       fail(clip_name, "the frame count, height and width of the view's other clips (" +
-                          std::to_string(first.frames) + " x " + std::to_string(first.height) + " x " +
+                          std::to_string(first.frames()) + " x " + std::to_string(first.height) + " x " +
                           std::to_string(first.width) + ")");
     }
   }

@@ -53,13 +53,16 @@ struct FlowFile {
 struct ClipPlan {
   SourcePlan source;
   Modality modality = Modality::kRgb;
-  int64_t frames = 0;            // T
   std::vector<double> times;     // T; of motion 2 T: the first pictures of the pairs, then the second ones
   std::optional<FlowFile> flow;  // of kFlow and kFlowEdges: take it from there, no picture is needed
   int height = 0, width = 0, shrink = 1;
   std::vector<FrameAugment> augment;  // 1 or T
   InputKind input = InputKind::kRgb;
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
+
+  int64_t frames() const {  // T
+    return static_cast<int64_t>(modality == Modality::kRgb ? times.size() : times.size() / 2);
+  }
 };
 
 struct ViewPlan {
