@@ -67,7 +67,12 @@ type Options = z.output<typeof configSchema>;
 
 /** Which of the four losses count. */
 function activeLosses({ lambda, weights }: Options) {
-  return { vv: weights.vv > 0, vm: lambda * weights.vm > 0, mv: lambda * weights.mv > 0, mm: lambda * weights.mm > 0 };
+  return {
+    vv: weights.vv > 0,
+    vm: lambda * weights.vm > 0,
+    mv: lambda * weights.mv > 0,
+    mm: lambda * weights.mm > 0,
+  };
 }
 
 function motionFormat({ motion }: Options, { data: { clip } }: ResolvedConfig): MotionFormat {
@@ -83,10 +88,7 @@ function motionFormat({ motion }: Options, { data: { clip } }: ResolvedConfig): 
  * Views by name: v1 and m1 are queries, v2 and m2 keys, and the two lie at different times; `aligned` swaps the times of
  * the clips of motion, so that v1 and m2, m1 and v2 show the same moment. What no loss needs is left out.
  */
-function planViews(
-  { config, row, facts, rng }: ViewContext<ResolvedConfig>,
-  options: Options,
-): ViewPlan[] {
+function planViews({ config, row, facts, rng }: ViewContext<ResolvedConfig>, options: Options): ViewPlan[] {
   const { clip } = config.data;
   const clock = clockOf(row, facts, clip);
   const motion = motionFormat(options, config);
@@ -195,7 +197,8 @@ export const modist = defineMethod({
     },
     {
       name: 'two-way',
-      statement: 'Both directions between pictures and motion are at least as good as pictures finding motion',
+      statement:
+        'Both directions between pictures and motion are at least as good as pictures finding motion',
       source: 'paper, ablation of the losses, as recalled; spec 4.9, claim 4',
       measure: 'linear',
       arms: [
@@ -205,7 +208,8 @@ export const modist = defineMethod({
     },
     {
       name: 'two-way-reverse',
-      statement: 'Both directions between pictures and motion are at least as good as motion finding pictures',
+      statement:
+        'Both directions between pictures and motion are at least as good as motion finding pictures',
       source: 'paper, ablation of the losses, as recalled; spec 4.9, claim 4',
       measure: 'linear',
       arms: [

@@ -12,6 +12,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'eval', load: async () => (await import('./eval.js')).registerEval },
   { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
   { name: 'check', load: async () => (await import('./check.js')).registerCheck },
+  { name: 'prepare', load: async () => (await import('./prepare.js')).registerPrepare },
   { name: 'bench', load: async () => (await import('./bench.js')).registerBench },
   { name: 'doctor', load: async () => (await import('./doctor.js')).registerDoctor },
   { name: 'methods', load: async () => (await import('./methods.js')).registerMethods },
