@@ -54,7 +54,7 @@ test('queries and keys lie 0.5 to 10 seconds apart; pictures and motion of one k
       });
   }
   const sizes = shifts.map(Math.abs);
-  t.is(Math.min(...sizes), 13);
+  t.true(Math.min(...sizes) >= 13 && Math.min(...sizes) < 17);
   t.true(Math.max(...sizes) <= 250 && Math.max(...sizes) > 235);
   // Uniform, and either comes first.
   t.true(Math.abs(sizes.reduce((a, b) => a + b) / 400 - 131.5) < 10);
