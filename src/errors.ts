@@ -61,6 +61,7 @@ export function exitCodeOf(error: unknown): number {
     case 'ERR_VSSL_CUDA_UNAVAILABLE':
     case 'ERR_VSSL_UNSUPPORTED_NODE':
     case 'ERR_VSSL_NO_LIBAV':
+    case 'ERR_VSSL_NO_FLOW':
     case 'ERR_VSSL_ENVIRONMENT':
       return 3;
     case 'ERR_VSSL_NO_USABLE_VIDEO':

@@ -48,6 +48,7 @@ export type {
   InputSize,
   VideoInput,
 } from './embed/encoder-options.js';
+export { type PrepareOptions, type PrepareResult, prepare } from './embed/prepare.js';
 export { VideoEncoder } from './embed/video-encoder.js';
 export {
   type WriteSyntheticOptions,

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import {
   filesUnder,
   fingerprint,
+  flowHeader,
   jobs,
   log,
   main,
@@ -94,19 +95,27 @@ export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cma
   ]);
 }
 
+/** Renamed into place: a process that has the old one loaded keeps it whole. */
+function install(built, name) {
+  copyFileSync(join(root, built), join(release, `${name}.new`));
+  renameSync(join(release, `${name}.new`), join(release, name));
+}
+
 function buildEngine(libtorch, force) {
   const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) =>
     filesUnder(`native/${room}`),
   );
   const libav = output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '';
-  const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav);
+  const flow = flowHeader() ?? '';
+  const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav, flow);
   if (!force && existsSync(join(release, 'vssl_engine.node')) && readRecord().engine === print) return;
   log(`building the engine addon (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
   cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
   mkdirSync(release, { recursive: true });
-  // Renamed into place: a process that has the old one loaded keeps it whole.
-  copyFileSync(join(root, 'build/cmake/Release/vssl_engine.node'), join(release, 'vssl_engine.node.new'));
-  renameSync(join(release, 'vssl_engine.node.new'), join(release, 'vssl_engine.node'));
+  install('build/cmake/Release/vssl_engine.node', 'vssl_engine.node');
+  // Optical flow, where OpenCV is: the engine looks for it beside itself.
+  if (flow && existsSync(join(root, 'build/cmake/vssl_flow.so')))
+    install('build/cmake/vssl_flow.so', 'vssl_flow.so');
   writeRecord({ engine: print, libtorch });
 }
 

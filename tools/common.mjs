@@ -46,6 +46,13 @@ export function output(program, args, options = {}) {
 
 export const have = (program) => output('sh', ['-c', `command -v ${program}`]) !== undefined;
 
+/** The header of OpenCV's video module, which native/video/flow needs; undefined where it is not. */
+export const flowHeader = () =>
+  ['/usr/include', '/usr/local/include']
+    .flatMap((folder) => [join(folder, 'opencv4'), folder])
+    .map((folder) => join(folder, 'opencv2/video/tracking.hpp'))
+    .find((file) => existsSync(file));
+
 export const cacheFolder = () =>
   process.env.VSSL_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vssl-native');
 

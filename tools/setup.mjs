@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAll } from './build.mjs';
-import { have, log, main, output, root, run, ToolError } from './common.mjs';
+import { flowHeader, have, log, main, output, root, run, ToolError } from './common.mjs';
 import { getLibtorch, locateLibtorch } from './locate-libtorch.mjs';
 
 /** Debian packages, each with a test of its presence. */
@@ -19,15 +19,30 @@ const systemPackages = [
   ]),
 ];
 
+/** Without these the build goes on, and has less. */
+const optionalPackages = [['libopencv-video-dev', () => flowHeader() !== undefined, 'optical flow']];
+
 function installSystemPackages() {
-  const missing = systemPackages.filter(([, present]) => !present()).map(([name]) => name);
-  if (missing.length === 0) return;
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const absent = ([, present]) => !present();
+  const missing = systemPackages.filter(absent).map(([name]) => name);
+  const optional = optionalPackages.filter(absent);
+  if (missing.length > 0) aptInstall(missing);
+  for (const [name, , purpose] of optional) {
+    try {
+      aptInstall([name]);
+    } catch (error) {
+      log(`going on without ${purpose}: ${error.message}`);
+    }
+  }
+}
+
+function aptInstall(packages) {
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   const isRoot = process.getuid?.() === 0;
   const sudo = !isRoot && output('sudo', ['-n', 'true']) !== undefined;
   if (!have('apt-get') || (!isRoot && !sudo))
     throw new ToolError(`system packages are missing. An administrator must run: ${command}`, 3);
-  log(`installing system packages: ${missing.join(' ')}`);
+  log(`installing system packages: ${packages.join(' ')}`);
   run(...(sudo ? ['sudo', ['-n', 'sh', '-c', command]] : ['sh', ['-c', command]]), {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });

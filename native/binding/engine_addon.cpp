@@ -24,7 +24,9 @@ Napi::Value info(const Napi::CallbackInfo& call) {
                                                 {"cpuCapability", i.cpu_capability},
                                                 {"bf16Fast", i.bf16_fast},
                                                 {"threads", i.threads},
-                                                {"libavVersion", video::libav_version()}});
+                                                {"libavVersion", video::libav_version()},
+                                                {"flowVersion", video::flow_version()},
+                                                {"flowFault", video::flow_fault()}});
   });
 }
 

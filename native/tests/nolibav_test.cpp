@@ -1,5 +1,5 @@
-// The video room built without libav: files fail with a reason; synthetic, packed and memory clips still
-// work.
+// The video room built without libav and OpenCV: files fail with a reason, and so does a plan with flow;
+// synthetic, packed and memory clips still work, and differences of their pictures.
 #include <numeric>
 
 #include "../video/sprite.h"
@@ -55,6 +55,22 @@ void test_sprites() {
   check_throws("ERR_VSSL_NO_LIBAV", "sprites=", [] { load_sprite("sprite.png"); });
 }
 
+void test_flow(Loader& loader) {
+  check(flow_version().empty() && !flow_fault().empty(), "no flow");
+  std::vector<uint8_t> rgb(kT * kH * kW * 3, 51);
+  std::fill(rgb.begin() + kH * kW * 3, rgb.end(), 102);  // brighter from the second picture on
+  const auto id = loader.add_memory_clip(rgb.data(), kT, kH, kW);
+  Value::Object clip = plain_clip(
+      Value(Value::Object{{"kind", "memory"}, {"id", Value(static_cast<int64_t>(id))}, {"fps", 25}}),
+      {0, 0.04}, kH, kW);
+  clip["next"] = list({0.04, 0.08});
+  clip["modality"] = Value("flow-edges");
+  check_throws("ERR_VSSL_NO_FLOW", "libopencv-video-dev", [&] { load(loader, batch_plan({{Value(clip)}})); });
+  clip["modality"] = Value("difference");
+  const LoadResult r = load(loader, batch_plan({{Value(clip)}}));
+  check(r.failures.empty() && std::abs(mean_of(r) - 0.1) < 0.005, "differences");
+}
+
 }  // namespace
 }  // namespace vssl::video
 
@@ -65,6 +81,7 @@ int main() {
   test_files_fail(loader, folder);
   test_other_sources(loader, folder);
   test_sprites();
+  test_flow(loader);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -77,7 +77,7 @@ void test_plan_errors() {
   fails("views[0].clips[0].std", with("std", list({1, 0, 1})));
   fails("views[0].clips[0].mean", with("mean", list({1, 0})));
   fails("views[0].clips[0].input", with("input", Value("yuv")));
-  fails("views[0].clips[0].modality", with("modality", Value("flow")));
+  fails("views[0].clips[0].modality", with("modality", Value("depth")));
   fails("source.kind", with("source", Value(Value::Object{{"kind", Value("tape")}})));
   fails("augment", with("augment", Value(Value::Array(3, Value(plain_augment())))));
   fails("augment[0].crop", with_augment("crop", list({0, 0, 2, 1})));

@@ -39,7 +39,7 @@ class ClipAugmenter {
         scratch_(scratch),
         ops_(ops),
         resizer_(ops),
-        frames_(static_cast<int>(plan.times.size())),
+        frames_(static_cast<int>(plan.frames())),
         area_(plan.height * plan.width) {
     for (int c = 0; c < 3; ++c) {
       // Mean removal and differences come before the division by std, so they are done on plain values.

@@ -11,6 +11,8 @@
 #include "augment.h"
 #include "buffers.h"
 #include "fetch.h"
+#include "flow.h"
+#include "motion.h"
 #include "plan.h"
 #include "video.h"
 
@@ -55,7 +57,7 @@ std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
     ViewBuffer b;
     b.name = view.name;
     b.clips = static_cast<int64_t>(view.clips.size());
-    b.frames = static_cast<int64_t>(clip.times.size());
+    b.frames = clip.frames();
     b.height = clip.height;
     b.width = clip.width;
     const int64_t per_clip =
@@ -74,8 +76,8 @@ void check_target(const BatchPlan& plan, const Batch& into) {
   for (size_t v = 0; v < plan.views.size(); ++v) {
     const ViewBuffer& b = into.views[v];
     const ClipPlan& clip = plan.views[v].clips.front();
-    if (plan.views[v].name != b.name || static_cast<int64_t>(clip.times.size()) != b.frames ||
-        clip.height != b.height || clip.width != b.width) {
+    if (plan.views[v].name != b.name || clip.frames() != b.frames || clip.height != b.height ||
+        clip.width != b.width) {
       invalid("expected clips of view '" + b.name + "' with " + std::to_string(b.frames) + " frames of " +
               std::to_string(b.height) + " x " + std::to_string(b.width) + ", as in the existing batch");
     }
@@ -86,6 +88,21 @@ void check_target(const BatchPlan& plan, const Batch& into) {
   }
 }
 
+// Flow that cannot be computed is a fault of the installation, not of a file.
+void check_flow(const BatchPlan& plan) {
+  for (const ViewPlan& view : plan.views) {
+    for (const ClipPlan& clip : view.clips) {
+      const bool flows = clip.modality == Modality::kFlow || clip.modality == Modality::kFlowEdges;
+      if (flows && !clip.flow) return require_flow();
+    }
+  }
+}
+
+struct Scratch {
+  AugmentScratch pictures;
+  MotionScratch motion;
+};
+
 }  // namespace
 
 struct Loader::Impl {
@@ -94,8 +111,8 @@ struct Loader::Impl {
 
   void work();
   void close();
-  void run_unit(Job& job, int64_t unit, AugmentScratch& scratch);
-  void place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, AugmentScratch& scratch,
+  void run_unit(Job& job, int64_t unit, Scratch& scratch);
+  void place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, Scratch& scratch,
                   LoadStats& stats);
   void finish(Job& job);
 
@@ -108,8 +125,8 @@ struct Loader::Impl {
   std::vector<std::thread> threads;
 };
 
-void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request,
-                              AugmentScratch& scratch, LoadStats& stats) {
+void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, Scratch& scratch,
+                              LoadStats& stats) {
   const ViewBuffer& b = job.batch->views[view];
   const int64_t per_clip = b.frames * b.height * b.width * 3;
   const int64_t slot = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
@@ -117,7 +134,13 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
   if (!request.failure) {
     const auto started = std::chrono::steady_clock::now();
     try {
-      augment_clip(out, request.pictures, *request.clip, scratch);
+      if (request.clip->modality == Modality::kRgb) {
+        augment_clip(out, request.pictures, *request.clip, scratch.pictures);
+      } else {
+        motion_clip(out, request.pictures, *request.clip, scratch.motion);
+      }
+    } catch (const Error& e) {
+      request.failure = ClipFailure{0, 0, request.clip->source.name(), e.code, e.what(), -1};
     } catch (const std::exception& e) {
       request.failure = ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
     }
@@ -134,7 +157,7 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
 }
 
 // All views of one sample; views of the same file are fetched together, which saves decoding twice.
-void Loader::Impl::run_unit(Job& job, int64_t unit, AugmentScratch& scratch) {
+void Loader::Impl::run_unit(Job& job, int64_t unit, Scratch& scratch) {
   LoadStats stats;
   const size_t views = job.plan.views.size();
   std::vector<FetchRequest> requests(views);
@@ -151,7 +174,11 @@ void Loader::Impl::run_unit(Job& job, int64_t unit, AugmentScratch& scratch) {
       members.push_back(u);
       fetched[u] = true;
     }
-    fetcher.fetch(together, stats);
+    // A clip of flow that comes from a file needs no picture.
+    std::vector<FetchRequest*> pictured;
+    for (FetchRequest* request : together)
+      if (!request->clip->flow) pictured.push_back(request);
+    if (!pictured.empty()) fetcher.fetch(pictured, stats);
     for (const size_t m : members) {
       place_clip(job, m, unit, requests[m], scratch, stats);
       requests[m].pictures.clear();
@@ -177,7 +204,7 @@ void Loader::Impl::finish(Job& job) {
 }
 
 void Loader::Impl::work() {
-  AugmentScratch scratch;
+  Scratch scratch;
   std::unique_lock<std::mutex> lock(mutex);
   for (;;) {
     wake.wait(lock, [&] { return closing || !queue.empty(); });
@@ -253,6 +280,7 @@ void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
   job->done = std::move(done);
   try {
     job->plan = parse_batch_plan(plan);
+    check_flow(job->plan);
     if (into) {
       check_target(job->plan, *into);
       job->batch = std::move(into);

@@ -123,10 +123,46 @@ void parse_triple(float* out, const Value& v, const std::string& name, bool abov
   }
 }
 
+FlowFile parse_flow(const Value& v, const std::string& name) {
+  FlowFile f;
+  f.path = v["path"].as_string(name + ".path");
+  f.offset = whole(v["offset"], name + ".offset", 0, int64_t{1} << 53);
+  f.frames = whole(v["frames"], name + ".frames", 1, int64_t{1} << 31);
+  f.height = whole(v["height"], name + ".height", 1, kMaxSide);
+  f.width = whole(v["width"], name + ".width", 1, kMaxSide);
+  f.fps = positive(v["fps"], name + ".fps");
+  return f;
+}
+
+// The modality, and what a clip of motion has besides a clip of pictures.
+void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
+  const std::string modality = v.get_string("modality", "rgb");
+  if (modality == "rgb") return;
+  if (modality == "difference") {
+    c.modality = Modality::kDifference;
+  } else if (modality == "flow") {
+    c.modality = Modality::kFlow;
+  } else if (modality == "flow-edges") {
+    c.modality = Modality::kFlowEdges;
+  } else {
+    fail(name + ".modality", "rgb, difference, flow or flow-edges");
+  }
+  if (c.input != InputKind::kRgb) fail(name + ".input", "rgb, as in every clip of motion");
+  for (const FrameAugment& a : c.augment) {
+    if (!a.color.empty() || a.gray || a.blur > 0 || a.solarizes)
+      fail(name + ".augment", "a crop and a flip alone, as in every clip of motion");
+  }
+  const auto& next = v["next"].as_array(name + ".next");
+  if (next.size() != c.times.size())
+    fail(name + ".next", "one time for each of times (" + std::to_string(c.times.size()) + ")");
+  for (const Value& t : next) c.times.push_back(finite(t, name + ".next"));
+  if (!v["flow"].is_null() && c.modality != Modality::kDifference)
+    c.flow = parse_flow(v["flow"], name + ".flow");
+}
+
 ClipPlan parse_clip(const Value& v, const std::string& name) {
   ClipPlan c;
   c.source = parse_source(v["source"], name + ".source");
-  if (v.get_string("modality", "rgb") != "rgb") fail(name + ".modality", "'rgb'");
   const auto& times = v["times"].as_array(name + ".times");
   if (times.empty() || times.size() > kMaxFrames) {
     fail(name + ".times", "1 to " + std::to_string(kMaxFrames) + " times");
@@ -152,6 +188,7 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
   }
   parse_triple(c.mean, v["mean"], name + ".mean", false);
   parse_triple(c.std, v["std"], name + ".std", true);
+  parse_motion(c, v, name);
   return c;
 }
 
@@ -164,9 +201,9 @@ ViewPlan parse_view(const Value& v, const std::string& name) {
     view.clips.push_back(parse_clip(clips[i], clip_name));
     const ClipPlan& first = view.clips.front();
     const ClipPlan& clip = view.clips.back();
-    if (clip.times.size() != first.times.size() || clip.height != first.height || clip.width != first.width) {
+    if (clip.frames() != first.frames() || clip.height != first.height || clip.width != first.width) {
       fail(clip_name, "the frame count, height and width of the view's other clips (" +
-                          std::to_string(first.times.size()) + " x " + std::to_string(first.height) + " x " +
+                          std::to_string(first.frames()) + " x " + std::to_string(first.height) + " x " +
                           std::to_string(first.width) + ")");
     }
   }

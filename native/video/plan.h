@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 namespace vssl::video {
 
 enum class SourceKind { kFile, kImages, kPacked, kMemory, kSynthetic };
+enum class Modality { kRgb, kDifference, kFlow, kFlowEdges };
 enum class InputKind { kRgb, kTemporalMeanRemoved, kDifference };
 enum class ColorKind { kBrightness, kContrast, kSaturation, kHue };
 
@@ -40,13 +42,27 @@ struct SourcePlan {
   std::string name() const;                               // for failures: a path, or the kind
 };
 
+// Flow that was computed beforehand: 16-bit floats (frames, height, width, 2) from byte `offset` on; field i
+// is the movement from i / fps to (i + 1) / fps in pixels of the field.
+struct FlowFile {
+  std::string path;
+  int64_t offset = 0, frames = 0, height = 0, width = 0;
+  double fps = 0;
+};
+
 struct ClipPlan {
   SourcePlan source;
-  std::vector<double> times;  // T
+  Modality modality = Modality::kRgb;
+  std::vector<double> times;     // T; of motion 2 T: the first pictures of the pairs, then the second ones
+  std::optional<FlowFile> flow;  // of kFlow and kFlowEdges: take it from there, no picture is needed
   int height = 0, width = 0, shrink = 1;
   std::vector<FrameAugment> augment;  // 1 or T
   InputKind input = InputKind::kRgb;
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
+
+  int64_t frames() const {  // T
+    return static_cast<int64_t>(modality == Modality::kRgb ? times.size() : times.size() / 2);
+  }
 };
 
 struct ViewPlan {

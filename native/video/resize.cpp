@@ -9,8 +9,8 @@ namespace {
 
 constexpr int kReadable = 32;  // floats past a row's end that RowOps::resample may read
 
-// Half-pixel centres: output sample i sits at fraction lo + (i + 1/2) (hi - lo) / n of the picture. Beyond
-// the outermost sample centres the border sample is repeated.
+}  // namespace
+
 void make_axis(AxisTable& table, double lo, double hi, double extent, int samples, int n, bool flip) {
   table.index.resize(static_cast<size_t>(n));
   table.weight.resize(static_cast<size_t>(n));
@@ -34,8 +34,6 @@ void make_axis(AxisTable& table, double lo, double hi, double extent, int sample
     table.span = std::max(table.span, std::abs(table.index[last] - table.index[i]));
   }
 }
-
-}  // namespace
 
 void Resizer::prepare(const Picture& picture, const FrameAugment& a, int height, int width) {
   bool same = ready_ && planes_ == picture.planes && height_ == height && width_ == width &&

@@ -18,6 +18,10 @@ struct AxisTable {
   std::vector<float> weight;
 };
 
+// Half-pixel centres: output sample i sits at fraction lo + (i + 1/2) (hi - lo) / n of the picture. Beyond
+// the outermost sample centres the border sample is repeated.
+void make_axis(AxisTable& table, double lo, double hi, double extent, int samples, int n, bool flip);
+
 // Resizes pictures of equal geometry with one crop box; tables are made again only when something changes.
 class Resizer {
  public:

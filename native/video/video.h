@@ -1,6 +1,7 @@
 // The video room's public face, in plain types: index a file, execute clip plans, write a video file.
 // The room also builds without libav (VSSL_WITH_LIBAV undefined): image, packed, memory and synthetic
-// sources still work, and everything that needs a decoder throws ERR_VSSL_NO_LIBAV.
+// sources still work, and everything that needs a decoder throws ERR_VSSL_NO_LIBAV. Likewise without OpenCV
+// (VSSL_WITH_FLOW undefined): plans with flow that is not in a file throw ERR_VSSL_NO_FLOW.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,10 @@ VideoIndex index_file(const std::string& path);
 
 // "6.1 (libavcodec 60.31.102)" or "" when built without.
 std::string libav_version();
+
+// "OpenCV 4.6.0" where optical flow can be computed; else "", and why not.
+std::string flow_version();
+std::string flow_fault();
 
 // Why one clip of a batch could not be made.
 struct ClipFailure {

@@ -70,7 +70,7 @@ export function planTrainingClip(options: {
   const { frames, stride, size } = format.clip;
   const target = { width: facts.width, height: facts.height, size, frames, view };
   return {
-    ...frame(row.source, facts, format),
+    ...clipFrame(row.source, facts, format),
     times: clipTimes(clock, start, frames, stride),
     augment: drawAugment(config.data.augment, target, rng),
   };
@@ -94,12 +94,12 @@ export function planEvaluationClips(options: EvaluationOptions): ClipPlan[] {
   const boxes = squareCrops(facts.width, facts.height, crops);
   return spreadStarts(spanOf(clock, format.clip), windows).flatMap((start) => {
     const times = clipTimes(clock, start, frames, stride);
-    return boxes.map((box) => ({ ...frame(source, facts, format), times, augment: [plainAugment(box)] }));
+    return boxes.map((box) => ({ ...clipFrame(source, facts, format), times, augment: [plainAugment(box)] }));
   });
 }
 
 /** Everything of a clip plan but its times and augmentation. */
-function frame(source: ClipSource, facts: VideoFacts, format: ClipFormat) {
+export function clipFrame(source: ClipSource, facts: VideoFacts, format: ClipFormat) {
   const { size } = format.clip;
   return {
     source,

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { basename, extname, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { VsslError } from '../errors.js';
 import { filterRows, parseQuery } from './manifest-query.js';
+import { PREPARED_FILE, PREPARED_MANIFEST } from './packed.js';
 import type { ClipSource, VideoFacts } from './plan.js';
 import { csvReader } from './readers/csv.js';
 import { folderReader, unreadable } from './readers/folder.js';
@@ -99,7 +100,8 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
         },
       );
     }));
-  if (found.isDirectory()) return { reader: folderReader, target, query };
+  if (found.isDirectory())
+    return (await preparedCopy(target, query)) ?? { reader: folderReader, target, query };
   switch (extname(target).toLowerCase()) {
     case '.csv':
       return { reader: csvReader, target, query };
@@ -117,6 +119,23 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
     default:
       return { reader: singleFile, target, query };
   }
+}
+
+/** The manifest of a folder that `prepare` made. */
+async function preparedCopy(folder: string, query: string) {
+  const isThere = (name: string) =>
+    stat(join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  if (!(await isThere(PREPARED_FILE))) return null;
+  const target = join(folder, PREPARED_MANIFEST);
+  if (await isThere(PREPARED_MANIFEST)) return { reader: csvReader, target, query };
+  throw new VsslError(
+    'ERR_VSSL_DATA',
+    `the copy in ${folder} is not finished; the command 'vssl-native prepare' that began it goes on where it stopped`,
+    { details: { folder } },
+  );
 }
 
 /** One video, given by its own path. */

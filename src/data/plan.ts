@@ -21,11 +21,23 @@ export type ClipSource =
       readonly height: number;
       readonly width: number;
       readonly fps: number;
+      /** The file of flow between neighbouring frames that `prepare --flow` wrote beside it. */
+      readonly flow?: FlowFile;
     }
   /** Frames given to the loader beforehand (addMemoryClip). */
   | { readonly kind: 'memory'; readonly id: number; readonly fps: number }
   /** A procedural motion clip (src/data/synthetic.ts draws the parameters, native/video/synthetic.cpp renders). */
   | { readonly kind: 'synthetic'; readonly motion: number; readonly [parameter: string]: unknown };
+
+/** Flow that was computed beforehand: 16-bit floats (frames, height, width, 2), field i from i / fps to (i + 1) / fps. */
+export interface FlowFile {
+  readonly path: string;
+  readonly offset: number;
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+  readonly fps: number;
+}
 
 /** One colour operation, applied in list order, each followed by a clip to [0, 1]. */
 export interface ColorOp {
@@ -55,9 +67,23 @@ export interface FrameAugment {
 /** What the network sees: the pictures, each clip minus its mean over time, or differences of neighbouring frames. */
 export type InputKind = 'rgb' | 'temporal-mean-removed' | 'difference';
 
+/**
+ * What the pixels are. Of motion, frame t is made of two pictures, shown at times[t] and next[t]:
+ *   difference: the second minus the first, channel by channel, -1 to 1
+ *   flow: (u, v, sqrt(u^2 + v^2)), the movement from the first to the second in pixels of the clip, x right and y down
+ *   flow-edges: Sobel gradients of u and v, the root of their sum of squares, clamped to 10 and divided by 10, 3 times
+ * A clip of motion is cropped and flipped like any other (a flip negates u); nothing else of `augment` may be set.
+ */
+export type Modality = 'rgb' | MotionModality;
+export type MotionModality = 'difference' | 'flow' | 'flow-edges';
+
 export interface ClipPlan {
   readonly source: ClipSource;
-  readonly modality: 'rgb';
+  readonly modality: Modality;
+  /** Of motion: when the second picture of each pair is shown. T entries. */
+  readonly next?: readonly number[];
+  /** Of flow and flow-edges: take the flow from this file; no picture is needed. */
+  readonly flow?: FlowFile;
   /** One presentation time (seconds) per output frame: the picture shown at that time is taken. T entries. */
   readonly times: readonly number[];
   /** Output size in pixels. */
@@ -68,7 +94,7 @@ export interface ClipPlan {
   /** One entry: shared by all frames. T entries: one per frame. */
   readonly augment: readonly FrameAugment[];
   readonly input: InputKind;
-  /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies when `input` removes a mean or differences. */
+  /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies to differences and when `input` removes a mean. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
 }

@@ -288,6 +288,9 @@ export interface EngineAddon {
     threads: number;
     /** '' when built without. */
     libavVersion: string;
+    /** Where optical flow can be computed; else '', and flowFault says why not. */
+    flowVersion: string;
+    flowFault: string;
   };
   setThreads(threads: number): void;
   /** '' when well, else what is wrong with this libtorch on this CPU. */

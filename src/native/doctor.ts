@@ -180,6 +180,14 @@ function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
           remedy: "install libavformat-dev, libavcodec-dev and libswscale-dev, then 'npx vssl-native build'",
         },
     {
+      name: 'optical flow',
+      status: info.flowVersion ? 'ok' : 'note',
+      found: info.flowVersion || `none: ${info.flowFault}`,
+      ...(info.flowVersion
+        ? { details: { version: info.flowVersion } }
+        : { remedy: "only for flow: apt-get install libopencv-video-dev, then 'npx vssl-native build'" }),
+    },
+    {
       name: 'bf16',
       status: info.bf16Fast ? 'ok' : 'note',
       found: info.bf16Fast ? 'native instructions' : 'no native instructions: emulated, slow',

@@ -25,7 +25,7 @@ const nodeOperations: WriteOperations = {
  */
 export async function writeFileAtomic(
   path: string,
-  chunks: Iterable<Uint8Array> | string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array> | string,
   operations: WriteOperations = nodeOperations,
 ): Promise<void> {
   const folder = dirname(path);
@@ -36,7 +36,7 @@ export async function writeFileAtomic(
   try {
     const file = await operations.open(temporary, 'wx');
     try {
-      for (const chunk of typeof chunks === 'string' ? [Buffer.from(chunks)] : chunks)
+      for await (const chunk of typeof chunks === 'string' ? [Buffer.from(chunks)] : chunks)
         await writeAll(file, chunk);
       await file.sync();
     } finally {

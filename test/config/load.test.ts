@@ -258,6 +258,7 @@ test('the JSON schema covers every key and both methods', (t) => {
     'method',
     'moco',
     'model',
+    'modist',
     'out',
     'simclr',
     'train',

@@ -76,7 +76,8 @@ const nativeDoors: Record<string, { rooms: readonly string[]; libraries: RegExp 
   common: { rooms: [], libraries: null },
   kernels: { rooms: ['common'], libraries: null },
   'kernels/cuda': { rooms: ['common', 'kernels'], libraries: /^cuda_runtime(_api)?\.h$/ },
-  video: { rooms: ['common', 'kernels'], libraries: /^lib(av|sw)/ },
+  video: { rooms: ['common', 'kernels', 'video/flow'], libraries: /^lib(av|sw)/ },
+  'video/flow': { rooms: [], libraries: /^opencv2\// },
   engine: { rooms: ['common', 'kernels', 'video'], libraries: /^(torch|ATen|c10)\// },
   binding: { rooms: ['common', 'kernels', 'engine', 'video'], libraries: /^napi\.h$/ },
   tests: {
@@ -84,8 +85,10 @@ const nativeDoors: Record<string, { rooms: readonly string[]; libraries: RegExp 
     libraries: /^(torch|ATen|c10)\/|^lib(av|sw)|^cuda_runtime(_api)?\.h$/,
   },
 };
+/** Folders of a room that have a door of their own. */
+const chambers = ['kernels/cuda', 'video/flow'];
 const nativeRoomOf = (file: string) =>
-  file.startsWith('native/kernels/cuda/') ? 'kernels/cuda' : file.split('/')[1]!;
+  chambers.find((chamber) => file.startsWith(`native/${chamber}/`)) ?? file.split('/')[1]!;
 /** Of another room, binding sees the facade headers alone. */
 const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/video)\.h$/;
 const isSystemHeader = (header: string) =>

@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
   { name: 'check', load: async () => (await import('./check.js')).registerCheck },
   { name: 'synthesize', load: async () => (await import('./synthesize.js')).registerSynthesize },
+  { name: 'prepare', load: async () => (await import('./prepare.js')).registerPrepare },
   { name: 'bench', load: async () => (await import('./bench.js')).registerBench },
   { name: 'doctor', load: async () => (await import('./doctor.js')).registerDoctor },
   { name: 'methods', load: async () => (await import('./methods.js')).registerMethods },

@@ -4,6 +4,8 @@ import { cvrl } from './cvrl.js';
 import { cvrlTiny } from './cvrl-tiny.js';
 import { moco } from './moco.js';
 import { mocoTiny } from './moco-tiny.js';
+import { modist } from './modist.js';
+import { modistTiny } from './modist-tiny.js';
 import type { Preset } from './preset.js';
 import { simclr } from './simclr.js';
 import { simclrTiny } from './simclr-tiny.js';
@@ -19,6 +21,8 @@ const PRESETS: readonly Preset[] = [
   mocoTiny,
   videomoco,
   videomocoTiny,
+  modist,
+  modistTiny,
 ];
 
 /** Every preset, in the order in which it is shown. */

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { VsslError } from '../../errors.js';
 import type { VideoRow } from '../manifest.js';
+import { PACKED_SUFFIX, packedSource, parsePackedShape } from '../packed.js';
 import type { ClipSource } from '../plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from './pictures.js';
 
@@ -44,18 +45,29 @@ async function makeRow({ where, fields }: TableRecord, file: string, folder: str
     start,
     end,
     extra,
-    source: await sourceOf(path, given, fields.fps, file, where),
+    source: await sourceOf(path, given, fields, folder, file, where),
   };
 }
 
-/** A path without a suffix may be a folder of pictures; everything else is left for the decoder to judge. */
+/**
+ * A packed file says in its row what it holds. A path without a suffix may be a folder of pictures; everything else is
+ * left for the decoder to judge.
+ */
 async function sourceOf(
   path: string,
   given: string,
-  fps: unknown,
+  fields: TableRecord['fields'],
+  folder: string,
   file: string,
   where: string,
 ): Promise<ClipSource> {
+  const { fps } = fields;
+  if (given.endsWith(PACKED_SUFFIX)) {
+    const shape = parsePackedShape(fields);
+    if (typeof shape === 'string') throw wrongLine(file, where, `cannot be read: ${shape}`);
+    const flow = text(fields.flow);
+    return packedSource(path, shape, flow === undefined ? undefined : resolve(folder, flow));
+  }
   if (/\.[^./\\]+$/.test(given)) return { kind: 'file', path };
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),

@@ -38,6 +38,37 @@ export function drawPairStarts(span: ClipSpan, law: GapLaw, rng: Rng): [number, 
   return swap ? [b, a] : [a, b];
 }
 
+/** How far apart two clips may begin, in frames of the video's clock. */
+export interface ShiftRange {
+  readonly least: number;
+  readonly most: number;
+}
+
+/**
+ * Starts of two clips that begin at least `least` and at most `most` frames apart, the distance uniform over what the
+ * video allows and a coin for which comes first (MoDist). A video too short for `least` has its clips as far apart as it
+ * allows; one shorter than a clip is looped, and its clips begin half a video apart.
+ */
+export function drawShiftedStarts(span: ClipSpan, range: ShiftRange, rng: Rng): [number, number] {
+  const starts = countStarts(span);
+  const swap = rng.fork('swap').bool(0.5);
+  const place = rng.fork('start');
+  let a: number;
+  let b: number;
+  if (starts === 0) {
+    a = place.int(span.length);
+    b = (a + (span.length >> 1)) % span.length;
+  } else {
+    const farthest = starts - 1;
+    const least = Math.min(range.least, farthest);
+    const most = Math.max(least, Math.min(range.most, farthest));
+    const shift = least + rng.fork('shift').int(most - least + 1);
+    a = place.int(starts - shift);
+    b = a + shift;
+  }
+  return swap ? [b, a] : [a, b];
+}
+
 /** `count` independent starts, uniform over the video; `same`: one start for all. */
 export function drawUniformStarts(span: ClipSpan, count: number, same: boolean, rng: Rng): number[] {
   const starts = countStarts(span) || span.length;

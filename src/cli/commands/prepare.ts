@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { leftOut, openMeter, parseCount, parseNumber, unlessStopped } from '../action-helpers.js';
+import { addCommonOptions, runAction } from '../run-action.js';
+
+interface PrepareFlags {
+  readonly data: string;
+  readonly out: string;
+  readonly shortSide?: number;
+  readonly fps?: number;
+  readonly flow?: boolean;
+  readonly threads?: number;
+}
+
+/** `vssl-native prepare`: a training copy of a data set, made once. */
+export function registerPrepare(program: Command): void {
+  addCommonOptions(program.command('prepare'))
+    .description('make a training copy: raw pictures at a short side, with their optical flow if asked for')
+    .requiredOption('--data <path>', 'folder, manifest or video file')
+    .requiredOption('--out <dir>', 'folder of the copy; one that was begun is finished')
+    .option('--short-side <n>', 'pixels of the short side (default: 256)', parseCount)
+    .option('--fps <n>', 'frames a second of the copy (default: each video’s own)', parseNumber)
+    .option('--flow', 'store the optical flow between neighbouring frames as well')
+    .option('--threads <n>', 'videos under way at once (default: all processors)', parseCount)
+    .action(
+      runAction<PrepareFlags>(async ({ logger, print, signal }, flags) => {
+        const { prepare } = await import('../../embed/prepare.js');
+        const { data, out, shortSide, fps, flow, threads } = flags;
+        const meter = openMeter('prepared');
+        const result = await unlessStopped(
+          signal,
+          prepare({ data, out, shortSide, fps, flow, threads, signal, onProgress: meter.update }).finally(
+            meter.close,
+          ),
+        );
+        for (const warning of result.warnings) logger.warn(warning);
+        for (const video of result.skipped) logger.warn(leftOut(video));
+        const before = result.reused > 0 ? `, ${result.reused} of them there already` : '';
+        const left = result.skipped.length > 0 ? `, ${result.skipped.length} left out` : '';
+        print(
+          `${result.videos} videos, ${(result.bytes / 2 ** 20).toFixed(1)} MiB${before}${left} (${result.seconds.toFixed(1)} s)`,
+        );
+        print(`train on it with --data ${result.out}`);
+        return result;
+      }),
+    );
+}

@@ -1,0 +1,241 @@
+/** One video of `prepare`: its pictures, and their flow, decoded stretch by stretch into files of their own. */
+import { createHash } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { plainAugment } from '../data/augment/draw-augment.js';
+import type { VideoRow } from '../data/manifest.js';
+import { neighbourTimes } from '../data/motion-clip.js';
+import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
+import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import { clipTimes, makeClock, type VideoClock } from '../data/samplers/clock.js';
+import { chooseShrink } from '../data/shrink.js';
+import { VsslError } from '../errors.js';
+import type { NativeLoader } from '../native/bindings.js';
+import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
+import { floatToHalf } from './half.js';
+import { evenTimes, type Indexer, readFacts } from './video-facts.js';
+
+export interface PackSettings {
+  readonly shortSide: number;
+  readonly fps: number | null;
+}
+
+/** A finished video. */
+export interface Entry extends PackedShape {
+  /** Of the row. */
+  readonly id: string;
+  /** Size and time of the source file; another stamp means another video. */
+  readonly stamp: string;
+  /** Files, relative to the copy's folder. */
+  readonly path: string;
+  readonly flow: string | null;
+  readonly bytes: number;
+  /** Settings it was made with. */
+  readonly shortSide: number;
+  readonly rate: number | null;
+}
+
+export interface PackJob {
+  readonly row: VideoRow;
+  readonly out: string;
+  readonly settings: PackSettings;
+  readonly flow: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly operations?: WriteOperations | undefined;
+}
+
+/** Pictures of one clip: bounds what is in memory. */
+const STRETCH = 32;
+
+/** Writes the video's files, unless `before` says that they are there. */
+export async function packRow(
+  indexer: Indexer,
+  loader: NativeLoader,
+  job: PackJob,
+  before: Entry | undefined,
+): Promise<{ entry: Entry; made: boolean }> {
+  const { row, out, settings, flow } = job;
+  const stamp = await stampOf(row);
+  const kept = before?.stamp === stamp && (await isWhole(out, before)) ? before : undefined;
+  if (kept && (!flow || kept.flow !== null)) return { entry: kept, made: false };
+
+  const path = kept?.path ?? fileName(row);
+  const shape = kept ?? (await packPictures(indexer, loader, job, path));
+  const flowPath = flow ? path.slice(0, -PACKED_SUFFIX.length) + FLOW_SUFFIX : null;
+  if (flowPath !== null) await packFlow(loader, job, join(out, path), shape, join(out, flowPath));
+  const { frames, height, width, fps } = shape;
+  const bytes = sizeOf(shape) + (flowPath === null ? 0 : flowSizeOf(shape));
+  const { shortSide, fps: rate } = settings;
+  const entry = {
+    id: row.id,
+    stamp,
+    path,
+    flow: flowPath,
+    frames,
+    height,
+    width,
+    fps,
+    bytes,
+    shortSide,
+    rate,
+  };
+  return { entry, made: true };
+}
+
+async function packPictures(
+  indexer: Indexer,
+  loader: NativeLoader,
+  job: PackJob,
+  path: string,
+): Promise<PackedShape> {
+  const { row, out, settings, operations } = job;
+  const facts = await readFacts(indexer, row);
+  const clock = makeClock(facts, { start: row.start, end: row.end, fps: settings.fps });
+  const size = sizeFor(facts, settings.shortSide);
+  const times = clipTimes(clock, 0, clock.frames, 1);
+  const plan = (part: Pick<ClipPlan, 'times'>): ClipPlan => ({
+    ...plainClip(row.source, size),
+    shrink: chooseShrink('auto', facts.width, facts.height, Math.min(size.height, size.width)),
+    ...part,
+  });
+  const file = join(out, path);
+  await mkdir(dirname(file), { recursive: true });
+  const chunks = readStretches(
+    loader,
+    job,
+    stretches(times).map((part) => plan({ times: part })),
+    toBytes,
+  );
+  await writeFileAtomic(file, chunks, operations);
+  return { frames: clock.frames, ...size, fps: 1 / clock.period };
+}
+
+async function packFlow(
+  loader: NativeLoader,
+  job: PackJob,
+  packed: string,
+  shape: PackedShape,
+  file: string,
+): Promise<void> {
+  const source = packedSource(packed, shape);
+  const { times, next } = neighbourTimes(clockOfPacked(packed, shape));
+  const nexts = stretches(next);
+  const plans = stretches(times).map(
+    (part, i): ClipPlan => ({
+      ...plainClip(source, shape),
+      modality: 'flow',
+      times: part,
+      next: nexts[i] as number[],
+    }),
+  );
+  await writeFileAtomic(file, readStretches(loader, job, plans, toHalves), job.operations);
+}
+
+/** The clock by which training clips are cut from the packed file. */
+function clockOfPacked(path: string, { frames, height, width, fps }: PackedShape): VideoClock {
+  return makeClock({ path, codec: 'packed', width, height, warnings: [], ...evenTimes(frames, fps) }, {});
+}
+
+/** Each plan's floats as bytes, one after another. Throws the failure of a stretch that cannot be made. */
+async function* readStretches(
+  loader: NativeLoader,
+  { signal }: PackJob,
+  plans: readonly ClipPlan[],
+  encode: (floats: Float32Array) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  for (const plan of plans) {
+    signal?.throwIfAborted();
+    const views = [{ name: 'stretch', clips: [plan] }];
+    const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
+    try {
+      const [failure] = failures;
+      if (failure)
+        throw new VsslError(failure.code as `ERR_VSSL_${string}`, `${failure.path}: ${failure.reason}`, {
+          details: { path: failure.path, ...(failure.where >= 0 && { where: failure.where }) },
+        });
+      yield encode(batch.toFloat32('stretch'));
+    } finally {
+      batch.dispose();
+    }
+  }
+}
+
+function plainClip(source: ClipPlan['source'], { height, width }: Pick<PackedShape, 'height' | 'width'>) {
+  return {
+    source,
+    modality: 'rgb' as const,
+    height,
+    width,
+    shrink: 1,
+    augment: [plainAugment([0, 0, 1, 1])],
+    input: 'rgb' as const,
+    mean: [0, 0, 0] as const,
+    std: [1, 1, 1] as const,
+  };
+}
+
+/** Values in [0, 1] as bytes. */
+function toBytes(floats: Float32Array): Uint8Array {
+  return Uint8Array.from(floats, (x) => Math.round(x * 255));
+}
+
+/** u and v of (u, v, magnitude) as halves. */
+function toHalves(floats: Float32Array): Uint8Array {
+  const halves = new Uint16Array((floats.length / 3) * 2);
+  for (let i = 0, j = 0; i < floats.length; i += 3) {
+    halves[j++] = floatToHalf(floats[i] as number);
+    halves[j++] = floatToHalf(floats[i + 1] as number);
+  }
+  return new Uint8Array(halves.buffer);
+}
+
+/** Height and width with the wanted short side; never larger than the video. */
+function sizeFor({ width, height }: VideoFacts, shortSide: number): { height: number; width: number } {
+  const scale = Math.min(1, shortSide / Math.min(width, height));
+  return { height: Math.round(height * scale), width: Math.round(width * scale) };
+}
+
+function stretches(times: readonly number[]): number[][] {
+  const parts: number[][] = [];
+  for (let i = 0; i < times.length; i += STRETCH) parts.push(times.slice(i, i + STRETCH));
+  return parts;
+}
+
+/** clips/3f/wave_01-3fa2b4c6d8.rgb8: readable, and different for rows that differ. */
+function fileName({ id }: VideoRow): string {
+  const hash = createHash('sha256').update(id).digest('hex').slice(0, 12);
+  const last = id.split('/').at(-1) ?? '';
+  const readable = last.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
+  return `clips/${hash.slice(0, 2)}/${readable}-${hash}${PACKED_SUFFIX}`;
+}
+
+async function stampOf({ source, start, end }: VideoRow): Promise<string> {
+  const window = `${start ?? ''}-${end ?? ''}`;
+  if (source.kind === 'synthetic' || source.kind === 'memory') return JSON.stringify(source);
+  const files = source.kind === 'images' ? source.files : [source.path];
+  const stamps = await Promise.all(
+    files.map(async (file) => {
+      const found = await stat(file).catch(() => null);
+      return found ? `${found.size}:${found.mtimeMs}` : 'absent';
+    }),
+  );
+  return createHash('sha256')
+    .update(`${window}|${files.join('|')}|${stamps.join('|')}`)
+    .digest('hex');
+}
+
+/** Whether the files of an entry have the sizes that they should have. */
+async function isWhole(out: string, entry: Entry): Promise<boolean> {
+  const has = async (path: string, bytes: number) =>
+    (await stat(join(out, path)).catch(() => null))?.size === bytes;
+  if (!(await has(entry.path, sizeOf(entry)))) return false;
+  return entry.flow === null || (await has(entry.flow, flowSizeOf(entry)));
+}
+
+function sizeOf({ frames, height, width }: PackedShape): number {
+  return frames * height * width * 3;
+}
+
+function flowSizeOf({ frames, height, width }: PackedShape): number {
+  return countFields(frames) * height * width * 4;
+}

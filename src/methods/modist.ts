@@ -1,0 +1,221 @@
+/**
+ * MoDist (Xiao, Tighe, Modolo, arXiv 2106.09703; MaCLR, ECCV 2022; options of amazon-science/self-supervised-maclr):
+ * momentum contrast of clips of pictures with one another and with clips of the video's motion. docs/methods/modist.md
+ * has the equations.
+ */
+import { z } from 'zod';
+import { ARCHITECTURES, type ResolvedConfig } from '../config/schema.js';
+import { clockOf, planTrainingClip } from '../data/clip-plan.js';
+import { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
+import { drawShiftedStarts } from '../data/samplers/starts.js';
+import type { ViewContext, ViewPlan } from '../data/views.js';
+import { defineMethod } from './method.js';
+import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+
+const weight = z.number().min(0);
+const whole = z.union([z.literal('auto'), z.int().min(1)]);
+
+const { symmetric: _, ...shared } = momentumFields({
+  temperature: 0.1,
+  head: { hiddenLayers: 1, norm: false },
+  decay: 1,
+});
+
+const configSchema = z.strictObject({
+  ...shared,
+  lambda: weight.default(1).describe('Factor of all losses with motion; 0: no motion pathway'),
+  weights: z
+    .strictObject({
+      vv: weight.default(1).describe('Pictures find pictures'),
+      vm: weight.default(1).describe('Pictures find motion'),
+      mv: weight.default(1).describe('Motion finds pictures'),
+      mm: weight.default(0).describe('Motion finds motion'),
+    })
+    .prefault({})
+    .describe('Factors of the four losses; what no loss needs is not computed'),
+  motion: z
+    .strictObject({
+      input: z
+        .enum(['flow-edges', 'flow', 'difference'])
+        .default('flow-edges')
+        .describe('What the motion pathway sees; difference needs no optical flow'),
+      arch: z
+        .union([z.literal('auto'), z.enum(ARCHITECTURES)])
+        .default('auto')
+        .describe('Its backbone; auto: model.arch'),
+      width: z
+        .union([z.literal('auto'), z.number().positive().max(8)])
+        .default('auto')
+        .describe('Its factor on channel counts; auto: half of model.width'),
+      frames: whole.default('auto').describe('Frames of its clips; auto: data.clip.frames'),
+      stride: whole.default('auto').describe('Their stride; auto: data.clip.stride'),
+    })
+    .prefault({}),
+  minShift: z
+    .number()
+    .min(0)
+    .default(0.5)
+    .describe('Seconds between the two times of a video at least, where it is long enough'),
+  maxShift: z.number().min(0).default(10).describe('Seconds between them at most'),
+  aligned: z
+    .boolean()
+    .default(false)
+    .describe('Pictures and motion of one time are positives of each other: the ablation of the shift'),
+});
+
+type Options = z.output<typeof configSchema>;
+
+/** Which of the four losses count. */
+function activeLosses({ lambda, weights }: Options) {
+  return {
+    vv: weights.vv > 0,
+    vm: lambda * weights.vm > 0,
+    mv: lambda * weights.mv > 0,
+    mm: lambda * weights.mm > 0,
+  };
+}
+
+function motionFormat({ motion }: Options, { data: { clip } }: ResolvedConfig): MotionFormat {
+  const { input, frames, stride } = motion;
+  return {
+    modality: input,
+    frames: frames === 'auto' ? clip.frames : frames,
+    stride: stride === 'auto' ? clip.stride : stride,
+  };
+}
+
+/**
+ * Views by name: v1 and m1 are queries, v2 and m2 keys, and the two lie at different times; `aligned` swaps the times of
+ * the clips of motion, so that v1 and m2, m1 and v2 show the same moment. What no loss needs is left out.
+ */
+function planViews({ config, row, facts, rng }: ViewContext<ResolvedConfig>, options: Options): ViewPlan[] {
+  const { clip } = config.data;
+  const clock = clockOf(row, facts, clip);
+  const motion = motionFormat(options, config);
+  const { vv, vm, mv, mm } = activeLosses(options);
+  const withMotion = vm || mv || mm;
+  // Both kinds of clip begin where the longer one fits.
+  const reach = (c: { frames: number; stride: number }) => (c.frames - 1) * c.stride;
+  const longest = Math.max(reach(clip), withMotion ? reach(motion) : 0);
+  const [first, second] = drawShiftedStarts(
+    { length: clock.frames, frames: longest + 1, stride: 1 },
+    { least: Math.ceil(options.minShift / clock.period), most: Math.floor(options.maxShift / clock.period) },
+    rng.fork('time'),
+  );
+  const shared = { config, row, facts, clock };
+  const pictures = (name: string, start: number, view: number): ViewPlan => ({
+    name,
+    clip: planTrainingClip({ ...shared, start, view, rng: rng.fork('augment', view) }),
+  });
+  const moving = (name: string, start: number, view: number): ViewPlan => ({
+    name,
+    clip: planMotionClip({ ...shared, start, view, rng: rng.fork('motion', view), format: motion }),
+  });
+  const { aligned } = options;
+  return [
+    ...(vv || vm ? [pictures('v1', first, 0)] : []),
+    ...(vv || mv ? [pictures('v2', second, 1)] : []),
+    ...(mv || mm ? [moving('m1', aligned ? second : first, 0)] : []),
+    ...(vm || mm ? [moving('m2', aligned ? first : second, 1)] : []),
+  ];
+}
+
+function nativeOptions(options: Options, { model }: ResolvedConfig) {
+  const { lambda, weights, motion } = options;
+  const { symmetric: _, ...momentum } = nativeMomentum({ ...options, symmetric: false });
+  const arch = motion.arch === 'auto' ? model.arch : motion.arch;
+  const { batchNorm } = model;
+  return {
+    ...momentum,
+    lambda,
+    ...weights,
+    motionModel: {
+      arch,
+      width: motion.width === 'auto' ? model.width / 2 : motion.width,
+      ...(arch === 'c3d' && batchNorm !== undefined && { batchNorm }),
+    },
+  };
+}
+
+export const modist = defineMethod({
+  name: 'modist',
+  title: 'MoDist',
+  paper: {
+    title: 'MoDist: Motion Distillation for Self-supervised Video Representation Learning',
+    authors: 'Xiao, Tighe, Modolo',
+    venue: 'arXiv 2021 (MaCLR, ECCV 2022)',
+    arxiv: '2106.09703',
+  },
+  description:
+    'A clip of pictures finds another of its video, and one of the video’s motion, among the keys of slow copies of a ' +
+    'visual and a motion network.',
+  configSchema,
+  defaults: {
+    data: {
+      augment: {
+        crop: { area: [0.3, 1], aspect: [0.5, 2] },
+        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+      },
+    },
+  },
+  planViews,
+  nativeOptions,
+  hyper: (options, position, { train }) =>
+    momentumHyper({ ...options, symmetric: false }, position, train.seed),
+  evaluatedEncoder: 'visual',
+  claims: [
+    {
+      name: 'cross-modal',
+      statement: 'Contrast with motion beats contrast of pictures alone',
+      source: 'paper, on every dataset; spec 4.9, claim 1',
+      measure: 'linear',
+      arms: [
+        { name: 'pictures and motion', config: {} },
+        { name: 'pictures only', config: { modist: { lambda: 0 } } },
+      ],
+    },
+    {
+      name: 'motion-input',
+      statement: 'Flow edges beat flow, which beats differences of frames',
+      source: 'paper, ablation of the motion input, as recalled; spec 4.9, claim 2',
+      measure: 'linear',
+      arms: [
+        { name: 'flow edges', config: { modist: { motion: { input: 'flow-edges' } } } },
+        { name: 'flow', config: { modist: { motion: { input: 'flow' } } } },
+        { name: 'difference', config: { modist: { motion: { input: 'difference' } } } },
+      ],
+    },
+    {
+      name: 'shifted',
+      statement: 'Pictures and motion of different times are better positives than those of one time',
+      source: 'paper, ablation of the alignment, as recalled; spec 4.9, claim 3',
+      measure: 'linear',
+      arms: [
+        { name: 'shifted', config: { modist: { aligned: false } } },
+        { name: 'aligned', config: { modist: { aligned: true } } },
+      ],
+    },
+    {
+      name: 'two-way',
+      statement:
+        'Both directions between pictures and motion are at least as good as pictures finding motion',
+      source: 'paper, ablation of the losses, as recalled; spec 4.9, claim 4',
+      measure: 'linear',
+      arms: [
+        { name: 'both', config: { modist: { weights: { vm: 1, mv: 1 } } } },
+        { name: 'pictures find motion', config: { modist: { weights: { vm: 1, mv: 0 } } } },
+      ],
+    },
+    {
+      name: 'two-way-reverse',
+      statement:
+        'Both directions between pictures and motion are at least as good as motion finding pictures',
+      source: 'paper, ablation of the losses, as recalled; spec 4.9, claim 4',
+      measure: 'linear',
+      arms: [
+        { name: 'both', config: { modist: { weights: { vm: 1, mv: 1 } } } },
+        { name: 'motion finds pictures', config: { modist: { weights: { vm: 0, mv: 1 } } } },
+      ],
+    },
+  ],
+});
