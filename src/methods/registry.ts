@@ -3,10 +3,11 @@ import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';
 import { moco } from './moco.js';
 import { simclr } from './simclr.js';
+import { tcgl } from './tcgl.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco] as const;
+export const METHODS = [cvrl, simclr, moco, videomoco, tcgl] as const;
 
 /** Every method, in the order in which it is shown. */
 export function listMethods(): readonly Method[] {

@@ -11,6 +11,7 @@ const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)>& met
       {"cvrl", &create_cvrl},
       {"moco", &create_moco},
       {"simclr", &create_simclr},
+      {"tcgl", &create_tcgl},
       {"videomoco", &create_videomoco},
   };
   return all;

@@ -7,6 +7,8 @@ import { mocoTiny } from './moco-tiny.js';
 import type { Preset } from './preset.js';
 import { simclr } from './simclr.js';
 import { simclrTiny } from './simclr-tiny.js';
+import { tcgl } from './tcgl.js';
+import { tcglTiny } from './tcgl-tiny.js';
 import { videomoco } from './videomoco.js';
 import { videomocoTiny } from './videomoco-tiny.js';
 
@@ -19,6 +21,8 @@ const PRESETS: readonly Preset[] = [
   mocoTiny,
   videomoco,
   videomocoTiny,
+  tcgl,
+  tcglTiny,
 ];
 
 /** Every preset, in the order in which it is shown. */
