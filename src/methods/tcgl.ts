@@ -143,8 +143,8 @@ export const tcgl = defineMethod({
       clip: { stride: 1 },
       input: 'temporal-mean-removed',
       augment: {
-        // 112 x 112 of 128 x 171; the range of shapes lets wide pictures have such a box too.
-        crop: { area: [0.57, 0.57], aspect: [1, 4 / 3] },
+        // 112 x 112 of 128 x 171, up to whole pixels; the shapes are those it has in pictures of 4:3 to 16:9.
+        crop: { area: [0.55, 0.6], aspect: [1, 4 / 3] },
         flip: 0,
         jitter: { p: 0 },
         gray: 0,

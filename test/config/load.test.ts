@@ -260,6 +260,7 @@ test('the JSON schema covers every key and both methods', (t) => {
     'model',
     'out',
     'simclr',
+    'tcgl',
     'train',
     'videomoco',
   ]);

@@ -34,16 +34,19 @@ function views(config: TrainConfig, seed: number, frames = 100, row: VideoRow = 
   });
 }
 
+/** Of methods that take other views than two of one kind. */
+const VIEWS: Readonly<Record<string, readonly string[]>> = { tcgl: ['snippet1', 'snippet2', 'snippet3'] };
+
 const frameOf = (time: number) => Math.floor(time * 25);
 
-test('every method: two views, right shapes, a pure function of its context', (t) => {
+test('every method: its views, right shapes, a pure function of its context', (t) => {
   for (const method of listMethods()) {
     const config = { method: method.name, data: { clip: { frames: 8, stride: 3, size: 64 } } } as TrainConfig;
     for (let seed = 0; seed < 40; seed++) {
       const planned = views(config, seed);
       t.deepEqual(
         planned.map((view) => view.name),
-        ['view1', 'view2'],
+        VIEWS[method.name] ?? ['view1', 'view2'],
       );
       for (const { clip } of planned) {
         t.is(clip.times.length, 8);
@@ -122,7 +125,7 @@ test('what a step is told besides its rate is a function of its place in the run
 
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr, moco, videomoco/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco, tcgl/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {
@@ -169,7 +172,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'tcgl'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -186,7 +189,18 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'cvrl-tiny', 'simclr', 'simclr-tiny', 'moco', 'moco-tiny', 'videomoco', 'videomoco-tiny'],
+    [
+      'cvrl',
+      'cvrl-tiny',
+      'simclr',
+      'simclr-tiny',
+      'moco',
+      'moco-tiny',
+      'videomoco',
+      'videomoco-tiny',
+      'tcgl',
+      'tcgl-tiny',
+    ],
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
 });
