@@ -102,6 +102,26 @@ void test_graph_conv() {
   }
 }
 
+// What the inter graph itself tells of the order, with snippets that are all alike.
+void test_leak() {
+  Weights weights{Placement{}};
+  const GraphConv gcn(Scope(weights, 3) / "gcn", 5, 4, 1);
+  const auto nodes_of = [&](const Tensor& x, const Tensor& adjacency) {
+    return gcn.forward(x, normalized_adjacency(adjacency));
+  };
+  const Tensor same = drawn({1, 1, 5}, 1).expand({1, 3, 5}), other = drawn({1, 3, 5}, 2);
+  const Tensor first = nodes_of(same, chain_adjacency(Orders{{0, 1, 2}}));
+  check_at_most(error_of(nodes_of(same, chain_adjacency(Orders{{2, 1, 0}})), first), 1e-6,
+                "a chain looks the same backwards");
+  check(error_of(nodes_of(same, chain_adjacency(Orders{{1, 0, 2}})), first) > 0.01,
+        "but tells which snippet is the middle one");
+  const Tensor none = nodes_of(same, at::zeros({3, 3}));
+  check_at_most(error_of(none[0][0], none[0][1]), 1e-6, "without edges nothing is told");
+  const Tensor full = nodes_of(other, full_adjacency(3));
+  check_at_most(error_of(full[0][0], full[0][1]) + error_of(full[0][0], full[0][2]), 1e-6,
+                "all joined, different snippets have one and the same node");
+}
+
 void test_node_contrast() {
   for (const int64_t nodes : {1, 3, 4}) {
     const Tensor u = drawn({5, nodes, 6}, 1).requires_grad_(), w = drawn({5, nodes, 6}, 2).requires_grad_();
@@ -286,6 +306,7 @@ void test_steps() {
   check_step("defaults", {});
   check_step("whole first view", {{"corrupted", "second"}, {"edgeDraws", "batch"}});
   check_step("full inter graph", {{"adjacency", "full"}, {"edgeDrop", 0.5}, {"featureMask", 0.4}});
+  check_step("no inter edges", {{"adjacency", "none"}});
   check_step("no gates, two layers", {{"gates", false}, {"gcnLayers", 2}, {"dropout", 0.5}});
   check_step("order alone", {{"intraWeight", 0}, {"interWeight", 0}, {"dropout", 0}});
   check_step("contrast alone", {{"orderWeight", 0}, {"intraWeight", 0.5}, {"interWeight", 2}});
@@ -382,8 +403,9 @@ void test_specs() {
 int main() {
   using namespace vssl::engine::testing;
   vssl::engine::set_threads(2);
-  for (auto* test : {test_orders, test_graph_conv, test_node_contrast, test_order_head, test_snippets,
-                     test_corruption, test_steps, test_statistics, test_resume, test_learning, test_specs}) {
+  for (auto* test :
+       {test_orders, test_graph_conv, test_leak, test_node_contrast, test_order_head, test_snippets,
+        test_corruption, test_steps, test_statistics, test_resume, test_learning, test_specs}) {
     try {
       test();
     } catch (const std::exception& e) {

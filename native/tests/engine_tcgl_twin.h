@@ -144,7 +144,7 @@ inline Tensor without_low(const Tensor& clip, int64_t drop) {
 
 struct TwinOptions {
   int64_t places, sets, drop, repeat, layers, dim;
-  bool full, both, by_batch, gates, apart;
+  bool full, none, both, by_batch, gates, apart;
   double edge_drop, feature_mask, tau, dropout, intra, inter, order;
 };
 
@@ -161,6 +161,7 @@ inline TwinOptions twin_options(const Object& changes) {
           whole("gcnLayers", 1),
           whole("dim", 64),  // of r3d_10 at width 1/8
           o.get_string("adjacency", "chain") == "full",
+          o.get_string("adjacency", "chain") == "none",
           o.get_string("corrupted", "both") == "both",
           o.get_string("edgeDraws", "graph") == "batch",
           o.get_bool("gates", true),
@@ -272,6 +273,7 @@ class TcglTwin {
 
   Tensor inter_adjacency(const std::vector<int64_t>& order) const {
     const Tensor a = at::zeros({o_.places, o_.places}, at::TensorOptions(at::kDouble));
+    if (o_.none) return a;
     for (int64_t t = 0; t < o_.places; ++t)
       for (int64_t s = 0; s < o_.places; ++s)
         if (o_.full ? s != t : order[s] == order[t] + 1 || order[t] == order[s] + 1) a[t][s] = 1;

@@ -15,12 +15,13 @@
 // BatchNorm sees them apart. Running statistics are the snippets', whose form the evaluated clips have;
 // `setStatistics` adds the frame sets'.
 //
-// Options: snippets 3, sets 4, dropLow 1, repeat 1, adjacency chain (full: the inter graph tells nothing of
-// the order), corrupted both (second: the first view is whole, as in the authors' code), edgeDraws graph
-// (batch: intra graphs of a place lose the same edges in all videos, as in the authors' code), edgeDrop 0.2,
-// featureMask 0.1, temperature 0.5, gcnLayers 1 (of GCN_0), gates true, dropout 0.1, dim (of graph nodes; the
-// encoder's, at most 512), separatePasses, setStatistics, intraWeight, interWeight, orderWeight 1. Each step:
-// orderSeed and corruptionSeed.
+// Options: snippets 3, sets 4, dropLow 1, repeat 1, adjacency chain (none: snippets alone, which tells
+// nothing of the order; full: all joined, whose nodes are then one and the same), corrupted both (second: the
+// first view is whole, as in the authors' code), edgeDraws graph (batch: intra graphs of a place lose the
+// same edges in all videos, as in the authors' code), edgeDrop 0.2, featureMask 0.1, temperature 0.5,
+// gcnLayers 1 (of GCN_0), gates true, dropout 0.1, dim (of graph nodes; the encoder's, at most 512),
+// separatePasses, setStatistics, intraWeight, interWeight, orderWeight 1. Each step: orderSeed and
+// corruptionSeed.
 #include <algorithm>
 
 #include "../errors.h"
@@ -34,10 +35,12 @@ namespace vssl::engine {
 
 namespace {
 
+enum class InterEdges { kChain, kFull, kNone };
+
 struct TcglOptions {
   int64_t places = 3;
   SnippetOptions cut;
-  bool full = false;
+  InterEdges edges = InterEdges::kChain;
   bool corrupt_both = true;
   bool edges_by_batch = false;
   double edge_drop = 0.2, feature_mask = 0.1;
@@ -210,7 +213,14 @@ class Tcgl : public Method {
   }
 
   Tensor inter_adjacency(const Chunk& chunk) const {
-    return options_.full ? full_adjacency(options_.places) : chain_adjacency(chunk.orders);
+    switch (options_.edges) {
+      case InterEdges::kFull:
+        return full_adjacency(options_.places);
+      case InterEdges::kNone:
+        return at::zeros({options_.places, options_.places});
+      default:
+        return chain_adjacency(chunk.orders);
+    }
   }
 
   // Projected nodes of both views of a graph of each sample, (n, V, dim). Number 0 is the inter graph.
@@ -290,7 +300,9 @@ TcglOptions read_tcgl(const Value& options) {
   o.cut.sets = int_in(options, "sets", o.cut.sets, 1, kMostNodes);
   o.cut.drop_low = int_in(options, "dropLow", o.cut.drop_low, 0, 63);
   o.cut.repeat = int_in(options, "repeat", o.cut.repeat, 1, 64);
-  o.full = choice_in(options, "adjacency", {{"chain", false}, {"full", true}}, o.full);
+  o.edges = choice_in(
+      options, "adjacency",
+      {{"chain", InterEdges::kChain}, {"full", InterEdges::kFull}, {"none", InterEdges::kNone}}, o.edges);
   o.corrupt_both = choice_in(options, "corrupted", {{"both", true}, {"second", false}}, o.corrupt_both);
   o.edges_by_batch = choice_in(options, "edgeDraws", {{"graph", false}, {"batch", true}}, o.edges_by_batch);
   o.edge_drop = number_in(options, "edgeDrop", o.edge_drop, 0, 1);
