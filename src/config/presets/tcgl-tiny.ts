@@ -9,7 +9,7 @@ import { tinySettings } from './tiny.js';
 export const tcglTiny: Preset = {
   name: 'tcgl-tiny',
   description:
-    'TCGL for 2 CPU cores: R3D-10 at a quarter of its width, 3 snippets of 8 x 64 x 64, batch 20, 450 steps',
+    'TCGL for 2 CPU cores: R3D-10 at a quarter of its width, 3 snippets of 8 x 64 x 64, batch 16, 450 steps',
   config: {
     method: 'tcgl',
     model: tinySettings.model,
@@ -20,7 +20,7 @@ export const tcglTiny: Preset = {
     },
     train: {
       ...tinySettings.train,
-      batch: 20,
+      batch: 16,
       steps: 450,
       schedule: { name: 'cosine', warmupSteps: 25 },
     },
