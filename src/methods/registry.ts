@@ -4,10 +4,11 @@ import type { Method } from './method.js';
 import { moco } from './moco.js';
 import { modist } from './modist.js';
 import { simclr } from './simclr.js';
+import { tcgl } from './tcgl.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco, modist] as const;
+export const METHODS = [cvrl, simclr, moco, videomoco, modist, tcgl] as const;
 
 /** Every method, in the order in which it is shown. */
 export function listMethods(): readonly Method[] {

@@ -261,6 +261,7 @@ test('the JSON schema covers every key and both methods', (t) => {
     'modist',
     'out',
     'simclr',
+    'tcgl',
     'train',
     'videomoco',
   ]);

@@ -125,7 +125,7 @@ test('what a step is told besides its rate is a function of its place in the run
 
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr, moco, videomoco, modist/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco, modist, tcgl/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {
@@ -172,7 +172,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'tcgl'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -200,6 +200,8 @@ test('every preset is a valid configuration of its method', (t) => {
       'videomoco-tiny',
       'modist',
       'modist-tiny',
+      'tcgl',
+      'tcgl-tiny',
     ],
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));

@@ -10,5 +10,6 @@ std::unique_ptr<Method> create_simclr(const MethodPlan& plan);
 std::unique_ptr<Method> create_moco(const MethodPlan& plan);
 std::unique_ptr<Method> create_videomoco(const MethodPlan& plan);
 std::unique_ptr<Method> create_modist(const MethodPlan& plan);
+std::unique_ptr<Method> create_tcgl(const MethodPlan& plan);
 
 }  // namespace vssl::engine

@@ -9,6 +9,8 @@ import { modistTiny } from './modist-tiny.js';
 import type { Preset } from './preset.js';
 import { simclr } from './simclr.js';
 import { simclrTiny } from './simclr-tiny.js';
+import { tcgl } from './tcgl.js';
+import { tcglTiny } from './tcgl-tiny.js';
 import { videomoco } from './videomoco.js';
 import { videomocoTiny } from './videomoco-tiny.js';
 
@@ -23,6 +25,8 @@ const PRESETS: readonly Preset[] = [
   videomocoTiny,
   modist,
   modistTiny,
+  tcgl,
+  tcglTiny,
 ];
 
 /** Every preset, in the order in which it is shown. */

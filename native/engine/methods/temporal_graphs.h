@@ -1,0 +1,64 @@
+// Small graphs over the snippets of a video or the frame sets of a snippet, their corruption and the contrast
+// of their nodes (TCGL).
+#pragma once
+
+#include <vector>
+
+#include "../layers.h"
+#include "../random.h"
+
+namespace vssl::engine {
+
+// Adjacency matrices (..., V, V) hold 1 in row t, column s where an edge leads from s to t, and no loops.
+
+// The chain 0 - 1 - ... - V-1, both directions.
+Tensor chain_adjacency(int64_t nodes);
+// (N, V, V): the chain in true order over shuffled places; orders[n][p] is what stands at place p.
+Tensor chain_adjacency(const std::vector<std::vector<int64_t>>& orders);
+// All edges there are.
+Tensor full_adjacency(int64_t nodes);
+
+// D^-1/2 (A + I) D^-1/2 with D the number of edges that lead to a node, its own loop among them. Of a graph
+// that lost edges this is the degree in what is left of it.
+Tensor normalized_adjacency(const Tensor& adjacency);
+
+// Layers X' = D^-1/2 (A + I) D^-1/2 X W + b, a ReLU between two of them and none at the end (Kipf and
+// Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017, eq. 2).
+class GraphConv {
+ public:
+  GraphConv(const Scope& scope, int64_t in, int64_t out, int64_t layers);
+  // x (N, V, in), adjacency normalised (N, V, V) -> (N, V, out)
+  Tensor forward(const Tensor& x, const Tensor& adjacency) const;
+
+ private:
+  std::vector<Linear> layers_;
+};
+
+// Where a graph stands among those that a step corrupts; numbers are drawn by place, so that chunks and
+// threads change nothing.
+struct GraphPlace {
+  int64_t sample, graph, view, graphs;  // graphs: of each sample
+  // Of number i in a block of `size` numbers for each graph.
+  uint64_t counter(int64_t size, int64_t i) const {
+    return static_cast<uint64_t>((((sample * graphs + graph) * 2 + view) * size) + i);
+  }
+};
+
+constexpr int64_t kMostNodes = 64;
+
+// (V, V) of 0 and 1: an edge from s to t is dropped where number t * kMostNodes + s of its graph is below p.
+Tensor draw_kept_edges(const CounterRandom& random, const GraphPlace& place, int64_t nodes, double p);
+// (1, D) of 0 and 1: feature d is zeroed in all nodes where number d of the graph is below p.
+Tensor draw_kept_features(const CounterRandom& random, const GraphPlace& place, int64_t dim, double p);
+
+// Contrast of nodes in two views of the same graphs, u and w (G, V, D), in the form of GRACE (Zhu et al.,
+// "Deep Graph Contrastive Representation Learning", 2020), with s the cosine:
+//
+//   l(u_i, w_i) = -log( e^{s(u_i, w_i) / tau} / (sum_k e^{s(u_i, w_k) / tau} + sum_{k != i} e^{s(u_i, u_k) /
+//   tau}) )
+//   L = mean over graphs and nodes of (l(u_i, w_i) + l(w_i, u_i)) / 2
+//
+// Negatives are the other nodes of the same graph alone.
+Tensor node_contrast(const Tensor& u, const Tensor& w, double temperature);
+
+}  // namespace vssl::engine

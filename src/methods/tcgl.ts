@@ -1,0 +1,302 @@
+/**
+ * TCGL (Liu et al., IEEE TIP 2022, arXiv 2112.03587; its preprint TCG, arXiv 2101.00820; authors' code
+ * YangLiu9208/TCGL): snippets of a video and frame sets of a snippet as nodes of small graphs, whose corrupted views
+ * are contrasted; the order of the shuffled snippets is predicted. docs/methods/tcgl.md has the equations.
+ */
+import { z } from 'zod';
+import type { RawConfig } from '../config/raw.js';
+import type { ResolvedConfig } from '../config/schema.js';
+import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
+import { Rng } from '../data/rng.js';
+import { drawSnippetStarts } from '../data/samplers/snippets.js';
+import { configError } from '../errors.js';
+import { type Claim, defineMethod } from './method.js';
+
+const probability = z.number().min(0).max(1);
+const weight = z.number().min(0).default(1);
+
+const configSchema = z.strictObject({
+  snippets: z.int().min(2).max(4).default(3).describe('Of each video, each of data.clip.frames frames'),
+  gap: z
+    .int()
+    .min(0)
+    .default(8)
+    .describe('Frames of the video between two snippets; less in a video that is too short'),
+  sets: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(4)
+    .describe('Frame sets of a snippet, nodes of its graph; they share out data.clip.frames'),
+  dropLow: z
+    .int()
+    .min(1)
+    .max(63)
+    .default(1)
+    .describe(
+      'Temporal DCT coefficients that snippets and frame sets lose, from the lowest, where data.input is ' +
+        "'temporal-mean-removed'; 1: the mean. Evaluation removes the mean alone",
+    ),
+  repeat: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(1)
+    .describe('Times that each frame of a frame set is shown; c3d needs 2 for sets of 4'),
+  adjacency: z
+    .enum(['chain', 'none', 'full'])
+    .default('chain')
+    .describe(
+      'Inter graph: snippets in true order, which tells who the middle one is; none: no edges (control); ' +
+        'full: all joined, which leaves nothing of the order',
+    ),
+  corrupted: z
+    .enum(['both', 'second'])
+    .default('both')
+    .describe('Views that lose edges and features; second: the first is whole, as in the authors’ code'),
+  edgeDraws: z
+    .enum(['graph', 'batch'])
+    .default('graph')
+    .describe('batch: all videos lose the same edges of their intra graphs, as in the authors’ code'),
+  edgeDrop: probability.default(0.2).describe('Probability that a directed edge is dropped'),
+  featureMask: probability
+    .default(0.1)
+    .describe('Probability that a feature is zeroed in all nodes of a graph'),
+  temperature: z.number().positive().default(0.5),
+  gcnLayers: z.int().min(1).max(8).default(1).describe('Layers of the inter graph’s convolution'),
+  gates: z
+    .boolean()
+    .default(true)
+    .describe('Order prediction weighs the features of each place; false: plain concatenation'),
+  dropout: z.number().min(0).max(0.99).default(0.1).describe('In the head for the order'),
+  dim: z
+    .union([z.literal('auto'), z.int().min(1).max(65536)])
+    .default('auto')
+    .describe("Width of graph nodes after the convolution; auto: the encoder's, at most 512"),
+  separatePasses: z
+    .boolean()
+    .default(false)
+    .describe(
+      'BatchNorm sees each place and each frame set by itself, as in the authors’ code; false: all snippets ' +
+        'together, all frame sets together',
+    ),
+  setStatistics: z
+    .boolean()
+    .default(false)
+    .describe('Frame sets move BatchNorm’s running statistics too, as in the authors’ code'),
+  weights: z
+    .strictObject({ intra: weight, inter: weight, order: weight })
+    .prefault({})
+    .describe('Of the three losses; one of weight 0 is not computed'),
+});
+
+type Options = z.output<typeof configSchema>;
+
+/** Coefficients that the engine drops: snippets come without their mean, or as pictures with nothing to drop. */
+function droppedCoefficients({ dropLow }: Options, { data }: ResolvedConfig): number {
+  return data.input === 'temporal-mean-removed' ? dropLow : 0;
+}
+
+/** Rules between the options and the clip. Throws ERR_VSSL_CONFIG. */
+function checkOptions(options: Options, config: ResolvedConfig): void {
+  const { frames } = config.data.clip;
+  const { sets, weights } = options;
+  if (frames % sets !== 0) {
+    throw configError('tcgl.sets', `expected a divisor of data.clip.frames (${frames}) but got ${sets}`);
+  }
+  const dropped = droppedCoefficients(options, config);
+  if (dropped >= frames / sets) {
+    throw configError(
+      sets > 1 && options.dropLow === 1 ? 'tcgl.sets' : 'tcgl.dropLow',
+      `a frame set of ${frames / sets} frames has as many temporal coefficients, and ${dropped} of them are ` +
+        'dropped: nothing is left of it; take fewer sets, more frames or a smaller dropLow',
+    );
+  }
+  if (weights.intra + weights.inter + weights.order === 0) {
+    throw configError('tcgl.weights', 'all three are 0; give one of the losses a weight');
+  }
+}
+
+/** An ordering of TCGL against one ablation of it. */
+function ablation(name: string, statement: string, source: string, best: Arm, other: Arm): Claim {
+  const arms = [best, other].map(([arm, config]) => ({ name: arm, config }));
+  return { name, statement, source, measure: 'linear', arms };
+}
+type Arm = readonly [name: string, config: RawConfig];
+
+const ABLATION = 'paper, ablation study; class of that name in the authors’ code';
+const ALL: Arm = ['all losses', {}];
+const UNJOINED: RawConfig = { adjacency: 'none' };
+
+export const tcgl = defineMethod({
+  name: 'tcgl',
+  title: 'TCGL',
+  paper: {
+    title: 'TCGL: Temporal Contrastive Graph for Self-Supervised Video Representation Learning',
+    authors: 'Liu, Wang, Liu, Lan, Lin',
+    venue: 'IEEE TIP 2022',
+    arxiv: '2112.03587',
+  },
+  description:
+    'Graphs over the snippets of a video and over the frames of a snippet are corrupted and their nodes found again; ' +
+    'the order of the shuffled snippets is predicted. All without the still background.',
+  configSchema,
+  defaults: {
+    data: {
+      clip: { stride: 1 },
+      input: 'temporal-mean-removed',
+      augment: {
+        // 112 x 112 of 128 x 171, up to whole pixels; the shapes are those it has in pictures of 4:3 to 16:9.
+        crop: { area: [0.55, 0.6], aspect: [1, 4 / 3] },
+        flip: 0,
+        jitter: { p: 0 },
+        gray: 0,
+        blur: { p: 0 },
+      },
+    },
+  },
+  planViews({ config, row, facts, rng }, options) {
+    const clock = clockOf(row, facts, config.data.clip);
+    const span = spanOf(clock, config.data.clip);
+    return drawSnippetStarts(span, options.snippets, options.gap, rng.fork('time')).map((start, view) => ({
+      name: `snippet${view + 1}`,
+      clip: planTrainingClip({ config, row, facts, clock, start, view, rng: rng.fork('augment', view) }),
+    }));
+  },
+  nativeOptions(options, config) {
+    checkOptions(options, config);
+    const { gap: _, dim, weights, ...native } = options;
+    return {
+      ...native,
+      dropLow: droppedCoefficients(options, config),
+      ...(dim === 'auto' ? {} : { dim }),
+      intraWeight: weights.intra,
+      interWeight: weights.inter,
+      orderWeight: weights.order,
+    };
+  },
+  hyper: (_, { step }, { train }) => ({
+    orderSeed: new Rng(train.seed, 'snippet order', step).bits(),
+    corruptionSeed: new Rng(train.seed, 'graph corruption', step).bits(),
+  }),
+  evaluatedEncoder: 'encoder',
+  claims: [
+    ablation(
+      'all-over-order',
+      'Order prediction with both contrasts beats order prediction alone',
+      ABLATION,
+      ALL,
+      ['order only', { tcgl: { weights: { intra: 0, inter: 0 } } }],
+    ),
+    ablation(
+      'all-over-contrast',
+      'Order prediction with both contrasts beats both contrasts alone',
+      ABLATION,
+      ALL,
+      ['contrast only', { tcgl: { weights: { order: 0 } } }],
+    ),
+    ablation(
+      'all-over-order-and-intra',
+      'All losses beat order and the contrast of frame sets',
+      ABLATION,
+      ALL,
+      ['order and intra', { tcgl: { weights: { inter: 0 } } }],
+    ),
+    ablation(
+      'all-over-order-and-inter',
+      'All losses beat order and the contrast of snippets',
+      ABLATION,
+      ALL,
+      ['order and inter', { tcgl: { weights: { intra: 0 } } }],
+    ),
+    ablation(
+      'all-over-order-without-leak',
+      'Control of the comparison with order alone: all losses beat order prediction alone also without edges between ' +
+        'snippets, where the graph does not tell which one is in the middle',
+      'not in the paper: the inter graph narrows six orders to two',
+      ['all losses, no inter edges', { tcgl: UNJOINED }],
+      ['order only, no inter edges', { tcgl: { ...UNJOINED, weights: { intra: 0, inter: 0 } } }],
+    ),
+    ablation(
+      'motion-over-pictures',
+      'Without the temporal mean (STKD) beats raw pictures',
+      'paper, ablation study; the classes of the authors’ ablations lack it',
+      ['mean removed', { data: { input: 'temporal-mean-removed' } }],
+      ['pictures', { data: { input: 'rgb' } }],
+    ),
+    ablation(
+      'motion-over-pictures-for-order-alone',
+      'Control of the comparison with pictures: the gain is there for order prediction alone, without any graph ' +
+        'contrast, when it comes from the missing background',
+      'not in the paper: the background goes with the mean',
+      [
+        'order only, mean removed',
+        { data: { input: 'temporal-mean-removed' }, tcgl: { weights: { intra: 0, inter: 0 } } },
+      ],
+      ['order only, pictures', { data: { input: 'rgb' }, tcgl: { weights: { intra: 0, inter: 0 } } }],
+    ),
+    ablation(
+      'gates',
+      'Adaptive gates beat plain concatenation',
+      `${ABLATION}: noadaptive`,
+      ['gates', {}],
+      ['concatenation', { tcgl: { gates: false } }],
+    ),
+    ablation(
+      'edges-and-features-over-edges',
+      'Dropping edges and features beats edges alone',
+      `${ABLATION}: edge`,
+      ['edges and features', {}],
+      ['edges', { tcgl: { featureMask: 0 } }],
+    ),
+    ablation(
+      'edges-and-features-over-features',
+      'Dropping edges and features beats features alone',
+      `${ABLATION}: node`,
+      ['edges and features', {}],
+      ['features', { tcgl: { edgeDrop: 0 } }],
+    ),
+    ablation(
+      'one-layer',
+      'One layer of graph convolution is as good as two or better',
+      `${ABLATION}: twoGCN`,
+      ['one layer', { tcgl: { gcnLayers: 1 } }],
+      ['two layers', { tcgl: { gcnLayers: 2 } }],
+    ),
+    ablation(
+      'three-snippets-over-two',
+      'Three snippets beat two',
+      `${ABLATION}: double`,
+      ['three snippets', { tcgl: { snippets: 3 } }],
+      ['two snippets', { tcgl: { snippets: 2 } }],
+    ),
+    ablation(
+      'three-snippets-over-four',
+      'Three snippets beat four',
+      `${ABLATION}: FourClip`,
+      ['three snippets', { tcgl: { snippets: 3 } }],
+      ['four snippets', { tcgl: { snippets: 4 } }],
+    ),
+    ablation(
+      'four-sets-over-two',
+      'Four frame sets of a snippet beat two',
+      `${ABLATION}: TwoFrame`,
+      ['four sets', { tcgl: { sets: 4 } }],
+      ['two sets', { tcgl: { sets: 2 } }],
+    ),
+    ablation(
+      'four-sets-over-one',
+      'Four frame sets of a snippet beat one',
+      `${ABLATION}: OneFrame`,
+      ['four sets', { tcgl: { sets: 4 } }],
+      ['one set', { tcgl: { sets: 1 } }],
+    ),
+    ablation(
+      'four-sets-over-eight',
+      'Four frame sets of a 16-frame snippet beat eight',
+      `${ABLATION}: EightFrame`,
+      ['four sets', { data: { clip: { frames: 16 } }, tcgl: { sets: 4 } }],
+      ['eight sets', { data: { clip: { frames: 16 } }, tcgl: { sets: 8 } }],
+    ),
+  ],
+});
