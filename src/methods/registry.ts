@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js';
+import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';
 import { moco } from './moco.js';
@@ -6,7 +7,7 @@ import { simclr } from './simclr.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco] as const;
+export const METHODS = [cvrl, simclr, moco, videomoco, cate] as const;
 
 /** Every method, in the order in which it is shown. */
 export function listMethods(): readonly Method[] {

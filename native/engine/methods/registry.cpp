@@ -8,6 +8,7 @@ namespace {
 
 const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)>& methods() {
   static const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)> all = {
+      {"cate", &create_cate},
       {"cvrl", &create_cvrl},
       {"moco", &create_moco},
       {"simclr", &create_simclr},

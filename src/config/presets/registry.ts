@@ -1,5 +1,7 @@
 import { VsslError } from '../../errors.js';
 import { findNearest } from '../nearest.js';
+import { cate } from './cate.js';
+import { cateTiny } from './cate-tiny.js';
 import { cvrl } from './cvrl.js';
 import { cvrlTiny } from './cvrl-tiny.js';
 import { moco } from './moco.js';
@@ -19,6 +21,8 @@ const PRESETS: readonly Preset[] = [
   mocoTiny,
   videomoco,
   videomocoTiny,
+  cate,
+  cateTiny,
 ];
 
 /** Every preset, in the order in which it is shown. */
