@@ -17,7 +17,7 @@ import {
   tokensOf,
 } from './cate-encodings.js';
 import { headSchema, nativeHead } from './head.js';
-import { defineMethod } from './method.js';
+import { defineMethod, type Hyper } from './method.js';
 
 /** Seconds that count as 1 when shifts have no bound: Kinetics' clips are 10 s long. */
 const FREE_SCALE = 10;
@@ -173,7 +173,7 @@ export const cate = defineMethod({
     const tokens = tokensOf(encode);
     return { temperature, head, tokens, constant, reading, guard, anchors: anchors ?? 0, ...shape };
   },
-  hyper(options, _position, _config, batch) {
+  hyper(options, _position, _config, batch): Hyper {
     const told = toldOf(options);
     return told.length === 0 ? {} : { encodings: readEncodings(told, batch, encodingOptions(options)) };
   },
