@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { BatchPlan } from '#src/data/plan.js';
-import { resolveConfig } from '#src/methods/config.js';
+import { resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
 import { loadEngine } from '#src/native/load.js';
 import { buildSessionSpec } from '#src/train/session-spec.js';
@@ -13,7 +13,7 @@ import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 const videos = await makeTinyVideos(11);
 const newOut = async () => join(await mkdtemp(join(tmpdir(), 'vssl-cate-')), 'run');
 
-function configOf(reading: 'A' | 'B') {
+function configOf(reading: 'A' | 'B'): TrainConfig {
   const { cvrl, ...rest } = tinyConfig();
   return {
     ...rest,
@@ -25,7 +25,7 @@ function configOf(reading: 'A' | 'B') {
       anchors: 3,
       transformer: { layers: 1, heads: 2, width: 16, mlpRatio: 2, dim: 8 },
     },
-  } as const;
+  };
 }
 
 for (const reading of ['A', 'B'] as const) {
