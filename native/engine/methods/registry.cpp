@@ -8,11 +8,8 @@ namespace {
 
 const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)>& methods() {
   static const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)> all = {
-      {"cate", &create_cate},
-      {"cvrl", &create_cvrl},
-      {"moco", &create_moco},
-      {"simclr", &create_simclr},
-      {"videomoco", &create_videomoco},
+      {"cate", &create_cate},     {"cvrl", &create_cvrl},           {"moco", &create_moco},
+      {"simclr", &create_simclr}, {"videomoco", &create_videomoco},
   };
   return all;
 }
