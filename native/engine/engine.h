@@ -54,7 +54,8 @@ class Session {
  public:
   explicit Session(const Value& spec);
   ~Session();
-  // hyper: numbers of this step, at least { lr }; methods may read more (momentum, phase...).
+  // hyper: numbers of this step, at least { lr }; methods may read more (momentum, phase...), arrays with
+  // values for each sample included.
   StepResult step(const video::Batch& batch, const Value& hyper);
   // Everything a later process needs to go on with the same bits: parameters, buffers, optimiser state,
   // counters.

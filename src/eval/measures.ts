@@ -1,10 +1,11 @@
 /** What a claim may compare: each measure gives one number of a run's frozen features, higher is better. */
-import type { EncoderOptions } from '../embed/encoder-options.js';
+import { type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import type { Claim } from '../methods/method.js';
-import type { BenchOptions } from './bench.js';
+import { Bench, type BenchOptions } from './bench.js';
 import { evaluate } from './evaluate.js';
-import type { DataOptions } from './evaluation-data.js';
+import { type DataOptions, loadEvaluationData } from './evaluation-data.js';
+import { measureShiftProbe } from './shift-probe.js';
 
 export interface MeasureRequest
   extends DataOptions,
@@ -61,5 +62,41 @@ const retrieval: Measure = {
   },
 };
 
+/** Of several folds, the mean. */
+const shiftProbe: Measure = {
+  title: 'shift probe, R²',
+  scale: 1,
+  async run(request) {
+    const data = await loadEvaluationData(request);
+    if (data.splits.length === 0)
+      throw new VsslError('ERR_VSSL_USAGE', 'the shift probe needs train and test, or data with folds');
+    const bench = await Bench.open(await weightsFile(request.run), data, request);
+    try {
+      let sum = 0;
+      for (const { train, test } of data.splits) {
+        const probe = await measureShiftProbe({
+          loader: bench.loader,
+          embedder: bench.encoder.embedder(),
+          format: bench.encoder.description,
+          rows: data.rows,
+          getFacts: (row) => bench.facts.get(row),
+          train,
+          test,
+          signal: request.signal,
+        });
+        sum += probe.r2 / data.splits.length;
+      }
+      return { value: sum, resolution: 1 / data.splits.reduce((count, { test }) => count + test.length, 0) };
+    } finally {
+      await bench.close();
+    }
+  },
+};
+
 /** By the name that a claim gives. */
-export const MEASURES: Readonly<Record<Claim['measure'], Measure>> = { knn, linear, retrieval };
+export const MEASURES: Readonly<Record<Claim['measure'], Measure>> = {
+  knn,
+  linear,
+  retrieval,
+  'shift-probe': shiftProbe,
+};

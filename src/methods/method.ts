@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { MethodSlice } from '../config/load.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
+import type { BatchPlan } from '../data/plan.js';
 import type { PlanViews, ViewContext, ViewPlan } from '../data/views.js';
 
 /** Where a method was published. */
@@ -28,8 +29,14 @@ export interface Claim {
   readonly statement: string;
   /** Where the paper or its code says so. */
   readonly source: string;
-  /** What is compared, on frozen features: higher is better. */
-  readonly measure: 'knn' | 'linear' | 'retrieval';
+  /**
+   * What is compared, on frozen features: higher is better.
+   *
+   * knn, linear, retrieval: as `eval` does them, on the labels of the data. shift-probe: how well a ridge regression
+   * reads the signed shift in time, in seconds, off the features of two windows of one video; R^2 on videos held out
+   * (src/eval/shift-probe.ts). It needs no labels.
+   */
+  readonly measure: 'knn' | 'linear' | 'retrieval' | 'shift-probe';
   /** From the best to the worst, as the paper orders them. At least 2. */
   readonly arms: readonly ClaimArm[];
 }
@@ -41,6 +48,9 @@ export interface StepPosition {
   readonly totalSteps: number;
 }
 
+/** What a step is told: numbers, and arrays of them with entries for each sample. */
+export type Hyper = Readonly<Record<string, number | readonly number[] | Float32Array>>;
+
 /** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
   readonly title: string;
@@ -50,8 +60,11 @@ export interface Method extends MethodSlice {
   readonly planViews: PlanViews<ResolvedConfig>;
   /** `options` of the engine's session. */
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
-  /** What the engine's step is told besides the learning rate: a pure function of the position in the run. */
-  readonly hyper: (config: ResolvedConfig, position: StepPosition) => Readonly<Record<string, number>>;
+  /**
+   * What the engine's step is told besides the learning rate: a pure function of the position in the run and of the
+   * batch's plan, the one that was executed (what took the place of bad files included).
+   */
+  readonly hyper: (config: ResolvedConfig, position: StepPosition, batch: BatchPlan) => Hyper;
   /** The exported encoder that its paper evaluates. */
   readonly evaluatedEncoder: string;
   readonly claims: readonly Claim[];
@@ -77,7 +90,8 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
     options: z.output<Schema>,
     position: StepPosition,
     config: ResolvedConfig,
-  ) => Readonly<Record<string, number>>;
+    batch: BatchPlan,
+  ) => Hyper;
   readonly evaluatedEncoder: string;
   readonly claims: readonly Claim[];
 }
@@ -92,6 +106,6 @@ export function defineMethod<const Name extends string, Schema extends z.ZodType
     defaults: spec.defaults ?? {},
     planViews: (context) => spec.planViews(context, optionsOf(context.config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
-    hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
+    hyper: (config, position, batch) => spec.hyper?.(optionsOf(config), position, config, batch) ?? {},
   };
 }

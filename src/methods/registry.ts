@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js';
+import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';
 import { moco } from './moco.js';
@@ -8,7 +9,7 @@ import { tcgl } from './tcgl.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco, modist, tcgl] as const;
+export const METHODS = [cvrl, simclr, moco, videomoco, cate, modist, tcgl] as const;
 
 /** Every method, in the order in which it is shown. */
 export function listMethods(): readonly Method[] {

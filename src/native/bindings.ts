@@ -238,7 +238,11 @@ export interface NativeMemoryStats {
 }
 
 export interface NativeSession {
-  step(batch: NativeBatch, hyper: Record<string, number>): Promise<NativeStepResult>;
+  /** `hyper`: at least lr; what else a method reads, arrays with entries for each sample included. */
+  step(
+    batch: NativeBatch,
+    hyper: Readonly<Record<string, number | readonly number[] | Float32Array>>,
+  ): Promise<NativeStepResult>;
   exportState(): Promise<NamedTensor[]>;
   importState(state: readonly NamedTensor[]): Promise<void>;
   encoderNames(): string[];

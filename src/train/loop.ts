@@ -1,5 +1,7 @@
 /** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
+import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
+import type { Hyper } from '../methods/method.js';
 import type { NativeSession, NativeStepResult } from '../native/bindings.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import type { StepEvent, TrainEvent } from './events.js';
@@ -14,8 +16,8 @@ export interface LoopOptions {
   readonly log: RunLog;
   /** Learning rate of each step of the schedule. */
   readonly rates: Float64Array;
-  /** What the method tells its step besides the rate. */
-  readonly hyper: (step: number) => Readonly<Record<string, number>>;
+  /** What the method tells its step besides the rate; `batch` is the plan as executed. */
+  readonly hyper: (step: number, batch: BatchPlan) => Hyper;
   /** Steps done, and steps to have been done at the end. */
   readonly from: number;
   readonly to: number;
@@ -78,7 +80,10 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       const dataSeconds = (performance.now() - waitStart) / 1000;
       const lr = options.rates[step]!;
       const stepStart = performance.now();
-      const result = await options.session.step(item.batch, { ...options.hyper(step), lr });
+      const result = await options.session.step(item.batch, {
+        ...options.hyper(step, item.planned.plan),
+        lr,
+      });
       const stepSeconds = (performance.now() - stepStart) / 1000;
       if (!result.finite) {
         await save();

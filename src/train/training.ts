@@ -123,7 +123,7 @@ export class Training {
           feed,
           log,
           rates,
-          hyper: (step) => method.hyper(config, { step, totalSteps: this.#totalSteps }),
+          hyper: (step, batch) => method.hyper(config, { step, totalSteps: this.#totalSteps }, batch),
           from,
           to,
           logEvery: config.log.every,

@@ -52,7 +52,16 @@ test('defaults: a method alone is a whole configuration', (t) => {
 });
 
 test('a resolved configuration resolves to itself, and goes through JSON', (t) => {
-  for (const preset of ['cvrl', 'simclr', 'moco', 'cvrl-tiny', 'simclr-tiny', 'moco-tiny']) {
+  for (const preset of [
+    'cvrl',
+    'simclr',
+    'moco',
+    'cate',
+    'cvrl-tiny',
+    'simclr-tiny',
+    'moco-tiny',
+    'cate-tiny',
+  ]) {
     const config = loadConfig({ preset });
     t.deepEqual(resolveConfig(config as TrainConfig), config);
     t.deepEqual(loadConfig({ file: write(JSON.stringify(config), 'json') }), config);
@@ -249,6 +258,7 @@ test('an unknown preset names the nearest', (t) => {
 test('the JSON schema covers every key and both methods', (t) => {
   const schema = configJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
   t.deepEqual(Object.keys(schema.properties).sort(), [
+    'cate',
     'cvrl',
     'data',
     'eval',

@@ -2,7 +2,7 @@ import test from 'ava';
 import { listPresets } from '#src/config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '#src/config/raw.js';
 import type { VideoRow } from '#src/data/manifest.js';
-import type { VideoFacts } from '#src/data/plan.js';
+import { type BatchPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod, listMethods } from '#src/methods/registry.js';
@@ -22,6 +22,9 @@ const ROW: VideoRow = {
   extra: {},
   source: { kind: 'file', path: 'a.mp4' },
 };
+
+/** For what a step is told without looking at its clips. */
+const BATCH: BatchPlan = { version: PLAN_VERSION, views: [] };
 
 function views(config: TrainConfig, seed: number, frames = 100, row: VideoRow = ROW) {
   const resolved = resolveConfig(config);
@@ -110,12 +113,13 @@ test('the engine is given what it knows', (t) => {
 test('what a step is told besides its rate is a function of its place in the run', (t) => {
   const hyper = (set: string[], step: number) => {
     const config = loadConfig({ preset: 'moco', set });
-    return getMethod(config.method).hyper(config, { step, totalSteps: 100 });
+    return getMethod(config.method).hyper(config, { step, totalSteps: 100 }, BATCH);
   };
-  t.deepEqual(getMethod('cvrl').hyper(loadConfig({ preset: 'cvrl' }), { step: 3, totalSteps: 9 }), {});
+  const cvrl = loadConfig({ preset: 'cvrl' });
+  t.deepEqual(getMethod('cvrl').hyper(cvrl, { step: 3, totalSteps: 9 }, BATCH), {});
   t.is(hyper([], 0).momentum, 0.994);
-  t.true(Math.abs(hyper([], 50).momentum! - 0.997) < 1e-12);
-  t.true(hyper([], 99).momentum! > 0.99999);
+  t.true(Math.abs((hyper([], 50).momentum as number) - 0.997) < 1e-12);
+  t.true((hyper([], 99).momentum as number) > 0.99999);
   t.is(hyper(['moco.momentumSchedule=constant'], 50).momentum, 0.994);
   t.deepEqual(hyper([], 7), hyper([], 7));
   t.not(hyper([], 7).shuffle, hyper([], 8).shuffle);
@@ -125,7 +129,7 @@ test('what a step is told besides its rate is a function of its place in the run
 
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr, moco, videomoco, modist, tcgl/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco, cate, modist, tcgl/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {
@@ -172,7 +176,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'tcgl'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'tcgl'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -189,20 +193,7 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    [
-      'cvrl',
-      'cvrl-tiny',
-      'simclr',
-      'simclr-tiny',
-      'moco',
-      'moco-tiny',
-      'videomoco',
-      'videomoco-tiny',
-      'modist',
-      'modist-tiny',
-      'tcgl',
-      'tcgl-tiny',
-    ],
+    ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [name, `${name}-tiny`]),
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
 });

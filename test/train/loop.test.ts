@@ -2,6 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { Hyper } from '#src/methods/method.js';
 import type { NativeSession, NativeStepResult } from '#src/native/bindings.js';
 import type { TrainEvent } from '#src/train/events.js';
 import type { Feed, FeedItem } from '#src/train/feed.js';
@@ -22,6 +23,7 @@ interface Setup {
   readonly hooks?: EvaluationHook[];
   readonly step?: (step: number) => Partial<NativeStepResult> | Promise<never>;
   readonly next?: (step: number) => Promise<void>;
+  readonly hyper?: LoopOptions['hyper'];
 }
 
 /** Runs the loop over batches of 2 videos and 2 views, 4 steps an epoch, with a session that computes nothing. */
@@ -39,7 +41,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
         step,
         epoch: Math.floor(step / 4),
         batch: { dispose: () => disposed.push(step) },
-        planned: { step, epoch: Math.floor(step / 4), samples, plan: { version: 1, views: [] } },
+        planned: { step, epoch: Math.floor(step / 4), samples, plan: { version: 1, views: [], of: step } },
         clips: 4,
         lastOfEpoch: step % 4 === 3,
         finds: setup.finds?.[step] ?? [],
@@ -49,8 +51,8 @@ async function run(setup: Setup, signal = new AbortController().signal) {
   const rates: number[] = [];
   let calls = from;
   const session = {
-    step: async (_batch: unknown, { lr }: Record<string, number>): Promise<NativeStepResult> => {
-      rates.push(lr!);
+    step: async (_batch: unknown, { lr }: Hyper): Promise<NativeStepResult> => {
+      rates.push(lr as number);
       const zero = { forwardSeconds: 0, lossSeconds: 0, backwardSeconds: 0, optimizerSeconds: 0 };
       const own = await setup.step?.(calls);
       return { losses: { loss: calls++, part: 1 }, gradNorm: 2, finite: true, ...zero, ...own };
@@ -66,7 +68,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     feed,
     log,
     rates: Float64Array.from({ length: 8 }, (_, i) => i / 10),
-    hyper: () => ({}),
+    hyper: setup.hyper ?? (() => ({})),
     from,
     to,
     logEvery: setup.logEvery ?? 1,
@@ -92,6 +94,21 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   return { ...outcome, folder, events, saved, rates, metrics, disposed };
 }
+
+test('the method is asked with the plan of the very batch that the session gets', async (t) => {
+  const asked: unknown[][] = [];
+  const hyper: LoopOptions['hyper'] = (step, batch) => {
+    asked.push([step, (batch as unknown as { of: number }).of]);
+    return { lr: 9, codes: Float32Array.of(step) };
+  };
+  const { rates } = await run({ hyper, from: 2, to: 5 });
+  t.deepEqual(asked, [
+    [2, 2],
+    [3, 3],
+    [4, 4],
+  ]);
+  t.deepEqual(rates, [0.2, 0.3, 0.4], 'and the rate is the schedule’s whatever it says');
+});
 
 test('each step has its rate, its line and its event, and each batch is freed', async (t) => {
   const { value, metrics, events, rates, disposed } = await run({});

@@ -20,12 +20,6 @@ class Contrastive : public Method {
   VideoNet& encoder(const std::string& name) override;
 
  private:
-  struct Chunk {
-    int64_t begin, end;
-  };
-  Tensor embed(const StepContext& context, Chunk chunk, bool update_stats) const;
-  Tensor loss_gradient(StepContext& context, const Tensor& z) const;
-
   ContrastiveOptions options_;
   Branch branch_;
 };

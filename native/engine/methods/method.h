@@ -44,7 +44,7 @@ class Stopwatch {
 
 struct StepContext {
   const std::vector<View>& views;
-  const Value& hyper;  // numbers of this step
+  const Value& hyper;  // numbers of this step, and arrays of them with entries for each sample
   Collectives& collectives;
   int64_t accumulate;      // chunks into which the batch is cut
   at::ScalarType compute;  // type of activations

@@ -5,6 +5,7 @@
 
 namespace vssl::engine {
 
+std::unique_ptr<Method> create_cate(const MethodPlan& plan);
 std::unique_ptr<Method> create_cvrl(const MethodPlan& plan);
 std::unique_ptr<Method> create_simclr(const MethodPlan& plan);
 std::unique_ptr<Method> create_moco(const MethodPlan& plan);

@@ -8,8 +8,9 @@ namespace {
 
 const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)>& methods() {
   static const std::map<std::string, std::unique_ptr<Method> (*)(const MethodPlan&)> all = {
-      {"cvrl", &create_cvrl},     {"moco", &create_moco}, {"modist", &create_modist},
-      {"simclr", &create_simclr}, {"tcgl", &create_tcgl}, {"videomoco", &create_videomoco},
+      {"cate", &create_cate},           {"cvrl", &create_cvrl},     {"moco", &create_moco},
+      {"modist", &create_modist},       {"simclr", &create_simclr}, {"tcgl", &create_tcgl},
+      {"videomoco", &create_videomoco},
   };
   return all;
 }

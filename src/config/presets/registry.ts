@@ -1,5 +1,7 @@
 import { VsslError } from '../../errors.js';
 import { findNearest } from '../nearest.js';
+import { cate } from './cate.js';
+import { cateTiny } from './cate-tiny.js';
 import { cvrl } from './cvrl.js';
 import { cvrlTiny } from './cvrl-tiny.js';
 import { moco } from './moco.js';
@@ -23,6 +25,8 @@ const PRESETS: readonly Preset[] = [
   mocoTiny,
   videomoco,
   videomocoTiny,
+  cate,
+  cateTiny,
   modist,
   modistTiny,
   tcgl,

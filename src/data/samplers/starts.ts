@@ -77,6 +77,29 @@ export function drawUniformStarts(span: ClipSpan, count: number, same: boolean, 
 }
 
 /**
+ * Starts of two clips, one in [0, counts[0]) and one in [0, counts[1]): every pair that lies at most `most` frames apart
+ * is as likely as every other.
+ */
+export function drawStartsWithin(
+  counts: readonly [number, number],
+  most: number,
+  rng: Rng,
+): [number, number] {
+  const [a, b] = counts;
+  // Pairs whose second start lies `gap` frames after the first.
+  const countOf = (gap: number) => Math.max(0, Math.min(a, b - gap) - Math.max(0, -gap));
+  const lowest = -Math.min(most, a - 1);
+  const highest = Math.min(most, b - 1);
+  let pairs = 0;
+  for (let gap = lowest; gap <= highest; gap++) pairs += countOf(gap);
+  let left = Math.floor(rng.next() * pairs);
+  let gap = lowest;
+  while (left >= countOf(gap)) left -= countOf(gap++);
+  const first = Math.max(0, -gap) + left;
+  return [first, first + gap];
+}
+
+/**
  * Starts of `count` evaluation windows, evenly spread from the first to the last place where a clip fits; a single one
  * is in the middle. A video shorter than a clip has only its beginning.
  */

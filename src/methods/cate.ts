@@ -1,0 +1,244 @@
+/**
+ * CATE, Composable Augmentation Encoding (Sun, Nagrani, Tian, Schmid, ICCV 2021, arXiv 2104.00616): two clips of a video
+ * attract each other through a head that is told what lies between them. The authors published weights and a notebook
+ * that uses them, no training code. docs/methods/cate.md has the equations.
+ */
+import { z } from 'zod';
+import type { ResolvedConfig } from '../config/schema.js';
+import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
+import { countStarts, drawStartsWithin } from '../data/samplers/starts.js';
+import type { ViewContext, ViewPlan } from '../data/views.js';
+import { configError } from '../errors.js';
+import {
+  ENCODINGS,
+  type EncodingName,
+  type EncodingOptions,
+  readEncodings,
+  tokensOf,
+} from './cate-encodings.js';
+import { headSchema, nativeHead } from './head.js';
+import { defineMethod, type Hyper } from './method.js';
+
+/** Seconds that count as 1 when shifts have no bound: Kinetics' clips are 10 s long. */
+const FREE_SCALE = 10;
+
+const cateSchema = z.strictObject({
+  encode: z
+    .array(z.enum(ENCODINGS))
+    .refine((names) => new Set(names).size === names.length, 'expected each encoding once')
+    .default(['time', 'crop'])
+    .describe('What the head is told of the two clips; what is not told it has to ignore'),
+  constant: z
+    .boolean()
+    .default(false)
+    .describe('Every encoding says that nothing changes: the same network without what it is told'),
+  timeForm: z
+    .enum(['sign', 'magnitude', 'both'])
+    .default('both')
+    .describe('What is told of the shift in time: which clip is first, how far they are apart, or both'),
+  timeScale: z
+    .union([z.literal('auto'), z.number().positive()])
+    .default('auto')
+    .describe('Seconds that are told as 1, longer shifts too; auto: maxShift, or 10 without one'),
+  cropFrame: z
+    .enum(['view', 'picture'])
+    .default('view')
+    .describe('Crop boxes as a flipped clip sees them, mirrored; picture: as they lie in the video'),
+  maxShift: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('Seconds between the starts of the two clips at most; null: anywhere in the video'),
+  speeds: z
+    .array(z.number().positive().max(64))
+    .min(1)
+    .default([1])
+    .describe('Each clip draws one of these factors on data.clip.stride'),
+  reading: z
+    .enum(['A', 'B'])
+    .default('A')
+    .describe('A: one clip of a pair is told, the other is not, in turn; B: both are told their own side'),
+  guard: z
+    .boolean()
+    .default(true)
+    .describe(
+      'B: all rows that an anchor meets are told what its own pair is; else the telling gives it away',
+    ),
+  anchors: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(16)
+    .describe('B with its guard: pairs of a batch that are anchors, each against all videos; null: all'),
+  temperature: z.number().positive().default(0.1),
+  head: z
+    .enum(['transformer', 'mlp'])
+    .default('transformer')
+    .describe('mlp: the plain projection head of SimCLR, which is told nothing'),
+  transformer: z
+    .strictObject({
+      layers: z.int().min(1).max(64).default(2),
+      heads: z.int().min(1).max(1024).default(4).describe('Of attention'),
+      width: z.int().min(1).max(16384).default(128).describe('Of a token; the heads divide it'),
+      mlpRatio: z.int().min(1).max(64).default(4).describe('Hidden width of a block / width'),
+      dim: z.int().min(1).max(65536).default(128).describe('Width of the embedding'),
+    })
+    .refine(({ heads, width }) => width % heads === 0, 'expected a width that the heads divide')
+    .prefault({}),
+  mlp: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
+});
+
+type CateOptions = z.output<typeof cateSchema>;
+
+/** Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own. */
+function planCatePair(
+  { config, row, facts, rng }: ViewContext<ResolvedConfig>,
+  { speeds, maxShift }: CateOptions,
+): ViewPlan[] {
+  const clock = clockOf(row, facts, config.data.clip);
+  const configs = [0, 1].map((view) => {
+    const speed = speeds[rng.fork('speed', view).int(speeds.length)]!;
+    const stride = Math.max(1, Math.round(config.data.clip.stride * speed));
+    return { ...config, data: { ...config.data, clip: { ...config.data.clip, stride } } };
+  });
+  const counts = configs.map(({ data }) => {
+    const span = spanOf(clock, data.clip);
+    return countStarts(span) || span.length;
+  }) as [number, number];
+  const time = rng.fork('time');
+  const starts =
+    maxShift === null
+      ? counts.map((count) => time.int(count))
+      : drawStartsWithin(counts, Math.floor(maxShift / clock.period + 1e-6), time);
+  return starts.map((start, view) => ({
+    name: `view${view + 1}`,
+    clip: planTrainingClip({
+      config: configs[view]!,
+      row,
+      facts,
+      clock,
+      start,
+      view,
+      rng: rng.fork('augment', view),
+    }),
+  }));
+}
+
+/** What the head is told, in this order; nothing where it would not be used. */
+function toldOf({ encode, constant, head }: CateOptions): readonly EncodingName[] {
+  return constant || head === 'mlp' ? [] : encode;
+}
+
+function encodingOptions({ timeForm, timeScale, maxShift, cropFrame }: CateOptions): EncodingOptions {
+  const scale = timeScale === 'auto' ? maxShift || FREE_SCALE : timeScale;
+  return { timeForm, timeScale: scale, cropFrame };
+}
+
+/** Encodings of what is drawn for a whole clip have no meaning when each frame has its own. */
+function checkPerFrame(told: readonly EncodingName[], { data }: ResolvedConfig): void {
+  const lost = told.find((name) => name === 'crop' || name === 'flip' || name === 'colour');
+  if (data.augment.perFrame && lost !== undefined)
+    throw configError(
+      'cate.encode',
+      `'${lost}' cannot be told of clips whose frames are augmented one by one: leave it out, or set data.augment.perFrame to false`,
+    );
+}
+
+/** The head without what it is told: the arm to compare with, of the same size. */
+const untold = (encode: EncodingName[]) => ({ encode, constant: true });
+
+export const cate = defineMethod({
+  name: 'cate',
+  title: 'CATE',
+  paper: {
+    title: 'Composable Augmentation Encoding for Video Representation Learning',
+    authors: 'Sun, Nagrani, Tian, Schmid',
+    venue: 'ICCV 2021',
+    arxiv: '2104.00616',
+  },
+  description:
+    'Two clips of a video attract each other through a transformer that is told how they differ in time, place and ' +
+    'colour, so that the features may keep what a plain contrastive loss makes them forget.',
+  configSchema: cateSchema,
+  defaults: { data: { augment: { crop: { area: [0.08, 1], aspect: [3 / 4, 4 / 3] } } } },
+  planViews: planCatePair,
+  nativeOptions(options, config) {
+    checkPerFrame(toldOf(options), config);
+    const { temperature, head } = options;
+    if (head === 'mlp') return { temperature, head, ...nativeHead(options.mlp) };
+    const { encode, constant, reading, guard, anchors, transformer } = options;
+    const { layers, heads, width, mlpRatio, dim } = transformer;
+    const shape = { layers, heads, width, mlpRatio, headDim: dim };
+    const tokens = tokensOf(encode);
+    return { temperature, head, tokens, constant, reading, guard, anchors: anchors ?? 0, ...shape };
+  },
+  hyper(options, _position, _config, batch): Hyper {
+    const told = toldOf(options);
+    return told.length === 0 ? {} : { encodings: readEncodings(told, batch, encodingOptions(options)) };
+  },
+  evaluatedEncoder: 'encoder',
+  claims: [
+    {
+      name: 'time-encoding',
+      statement: 'A head that is told the shift in time beats one that is not, on data where order matters',
+      source: 'abstract and project page; Something-Something',
+      measure: 'linear',
+      arms: [
+        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'not told', config: { cate: untold(['time']) } },
+      ],
+    },
+    {
+      name: 'time-encoding-neighbours',
+      statement: 'The same by nearest neighbours',
+      source: 'abstract and project page; Something-Something',
+      measure: 'knn',
+      arms: [
+        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'not told', config: { cate: untold(['time']) } },
+      ],
+    },
+    {
+      name: 'shift-kept',
+      statement:
+        'Features of a run in which the shift was told keep it: a regression reads it off two windows',
+      source: 'abstract: the features keep what is encoded',
+      measure: 'shift-probe',
+      arms: [
+        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'not told', config: { cate: untold(['time']) } },
+      ],
+    },
+    {
+      name: 'composition',
+      statement: 'Several encodings together are at least as good as one',
+      source: 'abstract: the encodings can be composed',
+      measure: 'linear',
+      arms: [
+        { name: 'time, crop and flip', config: { cate: { encode: ['time', 'crop', 'flip'] } } },
+        { name: 'time', config: { cate: { encode: ['time'] } } },
+      ],
+    },
+    {
+      name: 'large-shifts-untold',
+      statement: 'Without encoding, shifts anywhere in the video lose against shifts of half a second',
+      source: 'paper, the motivation of the encodings',
+      measure: 'linear',
+      arms: [
+        { name: 'half a second', config: { cate: { ...untold(['time']), maxShift: 0.5 } } },
+        { name: 'anywhere', config: { cate: untold(['time']) } },
+      ],
+    },
+    {
+      name: 'large-shifts-told',
+      statement: 'With the shift encoded, shifts anywhere in the video can be used and beat short ones',
+      source: 'paper, the motivation of the encodings',
+      measure: 'linear',
+      arms: [
+        { name: 'anywhere', config: { cate: { encode: ['time'] } } },
+        { name: 'half a second', config: { cate: { encode: ['time'], maxShift: 0.5 } } },
+      ],
+    },
+  ],
+});
