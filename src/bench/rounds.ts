@@ -55,6 +55,7 @@ export async function takeRounds(workload: Workload, options: RoundsOptions): Pr
       taken.peers[k]!.ours.push(await ours());
       await settle();
       taken.peers[k]!.theirs.push(await process!.takeTurn(peer, plans[k]!));
+      await settle();
     }
     taken.last.push(await ours());
     options.onRound?.(round + 1, rounds);

@@ -45,9 +45,9 @@ export function limitTurn(measure: () => number): number {
   return counted.reduce((sum, seconds) => sum + seconds, 0) / counted.length;
 }
 
-/** Until our threads sleep: they look for work for 50 us. */
+/** Until the threads of the side that ran sleep: ours look for work for 50 us, those of OpenMP for some milliseconds. */
 export async function settle(): Promise<void> {
-  await sleep(1);
+  await sleep(10);
 }
 
 async function secondsOf(call: Call, repeats: number): Promise<number> {

@@ -193,7 +193,10 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [name, `${name}-tiny`]),
+    ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
+      name,
+      `${name}-tiny`,
+    ]),
   );
   for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
 });

@@ -165,5 +165,9 @@ test('the engine is given both networks and the four weights', (t) => {
     'difference',
   );
   const tiny = loadConfig({ preset: 'modist-tiny' });
-  t.is(getMethod('modist').hyper(tiny, { step: 0, totalSteps: 10 }, { version: PLAN_VERSION, views: [] }).momentum, 0.99);
+  t.is(
+    getMethod('modist').hyper(tiny, { step: 0, totalSteps: 10 }, { version: PLAN_VERSION, views: [] })
+      .momentum,
+    0.99,
+  );
 });
