@@ -243,13 +243,13 @@ class NtXent {
     const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j);
     similarity(tile, i, j);
     keep_positives(tile, i, j);
-    tiles_.sum_fixed(tile, buffers_.row_lanes + i * shape_.panel * kLanes,
-                     i == j ? nullptr : buffers_.column_sums + j * shape_.panel, ni, nj, shift, keep_);
-    if (!keep_) return;
-    float* kept = buffers_.kept + shape_.tile_index(i, j) * shape_.panel * shape_.panel;
-    for (int64_t r = 0; r < ni; ++r) {
-      std::memcpy(kept + r * shape_.panel, tile + r * kTileLd, shape_.panel * sizeof(float));
-    }
+    tiles_.sum_fixed(kept(i, j), tile, buffers_.row_lanes + i * shape_.panel * kLanes,
+                     i == j ? nullptr : buffers_.column_sums + j * shape_.panel, ni, nj, shape_.panel, shift);
+  }
+
+  // Where this tile's exponentials stay for the gradient; null when they do not.
+  float* kept(int64_t i, int64_t j) const {
+    return keep_ ? buffers_.kept + shape_.tile_index(i, j) * shape_.panel * shape_.panel : nullptr;
   }
 
   void sum_running(int64_t i, int64_t j) {
@@ -296,17 +296,11 @@ class NtXent {
   void weigh(int64_t i, int64_t j, bool fixed) {
     alignas(64) float tile[kMaxPanel * kTileLd];
     const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), panel = shape_.panel;
-    const bool holds_exp = keep_ && fixed;
-    if (holds_exp) {
-      const float* kept = buffers_.kept + shape_.tile_index(i, j) * panel * panel;
-      for (int64_t r = 0; r < ni; ++r)
-        std::memcpy(tile + r * kTileLd, kept + r * panel, panel * sizeof(float));
-    } else {
-      similarity(tile, i, j);
-    }
+    const float* const e = fixed ? kept(i, j) : nullptr;
+    if (e == nullptr) similarity(tile, i, j);
     if (fixed) {
-      tiles_.weigh_fixed(tile, buffers_.inverse_sums + i * panel, buffers_.inverse_sums + j * panel, ni, nj,
-                         fixed_shift(), holds_exp);
+      tiles_.weigh_fixed(tile, e, buffers_.inverse_sums + i * panel, buffers_.inverse_sums + j * panel, ni,
+                         nj, panel, fixed_shift());
     } else {
       tiles_.weigh_running(tile, running(i), running(j), ni, nj, scale_);
     }

@@ -10,6 +10,7 @@
 namespace vssl::ntxent {
 
 constexpr int64_t kSmallPanelRows = 512;     // up to here panels of 32, for work to share
+constexpr int64_t kMiddlePanelRows = 2048;   // and up to here of 64; longer ones make longer sums of products
 constexpr int64_t kPanelsPerGroup = 8;       // keeps a pair of groups in L2 when the whole does not fit
 constexpr int64_t kGroupedFloats = 1 << 20;  // rows * dim from which panels are grouped
 // Up to here exponentials are kept for the gradient (rows 4096 take 34 MB); beyond it they are made again,
@@ -23,7 +24,7 @@ struct Shape {
   int64_t group, groups;
 
   Shape(int64_t rows_in, int64_t dim_in) : rows(rows_in), dim(dim_in), half(rows_in / 2) {
-    panel = rows <= kSmallPanelRows ? kBlock : kMaxPanel;
+    panel = rows <= kSmallPanelRows ? kBlock : rows <= kMiddlePanelRows ? 2 * kBlock : kMaxPanel;
     panels = (rows + panel - 1) / panel;
     padded_rows = panels * panel;
     padded_dim = (dim + kBlock - 1) / kBlock * kBlock;

@@ -1,9 +1,9 @@
 // The per-ISA inner loops of NT-Xent, behind one table of functions; ntxent.cpp schedules them.
 //
-// Layouts. Rows are cut into panels of `panel` rows (32 or 64, the last one shorter), dims into blocks of 32.
-// A panel of dim-blocked rows ("zd", and the gradient accumulator "g") is [dim block][panel row][32 dims].
-// A panel of transposed rows ("zt") is [row block][dim][32 rows].
-// So every inner loop of the three products runs over contiguous memory:
+// Layouts. Rows are cut into panels of `panel` rows (32, 64 or 128, the last one shorter), dims into blocks
+// of 32. A panel of dim-blocked rows ("zd", and the gradient accumulator "g") is [dim block][panel row][32
+// dims]. A panel of transposed rows ("zt") is [row block][dim][32 rows]. So every inner loop of the three
+// products runs over contiguous memory:
 //   S   = Zi Zj'    rows broadcast from zt_i, vectors from zt_j
 //   Gi += H  Zj     rows broadcast from H,    vectors from zd_j
 //   Gj += H' Zi     rows broadcast from H,    vectors from zd_i
@@ -16,8 +16,8 @@
 namespace vssl::ntxent {
 
 constexpr int64_t kBlock = 32;           // rows or dims a block
-constexpr int64_t kMaxPanel = 64;        // rows a panel at most
-constexpr int64_t kTileLd = 64;          // row stride of a tile of S, E or H
+constexpr int64_t kMaxPanel = 128;       // rows a panel at most
+constexpr int64_t kTileLd = 128;         // row stride of a tile of S, E or H
 constexpr int64_t kMicroRowsMax = 8;     // rows that the products take at once, at most; divides kBlock
 constexpr int64_t kLanes = 16;           // partial sums kept for each row: the widest vector
 constexpr float kMinExponent = -125.0f;  // exponents are clamped here, above the denormals
@@ -47,13 +47,13 @@ struct TileKernels {
   void (*similarity)(float* tile, const float* zt_i, const float* zt_j, int64_t ni, int64_t nj, int64_t dim);
 
   /// Adds exp2 of the tile to the row sums (kLanes partials a row) and, when not null, the column sums.
-  /// Leaves the exponentials in the tile when `keep`.
-  void (*sum_fixed)(float* tile, float* row_lanes, float* column_sums, int64_t ni, int64_t nj,
-                    FixedShift shift, bool keep);
+  /// Writes the exponentials to `kept`, `panel` to a row, unless that is null.
+  void (*sum_fixed)(float* kept, const float* tile, float* row_lanes, float* column_sums, int64_t ni,
+                    int64_t nj, int64_t panel, FixedShift shift);
 
-  /// tile = H = e (r_i + r_j), e = exp2 of the tile, or the tile itself when it `holds_exp`.
-  void (*weigh_fixed)(float* tile, const float* r_i, const float* r_j, int64_t ni, int64_t nj,
-                      FixedShift shift, bool holds_exp);
+  /// tile = H = e (r_i + r_j), e = what was `kept`, or exp2 of the tile when that is null.
+  void (*weigh_fixed)(float* tile, const float* kept, const float* r_i, const float* r_j, int64_t ni,
+                      int64_t nj, int64_t panel, FixedShift shift);
 
   /// Running log-sum-exp over the tile's rows, and over its columns unless `columns.top` is null.
   void (*sum_running)(float* tile, RunningRows rows, RunningRows columns, int64_t ni, int64_t nj,

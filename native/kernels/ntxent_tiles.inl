@@ -62,19 +62,19 @@ double load_block(float* zd, float* zt, float* g, double* norms, const float* x,
 }
 
 template <bool kKeep, bool kColumns>
-inline void sum_fixed_columns(float* tile, float* row_lanes, float* column_sums, int64_t ni, int64_t nj,
-                              FixedShift shift) {
+inline void sum_fixed_columns(float* kept, const float* tile, float* row_lanes, float* column_sums,
+                              int64_t ni, int64_t nj, int64_t panel, FixedShift shift) {
   const Vec scale = set1(shift.scale);
   const Vec minus_shift = set1(-shift.shift);
   for (int64_t column = 0; column < nj; column += 2 * kWidth) {
     Vec sum0 = zero(), sum1 = zero();
     for (int64_t row = 0; row < ni; ++row) {
-      float* s = tile + row * kTileLd + column;
+      const float* s = tile + row * kTileLd + column;
       const Vec e0 = exp2_clamped(fma(load(s), scale, minus_shift));
       const Vec e1 = exp2_clamped(fma(load(s + kWidth), scale, minus_shift));
       if (kKeep) {
-        store(s, e0);
-        store(s + kWidth, e1);
+        store(kept + row * panel + column, e0);
+        store(kept + row * panel + column + kWidth, e1);
       }
       float* lanes = row_lanes + row * kLanes;
       store(lanes, add(load(lanes), add(e0, e1)));
@@ -91,32 +91,33 @@ inline void sum_fixed_columns(float* tile, float* row_lanes, float* column_sums,
   }
 }
 
-void sum_fixed(float* tile, float* row_lanes, float* column_sums, int64_t ni, int64_t nj, FixedShift shift,
-               bool keep) {
+void sum_fixed(float* kept, const float* tile, float* row_lanes, float* column_sums, int64_t ni, int64_t nj,
+               int64_t panel, FixedShift shift) {
   if (column_sums != nullptr) {
-    if (keep) {
-      sum_fixed_columns<true, true>(tile, row_lanes, column_sums, ni, nj, shift);
+    if (kept != nullptr) {
+      sum_fixed_columns<true, true>(kept, tile, row_lanes, column_sums, ni, nj, panel, shift);
     } else {
-      sum_fixed_columns<false, true>(tile, row_lanes, column_sums, ni, nj, shift);
+      sum_fixed_columns<false, true>(nullptr, tile, row_lanes, column_sums, ni, nj, panel, shift);
     }
-  } else if (keep) {
-    sum_fixed_columns<true, false>(tile, row_lanes, nullptr, ni, nj, shift);
+  } else if (kept != nullptr) {
+    sum_fixed_columns<true, false>(kept, tile, row_lanes, nullptr, ni, nj, panel, shift);
   } else {
-    sum_fixed_columns<false, false>(tile, row_lanes, nullptr, ni, nj, shift);
+    sum_fixed_columns<false, false>(nullptr, tile, row_lanes, nullptr, ni, nj, panel, shift);
   }
 }
 
-template <bool kHoldsExp>
-inline void weigh_fixed_columns(float* tile, const float* r_i, const float* r_j, int64_t ni, int64_t nj,
-                                FixedShift shift) {
+template <bool kKept>
+inline void weigh_fixed_columns(float* tile, const float* kept, const float* r_i, const float* r_j,
+                                int64_t ni, int64_t nj, int64_t panel, FixedShift shift) {
   const Vec scale = set1(shift.scale);
   const Vec minus_shift = set1(-shift.shift);
   for (int64_t row = 0; row < ni; ++row) {
     const Vec ri = set1(r_i[row]);
     float* s = tile + row * kTileLd;
+    const float* from = kKept ? kept + row * panel : s;
     for (int64_t column = 0; column < nj; column += 2 * kWidth) {
-      Vec e0 = load(s + column), e1 = load(s + column + kWidth);
-      if (!kHoldsExp) {
+      Vec e0 = load(from + column), e1 = load(from + column + kWidth);
+      if (!kKept) {
         e0 = exp2_clamped(fma(e0, scale, minus_shift));
         e1 = exp2_clamped(fma(e1, scale, minus_shift));
       }
@@ -126,12 +127,12 @@ inline void weigh_fixed_columns(float* tile, const float* r_i, const float* r_j,
   }
 }
 
-void weigh_fixed(float* tile, const float* r_i, const float* r_j, int64_t ni, int64_t nj, FixedShift shift,
-                 bool holds_exp) {
-  if (holds_exp) {
-    weigh_fixed_columns<true>(tile, r_i, r_j, ni, nj, shift);
+void weigh_fixed(float* tile, const float* kept, const float* r_i, const float* r_j, int64_t ni, int64_t nj,
+                 int64_t panel, FixedShift shift) {
+  if (kept != nullptr) {
+    weigh_fixed_columns<true>(tile, kept, r_i, r_j, ni, nj, panel, shift);
   } else {
-    weigh_fixed_columns<false>(tile, r_i, r_j, ni, nj, shift);
+    weigh_fixed_columns<false>(tile, nullptr, r_i, r_j, ni, nj, panel, shift);
   }
 }
 
