@@ -3,9 +3,12 @@
 // package, as a user would. A result that is there is not made again, and a run that was stopped goes on.
 //
 //   node benchmarks/systems.mjs DATA_ROOT [--methods a,b] [--sets motion,sprites5,...] [--seeds N] [--steps N]
-//                                         [--work DIR] [--results DIR]
+//                                         [--threads N] [--work DIR] [--results DIR]
 //   node benchmarks/systems.mjs --table            writes the tables from the committed results
 //   node benchmarks/systems.mjs --table --check    ends with 1 when one is out of date
+//
+// Every method gets the same number of steps. Small networks leave part of a second thread unused: two calls side by
+// side with other --sets or --methods and --threads 1 are done sooner than one.
 //
 // DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
 // shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
@@ -48,6 +51,8 @@ const SETS = [
   },
   { name: 'asl24', seeds: 1, train: 'asl24?group=jack', test: 'asl24?group=tom' },
 ];
+/** Of every method, though cvrl-tiny and simclr-tiny train for longer: then the table compares the methods alone. */
+const STEPS = 450;
 const PROTOCOLS = ['knn', 'linear', 'retrieval'];
 
 const { values: flags, positionals } = parseArgs({
@@ -57,6 +62,7 @@ const { values: flags, positionals } = parseArgs({
     sets: { type: 'string' },
     seeds: { type: 'string' },
     steps: { type: 'string' },
+    threads: { type: 'string' },
     work: { type: 'string', default: join(root, 'runs/systems') },
     results: { type: 'string' },
     table: { type: 'boolean' },
@@ -106,7 +112,9 @@ function commit() {
   return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '');
 }
 
-const isSame = (result, set, seed) => result.set === set.name && result.seed === seed;
+/** What an untrained encoder depends on besides its seed. */
+const encoderOf = ({ arch, width, clip, input }) =>
+  `${arch} x ${width}, ${clip.frames} frames at ${clip.fps / clip.stride}/s, ${input}`;
 
 function readResults(folder) {
   if (!existsSync(folder)) return [];
@@ -118,25 +126,15 @@ function runOne({ method, set, seed, dataRoot, results }) {
   const name = `${set.name}-${method}-seed${seed}`;
   const file = join(results, `${name}.json`);
   if (existsSync(file)) return;
-  // the same pixels for every method: once a set and seed is enough
-  const withFloors = !readResults(results).some((other) => isSame(other, set, seed) && other.knn.floors);
   const run = join(flags.work, flags.steps ? `steps${flags.steps}` : 'full', name);
   const [train, test] = [set.train, set.test].map((spec) => located(spec, dataRoot, seed));
-  const steps = flags.steps
-    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
-    : [];
+  const steps = Number(flags.steps ?? STEPS);
+  const warmup = flags.steps ? ['--set', 'train.schedule.warmupSteps=0'] : [];
+  const threads = flags.threads ? ['--threads', flags.threads] : [];
   const started = performance.now();
   const trained = cli([
-    'train',
-    '--preset',
-    `${method}-tiny`,
-    '--data',
-    train,
-    '--out',
-    run,
-    '--seed',
-    `${seed}`,
-    ...steps,
+    ...['train', '--preset', `${method}-tiny`, '--data', train, '--out', run, '--seed', `${seed}`],
+    ...['--set', `train.steps=${steps}`, ...warmup, ...threads],
   ]);
   const seconds = trained.stepsDone === trained.totalSteps ? (performance.now() - started) / 1000 : undefined;
   const result = {
@@ -144,27 +142,41 @@ function runOne({ method, set, seed, dataRoot, results }) {
     formatVersion: 1,
     ...{ method, preset: `${method}-tiny`, set: set.name, seed, steps: trained.totalSteps },
     data: { train: set.train, test: set.test },
-    ...{ trainSeconds: seconds, commit: commit(), cpu: cpus()[0]?.model, cores: cpus().length },
+    ...{ trainSeconds: seconds, threads: Number(flags.threads ?? cpus().length) },
+    ...{ commit: commit(), cpu: cpus()[0]?.model, cores: cpus().length },
     date: new Date().toISOString().slice(0, 10),
   };
+  const { model, data } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+  result.encoder = encoderOf({ ...model, ...data });
+  // the same pixels for every method, and the same untrained network for many: once a set and seed is enough
+  const others = readResults(results).filter((other) => other.set === set.name && other.seed === seed);
+  const withFloors = !others.some(({ knn }) => knn.floors);
+  const withRandom = !others.some(({ encoder, knn }) => encoder === result.encoder && knn.random);
   for (const protocol of PROTOCOLS) {
     const beside = [
-      '--baseline',
-      'random',
-      '--baseline-seed',
-      `${seed}`,
+      ...(withRandom ? ['--baseline', 'random', '--baseline-seed', `${seed}`] : []),
       ...(withFloors ? ['--floors'] : []),
     ];
-    const scores = cli(['eval', protocol, '--run', run, '--train', train, '--test', test, ...beside]);
+    const scores = cli([
+      'eval',
+      protocol,
+      '--run',
+      run,
+      '--train',
+      train,
+      '--test',
+      test,
+      ...beside,
+      ...threads,
+    ]);
     const floors = Object.entries(scores.floors ?? {}).map(([floor, score]) => [
       floor,
       brief(protocol, score),
     ]);
-    result.input = scores.encoder.input;
     result.videos = { used: scores.data.used, classes: scores.data.labels.length };
     result[protocol] = {
       trained: brief(protocol, scores.trained),
-      random: brief(protocol, scores.random),
+      ...(scores.random ? { random: brief(protocol, scores.random) } : {}),
       ...(floors.length > 0 ? { floors: Object.fromEntries(floors) } : {}),
     };
   }
@@ -249,16 +261,15 @@ function tables(results) {
         ),
       ),
     ];
-    // the first method of a set and seed stands for its random encoder: those of the same input are the same
-    const inputs = [...new Set(results.map(({ input }) => input))];
+    const encoders = [...new Set(results.map(({ encoder }) => encoder))].sort();
     const rows = [
       ...methods.map((method) =>
         row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
       ),
-      ...inputs.map((input) =>
-        row(`random encoder, ${input}`, (scores, result) => {
-          const first = of(result.set).find((other) => other.seed === result.seed && other.input === input);
-          return result === first ? scores.random : undefined;
+      ...encoders.map((encoder) =>
+        row(`untrained ${encoder}`, (scores, result) => {
+          const like = of(result.set).filter((one) => one.seed === result.seed && one.encoder === encoder);
+          return result === like.find((one) => one[protocol].random) ? scores.random : undefined;
         }),
       ),
       ...floors.map((floor) => row(`pixels: ${floor}`, (scores) => scores.floors?.[floor])),
