@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig, train } from '../dist/esm/index.js';
+import { getMethod } from '../dist/esm/methods/registry.js';
 import { loadEngine } from '../dist/esm/native/load.js';
 import { buildSessionSpec } from '../dist/esm/train/session-spec.js';
 
@@ -40,7 +41,7 @@ async function fromFiles() {
   const plans = read('plans.jsonl');
   rmSync(out, { recursive: true });
   const { version, views } = plans.at(-1);
-  const clips = 2 * views[0].clips.length;
+  const clips = views.length * views[0].clips.length;
   const wait = sum('dataSeconds');
   return {
     plan: { version, views },
@@ -57,13 +58,15 @@ async function fromMemory(plan) {
   const { batch } = await loader.load(plan);
   loader.dispose();
   const session = await engine.createSession(buildSessionSpec(config, { accumulate: 1, device: 'cpu' }));
-  for (let i = 0; i < 3; i++) await session.step(batch, { lr });
+  const position = { step: 0, totalSteps: config.train.steps };
+  const hyper = { ...getMethod(config.method).hyper(config, position, plan), lr };
+  for (let i = 0; i < 3; i++) await session.step(batch, hyper);
   const count = steps / 2;
   const start = performance.now();
-  for (let i = 0; i < count; i++) await session.step(batch, { lr });
+  for (let i = 0; i < count; i++) await session.step(batch, hyper);
   const seconds = (performance.now() - start) / 1000;
   session.dispose();
-  return (count * 2 * plan.views[0].clips.length) / seconds;
+  return (count * plan.views.length * plan.views[0].clips.length) / seconds;
 }
 
 const ratios = [];

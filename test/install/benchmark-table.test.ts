@@ -14,12 +14,12 @@ test('the tables agree with benchmarks/results', (t) => {
   t.is(status, 0, stderr);
 });
 
-test('the tables of docs/results.md agree with benchmarks/results/systems, whose files name no path', (t) => {
-  const script = join(root, 'benchmarks/systems.mjs');
-  const { status, stderr } = spawnSync(process.execPath, [script, '--table', '--check'], {
-    encoding: 'utf8',
-  });
-  t.is(status, 0, stderr);
+test('the tables of docs/results.md agree with benchmarks/results, whose files name no path', (t) => {
+  for (const script of ['systems.mjs', 'steps.mjs']) {
+    const args = [join(root, 'benchmarks', script), '--table', '--check'];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    t.is(status, 0, stderr);
+  }
   const folder = join(root, 'benchmarks/results/systems');
   for (const name of existsSync(folder) ? readdirSync(folder) : [])
     t.notRegex(readFileSync(join(folder, name), 'utf8'), /"\/|[A-Za-z]:\\/, name);
