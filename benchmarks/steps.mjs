@@ -1,0 +1,133 @@
+// What a training step costs beside the passes of its networks: losses, queues, graphs, masks, momentum copies and
+// optimizer. Every NAME-tiny takes steps in turn (A B C A B C) on one batch of the motion benchmark, at three quarters of
+// its run, when VideoMoCo drops frames. Medians; writes benchmarks/results/steps.json and the table of docs/results.md.
+//
+//   node benchmarks/steps.mjs [--rounds 9] [--threads N] [--presets a,b]   --presets prints and writes nothing
+//   node benchmarks/steps.mjs --table [--check]
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const file = join(root, 'benchmarks/results/steps.json');
+const page = join(root, 'docs/results.md');
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    threads: { type: 'string', default: `${cpus().length}` },
+    presets: { type: 'string' },
+    table: { type: 'boolean' },
+    check: { type: 'boolean' },
+  },
+});
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+async function measure() {
+  const { loadConfig } = await import('../dist/esm/index.js');
+  const [{ BatchPlanner }, { FactsIndex }, { loadManifest }, { Quarantine }] = await Promise.all(
+    ['planner', 'facts-index', 'manifest', 'quarantine'].map((name) => import(`../dist/esm/data/${name}.js`)),
+  );
+  const { readFacts } = await import('../dist/esm/embed/video-facts.js');
+  const { getMethod, listMethods } = await import('../dist/esm/methods/registry.js');
+  const { loadEngine } = await import('../dist/esm/native/load.js');
+  const { buildSessionSpec } = await import('../dist/esm/train/session-spec.js');
+
+  const engine = loadEngine();
+  engine.setThreads(Number(flags.threads));
+  const manifest = await loadManifest('synthetic:motion?count=64');
+  const facts = await FactsIndex.open({
+    readFacts: (row) => readFacts(engine, row),
+    cacheFile: null,
+    generation: '',
+  });
+  const loader = engine.createLoader({ threads: 1, cacheBytes: 2 ** 28 });
+  const names = flags.presets?.split(',') ?? listMethods().map(({ name }) => `${name}-tiny`);
+  const runs = [];
+  for (const name of names) {
+    const config = loadConfig({ preset: name });
+    const method = getMethod(config.method);
+    const planner = new BatchPlanner({
+      ...{ config, manifest, planViews: method.planViews },
+      ...{ getFacts: (row) => facts.get(row), quarantine: new Quarantine() },
+    });
+    const { batch: planned } = await planner.planBatch(0);
+    const { batch } = await loader.load(planned.plan);
+    const session = await engine.createSession(buildSessionSpec(config, { accumulate: 1, device: 'cpu' }));
+    const totalSteps = config.train.steps;
+    const position = { step: Math.floor((3 * totalSteps) / 4), totalSteps };
+    const step = () => {
+      const started = performance.now();
+      const hyper = { ...method.hyper(config, position, planned.plan), lr: config.train.optimizer.lr };
+      return session
+        .step(batch, hyper)
+        .then((result) => ({ ...result, seconds: (performance.now() - started) / 1000 }));
+    };
+    runs.push({ name, batch: config.train.batch, views: planned.plan.views.length, step, samples: [] });
+  }
+  loader.dispose();
+  for (let round = 0; round < 1 + Number(flags.rounds); round++)
+    for (const { name, step, samples } of runs) {
+      const pair = [await step(), await step()];
+      if (round > 0) samples.push(...pair);
+      console.error(`${name}: ${pair.map(({ seconds }) => seconds.toFixed(3)).join(' ')}`);
+    }
+  return {
+    format: 'vssl-native steps',
+    formatVersion: 1,
+    ...{ cpu: cpus()[0]?.model, threads: Number(flags.threads), date: new Date().toISOString().slice(0, 10) },
+    rows: runs.map(({ name, batch, views, samples }) => {
+      const of = (value) => median(samples.map(value));
+      return {
+        ...{ name, batch, views, samples: samples.length, seconds: of((one) => one.seconds) },
+        forward: of((one) => one.forwardSeconds),
+        backward: of((one) => one.backwardSeconds),
+        losses: of((one) => one.lossSeconds),
+        optimizer: of((one) => one.optimizerSeconds),
+        overPasses: of((one) => one.seconds / (one.forwardSeconds + one.backwardSeconds)),
+      };
+    }),
+  };
+}
+
+function markdown({ cpu, threads, rows }) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const ms = (seconds) => `${(1000 * seconds).toFixed(seconds < 0.0095 ? 1 : 0)} ms`;
+  const columns = ['preset', 'batch', 'step', 'forward', 'backward', 'losses', 'optimizer', 'step / passes'];
+  return [
+    line(columns),
+    line(columns.map((_, i) => (i === 0 ? '---' : '--:'))),
+    ...rows.map((row) =>
+      line([
+        ...[row.name, `${row.batch} x ${row.views}`, ms(row.seconds), ms(row.forward), ms(row.backward)],
+        ...[ms(row.losses), ms(row.optimizer), row.overPasses.toFixed(2)],
+      ]),
+    ),
+    `\n(${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}; medians of ${rows[0].samples} steps.)\n`,
+  ].join('\n');
+}
+
+const place = /(<!-- steps -->\n)[\s\S]*?(<!-- \/steps -->)/;
+function writeTable() {
+  if (!existsSync(file)) return;
+  const before = readFileSync(page, 'utf8');
+  const table = markdown(JSON.parse(readFileSync(file, 'utf8')));
+  const after = before.replace(place, (_all, begin, end) => begin + table + end);
+  if (!flags.check) writeFileSync(page, after);
+  else if (after !== before) {
+    console.error('docs/results.md is out of date. Run: node benchmarks/steps.mjs --table');
+    process.exitCode = 1;
+  }
+}
+
+if (flags.table) writeTable();
+else {
+  const result = await measure();
+  console.log(markdown(result));
+  if (!flags.presets) {
+    writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
+    writeTable();
+  }
+}
