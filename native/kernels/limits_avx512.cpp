@@ -22,8 +22,6 @@ namespace {
 constexpr int kChainRows = 8;
 constexpr int kChainColumns = 2;
 
-inline void stream(float* p, Vec v) { _mm512_stream_ps(p, v); }
-inline void finish_streaming() { _mm_sfence(); }
 inline Vec chain(Vec acc, Vec a, Vec b) { return fma(acc, a, b); }
 inline float first(Vec a) { return _mm512_cvtss_f32(a); }
 inline Vec widen_bytes(const uint8_t* p) {

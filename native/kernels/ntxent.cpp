@@ -20,6 +20,7 @@
 #include <string>
 
 #include "../common/error.h"
+#include "bf16.h"
 #include "isa.h"
 #include "kernels.h"
 #include "ntxent_shape.h"
@@ -39,6 +40,7 @@ using ntxent::kLanes;
 using ntxent::kMaxPanel;
 using ntxent::kMicroRowsMax;
 using ntxent::kTileLd;
+using ntxent::RoundedWeights;
 using ntxent::RunningRows;
 using ntxent::Shape;
 using ntxent::TileKernels;
@@ -243,7 +245,7 @@ class NtXent {
     const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j);
     similarity(tile, i, j);
     keep_positives(tile, i, j);
-    tiles_.sum_fixed(kept(i, j), tile, buffers_.row_lanes + i * shape_.panel * kLanes,
+    tiles_.sum_fixed(kept(i, j), shape_.streams_tiles(), tile, buffers_.row_lanes + i * shape_.panel * kLanes,
                      i == j ? nullptr : buffers_.column_sums + j * shape_.panel, ni, nj, shape_.panel, shift);
   }
 
@@ -294,9 +296,10 @@ class NtXent {
   }
 
   void weigh(int64_t i, int64_t j, bool fixed) {
+    const float* const e = fixed ? kept(i, j) : nullptr;
+    if (bf16_ && e != nullptr) return weigh_kept_in_bf16(e, i, j);
     alignas(64) float tile[kMaxPanel * kTileLd];
     const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), panel = shape_.panel;
-    const float* const e = fixed ? kept(i, j) : nullptr;
     if (e == nullptr) similarity(tile, i, j);
     if (fixed) {
       tiles_.weigh_fixed(tile, e, buffers_.inverse_sums + i * panel, buffers_.inverse_sums + j * panel, ni,
@@ -316,21 +319,54 @@ class NtXent {
     add_products(tile, i, j);
   }
 
+  // The same without H in fp32: most weights go from e straight to bf16.
+  void weigh_kept_in_bf16(const float* e, int64_t i, int64_t j) {
+    alignas(64) uint32_t rows[kMaxPanel * kTileLd / 2], columns[kMaxPanel / 2 * kTileLd];
+    const RoundedWeights h = {rows, i == j ? nullptr : columns};
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), panel = shape_.panel;
+    const float* const r_i = buffers_.inverse_sums + i * panel;
+    const float* const r_j = buffers_.inverse_sums + j * panel;
+    bf16_->weigh_kept(h, e, r_i, r_j, ni, nj, panel);
+    const auto set = [&](int64_t r, int64_t c, float weight) {
+      const auto rounded = static_cast<uint16_t>(pair_of(weight, 0));
+      std::memcpy(reinterpret_cast<uint16_t*>(rows) + r * kTileLd + c, &rounded, sizeof rounded);
+      if (i != j)
+        std::memcpy(reinterpret_cast<uint16_t*>(columns) + (r / 2 * kTileLd + c) * 2 + r % 2, &rounded,
+                    sizeof rounded);
+    };
+    const auto weight = [&](int64_t r, int64_t c) { return e[r * panel + c] * (r_i[r] + r_j[c]); };
+    for (int64_t r = 0; i == j && r < ni; ++r) set(r, r, 0);
+    each_positive(i, j, [&](int64_t r, int64_t c) {
+      set(r, c, weight(r, c) - 2);
+      if (i == j) set(c, r, weight(c, r) - 2);
+    });
+    std::fill(rows + ni * kTileLd / 2, rows + std::min(kMaxPanel, ni + kMicroRowsMax) * kTileLd / 2, 0u);
+    add_rounded_products(h, i, j);
+  }
+
   // g_i += H z_j and, but for the diagonal, where the whole square was there, g_j += H' z_i.
   void add_products(const float* tile, int64_t i, int64_t j) {
     const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), dim = shape_.dim, panel = shape_.panel;
     const int64_t stride = panel * shape_.padded_dim;
-    float* const g_i = buffers_.g + i * stride;
-    float* const g_j = buffers_.g + j * stride;
     if (bf16_) {
-      const uint32_t* const z = buffers_.zd16;
-      bf16_->add_rows(g_i, tile, z + j * stride / 2, ni, nj, dim, panel);
-      if (i != j) bf16_->add_columns(g_j, tile, z + i * stride / 2, ni, nj, dim, panel);
-    } else {
-      const float* const z = buffers_.zd;
-      tiles_.add_rows(g_i, tile, z + j * stride, ni, nj, dim, panel);
-      if (i != j) tiles_.add_columns(g_j, tile, z + i * stride, ni, nj, dim, panel);
+      alignas(64) uint32_t rows[kMaxPanel * kTileLd / 2], columns[kMaxPanel / 2 * kTileLd];
+      const RoundedWeights h = {rows, i == j ? nullptr : columns};
+      const int64_t padded = std::min(kMaxPanel, (ni + kMicroRowsMax - 1) / kMicroRowsMax * kMicroRowsMax);
+      bf16_->round_weights(h, tile, padded, nj);
+      return add_rounded_products(h, i, j);
     }
+    const float* const z = buffers_.zd;
+    tiles_.add_rows(buffers_.g + i * stride, tile, z + j * stride, ni, nj, dim, panel);
+    if (i != j) tiles_.add_columns(buffers_.g + j * stride, tile, z + i * stride, ni, nj, dim, panel);
+  }
+
+  void add_rounded_products(RoundedWeights h, int64_t i, int64_t j) {
+    const int64_t ni = shape_.rows_of(i), nj = shape_.rows_of(j), dim = shape_.dim, panel = shape_.panel;
+    const int64_t stride = panel * shape_.padded_dim;
+    const uint32_t* const z = buffers_.zd16;
+    bf16_->add_rows(buffers_.g + i * stride, h.rows, z + j * stride / 2, ni, nj, dim, panel);
+    if (h.columns != nullptr)
+      bf16_->add_columns(buffers_.g + j * stride, h.columns, z + i * stride / 2, ni, nj, dim, panel);
   }
 
   void store(int64_t p) {

@@ -28,6 +28,8 @@ inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
 inline Vec zero() { return _mm512_setzero_ps(); }
 inline Vec set1(float x) { return _mm512_set1_ps(x); }
+inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
 // The words of a and b are pairs of bf16.
 inline Vec fma(Vec a, Vec b, Vec c) {
   return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
@@ -40,9 +42,9 @@ inline const float* words(const uint32_t* p) { return reinterpret_cast<const flo
 
 // Word l of the result: low half a[l], high half b[l].
 inline __m512i interleave(__m512 a, __m512 b) {
-  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a));
-  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
 }
 
 void pack_block(uint32_t* zt16, uint32_t* zd16, const float* zd, int64_t dim, int64_t panel) {
@@ -69,32 +71,53 @@ void similarity_of_pairs(float* tile, const uint32_t* zt16_i, const uint32_t* zt
   similarity(tile, words(zt16_i), words(zt16_j), ni, nj, (dim + 1) / 2);
 }
 
-void add_rows(float* g_i, const float* tile, const uint32_t* zd16_j, int64_t ni, int64_t nj, int64_t dim,
-              int64_t panel) {
-  alignas(64) uint32_t h[kMaxPanel * kTileLd / 2];  // two columns in a word
-  for (int64_t row = 0; row < ceil_div(ni, kMicroRows) * kMicroRows; ++row) {
-    for (int64_t column = 0; column < nj; column += 2 * kWidth) {
-      const float* in = tile + row * kTileLd + column;
-      _mm512_store_si512(h + row * kTileLd / 2 + column / 2,
-                         (__m512i)_mm512_cvtne2ps_pbh(load(in + kWidth), load(in)));
-    }
-  }
-  add_product<kTileLd / 2, 1>(g_i, words(h), words(zd16_j), ni, nj / 2, dim, panel, panel / 2);
+// Rows r and r + 1 of H, columns c to c + 31: a0 a1 and b0 b1.
+inline void round_pair(RoundedWeights h, int64_t row, int64_t column, Vec a0, Vec a1, Vec b0, Vec b1) {
+  uint32_t* rows = h.rows + row * kTileLd / 2 + column / 2;
+  _mm512_store_si512(rows, (__m512i)_mm512_cvtne2ps_pbh(a1, a0));
+  _mm512_store_si512(rows + kTileLd / 2, (__m512i)_mm512_cvtne2ps_pbh(b1, b0));
+  if (h.columns == nullptr) return;
+  uint32_t* columns = h.columns + row / 2 * kTileLd + column;
+  _mm512_store_si512(columns, interleave(a0, b0));
+  _mm512_store_si512(columns + kWidth, interleave(a1, b1));
 }
 
-void add_columns(float* g_j, const float* tile, const uint32_t* zd16_i, int64_t ni, int64_t nj, int64_t dim,
-                 int64_t panel) {
-  alignas(64) uint32_t h[kMaxPanel / 2 * kTileLd];  // two rows in a word
+void round_weights(RoundedWeights h, const float* tile, int64_t ni, int64_t nj) {
   for (int64_t row = 0; row < ni; row += 2) {
-    for (int64_t column = 0; column < nj; column += kWidth) {
-      const float* in = tile + row * kTileLd + column;
-      _mm512_store_si512(h + row / 2 * kTileLd + column, interleave(load(in), load(in + kTileLd)));
+    for (int64_t column = 0; column < nj; column += 2 * kWidth) {
+      const float* a = tile + row * kTileLd + column;
+      const float* b = a + kTileLd;
+      round_pair(h, row, column, load(a), load(a + kWidth), load(b), load(b + kWidth));
     }
   }
-  add_product<1, kTileLd>(g_j, words(h), words(zd16_i), nj, ni / 2, dim, panel, panel / 2);
 }
 
-const Bf16Kernels kTable = {pack_block, similarity_of_pairs, add_rows, add_columns};
+void weigh_kept(RoundedWeights h, const float* kept, const float* r_i, const float* r_j, int64_t ni,
+                int64_t nj, int64_t panel) {
+  for (int64_t row = 0; row < ni; row += 2) {
+    const Vec ra = set1(r_i[row]), rb = set1(r_i[row + 1]);
+    for (int64_t column = 0; column < nj; column += 2 * kWidth) {
+      const float* a = kept + row * panel + column;
+      const float* b = a + panel;
+      const Vec r0 = load(r_j + column), r1 = load(r_j + column + kWidth);
+      round_pair(h, row, column, mul(load(a), add(ra, r0)), mul(load(a + kWidth), add(ra, r1)),
+                 mul(load(b), add(rb, r0)), mul(load(b + kWidth), add(rb, r1)));
+    }
+  }
+}
+
+void add_rows(float* g_i, const uint32_t* rows, const uint32_t* zd16_j, int64_t ni, int64_t nj, int64_t dim,
+              int64_t panel) {
+  add_product<kTileLd / 2, 1>(g_i, words(rows), words(zd16_j), ni, nj / 2, dim, panel, panel / 2);
+}
+
+void add_columns(float* g_j, const uint32_t* columns, const uint32_t* zd16_i, int64_t ni, int64_t nj,
+                 int64_t dim, int64_t panel) {
+  add_product<1, kTileLd>(g_j, words(columns), words(zd16_i), nj, ni / 2, dim, panel, panel / 2);
+}
+
+const Bf16Kernels kTable = {pack_block, similarity_of_pairs, round_weights, weigh_kept,
+                            add_rows,   add_columns};
 
 }  // namespace
 }  // namespace avx512_bf16

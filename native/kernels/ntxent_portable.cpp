@@ -8,6 +8,8 @@ namespace portable {
 namespace {
 
 #include "isa_portable.inl"
+inline void stream(float* p, Vec v) { store(p, v); }
+inline void finish_streaming() {}
 #include "isa_vector_exp2.inl"
 #include "ntxent_products.inl"
 #include "ntxent_tiles.inl"

@@ -16,6 +16,8 @@ constexpr int64_t kGroupedFloats = 1 << 20;  // rows * dim from which panels are
 // Up to here exponentials are kept for the gradient (rows 4096 take 34 MB); beyond it they are made again,
 // and the similarities with them: more memory costs more time than it saves.
 constexpr int64_t kMostKeptFloats = 10 << 20;
+// From here on they are written past the caches, which would lose them before they are read again.
+constexpr int64_t kStreamedFloats = 1 << 20;
 
 // Sizes that follow from rows and dim alone (never from the thread count: bits depend on them).
 struct Shape {
@@ -36,7 +38,9 @@ struct Shape {
   int64_t pairs() const { return (dim + 1) / 2; }
   int64_t rows_of(int64_t p) const { return std::min(panel, rows - p * panel); }
   int64_t tiles() const { return panels * (panels + 1) / 2; }
-  bool keeps_tiles() const { return tiles() * panel * panel <= kMostKeptFloats; }
+  int64_t tile_floats() const { return tiles() * panel * panel; }
+  bool keeps_tiles() const { return tile_floats() <= kMostKeptFloats; }
+  bool streams_tiles() const { return tile_floats() >= kStreamedFloats; }
   int64_t tile_index(int64_t i, int64_t j) const { return i * panels - i * (i - 1) / 2 + (j - i); }
 };
 
@@ -58,7 +62,7 @@ struct Buffers {
       take(zt, n * shape.dim);
     }
     if (with_gradient) take(g, n * shape.padded_dim);
-    if (keep) take(kept, shape.tiles() * shape.panel * shape.panel);
+    if (keep) take(kept, shape.tile_floats());
     take(row_lanes, n * kLanes);
     for (float** rows : {&column_sums, &inverse_sums, &positives, &top, &sum}) take(*rows, n);
     take(norms, n);

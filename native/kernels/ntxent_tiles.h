@@ -47,9 +47,10 @@ struct TileKernels {
   void (*similarity)(float* tile, const float* zt_i, const float* zt_j, int64_t ni, int64_t nj, int64_t dim);
 
   /// Adds exp2 of the tile to the row sums (kLanes partials a row) and, when not null, the column sums.
-  /// Writes the exponentials to `kept`, `panel` to a row, unless that is null.
-  void (*sum_fixed)(float* kept, const float* tile, float* row_lanes, float* column_sums, int64_t ni,
-                    int64_t nj, int64_t panel, FixedShift shift);
+  /// Writes the exponentials to `kept`, `panel` to a row, unless that is null; past the caches if it
+  /// `streams`.
+  void (*sum_fixed)(float* kept, bool streams, const float* tile, float* row_lanes, float* column_sums,
+                    int64_t ni, int64_t nj, int64_t panel, FixedShift shift);
 
   /// tile = H = e (r_i + r_j), e = what was `kept`, or exp2 of the tile when that is null.
   void (*weigh_fixed)(float* tile, const float* kept, const float* r_i, const float* r_j, int64_t ni,
@@ -74,6 +75,12 @@ struct TileKernels {
                        int64_t dim, int64_t panel, double scale, bool normalize);
 };
 
+/// H rounded to bf16, with columns that are a multiple of 32.
+struct RoundedWeights {
+  uint32_t* rows;     ///< two columns in a word: [row][kTileLd / 2]
+  uint32_t* columns;  ///< two rows in a word: [row pair][kTileLd]; null where H' is not multiplied
+};
+
 /// The products on bf16 operands with fp32 accumulation; all else stays fp32.
 /// "zt16" is zt with two dims in a word: [row block][dim pair][32 rows]; "zd16" is zd with two rows in a
 /// word: [dim block][row pair][32 dims]. Both are arrays of 32-bit words, half as many as the fp32 layout
@@ -85,10 +92,14 @@ struct Bf16Kernels {
   /// tile = Zi Zj'
   void (*similarity)(float* tile, const uint32_t* zt16_i, const uint32_t* zt16_j, int64_t ni, int64_t nj,
                      int64_t dim);
-  /// g_i += H Zj, and g_j += H' Zi, with H rounded to bf16.
-  void (*add_rows)(float* g_i, const float* tile, const uint32_t* zd16_j, int64_t ni, int64_t nj, int64_t dim,
-                   int64_t panel);
-  void (*add_columns)(float* g_j, const float* tile, const uint32_t* zd16_i, int64_t ni, int64_t nj,
+  void (*round_weights)(RoundedWeights h, const float* tile, int64_t ni, int64_t nj);
+  /// h = e (r_i + r_j) with e = kept, in one pass over it.
+  void (*weigh_kept)(RoundedWeights h, const float* kept, const float* r_i, const float* r_j, int64_t ni,
+                     int64_t nj, int64_t panel);
+  /// g_i += H Zj with h.rows, and g_j += H' Zi with h.columns.
+  void (*add_rows)(float* g_i, const uint32_t* rows, const uint32_t* zd16_j, int64_t ni, int64_t nj,
+                   int64_t dim, int64_t panel);
+  void (*add_columns)(float* g_j, const uint32_t* columns, const uint32_t* zd16_i, int64_t ni, int64_t nj,
                       int64_t dim, int64_t panel);
 };
 

@@ -61,9 +61,10 @@ double load_block(float* zd, float* zt, float* g, double* norms, const float* x,
   return largest;
 }
 
-template <bool kKeep, bool kColumns>
-inline void sum_fixed_columns(float* kept, const float* tile, float* row_lanes, float* column_sums,
-                              int64_t ni, int64_t nj, int64_t panel, FixedShift shift) {
+// keep(row, column, e0, e1) gets two vectors of exponentials.
+template <bool kColumns, typename Keep>
+inline void sum_fixed_columns(Keep&& keep, const float* tile, float* row_lanes, float* column_sums,
+                              int64_t ni, int64_t nj, FixedShift shift) {
   const Vec scale = set1(shift.scale);
   const Vec minus_shift = set1(-shift.shift);
   for (int64_t column = 0; column < nj; column += 2 * kWidth) {
@@ -72,10 +73,7 @@ inline void sum_fixed_columns(float* kept, const float* tile, float* row_lanes, 
       const float* s = tile + row * kTileLd + column;
       const Vec e0 = exp2_clamped(fma(load(s), scale, minus_shift));
       const Vec e1 = exp2_clamped(fma(load(s + kWidth), scale, minus_shift));
-      if (kKeep) {
-        store(kept + row * panel + column, e0);
-        store(kept + row * panel + column + kWidth, e1);
-      }
+      keep(row, column, e0, e1);
       float* lanes = row_lanes + row * kLanes;
       store(lanes, add(load(lanes), add(e0, e1)));
       if (kColumns) {
@@ -91,18 +89,28 @@ inline void sum_fixed_columns(float* kept, const float* tile, float* row_lanes, 
   }
 }
 
-void sum_fixed(float* kept, const float* tile, float* row_lanes, float* column_sums, int64_t ni, int64_t nj,
-               int64_t panel, FixedShift shift) {
-  if (column_sums != nullptr) {
-    if (kept != nullptr) {
-      sum_fixed_columns<true, true>(kept, tile, row_lanes, column_sums, ni, nj, panel, shift);
+void sum_fixed(float* kept, bool streams, const float* tile, float* row_lanes, float* column_sums, int64_t ni,
+               int64_t nj, int64_t panel, FixedShift shift) {
+  const auto sum = [&](auto&& keep) {
+    if (column_sums != nullptr) {
+      sum_fixed_columns<true>(keep, tile, row_lanes, column_sums, ni, nj, shift);
     } else {
-      sum_fixed_columns<false, true>(nullptr, tile, row_lanes, column_sums, ni, nj, panel, shift);
+      sum_fixed_columns<false>(keep, tile, row_lanes, nullptr, ni, nj, shift);
     }
-  } else if (kept != nullptr) {
-    sum_fixed_columns<true, false>(kept, tile, row_lanes, nullptr, ni, nj, panel, shift);
+  };
+  if (kept == nullptr) {
+    sum([](int64_t, int64_t, Vec, Vec) {});
+  } else if (streams) {
+    sum([&](int64_t row, int64_t column, Vec e0, Vec e1) {
+      stream(kept + row * panel + column, e0);
+      stream(kept + row * panel + column + kWidth, e1);
+    });
+    finish_streaming();
   } else {
-    sum_fixed_columns<false, false>(nullptr, tile, row_lanes, nullptr, ni, nj, panel, shift);
+    sum([&](int64_t row, int64_t column, Vec e0, Vec e1) {
+      store(kept + row * panel + column, e0);
+      store(kept + row * panel + column + kWidth, e1);
+    });
   }
 }
 
