@@ -1,14 +1,14 @@
 // The per-ISA inner loops of InfoNCE against the queue, behind tables of functions; queue_infonce.cpp
 // schedules them.
 //
-// Layouts. Keys are cut into panels of 64, queries into panels of 64, dims into blocks of 32 ("padded dim":
+// Layouts. Keys are cut into panels of 64, queries into panels of 128, dims into blocks of 32 ("padded dim":
 // dim counted as a multiple of 32; what is padding is zero).
 // A panel of keys is [dim block][64 keys][32 dims], and so is a panel of the queries' gradient, "g".
 // Queries to multiply with are transposed, "qt": [block of 32 queries][dim][32 queries].
 // So both products stream contiguous memory, from the one copy of the keys that the queue holds:
 //   S' = K Q'        rows broadcast from the keys,  vectors from qt
 //   G += W K         rows broadcast from W',        vectors from the keys
-// and a tile holds S' or W' as [64 keys][64 queries]: what belongs to a key is one value a row, and sums over
+// and a tile holds S' or W' as [64 keys][128 queries]: what belongs to a key is one value a row, and sums over
 // keys need no reduction across lanes.
 #pragma once
 
