@@ -1,0 +1,110 @@
+// Trains the arms of each method's claims on the motion benchmark (`eval claims`), keeps the outcome as
+// benchmarks/results/claims/METHOD.json and writes the tables of docs/methods/METHOD.md. An arm that is trained is not
+// trained again, and a method whose outcome is there is left alone: delete the file to make it anew.
+//
+//   node benchmarks/claims.mjs [--methods a,b] [--threads N] [--work DIR]
+//   node benchmarks/claims.mjs --table            writes the tables from the committed results
+//   node benchmarks/claims.mjs --table --check    ends with 1 when one is out of date
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const results = join(root, 'benchmarks/results/claims');
+const DATA = 'synthetic:motion?count=480';
+const BUDGET = 120;
+const SEEDS = 3;
+
+const { values: flags } = parseArgs({
+  options: {
+    methods: { type: 'string' },
+    threads: { type: 'string' },
+    work: { type: 'string', default: join(root, 'runs/claims') },
+    table: { type: 'boolean' },
+    check: { type: 'boolean' },
+  },
+});
+
+/** Runs a command of the package and gives its result. */
+function cli(args) {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, 'dist/esm/cli/main.js'), ...args, '--json'],
+    { encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  if (status !== 0) throw new Error(`vssl-native ${args.join(' ')} ended with ${status}`);
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
+}
+
+const methodNames = () => cli(['methods']).methods.map(({ name }) => name);
+const fileOf = (method) => join(results, `${method}.json`);
+
+function runOne(method) {
+  if (existsSync(fileOf(method))) return;
+  const outcome = cli([
+    ...['eval', 'claims', '--method', method, '--data', DATA, '--budget', `${BUDGET}`, '--seeds', `${SEEDS}`],
+    ...['--out', join(flags.work, method), ...(flags.threads ? ['--threads', flags.threads] : [])],
+  ]);
+  const kept = {
+    format: 'vssl-native claims',
+    formatVersion: 1,
+    ...{ method, preset: outcome.preset, data: DATA, budget: BUDGET, seeds: SEEDS },
+    ...{ interval: outcome.interval, cpu: cpus()[0]?.model, date: new Date().toISOString().slice(0, 10) },
+    claims: outcome.claims.map(({ name, statement, measure, arms, pairs, verdict }) => ({
+      ...{ name, statement, measure },
+      arms: arms.map((arm) => ({ name: arm.name, values: arm.values })),
+      ...{ pairs, verdict },
+    })),
+  };
+  mkdirSync(results, { recursive: true });
+  writeFileSync(fileOf(method), `${JSON.stringify(kept, null, 1)}\n`);
+}
+
+const TITLES = { linear: 'linear probe, %', knn: 'kNN, %', 'shift-probe': 'shift probe, R², %' };
+const percent = (value) => (100 * value).toFixed(1);
+
+function markdown({ budget, seeds, data, interval, claims }) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const arm = ({ name, values }) => {
+    const there = values.filter((value) => value !== null);
+    const mean = there.reduce((a, b) => a + b, 0) / there.length;
+    return `${name} ${there.length > 0 ? percent(mean) : 'failed'}`;
+  };
+  const pair = ({ difference, interval: of, seeds: n }) =>
+    n === 0 ? '-' : `${percent(difference)}${of === null ? '' : ` (${percent(of[0])} to ${percent(of[1])})`}`;
+  return [
+    line(['claim', 'measure', 'arms, best first', 'difference of neighbours', 'here']),
+    line(['---', '---', '---', '--:', '---']),
+    ...claims.map((claim) =>
+      line([
+        `${claim.statement} (\`${claim.name}\`)`,
+        TITLES[claim.measure] ?? claim.measure,
+        claim.arms.map(arm).join(' > '),
+        claim.pairs.map(pair).join('; '),
+        `**${claim.verdict}**`,
+      ]),
+    ),
+    `\n(\`${data}\`, ${budget} steps an arm, ${seeds} seeds; intervals: ${interval}.)\n`,
+  ].join('\n');
+}
+
+const place = /(<!-- claims -->\n)[\s\S]*?(<!-- \/claims -->)/;
+function writeTables() {
+  for (const method of methodNames().filter((name) => existsSync(fileOf(name)))) {
+    const page = join(root, `docs/methods/${method}.md`);
+    const before = readFileSync(page, 'utf8');
+    const table = markdown(JSON.parse(readFileSync(fileOf(method), 'utf8')));
+    const after = before.replace(place, (_all, begin, end) => begin + table + end);
+    if (!flags.check) writeFileSync(page, after);
+    else if (after !== before) {
+      console.error(`docs/methods/${method}.md is out of date. Run: node benchmarks/claims.mjs --table`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+if (!flags.table) for (const method of flags.methods?.split(',') ?? methodNames()) runOne(method);
+writeTables();
