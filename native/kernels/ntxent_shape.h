@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ntxent_tiles.h"
+#include "workspace.h"
 
 namespace vssl::ntxent {
 
@@ -13,9 +14,11 @@ constexpr int64_t kSmallPanelRows = 512;     // up to here panels of 32, for wor
 constexpr int64_t kMiddlePanelRows = 2048;   // and up to here of 64; longer ones make longer sums of products
 constexpr int64_t kPanelsPerGroup = 8;       // keeps a pair of groups in L2 when the whole does not fit
 constexpr int64_t kGroupedFloats = 1 << 20;  // rows * dim from which panels are grouped
-// Up to here exponentials are kept for the gradient (rows 4096 take 34 MB); beyond it they are made again,
-// and the similarities with them: more memory costs more time than it saves.
-constexpr int64_t kMostKeptFloats = 10 << 20;
+// Up to here exponentials are kept for the gradient (rows 4096 take 34 MB, rows 9000 the most); beyond it
+// they are made again, and the similarities with them. Small pages make more fresh memory dearer than that
+// sooner.
+constexpr int64_t kMostKeptFloats = 40 << 20;
+constexpr int64_t kMostKeptInSmallPages = 10 << 20;
 // From here on they are written past the caches, which would lose them before they are read again.
 constexpr int64_t kStreamedFloats = 1 << 20;
 
@@ -39,7 +42,9 @@ struct Shape {
   int64_t rows_of(int64_t p) const { return std::min(panel, rows - p * panel); }
   int64_t tiles() const { return panels * (panels + 1) / 2; }
   int64_t tile_floats() const { return tiles() * panel * panel; }
-  bool keeps_tiles() const { return tile_floats() <= kMostKeptFloats; }
+  bool keeps_tiles() const {
+    return tile_floats() <= (has_huge_pages() ? kMostKeptFloats : kMostKeptInSmallPages);
+  }
   bool streams_tiles() const { return tile_floats() >= kStreamedFloats; }
   int64_t tile_index(int64_t i, int64_t j) const { return i * panels - i * (i - 1) / 2 + (j - i); }
 };

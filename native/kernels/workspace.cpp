@@ -1,13 +1,20 @@
 #include "workspace.h"
 
 #include <algorithm>
+#include <fstream>
 #include <mutex>
 #include <new>
+#include <string>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace vssl {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kKeptBytes = std::size_t{64} << 20;  // in all
 constexpr int kKeptBlocks = 4;
 
@@ -27,9 +34,35 @@ Cache& cache() {
   return *instance;
 }
 
-void release(char* data) { ::operator delete (data, std::align_val_t{kAlignment}); }
+std::align_val_t alignment_of(std::size_t bytes) {
+  return std::align_val_t{bytes >= 2 * kHugePage ? kHugePage : kLine};
+}
+
+char* acquire(std::size_t bytes) {
+  char* const data = static_cast<char*>(::operator new(bytes, alignment_of(bytes)));
+#if defined(__linux__)
+  if (bytes >= 2 * kHugePage) madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // may be refused
+#endif
+  return data;
+}
+
+void release(const Block& block) { ::operator delete(block.data, alignment_of(block.size)); }
 
 }  // namespace
+
+bool has_huge_pages() {
+#if defined(__linux__)
+  static const bool there = [] {
+    std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+    std::string text;
+    std::getline(file, text);
+    return text.find("[always]") != std::string::npos || text.find("[madvise]") != std::string::npos;
+  }();
+  return there;
+#else
+  return false;
+#endif
+}
 
 Workspace::Workspace(std::size_t bytes) {
   {
@@ -46,13 +79,13 @@ Workspace::Workspace(std::size_t bytes) {
       return;
     }
   }
-  data_ = static_cast<char*>(::operator new (bytes, std::align_val_t{kAlignment}));
+  data_ = acquire(bytes);
   size_ = bytes;
 }
 
 Workspace::~Workspace() {
   if (size_ > kKeptBytes) {
-    release(data_);
+    release({data_, size_});
     return;
   }
   std::lock_guard<std::mutex> lock(cache().mutex);
@@ -66,7 +99,7 @@ Workspace::~Workspace() {
     total += block->size;
     if (block->data == nullptr || (total <= kKeptBytes && block != end - 1)) continue;
     total -= block->size;
-    release(block->data);
+    release(*block);
     *block = Block{};
   }
 }

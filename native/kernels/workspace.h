@@ -7,6 +7,10 @@
 
 namespace vssl {
 
+/// Whether the system gives large workspaces pages of 2 MB: fresh memory is then cheap, 512 times fewer
+/// faults.
+bool has_huge_pages();
+
 class Workspace {
  public:
   /// Uninitialised bytes, 64-byte aligned. Throws std::bad_alloc.
