@@ -8,8 +8,8 @@
 // So both products stream contiguous memory, from the one copy of the keys that the queue holds:
 //   S' = K Q'        rows broadcast from the keys,  vectors from qt
 //   G += W K         rows broadcast from W',        vectors from the keys
-// and a tile holds S' or W' as [64 keys][128 queries]: what belongs to a key is one value a row, and sums over
-// keys need no reduction across lanes.
+// and a tile holds S' or W' as [64 keys][128 queries]: what belongs to a key is one value a row, and sums
+// over keys need no reduction across lanes.
 #pragma once
 
 #include <cstdint>
