@@ -35,14 +35,17 @@ export async function takeTurn(call: Call, { repeats, warm }: TurnPlan): Promise
   return (await secondsOf(call, repeats)) / repeats;
 }
 
-/** Mean of a turn's measurements, without the first when there are several: `measure` gives the seconds it found. */
+/**
+ * Mean of a turn's measurements: `measure` gives the seconds it found. The first is not counted: after a long call the
+ * threads may share a core for some milliseconds, until the system spreads them.
+ */
 export function limitTurn(measure: () => number): number {
   const found: number[] = [];
+  measure();
   const start = performance.now();
   do found.push(measure());
   while (performance.now() - start < 1000 * SHORTEST_TURN);
-  const counted = found.length > 1 ? found.slice(1) : found;
-  return counted.reduce((sum, seconds) => sum + seconds, 0) / counted.length;
+  return found.reduce((sum, seconds) => sum + seconds, 0) / found.length;
 }
 
 /** Until the threads of the side that ran sleep: ours look for work for 50 us, those of OpenMP for some milliseconds. */
