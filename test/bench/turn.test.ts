@@ -12,7 +12,10 @@ test('the first measurement of a limit is not counted: threads may still share a
   t.is(limitTurn(measure), 1);
   t.true(calls > 2, 'one measurement is shorter than a turn');
   calls = 0;
-  t.is(limitTurn(() => (calls++ === 0 ? 100 : measureLong())), 2);
+  t.is(
+    limitTurn(() => (calls++ === 0 ? 100 : measureLong())),
+    2,
+  );
   t.is(calls, 2, 'a long one is taken once more');
 });
 
