@@ -9,7 +9,7 @@ to stderr):
                                         or {"unavailable": "why"}
     {"do": "outputs", "handle": 1, "folder": "/tmp/y"}
                                      -> {"ok": true, "outputs": {"gradient": {"path": ..., "dtype": "float32"}}}
-    {"do": "run", "handle": 1, "repeats": 3, "warm": true}
+    {"do": "run", "handle": 1, "repeats": 3, "warm": 3}
                                      -> {"ok": true, "seconds": 0.0123}, of all repeats together
     {"do": "close", "handle": 1}     -> {"ok": true}
 
@@ -106,7 +106,7 @@ class Server:
     def run(self, request):
         run = self.peers[request["handle"]].run
         repeats = range(request["repeats"])
-        if request.get("warm"):
+        for _ in range(request.get("warm", 0)):
             run()
         start = time.perf_counter()
         for _ in repeats:

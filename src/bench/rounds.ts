@@ -64,6 +64,6 @@ export async function takeRounds(workload: Workload, options: RoundsOptions): Pr
 }
 
 async function planPeer(process: PeerProcess, peer: OpenPeer): Promise<TurnPlan> {
-  const first = await process.takeTurn(peer, { repeats: 1, warm: true });
-  return planFor(Math.min(first, await process.takeTurn(peer, { repeats: 2, warm: false })));
+  const first = await process.takeTurn(peer, { repeats: 1, warm: 1 });
+  return planFor(Math.min(first, await process.takeTurn(peer, { repeats: 2, warm: 0 })));
 }

@@ -2,11 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 type Call = () => void | Promise<void>;
 
-/** How a turn is timed: so many calls in a row, after one that is not counted when `warm`. */
+/** How a turn is timed: so many calls in a row, after `warm` that are not counted. */
 export interface TurnPlan {
   readonly repeats: number;
-  /** Short calls find their data in the caches, as in a loop; whoever ran before has thrown it out. */
-  readonly warm: boolean;
+  /**
+   * Short calls find in the caches what they find in a loop; whoever ran before has thrown it out. One call does not
+   * bring back arrays that nearly fill the last cache, a turn's worth does.
+   */
+  readonly warm: number;
 }
 
 const SHORTEST_TURN = 0.01;
@@ -23,15 +26,13 @@ export async function planTurn(call: Call): Promise<TurnPlan> {
 }
 
 export function planFor(secondsPerCall: number): TurnPlan {
-  return {
-    repeats: Math.max(1, Math.ceil(SHORTEST_TURN / Math.max(secondsPerCall, 1e-7))),
-    warm: secondsPerCall < WARM_BELOW,
-  };
+  const repeats = Math.max(1, Math.ceil(SHORTEST_TURN / Math.max(secondsPerCall, 1e-7)));
+  return { repeats, warm: secondsPerCall < WARM_BELOW ? repeats : 0 };
 }
 
 /** Seconds per call of one turn. */
 export async function takeTurn(call: Call, { repeats, warm }: TurnPlan): Promise<number> {
-  if (warm) await call();
+  if (warm > 0) await secondsOf(call, warm);
   return (await secondsOf(call, repeats)) / repeats;
 }
 

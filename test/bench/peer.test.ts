@@ -28,14 +28,14 @@ test('opens a peer, reads its outputs, takes turns, closes it', (t) =>
     t.is(peer.version, 'plain 1');
     t.deepEqual(await peers.outputs(peer), { doubled: Float32Array.of(2, -4, 1, 2e30) });
     for (const plan of [
-      { repeats: 1, warm: true },
-      { repeats: 100, warm: false },
+      { repeats: 1, warm: 1 },
+      { repeats: 100, warm: 0 },
     ]) {
       const seconds = await peers.takeTurn(peer, plan);
       t.true(seconds > 0 && seconds < 0.1, `${seconds}`);
     }
     await peers.close(peer);
-    await t.throwsAsync(peers.takeTurn(peer, { repeats: 1, warm: false }), { code: 'ERR_VSSL_BENCH_PEER' });
+    await t.throwsAsync(peers.takeTurn(peer, { repeats: 1, warm: 0 }), { code: 'ERR_VSSL_BENCH_PEER' });
   }));
 
 test('several peers at once, and new inputs under an old name', (t) =>
@@ -83,7 +83,7 @@ test('an interpreter that is not there is an error', (t) =>
 test('stop() ends a child in the middle of its work and removes its files', async (t) => {
   const peers = new PeerProcess({ python: 'python3', modules });
   const peer = (await peers.open(plain('doubles'), { factor: 2 }, inputs, 1)) as OpenPeer;
-  const turn = peers.takeTurn(peer, { repeats: 1e9, warm: false });
+  const turn = peers.takeTurn(peer, { repeats: 1e9, warm: 0 });
   const { folder } = peers;
   t.true(existsSync(folder));
   await Promise.all([t.throwsAsync(turn, { code: 'ERR_VSSL_BENCH_PEER' }), peers.stop()]);
