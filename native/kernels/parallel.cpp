@@ -9,10 +9,13 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
+
+#include "placement.h"
 
 namespace vssl {
 namespace {
@@ -44,8 +47,16 @@ struct Team {
   std::atomic<int> active{0};  // helpers inside body; a helper's last touch of the team
 };
 
+struct Helper {
+  Placement placement;
+  std::condition_variable wake;
+  bool called = false;  // under the pool's mutex
+};
+
 class Pool {
  public:
+  Pool() { asleep_.reserve(kMaxPoolThreads); }
+
   void run(int helpers, const std::function<void()>& body) {
     Team team{&body, helpers, {0}};
     std::list<Team*>::iterator place;
@@ -54,11 +65,7 @@ class Pool {
       grow_to(helpers);
       place = teams_.insert(teams_.end(), &team);
       posted_.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (helpers == 1) {
-      wake_.notify_one();
-    } else {
-      wake_.notify_all();
+      for (int k = 0; k < helpers && !asleep_.empty(); ++k) call_last_asleep();
     }
     body();
     {
@@ -78,6 +85,14 @@ class Pool {
     }
   }
 
+  void call_last_asleep() {
+    Helper* const helper = asleep_.back();
+    asleep_.pop_back();
+    helper->placement.away_from_caller();
+    helper->called = true;
+    helper->wake.notify_one();
+  }
+
   Team* find_team() {
     for (Team* team : teams_) {
       if (team->wanted > 0) return team;
@@ -86,6 +101,7 @@ class Pool {
   }
 
   void serve() {
+    Helper self;
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       Team* team = find_team();
@@ -94,7 +110,7 @@ class Pool {
         lock.unlock();
         spin_while_unposted(seen);
         lock.lock();
-        wake_.wait(lock, [&] { return find_team() != nullptr; });
+        if (find_team() == nullptr) sleep(self, lock);
         continue;
       }
       --team->wanted;
@@ -105,6 +121,15 @@ class Pool {
       team->active.fetch_sub(1, std::memory_order_release);
       lock.lock();
     }
+  }
+
+  void sleep(Helper& self, std::unique_lock<std::mutex>& lock) {
+    self.called = false;
+    asleep_.push_back(&self);
+    self.wake.wait(lock, [&] { return self.called; });
+    lock.unlock();
+    self.placement.restore();
+    lock.lock();
   }
 
   void spin_while_unposted(uint64_t seen) const {
@@ -118,8 +143,8 @@ class Pool {
   }
 
   std::mutex mutex_;
-  std::condition_variable wake_;
   std::list<Team*> teams_;
+  std::vector<Helper*> asleep_;
   std::atomic<uint64_t> posted_{0};
   int size_ = 0;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,10 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #include "../common/error.h"
 #include "../kernels/isa.h"
@@ -251,6 +256,41 @@ void test_tournament() {
   }
 }
 
+#ifdef __linux__
+// A helper that slept must not wait for the caller's CPU while another one is idle, and may run anywhere
+// afterwards.
+void test_placement() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  constexpr int kCalls = 40;
+  int joined = 0, elsewhere = 0, anywhere = 0;
+  for (int k = 0; k < kCalls; ++k) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // longer than helpers look for work
+    const auto caller = std::this_thread::get_id();
+    const int here = sched_getcpu();
+    std::atomic<bool> there{false};
+    run_team(2, [&] {
+      const auto begin = std::chrono::steady_clock::now();
+      if (std::this_thread::get_id() == caller) {
+        while (!there && std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(50)) {
+        }
+        return;
+      }
+      ++joined;
+      elsewhere += sched_getcpu() != here;
+      cpu_set_t now;
+      anywhere += sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &allowed);
+      there = true;
+    });
+  }
+  const std::string counts =
+      std::to_string(elsewhere) + " and " + std::to_string(anywhere) + " of " + std::to_string(joined);
+  check(joined > kCalls / 2, "helpers that slept join: " + std::to_string(joined));
+  check(elsewhere >= joined * 3 / 4, "on another CPU than the caller's: " + counts);
+  check(anywhere == joined, "and may run anywhere: " + counts);
+}
+#endif
+
 // Callers on several threads at once share the pool and get the bits they get alone.
 void test_concurrent_callers() {
   const Case c{386, 64, 0.1};
@@ -287,6 +327,9 @@ int main() {
   test_not_normalised();
   test_larger();
   test_equal_bits();
+#ifdef __linux__
+  test_placement();
+#endif
   test_concurrent_callers();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
