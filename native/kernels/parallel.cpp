@@ -44,6 +44,7 @@ inline void pause(int spins) {
 struct Team {
   const std::function<void()>* body;
   int wanted;                  // helpers that may still join; under the pool's mutex
+  int cpu;                     // of the caller, when it called
   std::atomic<int> active{0};  // helpers inside body; a helper's last touch of the team
 };
 
@@ -58,14 +59,14 @@ class Pool {
   Pool() { asleep_.reserve(kMaxPoolThreads); }
 
   void run(int helpers, const std::function<void()>& body) {
-    Team team{&body, helpers, {0}};
+    Team team{&body, helpers, Placement::here(), {0}};
     std::list<Team*>::iterator place;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       grow_to(helpers);
       place = teams_.insert(teams_.end(), &team);
       posted_.fetch_add(1, std::memory_order_relaxed);
-      for (int k = 0; k < helpers && !asleep_.empty(); ++k) call_last_asleep();
+      for (int k = 0; k < helpers && !asleep_.empty(); ++k) call_last_asleep(team.cpu);
     }
     body();
     {
@@ -85,10 +86,10 @@ class Pool {
     }
   }
 
-  void call_last_asleep() {
+  void call_last_asleep(int callers_cpu) {
     Helper* const helper = asleep_.back();
     asleep_.pop_back();
-    helper->placement.away_from_caller();
+    helper->placement.away_from(callers_cpu);
     helper->called = true;
     helper->wake.notify_one();
   }
@@ -117,6 +118,10 @@ class Pool {
       team->active.fetch_add(1, std::memory_order_relaxed);
       const std::function<void()>& body = *team->body;
       lock.unlock();
+      if (team->cpu >= 0 && team->cpu == Placement::here()) {
+        self.placement.away_from(team->cpu);
+        self.placement.restore();
+      }
       body();
       team->active.fetch_sub(1, std::memory_order_release);
       lock.lock();

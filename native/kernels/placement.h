@@ -15,11 +15,14 @@ namespace vssl {
 /// Of the thread that constructs it. Does nothing where the system offers nothing.
 class Placement {
  public:
-  /// By another thread, while this one sleeps and before it is woken: it will wake on another CPU than the
-  /// caller's, if it may run on any other.
-  void away_from_caller();
+  /// The CPU that the calling thread runs on; negative where that is not known.
+  static int here();
 
-  /// By the thread itself, once it is awake: it may run again wherever it might before.
+  /// The thread leaves this CPU, or wakes on another one, if it may run on any other. By the thread itself,
+  /// or by another one while it sleeps.
+  void away_from(int cpu);
+
+  /// By the thread itself, once it runs: it may run again wherever it might before.
   void restore();
 
 #ifdef __linux__
