@@ -101,3 +101,40 @@ void motion_tile(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, 
   }
   put_motion<kVecs>(out, out_pitch, s, mean, plan, streams);
 }
+
+// One vector of pixels less its mean over time, in registers: what is fetched next waits for nothing.
+template <int T, typename In>
+inline void motion_column(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, bool energy,
+                          bool streams) {
+  Vec y[T];
+  const Vec first = load(in);
+  Vec mean = zero();
+#pragma GCC unroll 32
+  for (int t = 0; t < T; ++t) {
+    y[t] = sub(load(in + t * in_pitch), first);
+    mean = add(mean, y[t]);
+  }
+  mean = mul(mean, set1(1.0f / T));
+  Vec squares = zero();
+#pragma GCC unroll 32
+  for (int t = 0; t < T; ++t) {
+    const Vec m = sub(y[t], mean);
+    if (energy) {
+      squares = fma(m, m, squares);
+    } else {
+      put(out + t * out_pitch, m, streams);
+    }
+  }
+  if (energy) put(out, squares, streams);
+}
+
+// `count` pixels of which the mean alone is dropped, if so many frames fit the registers.
+template <typename In>
+bool motion_in_registers(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t count,
+                         const MotionPlan& plan, bool streams) {
+  return plan.drop == 1 && with_frames_in_registers(plan.frames, [&](auto frames) {
+    for (int64_t p = 0; p < count; p += kWidth) {
+      motion_column<frames>(out + p, out_pitch, in + p, in_pitch, plan.energy, streams);
+    }
+  });
+}

@@ -14,7 +14,6 @@ constexpr double kBytesPerThread = 256 << 10;    // less is not worth waking a t
 constexpr int64_t kUnknownCache = 16 << 20;      // where the system does not tell
 constexpr int64_t kValuesPerTicket = 128 << 10;  // read and written by one ticket, at most about
 constexpr int64_t kTicketsPerThread = 4;         // at least, for an even end
-constexpr int64_t kColumnStep = 64;              // pixels: whole cache lines of floats and of bytes
 
 // The largest cache that the first CPU sees; Linux alone tells through files.
 int64_t read_cache_bytes() {
@@ -57,7 +56,7 @@ int useful_threads(int asked, double bytes) {
 
 int64_t columns_per_ticket(int64_t pixels, int64_t rows, int threads) {
   const int64_t most = std::min(kValuesPerTicket / rows, pixels / (threads * kTicketsPerThread));
-  return std::max<int64_t>(most / kColumnStep, 1) * kColumnStep;
+  return std::max<int64_t>(most / kTile, 1) * kTile;
 }
 
 }  // namespace vssl::spans

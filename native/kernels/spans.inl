@@ -104,6 +104,7 @@ void motion(float* out, const In* clip, const Columns& columns, const MotionPlan
   MotionScratch scratch;
   const auto block = [&](float* to, int64_t out_pitch, const In* from, int64_t in_pitch, int64_t count,
                          bool streams) {
+    if (motion_in_registers(to, out_pitch, from, in_pitch, count, plan, streams)) return;
     int64_t p = 0;
     for (; p + kTile <= count; p += kTile) {
       motion_tile<kTile / kWidth>(to + p, out_pitch, from + p, in_pitch, plan, streams, scratch);
@@ -144,16 +145,33 @@ inline void subtract_row(float* out, const In* later, const In* earlier, int64_t
   if (p < n) part(p, n - p);
 }
 
-// Pixels of a frame before it is the next one's turn. Few, so that many frames are fetched at once; more
-// where the processor cannot follow them all, so that it does each in longer runs.
-inline int64_t difference_strip(int64_t frames) { return frames <= 16 ? 64 : 128; }
+// One vector of pixels, in registers.
+template <int T, typename In>
+inline void difference_column(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, bool streams) {
+  Vec x[T];
+#pragma GCC unroll 32
+  for (int t = 0; t < T; ++t) x[t] = load(in + t * in_pitch);
+#pragma GCC unroll 32
+  for (int t = 0; t + 1 < T; ++t) put(out + t * out_pitch, sub(x[t + 1], x[t]), streams);
+}
 
 template <typename In>
 void difference(float* out, const In* clip, const Columns& columns, int64_t frames) {
   const int64_t pixels = columns.pixels;
-  const int64_t strip = difference_strip(frames);
-  for (int64_t p = columns.begin; p < columns.end; p += strip) {
-    const int64_t n = columns.end - p < strip ? columns.end - p : strip;
+  // Rows that are not aligned alike are streamed to one by one, below.
+  const bool in_columns = !columns.stream || pixels % kLine == 0;
+  const bool done = in_columns && with_frames_in_registers(frames, [&](auto constant) {
+    const auto block = [&](float* to, int64_t out_pitch, const In* from, int64_t in_pitch, int64_t count,
+                           bool streams) {
+      for (int64_t p = 0; p < count; p += kWidth) {
+        difference_column<decltype(constant)::value>(to + p, out_pitch, from + p, in_pitch, streams);
+      }
+    };
+    over_columns(out, clip, columns, frames - 1, frames, block);
+  });
+  if (done) return;
+  for (int64_t p = columns.begin; p < columns.end; p += kTile) {
+    const int64_t n = columns.end - p < kTile ? columns.end - p : kTile;
     for (int64_t t = 0; t + 1 < frames; ++t) {
       const In* earlier = clip + t * pixels + p;
       subtract_row(out + t * pixels + p, earlier + pixels, earlier, n, columns.stream);
