@@ -26,9 +26,9 @@ inline void prefetch_rows(const In* in, int64_t in_pitch, int64_t frames, int64_
   }
 }
 
-// Calls work(frames as a constant) where a line of each frame fits the registers and a vector is a whole line,
-// as streaming wants; false elsewhere. All loads of a column can then stand before its stores: mixed with
-// stores past the caches they take half as long again.
+// Calls work(frames as a constant) where a line of each frame fits the registers and a vector is a whole
+// line, as streaming wants; false elsewhere. All loads of a column can then stand before its stores: mixed
+// with stores past the caches they take half as long again.
 template <typename Work>
 inline bool with_frames_in_registers(int64_t frames, Work&& work) {
   if (kWidth != kLine) return false;

@@ -132,7 +132,8 @@ inline void motion_column(float* out, int64_t out_pitch, const In* in, int64_t i
 template <typename In>
 bool motion_in_registers(float* out, int64_t out_pitch, const In* in, int64_t in_pitch, int64_t count,
                          const MotionPlan& plan, bool streams) {
-  return plan.drop == 1 && with_frames_in_registers(plan.frames, [&](auto frames) {
+  if (plan.drop != 1) return false;
+  return with_frames_in_registers(plan.frames, [&](auto frames) {
     for (int64_t p = 0; p < count; p += kWidth) {
       motion_column<frames>(out + p, out_pitch, in + p, in_pitch, plan.energy, streams);
     }

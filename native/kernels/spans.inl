@@ -155,21 +155,25 @@ inline void difference_column(float* out, int64_t out_pitch, const In* in, int64
   for (int t = 0; t + 1 < T; ++t) put(out + t * out_pitch, sub(x[t + 1], x[t]), streams);
 }
 
+// False where that many frames do not fit; rows that are not aligned alike are better streamed to one by one.
 template <typename In>
-void difference(float* out, const In* clip, const Columns& columns, int64_t frames) {
-  const int64_t pixels = columns.pixels;
-  // Rows that are not aligned alike are streamed to one by one, below.
-  const bool in_columns = !columns.stream || pixels % kLine == 0;
-  const bool done = in_columns && with_frames_in_registers(frames, [&](auto constant) {
+bool difference_in_registers(float* out, const In* clip, const Columns& columns, int64_t frames) {
+  if (columns.stream && columns.pixels % kLine != 0) return false;
+  return with_frames_in_registers(frames, [&](auto constant) {
     const auto block = [&](float* to, int64_t out_pitch, const In* from, int64_t in_pitch, int64_t count,
                            bool streams) {
       for (int64_t p = 0; p < count; p += kWidth) {
-        difference_column<decltype(constant)::value>(to + p, out_pitch, from + p, in_pitch, streams);
+        difference_column<constant>(to + p, out_pitch, from + p, in_pitch, streams);
       }
     };
     over_columns(out, clip, columns, frames - 1, frames, block);
   });
-  if (done) return;
+}
+
+template <typename In>
+void difference(float* out, const In* clip, const Columns& columns, int64_t frames) {
+  if (difference_in_registers(out, clip, columns, frames)) return;
+  const int64_t pixels = columns.pixels;
   for (int64_t p = columns.begin; p < columns.end; p += kTile) {
     const int64_t n = columns.end - p < kTile ? columns.end - p : kTile;
     for (int64_t t = 0; t + 1 < frames; ++t) {
