@@ -76,7 +76,7 @@ function markdown({ budget, seeds, data, interval, claims }) {
   const pair = ({ difference, interval: of, seeds: n }) =>
     n === 0 ? '-' : `${percent(difference)}${of === null ? '' : ` (${percent(of[0])} to ${percent(of[1])})`}`;
   return [
-    line(['claim', 'measure', 'arms, best first', 'difference of neighbours', 'here']),
+    line(['claim', 'measure', 'arms in the order claimed', 'difference of neighbours', 'here']),
     line(['---', '---', '---', '--:', '---']),
     ...claims.map((claim) =>
       line([

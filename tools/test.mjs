@@ -1,6 +1,7 @@
 // npm test: set-up, then all tests (C++ suites, AVA), then the count line `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { cmakeBuild } from './build-native.mjs';
 import { filesUnder, have, log, main, root, ToolError } from './common.mjs';
@@ -8,7 +9,11 @@ import { locateLibtorch } from './locate-libtorch.mjs';
 import { setup } from './setup.mjs';
 
 const count = { passed: 0, failed: 0, skipped: 0 };
-const env = { ...process.env };
+// What the tests leave behind goes with this folder: they make temporary folders by the hundred.
+const scratch = mkdtempSync(join(tmpdir(), 'vssl-test-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+const env = { ...process.env, TMPDIR: scratch };
 // Odd files and real clips: more is tested where they are, nothing depends on them.
 const shared = join(root, '../shared/data');
 if (!env.VSSL_TEST_DATA && existsSync(shared)) env.VSSL_TEST_DATA = shared;
