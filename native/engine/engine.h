@@ -35,7 +35,7 @@ void set_threads(int threads);  // intra-op threads of libtorch, process wide
 
 struct StepResult {
   std::map<std::string, double> losses;  // "loss" is the total; others by name
-  double grad_norm = 0;                  // before clipping
+  double grad_norm = 0;                  // before clipping, of the networks that minimise the total
   bool finite = true;  // false: the step was not applied, the state is what it was before the call
   double forward_seconds = 0, loss_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
 };

@@ -35,11 +35,12 @@ class Sgd : public Optimizer {
     decay_ = number_in(settings, "weightDecay", 0, 0, 1e3);
   }
 
-  void step(double lr, double scale) override {
+  void step(double lr, const std::vector<double>& scales) override {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const OptimParameter& p = parameters_[i];
       const Tensor g = aligned_gradient(p);
       if (!g.defined()) continue;
+      const double scale = scales.at(p.objective);
       sgd_update(p.tensor, velocity_[i], g, {lr, momentum_, p.decay ? decay_ : 0, scale, nesterov_});
     }
   }
@@ -69,11 +70,12 @@ class Lars : public Optimizer {
     trust_ = number_in(settings, "trustCoefficient", 0.001, 0, 1e3);
   }
 
-  void step(double lr, double scale) override {
+  void step(double lr, const std::vector<double>& scales) override {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const OptimParameter& p = parameters_[i];
       const Tensor g = aligned_gradient(p);
       if (!g.defined()) continue;
+      const double scale = scales.at(p.objective);
       double rate = lr;
       if (p.decay) {
         const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
@@ -104,7 +106,8 @@ class AdamW : public Optimizer {
       : parameters_(parameters),
         first_(zeros_like_parameters(parameters)),
         second_(zeros_like_parameters(parameters)),
-        steps_(at::zeros({}, at::TensorOptions().dtype(at::kLong))) {
+        updates_(
+            at::zeros({static_cast<int64_t>(parameters.size())}, at::TensorOptions().dtype(at::kLong))) {
     check_keys(settings, {"name", "betas", "eps", "weightDecay"}, "optimizer");
     decay_ = number_in(settings, "weightDecay", 0.01, 0, 1e3);
     eps_ = number_in(settings, "eps", 1e-8, 0, 1);
@@ -117,21 +120,21 @@ class AdamW : public Optimizer {
       throw_invalid("expected optimizer.betas from 0 to below 1");
   }
 
-  void step(double lr, double scale) override {
-    steps_.add_(1);
-    const double t = static_cast<double>(steps_.item<int64_t>());
-    const double correction1 = 1 - std::pow(beta1_, t), correction2 = 1 - std::pow(beta2_, t);
+  void step(double lr, const std::vector<double>& scales) override {
+    int64_t* updates = updates_.mutable_data_ptr<int64_t>();
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const OptimParameter& p = parameters_[i];
       const Tensor g = aligned_gradient(p);
       if (!g.defined()) continue;
+      const double t = static_cast<double>(++updates[i]);
       adamw_update(p.tensor, first_[i], second_[i], g,
-                   {lr, beta1_, beta2_, eps_, p.decay ? decay_ : 0, scale, correction1, correction2});
+                   {lr, beta1_, beta2_, eps_, p.decay ? decay_ : 0, scales.at(p.objective),
+                    1 - std::pow(beta1_, t), 1 - std::pow(beta2_, t)});
     }
   }
 
   State state() override {
-    State out{{"steps", steps_}};
+    State out{{"updates", updates_}};
     for (size_t i = 0; i < parameters_.size(); ++i) {
       out.emplace_back(parameters_[i].name + "/first", first_[i]);
       out.emplace_back(parameters_[i].name + "/second", second_[i]);
@@ -142,7 +145,7 @@ class AdamW : public Optimizer {
  private:
   std::vector<OptimParameter> parameters_;
   std::vector<Tensor> first_, second_;
-  Tensor steps_;
+  Tensor updates_;  // of each parameter; a network may get its first gradient late in a run
   double beta1_ = 0.9, beta2_ = 0.999, eps_, decay_;
 };
 
@@ -157,11 +160,14 @@ std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
   throw_invalid("unknown optimizer.name \"" + name + "\"; expected one of: sgd, lars, adamw");
 }
 
-double gradient_norm(const std::vector<OptimParameter>& parameters) {
-  double sum = 0;
-  for (const auto& p : parameters)
-    if (const Tensor g = aligned_gradient(p); g.defined()) sum += square_sum(g, 1, {}, 0);
-  return std::sqrt(sum);
+std::vector<double> gradient_norms(const std::vector<OptimParameter>& parameters) {
+  std::vector<double> norms;
+  for (const auto& p : parameters) {
+    if (p.objective >= norms.size()) norms.resize(p.objective + 1);
+    if (const Tensor g = aligned_gradient(p); g.defined()) norms[p.objective] += square_sum(g, 1, {}, 0);
+  }
+  for (double& norm : norms) norm = std::sqrt(norm);
+  return norms;
 }
 
 }  // namespace vssl::engine

@@ -15,13 +15,15 @@ struct OptimParameter {
   std::string name;  // "encoder/stem.0.weight"
   Tensor tensor;
   bool decay;  // false for biases and normalisation: no weight decay, no layer-wise rate
+  size_t objective = 0;  // that of its network
 };
 
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  // One update with rate lr. Gradients are multiplied by `gradient_scale` first; parameters without one stay.
-  virtual void step(double lr, double gradient_scale) = 0;
+  // One update with rate lr. Gradients are multiplied by their objective's scale first; parameters without a
+  // gradient stay, and so does all that is known of them.
+  virtual void step(double lr, const std::vector<double>& scales) = 0;
   // The state that a checkpoint must hold, "<parameter>/momentum" and the like; written in place on import.
   virtual std::vector<std::pair<std::string, Tensor>> state() = 0;
 };
@@ -31,12 +33,13 @@ class Optimizer {
 //   v lars:  momentum (0.9), trustCoefficient (0.001), nesterov. You et al. 2017 as in SimCLR's code: g +=
 //   weightDecay p;
 //          v = momentum v + lr trust |p| / |g| g; p -= v; without trust for parameters without decay
-//   adamw: betas ([0.9, 0.999]), eps (1e-8). Loshchilov & Hutter 2019: decay is not part of the gradient }
+//   adamw: betas ([0.9, 0.999]), eps (1e-8). Loshchilov & Hutter 2019: decay is not part of the gradient, and
+//          the bias correction counts the updates of each parameter }
 // Unknown names and keys throw ERR_VSSL_INVALID_ARGUMENT.
 std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
                                             const std::vector<OptimParameter>& parameters);
 
-// Euclidean norm of all gradients; NaN or infinite when one of their entries is.
-double gradient_norm(const std::vector<OptimParameter>& parameters);
+// Euclidean norm of all gradients of each objective; NaN or infinite when one of their entries is.
+std::vector<double> gradient_norms(const std::vector<OptimParameter>& parameters);
 
 }  // namespace vssl::engine

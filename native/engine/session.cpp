@@ -74,7 +74,8 @@ struct Session::Impl {
         if (!network.trainable) entry.tensor.set_requires_grad(false);
         // Vectors are biases and BatchNorm's scales and shifts: no decay.
         if (network.trainable)
-          parameters.push_back({network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1});
+          parameters.push_back(
+              {network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1, network.objective});
       }
     }
     optimizer = create_optimizer(spec["optimizer"], parameters);
@@ -120,13 +121,19 @@ struct Session::Impl {
     if (collectives->size() > 1)
       for (const auto& p : parameters)
         if (p.tensor.grad().defined()) collectives->all_reduce(p.tensor.mutable_grad());
-    result.grad_norm = gradient_norm(parameters);
-    result.finite = std::isfinite(result.grad_norm);
+    const std::vector<double> norms = gradient_norms(parameters);
+    result.grad_norm = norms.at(0);
+    for (const double norm : norms) {
+      if (std::isfinite(norm)) continue;
+      result.finite = false;
+      result.grad_norm = norm;
+    }
     for (const auto& loss : result.losses) result.finite = result.finite && std::isfinite(loss.second);
     if (!result.finite) return result;
 
-    const double scale = clip_norm && result.grad_norm > *clip_norm ? *clip_norm / result.grad_norm : 1.0;
-    optimizer->step(lr, scale);
+    std::vector<double> scales;
+    for (const double norm : norms) scales.push_back(clip_norm && norm > *clip_norm ? *clip_norm / norm : 1);
+    optimizer->step(lr, scales);
     rollback.keep();
     method->commit(context);
     steps.add_(1);

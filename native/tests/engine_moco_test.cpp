@@ -140,11 +140,22 @@ struct Fixture {
     pass.train = true;
     return twin->embed(clips, pass);
   }
+  // Two batches of keys enter the queue, so that its keys have different ages; networks stay as they are.
+  void fill_queue() {
+    for (int i = 0; i < 2; ++i) {
+      step();
+      hyper = Value(Object{{"momentum", 1}});
+      commit();
+    }
+    for (const auto& found : method->networks())
+      for (const Tensor& p : parameters_of(*found.weights)) p.mutable_grad().reset();
+  }
   // InfoNCE in double of embeddings in fp32, against the queue as it is now.
-  Tensor formula(const Tensor& q, const Tensor& k, double decay = 1) {
+  Tensor formula(const Tensor& q, const Tensor& k, double decay = 1, DecayOn on = DecayOn::kLogit) {
     const NamedHandles state = method->extra_state();
     MomentumQueueOptions o;
     o.decay = decay;
+    o.decay_on = on;
     return info_nce_from_formula(q.to(at::kDouble), k.detach().to(at::kDouble),
                                  state[0].second.to(at::kDouble), state[1].second, o, 0.2);
   }
@@ -216,49 +227,78 @@ void test_groups() {
   check(whole.step()["loss"] == same.step({{"shuffle", 7}})["loss"], "one group has nothing to shuffle");
 }
 
+// A step of VideoMoCo that drops the frames `order` puts first (6, T), two of each clip, from the formulas.
+struct DropFormula {
+  DropFormula(Fixture& f, const Tensor& order, bool fill_mean, DecayOn on) {
+    masked = f.first.clone();
+    const Tensor fill =
+        fill_mean ? f.first.mean({1, 3, 4}, true).expand_as(f.first) : at::zeros_like(f.first);
+    for (int64_t i = 0; i < 6; ++i)
+      for (int64_t j = 0; j < 2; ++j) {
+        const int64_t frame = order[i][j].item<int64_t>();
+        masked[i].select(1, frame).copy_(fill[i].select(1, frame));
+      }
+    by_mask = f.first - fill;
+    masked.requires_grad_();
+    const Tensor q = f.embed(masked), k = f.embed(f.second).detach(), r = f.embed(f.first).detach();
+    loss = f.formula(q, k, 0.9, on);
+    generator = -100 * (unit_rows(q.to(at::kDouble)) - unit_rows(r.to(at::kDouble))).abs().mean();
+  }
+  // What reaches a score: minus the gradient of the mask's entry, or the sum over the dropped clip's frame.
+  Tensor gradient_at_scores(bool clean, bool through_mask) const {
+    const auto at_clip = [&](const Tensor& l) { return torch::autograd::grad({l}, {masked}, {}, true)[0]; };
+    const Tensor gradient = clean ? at_clip(generator) : at_clip(generator) + at_clip(loss);
+    return through_mask ? -(gradient * by_mask).sum({1, 3, 4}) : gradient.sum({1, 3, 4});
+  }
+
+  Tensor masked, by_mask, loss, generator;
+};
+
 void test_video_moco() {
   for (const bool clean : {true, false}) {
     for (const std::string through : {"mask", "frame"}) {
-      const std::string what = std::string(clean ? "clean" : "mixed") + " gradients through the " + through;
-      Fixture f(
-          "videomoco",
-          {{"dropRatio", 0.5}, {"cleanGradients", clean}, {"straightThrough", through}, {"decay", 0.9}});
-      FrameScorer scorer(3, Placement{});
-      Pass pass;
-      pass.train = true;
-      const Tensor scores = scorer.forward(f.first, pass);
-      check_at_most(error_of(scores.sum(1), at::ones({6})), 1e-6, "scores add up to 1");
-      // The two frames of the highest scores of each clip, found by sorting.
-      const Tensor order = scores.detach().argsort(1, true);
-      Tensor masked = f.first.clone();
-      for (int64_t i = 0; i < 6; ++i)
-        for (int64_t j = 0; j < 2; ++j) masked[i].select(1, order[i][j].item<int64_t>()).zero_();
-      masked.requires_grad_();
-      const Tensor q = f.embed(masked), k = f.embed(f.second).detach(), r = f.embed(f.first).detach();
-      const Tensor loss = f.formula(q, k, 0.9);
-      const Tensor generator =
-          -100 * (unit_rows(q.to(at::kDouble)) - unit_rows(r.to(at::kDouble))).abs().mean();
-      // What reaches a score: minus the masked clip's gradient times the clip, or its sum.
-      const auto at_clip = [&](const Tensor& l) { return torch::autograd::grad({l}, {masked}, {}, true)[0]; };
-      Tensor gradient = at_clip(generator);
-      if (!clean) gradient = gradient + at_clip(loss);
-      const Tensor at_scores =
-          through == "mask" ? -(gradient * f.first).sum({1, 3, 4}) : gradient.sum({1, 3, 4});
-      scores.backward(at_scores);
-      loss.backward();
+      for (const std::string fill : {"zero", "mean"}) {
+        const std::string what = std::string(clean ? "clean" : "mixed") + " gradients through the " +
+                                 through + ", filled by " + fill;
+        const bool on_logit = clean;  // both decays, each with both ways through
+        Fixture f("videomoco", {{"dropRatio", 0.5},
+                                {"cleanGradients", clean},
+                                {"straightThrough", through},
+                                {"fill", fill},
+                                {"decay", 0.9},
+                                {"decayOn", on_logit ? "logit" : "weight"}});
+        f.fill_queue();
+        FrameScorer scorer(3, Placement{});
+        Pass pass;
+        pass.train = true;
+        const Tensor scores = scorer.forward(f.first, pass);
+        check_at_most(error_of(scores.sum(1), at::ones({6})), 1e-6, "scores add up to 1");
+        // The two frames of the highest scores of each clip, found by sorting.
+        const DropFormula expected(f, scores.detach().argsort(1, true), fill == "mean",
+                                   on_logit ? DecayOn::kLogit : DecayOn::kWeight);
+        scores.backward(expected.gradient_at_scores(clean, through == "mask"));
+        expected.loss.backward();
 
-      const auto losses = f.step({{"drop", 1}});
-      check_at_most(std::fabs(losses.at("loss") - loss.item<double>()), 1e-5 * loss.item<double>(),
-                    what + ": InfoNCE of the dropped clip");
-      check_at_most(std::fabs(losses.at("generator") - generator.item<double>()),
-                    1e-5 * std::fabs(generator.item<double>()), what + ": the generator's loss");
-      check_at_most(error_of(gradients_of(f.network("head")), gradients_of(f.twin->head_weights())), 1e-5,
-                    what + ": the head's gradient is InfoNCE's alone");
-      check_at_most(error_of(gradients_of(f.network("encoder")), gradients_of(f.twin->encoder_weights())),
-                    1e-4, what + ": the encoder's too");
-      check_at_most(error_of(gradients_of(f.network("generator")), gradients_of(scorer.weights())), 1e-3,
-                    what + ": the generator's gradient");
+        const double loss = expected.loss.item<double>(), generator = expected.generator.item<double>();
+        const auto losses = f.step({{"drop", 1}});
+        check_at_most(std::fabs(losses.at("loss") - loss), 1e-5 * loss,
+                      what + ": InfoNCE of the dropped clip");
+        check_at_most(std::fabs(losses.at("generator") - generator), 1e-5 * std::fabs(generator),
+                      what + ": the generator's loss");
+        check_at_most(error_of(gradients_of(f.network("head")), gradients_of(f.twin->head_weights())), 1e-5,
+                      what + ": the head's gradient is InfoNCE's alone");
+        check_at_most(error_of(gradients_of(f.network("encoder")), gradients_of(f.twin->encoder_weights())),
+                      1e-4, what + ": the encoder's too");
+        check_at_most(error_of(gradients_of(f.network("generator")), gradients_of(scorer.weights())), 1e-3,
+                      what + ": the generator's gradient");
+      }
     }
+  }
+  for (const std::string unit : {"enqueue", "key"}) {
+    Fixture f("videomoco", {{"decay", 0.9}, {"ageUnit", unit}});
+    f.fill_queue();
+    const double oldest = f.method->extra_state()[1].second.max().item<double>();
+    check(oldest == (unit == "key" ? 12 : 2), "ages count by the " + unit);
   }
 }
 
@@ -266,16 +306,19 @@ void test_drop_phases() {
   Fixture before("videomoco"), none("videomoco", {{"drop", "none"}});
   const double plain = before.step()["loss"];
   check(plain == none.step({{"drop", 1}})["loss"], "before the switch nothing is dropped");
-  Fixture random("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}});
-  const double a = random.step({{"drop", 1}, {"dropSeed", 1}})["loss"];
-  check(a != plain, "random frames are dropped");
-  Fixture again("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}}),
-      other("videomoco", {{"drop", "random"}, {"dropRatio", 0.5}});
-  check(again.step({{"drop", 1}, {"dropSeed", 1}})["loss"] == a, "the same ones for the same seed");
-  check(other.step({{"drop", 1}, {"dropSeed", 2}})["loss"] != a, "others for another");
-  Fixture flat("videomoco", {{"fill", "mean"}, {"dropRatio", 0.5}}), zero("videomoco", {{"dropRatio", 0.5}});
-  check(flat.step({{"drop", 1}})["loss"] != zero.step({{"drop", 1}})["loss"],
-        "a flat frame is not a black one");
+  const Object at_random{{"drop", "random"}, {"dropRatio", 0.5}, {"decay", 0.9}};
+  Fixture random("videomoco", at_random), other("videomoco", at_random);
+  random.fill_queue();
+  other.fill_queue();
+  const CounterRandom draws(1, "dropped frames");
+  Tensor scores = at::empty({6, 4}, at::kDouble);
+  for (int64_t i = 0; i < 24; ++i) scores.mutable_data_ptr<double>()[i] = draws.uniform(i);
+  const DropFormula formula(random, scores.argsort(1, true), false, DecayOn::kLogit);
+  const double expected = formula.loss.item<double>();
+  check_at_most(std::fabs(random.step({{"drop", 1}, {"dropSeed", 1}})["loss"] - expected), 1e-5 * expected,
+                "the frames of the highest draws are dropped");
+  check(std::fabs(other.step({{"drop", 1}, {"dropSeed", 2}})["loss"] - expected) > 1e-4,
+        "others for another seed");
 }
 
 void test_resume() {
@@ -323,9 +366,8 @@ void test_learning() {
 
 void test_specs() {
   const auto refused = [](const std::string& method, const Object& options) {
-    return code_of([&] {
-             Session s(session_spec({{"method", method}, {"options", options}}));
-           }) == "ERR_VSSL_INVALID_ARGUMENT";
+    return code_of([&] { Session s(session_spec({{"method", method}, {"options", options}})); }) ==
+           "ERR_VSSL_INVALID_ARGUMENT";
   };
   check(refused("moco", {{"queue", 0}}), "an empty queue is refused");
   check(refused("moco", {{"decayOn", "age"}}), "an unknown decay is refused");

@@ -247,7 +247,7 @@ void test_optimisers() {
       for (int step = 1; step <= 3; ++step) {
         const Tensor g = noise(p.sizes(), "g" + std::to_string(step));
         p.mutable_grad() = g.clone();
-        optimizer->step(0.1, 0.5);
+        optimizer->step(0.1, {0.5});
         for (int i = 0; i < 35; ++i) truth[i].g = 0.5 * g.flatten()[i].item<double>();
         formula(truth, decay, step);
       }
@@ -291,6 +291,37 @@ void test_optimisers() {
               0.1 * (s.m / (1 - std::pow(0.8, step))) / (std::sqrt(s.v / (1 - std::pow(0.95, step))) + 1e-8);
         }
       });
+}
+
+// A network whose first gradient comes late in a run starts as if the run began there.
+void test_late_gradient() {
+  const Tensor early = noise({35}, "p").requires_grad_(), late = early.detach().clone().requires_grad_();
+  const auto optimizer = create_optimizer(Value(Object{{"name", "adamw"}, {"weightDecay", 0.0}}),
+                                          {{"early", early, false, 0}, {"late", late, false, 1}});
+  const auto step = [&](const Tensor& p, int number) {
+    const Tensor g = noise({35}, "g" + std::to_string(number));
+    p.mutable_grad() = p.is_same(late) ? 100 * g : g;
+  };
+  std::vector<Tensor> expected;
+  for (int i = 0; i < 3; ++i) {
+    step(early, i);
+    optimizer->step(0.1, {1, 1e-6});
+    expected.push_back(early.detach().clone());
+  }
+  check(at::equal(late.detach(), noise({35}, "p")), "without a gradient nothing moves");
+  double worst = 0;
+  for (int i = 0; i < 3; ++i) {
+    early.mutable_grad().reset();
+    step(late, i);
+    optimizer->step(0.1, {1e-6, 0.01});
+    worst = std::max(worst, (late - expected[i]).abs().max().item<double>());
+  }
+  check_at_most(worst, 1e-6, "AdamW counts the updates of each parameter, scales those of each objective");
+  early.mutable_grad() = at::full({35}, 2.0);
+  late.mutable_grad() = at::full({35}, 3.0);
+  const auto norms = gradient_norms({{"early", early, false, 0}, {"late", late, false, 1}});
+  check_at_most(std::fabs(norms.at(0) - 2 * std::sqrt(35.0)) + std::fabs(norms.at(1) - 3 * std::sqrt(35.0)),
+                1e-5, "each objective has its own norm");
 }
 
 // --- encoders
@@ -407,6 +438,7 @@ constexpr Test kTests[] = {
     {"specs", test_specs},
     {"loss", test_loss},
     {"optimisers", test_optimisers},
+    {"late gradient", test_late_gradient},
     {"resume", test_resume},
     {"guard", test_guard},
     {"clipping", test_clipping},

@@ -63,6 +63,9 @@ struct Network {
   std::string name;
   Weights* weights;
   bool trainable = true;  // false: an EMA copy, moved by the method's commit()
+  // Which loss it minimises. Gradients of one objective are clipped together, apart from the others': an
+  // adversary's must not shrink its opponent's.
+  size_t objective = 0;
 };
 
 class Method {

@@ -53,7 +53,7 @@ class VideoMoco : public Moco {
 
   std::vector<Network> networks() override {
     auto all = Moco::networks();
-    if (generator_) all.push_back({"generator", &generator_->weights()});
+    if (generator_) all.push_back({"generator", &generator_->weights(), true, 1});
     return all;
   }
 
