@@ -167,12 +167,12 @@ inline void check_run(const Value& run, uint64_t seed, bool channels_last, const
     double sum = 0;
     for (const double g : all) sum += g * g;
     const double norm = truth["norm"].as_number("norm");
-    worst_norm = std::max(worst_norm, std::fabs(std::sqrt(sum) / norm - 1));
+    worst_norm = worse(worst_norm, std::fabs(std::sqrt(sum) / norm - 1));
     // Entries are sums with cancellation, so the scale of their rounding is that of the largest.
     const auto at = numbers(truth["at"]), values = numbers(truth["values"]);
     const double largest = truth["largest"].as_number("largest");
     for (size_t i = 0; i < at.size(); ++i)
-      worst_entry = std::max(worst_entry, std::fabs(all[static_cast<size_t>(at[i])] - values[i]) / largest);
+      worst_entry = worse(worst_entry, std::fabs(all[static_cast<size_t>(at[i])] - values[i]) / largest);
   }
   check_at_most(worst_norm, limits.norm, name + " gradient norms");
   check_at_most(worst_entry, limits.entry, name + " gradient entries");

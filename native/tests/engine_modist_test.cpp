@@ -221,7 +221,7 @@ void test_losses() {
         const auto twin = parameters_of(f.twins.at(name + "_key_")->encoder_weights());
         double worst = 0;
         for (size_t i = 0; i < twin.size(); ++i)
-          worst = std::max(worst, (real[i] - twin[i]).abs().max().item<double>());
+          worst = worse(worst, (real[i] - twin[i]).abs().max().item<double>());
         check_at_most(worst, 1e-6, what + "k <- m k + (1 - m) q, " + name);
       }
     }

@@ -17,7 +17,7 @@ double worst(const Tensor& found, const std::vector<double>& expected) {
   check(got.size() == expected.size(), "as many values as expected");
   double error = 0, size = 1e-30;
   for (size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
-    error = std::max(error, std::fabs(got[i] - expected[i]));
+    error = worse(error, std::fabs(got[i] - expected[i]));
     size = std::max(size, std::fabs(expected[i]));
   }
   return error / size;
@@ -207,7 +207,7 @@ void test_snippets() {
       for (int64_t p = 0; p < 3; ++p)
         for (int64_t n = 0; n < 2; ++n) {
           const Tensor source = raw[orders[n][p]].clips[begin + n];  // (3, T, H, W), never filtered
-          snippet_error = std::max(snippet_error, error_of(snippets[p * 2 + n], without_low(source, drop)));
+          snippet_error = worse(snippet_error, error_of(snippets[p * 2 + n], without_low(source, drop)));
           for (int64_t s = 0; s < sets; ++s) {
             const Tensor own = without_low(source.slice(1, s * frames, (s + 1) * frames), drop);
             set_error =

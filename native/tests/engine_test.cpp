@@ -162,7 +162,7 @@ void test_accumulate_without_norm() {
       const auto a = floats_of(t), b = floats_of(find(chunked, t.name));
       double off = 0, size = 0;
       for (size_t i = 0; i < a.size(); ++i) off += (a[i] - b[i]) * (a[i] - b[i]), size += a[i] * a[i];
-      worst = std::max(worst, std::sqrt(off / std::max(size, 1e-20)));
+      worst = worse(worst, std::sqrt(off / std::max(size, 1e-20)));
     }
     check_at_most(worst, 1e-4, "gradients with accumulate " + std::to_string(k));
   }
@@ -206,7 +206,7 @@ void test_accumulate_with_norm() {
   const auto& theirs = reference->encoder("encoder").weights().entries();
   for (size_t i = 0; i < ours.size(); ++i) {
     if (ours[i].trainable)
-      worst = std::max(worst, distance(ours[i].tensor.grad(), theirs[i].tensor.grad()));
+      worst = worse(worst, distance(ours[i].tensor.grad(), theirs[i].tensor.grad()));
     else
       buffers = buffers && at::equal(ours[i].tensor, theirs[i].tensor);
     if (ends_with(ours[i].name, "num_batches_tracked")) once = once && ours[i].tensor.item<int64_t>() == 2;
@@ -253,7 +253,7 @@ void test_optimisers() {
       }
       double worst = 0;
       for (int i = 0; i < 35; ++i)
-        worst = std::max(worst, std::fabs(p.detach().flatten()[i].item<double>() - truth[i].p));
+        worst = worse(worst, std::fabs(p.detach().flatten()[i].item<double>() - truth[i].p));
       check_at_most(worst, 2e-6,
                     settings.at("name").as_string("name") + (decay ? " with decay" : " without decay"));
     }
@@ -314,7 +314,7 @@ void test_late_gradient() {
     early.mutable_grad().reset();
     step(late, i);
     optimizer->step(0.1, {1e-6, 0.01});
-    worst = std::max(worst, (late - expected[i]).abs().max().item<double>());
+    worst = worse(worst, (late - expected[i]).abs().max().item<double>());
   }
   check_at_most(worst, 1e-6, "AdamW counts the updates of each parameter, scales those of each objective");
   early.mutable_grad() = at::full({35}, 2.0);

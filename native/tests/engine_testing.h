@@ -11,6 +11,7 @@
 
 #include "../engine/engine.h"
 #include "../engine/random.h"
+#include "worse.h"
 
 namespace vssl::engine::testing {
 

@@ -38,7 +38,7 @@ void compare_ema(const std::vector<int64_t>& sizes, double momentum) {
   double worst = 0;
   for (int64_t i = 0; i < room; ++i) {
     const double scale = std::fabs(before[i]) + std::fabs(source[i]);
-    worst = std::max(worst, std::fabs(first[i] - expected[i]) / scale);
+    worst = worse(worst, std::fabs(first[i] - expected[i]) / scale);
   }
   check(worst <= kRounding, std::string(isa_name(selected_isa())) + " ema m " + std::to_string(momentum) +
                                 " off by " + std::to_string(worst / kRounding) + " tolerances");

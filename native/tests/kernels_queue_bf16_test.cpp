@@ -94,7 +94,7 @@ void compare(QueueCase c) {
   const double ratio = std::max(0.0, error - tolerance) / plain_error;
   check(!(ratio > 2) && std::isfinite(error),
         c.name() + ": gradient off by " + std::to_string(ratio) + " times plain bf16");
-  if (std::isfinite(ratio)) worst = std::max(worst, ratio);
+  if (std::isfinite(ratio)) worst = worse(worst, ratio);
 }
 
 void test_accuracy() {

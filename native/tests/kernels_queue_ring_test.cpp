@@ -139,7 +139,7 @@ void test_random_start() {
     double mean = 0, square = 0, worst = 0;
     for (int64_t i = 0; i < capacity; ++i) {
       const std::vector<double> key(keys.begin() + i * dim, keys.begin() + (i + 1) * dim);
-      worst = std::max(worst, std::fabs(norm_of(key) - 1));
+      worst = worse(worst, std::fabs(norm_of(key) - 1));
       mean += key[0] / static_cast<double>(capacity);
       square += key[0] * key[0] * static_cast<double>(dim) / static_cast<double>(capacity);
     }

@@ -31,8 +31,8 @@ void compare_on_all_isas(const QueueCase& c) {
     check(off <= 1, c.name() + ": loss off by " + std::to_string(off) + " tolerances");
     const double gradient_off = norm_of(difference) / expected.gradient_tolerance;
     check(gradient_off <= 1, c.name() + ": gradient off by " + std::to_string(gradient_off) + " tolerances");
-    worst_loss = std::max(worst_loss, off);
-    worst_gradient = std::max(worst_gradient, gradient_off);
+    worst_loss = worse(worst_loss, off);
+    worst_gradient = worse(worst_gradient, gradient_off);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "../kernels/isa.h"
 #include "../kernels/kernels.h"
 #include "../kernels/reference.h"
+#include "worse.h"
 
 namespace vssl {
 

@@ -82,7 +82,7 @@ inline void test_index_and_times(const TemporaryFolder& folder) {
     write_video(path, rgb.data(), 20, kH, kW, o);
     const VideoIndex index = index_file(path);
     double worst = 0;
-    for (size_t i = 0; i < 20; ++i) worst = std::max(worst, std::fabs(index.times[i] - o.times[i]));
+    for (size_t i = 0; i < 20; ++i) worst = worse(worst, std::fabs(index.times[i] - o.times[i]));
     check(index.times.size() == 20 && worst < 0.0015, "times of a variable rate in " + suffix);
     check_numbers(
         "vfr" + suffix,

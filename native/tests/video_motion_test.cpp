@@ -85,7 +85,7 @@ void test_difference() {
           for (int c = 0; c < 3; ++c) {
             const int from = flip ? w - 1 - x : x;
             const double d = (at(t + 1, y, from, c) - at(t, y, from, c)) / (c == 0 ? 0.5 : c);
-            worst = std::max(worst, std::fabs(found[((t * h + y) * w + x) * 3 + c] - d));
+            worst = worse(worst, std::fabs(found[((t * h + y) * w + x) * 3 + c] - d));
           }
     check(worst < 1e-6, "difference, off by " + std::to_string(worst));
   }
@@ -117,9 +117,9 @@ void test_translation() {
     const auto straight = flow_of(c.h, c.w, c.crop, false), flipped = flow_of(c.h, c.w, c.crop, true);
     double worst = 0, mirror = 0;
     for (int t = 0; t < kT - 1; ++t) {
-      worst = std::max(worst, std::fabs(median_of(straight, t, 0, c.h, c.w) - dx * c.scale_x));
-      worst = std::max(worst, std::fabs(median_of(straight, t, 1, c.h, c.w) - dy * c.scale_y));
-      worst = std::max(
+      worst = worse(worst, std::fabs(median_of(straight, t, 0, c.h, c.w) - dx * c.scale_x));
+      worst = worse(worst, std::fabs(median_of(straight, t, 1, c.h, c.w) - dy * c.scale_y));
+      worst = worse(
           worst, std::fabs(median_of(straight, t, 2, c.h, c.w) - std::hypot(dx * c.scale_x, dy * c.scale_y)));
     }
     for (int i = 0; i < (kT - 1) * c.h; ++i)
@@ -213,7 +213,7 @@ void test_file_and_edges(const TemporaryFolder& folder) {
     for (int y = 0; y < h; ++y)
       for (int x = 0; x < w; ++x) {
         const size_t i = ((static_cast<size_t>(t) * h + y) * w + x) * 3;
-        worst = std::max(worst, std::fabs(uv[i] - at(y, x, 0)) + std::fabs(uv[i + 1] - at(y, x, 1)));
+        worst = worse(worst, std::fabs(uv[i] - at(y, x, 0)) + std::fabs(uv[i + 1] - at(y, x, 1)));
         double sum = 0;
         for (int c = 0; c < 2; ++c) {
           double dx = 0, dy = 0;
@@ -225,7 +225,7 @@ void test_file_and_edges(const TemporaryFolder& folder) {
         }
         const double expected = std::min(std::sqrt(sum), 10.0) / 10;
         clamped = clamped || expected == 1;
-        for (int c = 0; c < 3; ++c) worst_edge = std::max(worst_edge, std::fabs(found[i + c] - expected));
+        for (int c = 0; c < 3; ++c) worst_edge = worse(worst_edge, std::fabs(found[i + c] - expected));
       }
   }
   check(worst < 1e-6, "the file's flow, off by " + std::to_string(worst));

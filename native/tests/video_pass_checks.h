@@ -94,7 +94,7 @@ inline void compare_pass(const std::string& name, const std::vector<PicturePtr>&
       for (size_t t = i % per_frame; plan.input != InputKind::kRgb && t < expected.size(); t += per_frame) {
         skip = skip || doubtful[t];
       }
-      if (!skip) worst = std::max(worst, std::fabs(out[i] - expected[i]));
+      if (!skip) worst = worse(worst, std::fabs(out[i] - expected[i]));
       if (std::isnan(out[i])) worst = 1e9;
     }
     check(worst <= kPassTolerance, name + ": off by " + std::to_string(worst) + " with " + isa);

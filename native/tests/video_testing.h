@@ -14,6 +14,7 @@
 
 #include "../video/plan.h"
 #include "../video/video.h"
+#include "worse.h"
 
 namespace vssl::video {
 

@@ -57,9 +57,12 @@ export const augmentSchema = z.strictObject({
         'blur.p and solarize.p are then not used',
     ),
   perFrame: z
-    .boolean()
+    .union([z.boolean(), z.literal('same-crop')])
     .default(false)
-    .describe('Draws everything anew for each frame (the ablation of temporally consistent augmentation)'),
+    .describe(
+      'Draws everything anew for each frame (the ablation of temporally consistent augmentation); same-crop: ' +
+        'everything but the crop, which a clip has one of',
+    ),
 });
 
 export type AugmentConfig = z.output<typeof augmentSchema>;

@@ -97,6 +97,16 @@ export const videomoco = defineMethod({
       ],
     },
     {
+      name: 'both-over-decay',
+      statement: 'Decay and adversarial dropping together beat decay alone',
+      source: 'paper, ablation of the two parts',
+      measure: 'linear',
+      arms: [
+        { name: 'both', config: {} },
+        { name: 'decay', config: { videomoco: { drop: 'none' } } },
+      ],
+    },
+    {
       name: 'learned-dropping',
       statement: 'Dropping the frames that the generator picks beats dropping any, which beats dropping none',
       source: 'paper, comparison with random dropping',
@@ -108,13 +118,43 @@ export const videomoco = defineMethod({
       ],
     },
     {
-      name: 'strong-decay-hurts',
-      statement: 'A decay very close to 1 beats a strong one, which forgets the old negatives',
-      source: 'paper, ablation of t',
+      name: 'drop-ratio-over-less',
+      statement: 'Dropping a quarter of the frames beats dropping an eighth',
+      source: 'paper, ablation of the ratio',
       measure: 'linear',
       arms: [
-        { name: 't 0.99999', config: { videomoco: { decay: 0.99999 } } },
-        { name: 't 0.9', config: { videomoco: { decay: 0.9 } } },
+        { name: 'a quarter', config: { videomoco: { dropRatio: 0.25 } } },
+        { name: 'an eighth', config: { videomoco: { dropRatio: 0.125 } } },
+      ],
+    },
+    {
+      name: 'drop-ratio-over-more',
+      statement: 'Dropping a quarter of the frames beats dropping half',
+      source: 'paper, ablation of the ratio',
+      measure: 'linear',
+      arms: [
+        { name: 'a quarter', config: { videomoco: { dropRatio: 0.25 } } },
+        { name: 'half', config: { videomoco: { dropRatio: 0.5 } } },
+      ],
+    },
+    {
+      name: 'strong-decay-hurts',
+      statement: 'A decay very close to 1 beats a strong one, which forgets the old negatives',
+      source: 'paper, ablation of t; age is the place in the queue, so that a short queue holds old keys too',
+      measure: 'linear',
+      arms: [
+        { name: 't 0.99999', config: { videomoco: { decay: 0.99999, ageUnit: 'key' } } },
+        { name: 't 0.9', config: { videomoco: { decay: 0.9, ageUnit: 'key' } } },
+      ],
+    },
+    {
+      name: 'factorised-convolutions',
+      statement: 'R(2+1)D-18 beats R3D-18',
+      source: 'paper, comparison of encoders',
+      measure: 'linear',
+      arms: [
+        { name: 'R(2+1)D-18', config: { model: { arch: 'r2plus1d_18' } } },
+        { name: 'R3D-18', config: { model: { arch: 'r3d_18' } } },
       ],
     },
   ],

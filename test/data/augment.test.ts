@@ -131,6 +131,12 @@ test('one entry a clip; per frame, as many as frames and all different', (t) => 
   const perFrame = drawAugment({ ...CVRL, perFrame: true }, TARGET, new Rng(1));
   t.is(perFrame.length, 16);
   t.is(new Set(perFrame.map((a) => JSON.stringify(a.crop))).size, 16);
+  const sameCrop = drawAugment({ ...CVRL, perFrame: 'same-crop' }, TARGET, new Rng(1));
+  const [clip] = drawAugment(CVRL, TARGET, new Rng(1));
+  t.deepEqual(
+    sameCrop,
+    perFrame.map((frame) => ({ ...frame, crop: clip!.crop })),
+  );
 });
 
 test('changing one range moves no other draw', (t) => {

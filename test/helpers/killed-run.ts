@@ -1,11 +1,14 @@
 /** `vssl-native train` as a process of its own that can be killed, and what a run leaves behind. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, watch } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { listCheckpoints } from '#src/weights/checkpoint.js';
+import { readSafetensors } from '#src/weights/safetensors.js';
 import { readLines } from './tiny-run.js';
 
 const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
@@ -69,6 +72,13 @@ export async function comparable(out: string) {
   };
 }
 
+/** Names and bytes of all tensors of the last checkpoint: every network, the optimizer, queues, counters. */
+async function lastState(out: string): Promise<{ name: string; bytes: string }[]> {
+  const last = (await listCheckpoints(join(out, 'checkpoints'))).at(-1)!;
+  const { tensors } = await readSafetensors(last.path);
+  return tensors.map(({ name, data }) => ({ name, bytes: createHash('sha256').update(data).digest('hex') }));
+}
+
 /** Ends a broken run and compares every byte that matters with the run that was not broken. */
 export async function resumeAndCompare(
   t: ExecutionContext,
@@ -80,6 +90,7 @@ export async function resumeAndCompare(
     [unbroken, run.out].map((out) => readFile(join(out, 'weights.safetensors'))),
   );
   t.true(expected!.equals(found!), 'weights.safetensors differs');
+  t.deepEqual(await lastState(run.out), await lastState(unbroken));
   t.deepEqual(await comparable(run.out), await comparable(unbroken));
   t.deepEqual(
     (await readdir(join(run.out, 'checkpoints'))).filter((name) => name.endsWith('.tmp')),

@@ -27,17 +27,17 @@ const smaller = {
   },
   log: { every: 1, plans: true },
 };
-// queues that are overwritten twice before the run is over
-const shorterQueue: Record<string, RawConfig> = {
+// queues that are overwritten twice before the run is over, and a generator that learns from the first step on
+const shorter: Record<string, RawConfig> = {
   moco: { moco: { queue: 24 } },
-  videomoco: { videomoco: { queue: 24 } },
+  videomoco: { videomoco: { queue: 24, dropFrom: 0 } },
   modist: { modist: { queue: 24 } },
 };
 const root = await mkdtemp(join(tmpdir(), 'vssl-methods-'));
 
 for (const { name } of listMethods())
   test.serial(`${name}: killed and resumed`, async (t) => {
-    const layers = [getPreset(`${name}-tiny`).config, smaller, shorterQueue[name] ?? {}] as RawConfig[];
+    const layers = [getPreset(`${name}-tiny`).config, smaller, shorter[name] ?? {}] as RawConfig[];
     const config = join(root, `${name}.json`);
     await writeFile(config, JSON.stringify(layers.reduce((all, layer) => mergeRaw(all, layer))));
     const runAt = (out: string) => ({

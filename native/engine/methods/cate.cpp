@@ -5,8 +5,10 @@
 // time, of the crop box...), read off the clip plans; 0 says that nothing changes. Everything goes through
 // NT-Xent with temperature tau over the batch, every row L2-normalised:
 //
-//   reading A   1/2 NT-Xent(h(f(v_i), a_{i->j}), h(f(v_j), 0)) + 1/2 NT-Xent(h(f(v_i), 0), h(f(v_j),
-//   a_{j->i})) reading B   NT-Xent(h(f(v_i), a_{i->j}), h(f(v_j), a_{j->i}))
+//   reading A   1/2 NT-Xent(h(f(v_i), a_{i->j}), h(f(v_j), 0))
+//               + 1/2 NT-Xent(h(f(v_i), 0), h(f(v_j), a_{j->i}))
+//
+//   reading B   NT-Xent(h(f(v_i), a_{i->j}), h(f(v_j), a_{j->i}))
 //
 // In B both rows of a pair know the same change, so that a head can match them without looking at the clips.
 // `guard` takes that away: each anchor meets the rows of all other videos with the encodings of its own pair,

@@ -2,7 +2,10 @@ import { tinyMomentum } from './moco-tiny.js';
 import type { Preset } from './preset.js';
 import { tinySettings } from './tiny.js';
 
-/** VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, frames dropped half the time. */
+/**
+ * VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, frames dropped half the time. The
+ * views are two windows as there, not one window as published, so that what differs from MoCo is dropping and decay.
+ */
 export const videomocoTiny: Preset = {
   name: 'videomoco-tiny',
   description:

@@ -23,12 +23,17 @@ const ASYMMETRIC = [
 ] as const;
 
 /**
- * Augmentation of one training clip: one entry for all its frames, or with `perFrame` one a frame. Each kind of draw has
- * a generator of its own, so that changing one range changes nothing else.
+ * Augmentation of one training clip: one entry for all its frames, or with `perFrame` one a frame, the crop among it
+ * unless it is `same-crop`. Each kind of draw has a generator of its own, so that changing one range changes nothing
+ * else.
  */
 export function drawAugment(config: AugmentOptions, target: AugmentTarget, rng: Rng): FrameAugment[] {
-  if (!config.perFrame) return [drawFrame(config, target, rng)];
-  return Array.from({ length: target.frames }, (_, i) => drawFrame(config, target, rng.fork('frame', i)));
+  const clip = drawFrame(config, target, rng);
+  if (!config.perFrame) return [clip];
+  const frames = Array.from({ length: target.frames }, (_, i) =>
+    drawFrame(config, target, rng.fork('frame', i)),
+  );
+  return config.perFrame === 'same-crop' ? frames.map((frame) => ({ ...frame, crop: clip.crop })) : frames;
 }
 
 /** No change but the given crop: evaluation clips. */

@@ -28,5 +28,5 @@ export interface AugmentOptions {
   /** The first view always blurs; the others blur with p 0.1 and solarise with p 0.2. */
   readonly asymmetric: boolean;
   /** Everything is drawn anew for each frame. */
-  readonly perFrame: boolean;
+  readonly perFrame: boolean | 'same-crop';
 }
