@@ -124,13 +124,15 @@ test('the mean of the frames is at chance inside each mirrored pair, and tells t
   t.is(classes.size, 16);
 });
 
-test('an oracle that sees how things move names the class', async (t) => {
+test('block matching names the class', async (t) => {
   const rows = await rowsOf('test', 480);
+  // twice the size: a block has to be small beside the sprite
+  const side = 2 * SIDE;
   const times = Array.from({ length: 50 }, (_, i) => i / 25);
   const wrong: string[] = [];
   for (const row of rows) {
-    const frames = await engine.renderSynthetic(row.source, times, SIDE, SIDE);
-    const named = nameMotion(frames, times.length, SIDE);
+    const frames = await engine.renderSynthetic(row.source, times, side, side);
+    const named = nameMotion(frames, times.length, side);
     if (named !== row.label) wrong.push(`${row.label} as ${named}`);
   }
   const accuracy = 1 - wrong.length / rows.length;
