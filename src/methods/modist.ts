@@ -241,14 +241,13 @@ export const modist = defineMethod({
       ],
     },
     {
-      name: 'two-way-reverse',
-      statement:
-        'Both directions between pictures and motion are at least as good as motion finding pictures',
-      source: 'paper, ablation of the losses, as recalled; spec 4.9, claim 4',
+      name: 'motion-motion',
+      statement: 'Without motion finding motion the features are at least as good: that loss adds little',
+      source: 'paper, ablation of the losses, as recalled; off in the authors’ code; spec 4.9, claim 4',
       measure: 'linear',
       arms: [
-        { name: 'both', config: { modist: { weights: { vm: 1, mv: 1 } } } },
-        { name: 'motion finds pictures', config: { modist: { weights: { vm: 0, mv: 1 } } } },
+        { name: 'without', config: { modist: { weights: { mm: 0 } } } },
+        { name: 'motion finds motion', config: { modist: { weights: { mm: 1 } } } },
       ],
     },
   ],
