@@ -1,4 +1,5 @@
 import { configError } from '../errors.js';
+import { checkLeastClip } from './least-clip.js';
 import type { ResolvedConfig } from './schema.js';
 
 /** Rules between keys that a schema of single keys cannot say. Throws ERR_VSSL_CONFIG. */
@@ -7,6 +8,7 @@ export function checkConsistency(config: ResolvedConfig): void {
   if (model.batchNorm !== undefined && model.arch !== 'c3d') {
     throw configError('model.batchNorm', `is an option of c3d alone; ${model.arch} always has BatchNorm`);
   }
+  checkLeastClip(model.arch, data.clip, 'data.clip.frames');
   if (train.epochs === null && train.steps === null) {
     throw configError(
       'train.epochs',

@@ -15,6 +15,8 @@ export interface MethodSlice {
   readonly configSchema: z.ZodType;
   /** Settings outside its slice whose published values differ from the general defaults. */
   readonly defaults: RawConfig;
+  /** Rules between its options and the other keys. Throws ERR_VSSL_CONFIG. */
+  readonly check: (config: ResolvedConfig) => void;
 }
 
 export interface LoadOptions {
@@ -106,6 +108,7 @@ function resolveLayers(methods: readonly MethodSlice[], layers: readonly ConfigL
   }
   const resolved = parsed.data as ResolvedConfig;
   checkConsistency(resolved);
+  method.check(resolved);
   return resolved;
 }
 

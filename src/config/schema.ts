@@ -17,11 +17,17 @@ export const ARCHITECTURES = [
   'c3d',
 ] as const;
 
+/** Least factor on channel counts that the engine takes. */
+export const LEAST_WIDTH = 1 / 64;
+
+/** Frames of a clip. */
+export const frameCount = z.int().min(1).max(4096);
+
 const modelSchema = z.strictObject({
   arch: z.enum(ARCHITECTURES).default('r3d_18').describe('Backbone'),
   width: z
     .number()
-    .positive()
+    .min(LEAST_WIDTH)
     .max(8)
     .default(1)
     .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
@@ -29,7 +35,7 @@ const modelSchema = z.strictObject({
 });
 
 const clipSchema = z.strictObject({
-  frames: count.default(16).describe('Frames of a clip'),
+  frames: frameCount.default(16).describe('Frames of a clip'),
   stride: count.default(2).describe('Frames of the video from one frame of the clip to the next'),
   fps: z
     .number()
@@ -38,7 +44,7 @@ const clipSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Frames a second that stride counts, whatever the rate of a video; null: its own frames'),
-  size: z.int().min(8).default(112).describe('Height and width in pixels'),
+  size: z.int().min(8).max(8192).default(112).describe('Height and width in pixels'),
 });
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()]);
@@ -71,7 +77,7 @@ const dataSchema = z.strictObject({
     .describe('Decoder threads'),
   cacheMB: z.number().min(0).default(1024).describe('Bound of the cache of decoded, shrunk frames; 0: none'),
   shrink: z
-    .union([z.literal('auto'), count])
+    .union([z.literal('auto'), z.int().min(1).max(64)])
     .default('auto')
     .describe(
       'Whole factor by which decoded pictures are shrunk first; auto: short side stays >= 1.75 clip sizes',
@@ -88,13 +94,13 @@ const optimizerSchema = z.strictObject({
   lr: z.number().positive().default(0.32).describe('Peak learning rate'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars'),
   nesterov: z.boolean().default(false).describe('sgd'),
-  weightDecay: z.number().min(0).default(1e-6).describe('Not applied to biases and BatchNorm'),
+  weightDecay: z.number().min(0).max(1e3).default(1e-6).describe('Not applied to biases and BatchNorm'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
     .describe('adamw'),
-  eps: z.number().positive().default(1e-8).describe('adamw, lars'),
-  trustCoefficient: z.number().positive().default(1e-3).describe('lars'),
+  eps: z.number().positive().max(1).default(1e-8).describe('adamw, lars'),
+  trustCoefficient: z.number().positive().max(1e3).default(1e-3).describe('lars'),
 });
 
 const scheduleSchema = z.strictObject({

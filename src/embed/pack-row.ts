@@ -7,7 +7,7 @@ import type { VideoRow } from '../data/manifest.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
-import { clipTimes, makeClock, type VideoClock } from '../data/samplers/clock.js';
+import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
@@ -118,7 +118,7 @@ async function packFlow(
   file: string,
 ): Promise<void> {
   const source = packedSource(packed, shape);
-  const { times, next } = neighbourTimes(clockOfPacked(packed, shape));
+  const { times, next } = neighbourTimes(factsOfPacked(packed, shape));
   const nexts = stretches(next);
   const plans = stretches(times).map(
     (part, i): ClipPlan => ({
@@ -131,9 +131,9 @@ async function packFlow(
   await writeFileAtomic(file, readStretches(loader, job, plans, toHalves), job.operations);
 }
 
-/** The clock by which training clips are cut from the packed file. */
-function clockOfPacked(path: string, { frames, height, width, fps }: PackedShape): VideoClock {
-  return makeClock({ path, codec: 'packed', width, height, warnings: [], ...evenTimes(frames, fps) }, {});
+/** What training clips of the packed file are planned by. */
+function factsOfPacked(path: string, { frames, height, width, fps }: PackedShape): VideoFacts {
+  return { path, codec: 'packed', width, height, warnings: [], ...evenTimes(frames, fps) };
 }
 
 /** Each plan's floats as bytes, one after another. Throws the failure of a stretch that cannot be made. */

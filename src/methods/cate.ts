@@ -16,6 +16,7 @@ import {
   readEncodings,
   tokensOf,
 } from './cate-encodings.js';
+import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod, type Hyper } from './method.js';
 
@@ -25,7 +26,6 @@ const FREE_SCALE = 10;
 const cateSchema = z.strictObject({
   encode: z
     .array(z.enum(ENCODINGS))
-    .refine((names) => new Set(names).size === names.length, 'expected each encoding once')
     .default(['time', 'crop'])
     .describe('What the head is told of the two clips; what is not told it has to ignore'),
   constant: z
@@ -68,10 +68,11 @@ const cateSchema = z.strictObject({
   anchors: z
     .int()
     .min(1)
+    .max(2 ** 20)
     .nullable()
     .default(16)
     .describe('B with its guard: pairs of a batch that are anchors, each against all videos; null: all'),
-  temperature: z.number().positive().default(0.1),
+  temperature: temperature.default(0.1),
   head: z
     .enum(['transformer', 'mlp'])
     .default('transformer')
@@ -84,12 +85,16 @@ const cateSchema = z.strictObject({
       mlpRatio: z.int().min(1).max(64).default(4).describe('Hidden width of a block / width'),
       dim: z.int().min(1).max(65536).default(128).describe('Width of the embedding'),
     })
-    .refine(({ heads, width }) => width % heads === 0, 'expected a width that the heads divide')
     .prefault({}),
   mlp: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
 });
 
 type CateOptions = z.output<typeof cateSchema>;
+
+/** Frames of the video from one frame of a clip of this speed to the next. */
+function strideAt(speed: number, { data: { clip } }: ResolvedConfig): number {
+  return Math.max(1, Math.round(clip.stride * speed));
+}
 
 /** Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own. */
 function planCatePair(
@@ -99,7 +104,7 @@ function planCatePair(
   const clock = clockOf(row, facts, config.data.clip);
   const configs = [0, 1].map((view) => {
     const speed = speeds[rng.fork('speed', view).int(speeds.length)]!;
-    const stride = Math.max(1, Math.round(config.data.clip.stride * speed));
+    const stride = strideAt(speed, config);
     return { ...config, data: { ...config.data, clip: { ...config.data.clip, stride } } };
   });
   const counts = configs.map(({ data }) => {
@@ -135,9 +140,27 @@ function encodingOptions({ timeForm, timeScale, maxShift, cropFrame }: CateOptio
   return { timeForm, timeScale: scale, cropFrame };
 }
 
-/** Encodings of what is drawn for a whole clip have no meaning when each frame has its own. */
-function checkPerFrame(told: readonly EncodingName[], { data }: ResolvedConfig): void {
-  const lost = told.find((name) => name === 'crop' || name === 'flip' || name === 'colour');
+/** Rules between the options and the clip. Throws ERR_VSSL_CONFIG. */
+function checkOptions(options: CateOptions, config: ResolvedConfig): void {
+  const { encode, speeds, transformer } = options;
+  const { data } = config;
+  const twice = encode.find((name, i) => encode.indexOf(name) < i);
+  if (twice !== undefined)
+    throw configError('cate.encode', `'${twice}' stands twice; name each encoding once`);
+  if (transformer.width % transformer.heads !== 0)
+    throw configError(
+      'cate.transformer.width',
+      `expected a multiple of cate.transformer.heads (${transformer.heads}) but got ${transformer.width}`,
+    );
+  const strides = speeds.map((speed) => strideAt(speed, config));
+  if (new Set(strides).size < strides.length)
+    throw configError(
+      'cate.speeds',
+      `expected factors that make different strides of data.clip.stride (${data.clip.stride}), but ` +
+        `${speeds.join(', ')} make ${strides.join(', ')}; take factors further apart or a larger stride`,
+    );
+  // Encodings of what is drawn for a whole clip have no meaning when each frame has its own.
+  const lost = toldOf(options).find((name) => name === 'crop' || name === 'flip' || name === 'colour');
   if (data.augment.perFrame && lost !== undefined)
     throw configError(
       'cate.encode',
@@ -162,9 +185,9 @@ export const cate = defineMethod({
     'colour, so that the features may keep what a plain contrastive loss makes them forget.',
   configSchema: cateSchema,
   defaults: { data: { augment: { crop: { area: [0.08, 1], aspect: [3 / 4, 4 / 3] } } } },
+  check: checkOptions,
   planViews: planCatePair,
-  nativeOptions(options, config) {
-    checkPerFrame(toldOf(options), config);
+  nativeOptions(options) {
     const { temperature, head } = options;
     if (head === 'mlp') return { temperature, head, ...nativeHead(options.mlp) };
     const { encode, constant, reading, guard, anchors, transformer } = options;

@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import { drawPairStarts } from '../data/samplers/starts.js';
+import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
 
@@ -37,11 +38,9 @@ export const cvrl = defineMethod({
       .max(100)
       .default(1)
       .describe('decreasing: P(t) ~ c - t^power; increasing: P(t) ~ t^power'),
-    temperature: z.number().positive().default(0.1),
+    temperature: temperature.default(0.1),
     head: headSchema({ hiddenLayers: 3, norm: true }).prefault({}),
-    lossScale: z
-      .number()
-      .positive()
+    lossScale: lossScale
       .default(2)
       .describe(
         'Factor on the mean over the 2N rows; 2 is the sum of the two directions of the authors’ code',

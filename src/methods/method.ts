@@ -78,6 +78,8 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
   readonly description: string;
   readonly configSchema: Schema;
   readonly defaults?: RawConfig;
+  /** Rules between the options and the other keys. Throws ERR_VSSL_CONFIG. */
+  readonly check?: (options: z.output<Schema>, config: ResolvedConfig) => void;
   readonly planViews: (
     context: ViewContext<ResolvedConfig>,
     options: z.output<Schema>,
@@ -104,6 +106,7 @@ export function defineMethod<const Name extends string, Schema extends z.ZodType
   return {
     ...spec,
     defaults: spec.defaults ?? {},
+    check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context) => spec.planViews(context, optionsOf(context.config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position, batch) => spec.hyper?.(optionsOf(config), position, config, batch) ?? {},

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { defineMethod } from './method.js';
-import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { checkMomentum, momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
 import { planUniformPair } from './uniform-pair.js';
 
 export const moco = defineMethod({
@@ -35,6 +35,7 @@ export const moco = defineMethod({
       },
     },
   },
+  check: checkMomentum,
   planViews: planUniformPair,
   nativeOptions: nativeMomentum,
   hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),

@@ -1,6 +1,9 @@
 /** What methods with a momentum encoder and a queue share: MoCo and those built on it. */
 import { z } from 'zod';
+import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
+import { configError } from '../errors.js';
+import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import type { StepPosition } from './method.js';
 
@@ -11,9 +14,9 @@ export interface MomentumDefaults {
 }
 
 /** Fields of a method's options. */
-export function momentumFields({ temperature, head, decay }: MomentumDefaults) {
+export function momentumFields({ temperature: tau, head, decay }: MomentumDefaults) {
   return {
-    temperature: z.number().positive().default(temperature),
+    temperature: temperature.default(tau),
     head: headSchema(head).prefault({}),
     queue: z
       .int()
@@ -56,6 +59,24 @@ export function momentumFields({ temperature, head, decay }: MomentumDefaults) {
 }
 
 type MomentumOptions = z.output<z.ZodObject<ReturnType<typeof momentumFields>>>;
+
+/** Rules between the options and the batch. Throws ERR_VSSL_CONFIG. */
+export function checkMomentum(
+  { head, normGroups }: MomentumOptions,
+  { method, train }: ResolvedConfig,
+): void {
+  if (!head.norm || head.hiddenLayers === 0) return;
+  const { batch, accumulate } = train;
+  const chunk = Math.floor(batch / accumulate);
+  const group = Math.floor(chunk / Math.min(normGroups, chunk));
+  if (group < 2)
+    throw configError(
+      `${method}.normGroups`,
+      `BatchNorm in the head (${method}.head.norm) needs at least 2 videos in each group, but ${normGroups} groups of ` +
+        `${chunk} videos (train.batch ${batch} / train.accumulate ${accumulate}) have ${group}; take fewer groups, a ` +
+        'larger batch or a head without BatchNorm',
+    );
+}
 
 /** Those of the options that the engine takes. */
 export function nativeMomentum(options: MomentumOptions) {

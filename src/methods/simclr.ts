@@ -4,6 +4,7 @@
  * docs/methods/simclr.md has the equations.
  */
 import { z } from 'zod';
+import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
 import { planUniformPair } from './uniform-pair.js';
@@ -26,11 +27,9 @@ export const simclr = defineMethod({
       .boolean()
       .default(false)
       .describe('Both views show the same window; only the augmentation differs'),
-    temperature: z.number().positive().default(0.1),
+    temperature: temperature.default(0.1),
     head: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
-    lossScale: z
-      .number()
-      .positive()
+    lossScale: lossScale
       .default(1)
       .describe(
         'Factor on the mean over the 2N rows; the authors’ code has 2, the sum of the two directions',

@@ -4,16 +4,18 @@
  * are contrasted; the order of the shuffled snippets is predicted. docs/methods/tcgl.md has the equations.
  */
 import { z } from 'zod';
+import { checkLeastClip } from '../config/least-clip.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import { Rng } from '../data/rng.js';
 import { drawSnippetStarts } from '../data/samplers/snippets.js';
 import { configError } from '../errors.js';
+import { lossWeight, temperature } from './fields.js';
 import { type Claim, defineMethod } from './method.js';
 
 const probability = z.number().min(0).max(1);
-const weight = z.number().min(0).default(1);
+const weight = lossWeight.default(1);
 
 const configSchema = z.strictObject({
   snippets: z.int().min(2).max(4).default(3).describe('Of each video, each of data.clip.frames frames'),
@@ -62,7 +64,7 @@ const configSchema = z.strictObject({
   featureMask: probability
     .default(0.1)
     .describe('Probability that a feature is zeroed in all nodes of a graph'),
-  temperature: z.number().positive().default(0.5),
+  temperature: temperature.default(0.5),
   gcnLayers: z.int().min(1).max(8).default(1).describe('Layers of the inter graph’s convolution'),
   gates: z
     .boolean()
@@ -100,7 +102,7 @@ function droppedCoefficients({ dropLow }: Options, { data }: ResolvedConfig): nu
 /** Rules between the options and the clip. Throws ERR_VSSL_CONFIG. */
 function checkOptions(options: Options, config: ResolvedConfig): void {
   const { frames } = config.data.clip;
-  const { sets, weights } = options;
+  const { sets, repeat, weights } = options;
   if (frames % sets !== 0) {
     throw configError('tcgl.sets', `expected a divisor of data.clip.frames (${frames}) but got ${sets}`);
   }
@@ -114,6 +116,13 @@ function checkOptions(options: Options, config: ResolvedConfig): void {
   }
   if (weights.intra + weights.inter + weights.order === 0) {
     throw configError('tcgl.weights', 'all three are 0; give one of the losses a weight');
+  }
+  if (weights.intra > 0) {
+    const { arch } = config.model;
+    const remark =
+      ` in a frame set: data.clip.frames (${frames}) / tcgl.sets (${sets}), each shown ${repeat} times; show them more ` +
+      'often, or take fewer sets or more frames';
+    checkLeastClip(arch, { ...config.data.clip, frames: (frames / sets) * repeat }, 'tcgl.repeat', remark);
   }
 }
 
@@ -155,6 +164,7 @@ export const tcgl = defineMethod({
       },
     },
   },
+  check: checkOptions,
   planViews({ config, row, facts, rng }, options) {
     const clock = clockOf(row, facts, config.data.clip);
     const span = spanOf(clock, config.data.clip);
@@ -164,7 +174,6 @@ export const tcgl = defineMethod({
     }));
   },
   nativeOptions(options, config) {
-    checkOptions(options, config);
     const { gap: _, dim, weights, ...native } = options;
     return {
       ...native,

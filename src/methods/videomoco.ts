@@ -4,10 +4,61 @@
  * docs/methods/videomoco.md has the equations.
  */
 import { z } from 'zod';
+import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
+import { configError } from '../errors.js';
+import { lossWeight } from './fields.js';
 import { defineMethod } from './method.js';
-import { momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { checkMomentum, momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
 import { planUniformPair } from './uniform-pair.js';
+
+const configSchema = z.strictObject({
+  sameWindow: z
+    .boolean()
+    .default(true)
+    .describe('Both views show the same window, as published; false: two windows at independent times'),
+  ...momentumFields({ temperature: 0.07, head: { hiddenLayers: 0, norm: false }, decay: 0.99999 }),
+  drop: z
+    .enum(['learned', 'random', 'none'])
+    .default('learned')
+    .describe('Which frames of the query are dropped: those that the generator picks, any, or none'),
+  dropRatio: z.number().min(0).max(1).default(0.25).describe('Part of the frames that is dropped'),
+  dropFrom: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('Part of the run after which frames are dropped; before, this is MoCo with decay'),
+  fill: z
+    .enum(['zero', 'mean'])
+    .default('zero')
+    .describe('What a dropped frame becomes: zeros, or flat at its own mean as in the authors’ code'),
+  straightThrough: z
+    .enum(['mask', 'frame'])
+    .default('mask')
+    .describe(
+      'How the generator’s gradient passes the choice of frames: through the mask, or as in the authors’ code',
+    ),
+  cleanGradients: z
+    .boolean()
+    .default(true)
+    .describe('false: the generator gets the gradient of InfoNCE too, as in the authors’ code'),
+  generatorScale: lossWeight.default(100).describe('Factor of the generator’s loss'),
+});
+
+type Options = z.output<typeof configSchema>;
+
+/** At least one frame is dropped and one is kept. Throws ERR_VSSL_CONFIG. */
+function checkDrop({ drop, dropFrom, dropRatio }: Options, { data: { clip } }: ResolvedConfig): void {
+  if (drop === 'none' || dropFrom === 1) return;
+  const dropped = Math.round(dropRatio * clip.frames);
+  if (dropped < 1 || dropped >= clip.frames)
+    throw configError(
+      'videomoco.dropRatio',
+      `${dropRatio} of data.clip.frames (${clip.frames}) is ${dropped} frames, but at least one has to be dropped and ` +
+        "one kept; take another ratio or longer clips, or videomoco.drop 'none' to drop none",
+    );
+}
 
 export const videomoco = defineMethod({
   name: 'videomoco',
@@ -20,39 +71,7 @@ export const videomoco = defineMethod({
   },
   description:
     'MoCo in which a second network drops the frames that change the query most, and old keys count less.',
-  configSchema: z.strictObject({
-    sameWindow: z
-      .boolean()
-      .default(true)
-      .describe('Both views show the same window, as published; false: two windows at independent times'),
-    ...momentumFields({ temperature: 0.07, head: { hiddenLayers: 0, norm: false }, decay: 0.99999 }),
-    drop: z
-      .enum(['learned', 'random', 'none'])
-      .default('learned')
-      .describe('Which frames of the query are dropped: those that the generator picks, any, or none'),
-    dropRatio: z.number().min(0).max(1).default(0.25).describe('Part of the frames that is dropped'),
-    dropFrom: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.5)
-      .describe('Part of the run after which frames are dropped; before, this is MoCo with decay'),
-    fill: z
-      .enum(['zero', 'mean'])
-      .default('zero')
-      .describe('What a dropped frame becomes: zeros, or flat at its own mean as in the authors’ code'),
-    straightThrough: z
-      .enum(['mask', 'frame'])
-      .default('mask')
-      .describe(
-        'How the generator’s gradient passes the choice of frames: through the mask, or as in the authors’ code',
-      ),
-    cleanGradients: z
-      .boolean()
-      .default(true)
-      .describe('false: the generator gets the gradient of InfoNCE too, as in the authors’ code'),
-    generatorScale: z.number().min(0).default(100).describe('Factor of the generator’s loss'),
-  }),
+  configSchema,
   defaults: {
     data: {
       augment: {
@@ -61,6 +80,10 @@ export const videomoco = defineMethod({
         blur: { p: 0 },
       },
     },
+  },
+  check(options, config) {
+    checkMomentum(options, config);
+    checkDrop(options, config);
   },
   planViews: planUniformPair,
   nativeOptions: (options) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { VideoFacts } from '#src/data/plan.js';
-import { clipTimes, makeClock } from '#src/data/samplers/clock.js';
+import { clipTimes, makeClock, makePairs } from '#src/data/samplers/clock.js';
 
 function facts(times: readonly number[], end: number): VideoFacts {
   return {
@@ -134,4 +134,35 @@ test('a short video is looped', (t) => {
   );
   t.is(clock.timeOf(-1), clock.timeOf(2));
   t.is(shown(video, clipTimes(clock, 0, 9, 1)[8]!), 2);
+});
+
+test('a pair is the picture on show and its successor; at the end the pair towards the last one', (t) => {
+  const pair = (video: VideoFacts, time: number, window = {}) => {
+    const { time: first, next } = makePairs(video, window)(time);
+    return [shown(video, first), shown(video, next)];
+  };
+  // Variable rate: the video's pictures count, not the grid.
+  const varying = facts([0, 0.1, 0.2, 2.2, 2.3], 2.4);
+  t.deepEqual(
+    [0.05, 0.1, 0.25, 2, 2.25, 2.39].map((time) => pair(varying, time)),
+    [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [2, 3],
+      [3, 4],
+      [3, 4],
+    ],
+  );
+  // The last picture of a window, and a grid's time in a picture whose middle is beyond it.
+  const steady = facts([0, 1, 2, 3, 4], 5);
+  t.deepEqual(pair(steady, 2.4, { start: 1, end: 2.9 }), [1, 2]);
+  t.deepEqual(pair(steady, 3.1, { start: 1, end: 3.2 }), [2, 3]);
+  t.deepEqual(pair(steady, 0.9, { start: 0.8, end: 3.2 }), [0, 1]);
+  t.deepEqual(pair(steady, 2.7, { start: 2.6, end: 2.9 }), [2, 2]);
+  // One picture, equal stamps, a start of its own.
+  t.deepEqual(pair(facts([0], 0), 0), [0, 0]);
+  t.deepEqual(pair(facts([0, 0, 0], 0), 0), [2, 2]);
+  t.deepEqual(pair(facts([0, 0.04, 0.04, 0.08], 0.12), 0.02), [0, 2]);
+  t.deepEqual(pair(facts([100, 100.1, 100.2], 100.3), 100.15), [1, 2]);
 });

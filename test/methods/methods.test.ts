@@ -4,6 +4,7 @@ import { mergeRaw, type RawConfig } from '#src/config/raw.js';
 import type { VideoRow } from '#src/data/manifest.js';
 import { type BatchPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import type { VsslError } from '#src/errors.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod, listMethods } from '#src/methods/registry.js';
 
@@ -221,4 +222,49 @@ test("the preset cvrl has the paper's settings", (t) => {
   t.like(train.optimizer, { name: 'sgd', lr: 0.32, momentum: 0.9, nesterov: false, weightDecay: 1e-6 });
   t.like(train.schedule, { name: 'cosine', warmupEpochs: 5, finalLr: 0 });
   t.like(cvrl as object, { sampling: 'decreasing', samplingPower: 1, temperature: 0.1 });
+});
+
+test('what the engine would refuse, or would ignore, is refused with its key', (t) => {
+  const refused = (preset: string, set: string[], key: string, reason: RegExp) => {
+    const error = t.throws<VsslError>(() => loadConfig({ preset, set }), { code: 'ERR_VSSL_CONFIG' });
+    t.is(error?.details.key, key, error?.message);
+    t.regex(error?.message ?? '', reason);
+  };
+  for (const preset of ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'])
+    for (const value of ['1e-4', '1e4'])
+      refused(preset, [`${preset}.temperature=${value}`], `${preset}.temperature`, /0\.001 and <= 1000/);
+  refused('tcgl', ['tcgl.weights.order=1e7'], 'tcgl.weights.order', /<= 1000000/);
+  refused('modist', ['modist.lambda=1e7'], 'modist.lambda', /<= 1000000/);
+  refused('modist', ['modist.weights.mm=1e7'], 'modist.weights.mm', /<= 1000000/);
+  refused('modist', ['modist.weights={vv: 0, vm: 0}'], 'modist.weights', /learns nothing/);
+  refused('modist', ['modist.weights.vv=0', 'modist.lambda=0'], 'modist.weights', /lambda \(0\)/);
+  refused('modist', ['modist.motion.frames=5000'], 'modist.motion.frames', /<= 4096/);
+  refused('modist', ['modist.motion.width=0.01'], 'modist.motion.width', />= 0\.015625/);
+  refused('modist', ['model.width=0.02'], 'modist.motion.width', /half of model\.width, 0\.01/);
+  refused(
+    'modist',
+    ['modist.minShift=3', 'modist.maxShift=2'],
+    'modist.maxShift',
+    /minShift \(3\) but got 2/,
+  );
+  const motion = 'modist.motion={arch: c3d, frames: 4}';
+  refused('modist', [motion], 'modist.motion.frames', /c3d needs clips of at least 8 frames but got 4/);
+  t.notThrows(() => loadConfig({ preset: 'modist', set: [motion, 'modist.lambda=0'] }));
+  refused('cvrl-tiny', ['model.arch=c3d', 'data.clip.frames=4'], 'data.clip.frames', /c3d needs/);
+  refused('cvrl-tiny', ['model.arch=c3d', 'data.clip.size=12'], 'data.clip.size', /16 x 16 but got 12 x 12/);
+  refused('tcgl-tiny', ['model.arch=c3d'], 'tcgl.repeat', /got 2 in a frame set: .*\(8\) .*tcgl\.sets \(4\)/);
+  t.notThrows(() => loadConfig({ preset: 'tcgl-tiny', set: ['model.arch=c3d', 'tcgl.repeat=4'] }));
+  refused('cate', ['cate.transformer.heads=3'], 'cate.transformer.width', /heads \(3\) but got 128/);
+  refused('cate', ['cate.encode=[time, crop, time]'], 'cate.encode', /'time' stands twice/);
+  refused('cate', ['cate.speeds=[0.5, 1]'], 'cate.speeds', /stride \(1\), but 0\.5, 1 make 1, 1/);
+  t.notThrows(() => loadConfig({ preset: 'cate', set: ['cate.speeds=[0.5, 1]', 'data.clip.stride=2'] }));
+  const groups = ['moco.head.norm=true', 'train.batch=16', 'moco.normGroups=16'];
+  refused('moco', groups, 'moco.normGroups', /at least 2 videos in each group, but 16 groups of 16/);
+  refused('moco', [...groups, 'moco.normGroups=8', 'train.accumulate=2'], 'moco.normGroups', /8 groups of 8/);
+  t.notThrows(() => loadConfig({ preset: 'moco', set: [...groups, 'moco.normGroups=8'] }));
+  for (const ratio of [0, 0.01, 0.99, 1]) {
+    const set = [`videomoco.dropRatio=${ratio}`];
+    refused('videomoco-tiny', set, 'videomoco.dropRatio', /of data\.clip\.frames \(8\) is [08] frames/);
+    t.notThrows(() => loadConfig({ preset: 'videomoco-tiny', set: [...set, 'videomoco.drop=none'] }));
+  }
 });

@@ -118,9 +118,42 @@ test('what no loss needs is not planned', (t) => {
   t.deepEqual(views({ lambda: 0 }, 5).v1, views({}, 5).v1);
 });
 
-test('flow comes from the copy where it is that of neighbouring frames', (t) => {
+test('pairs of motion are neighbouring pictures of the video, whatever the rate of the clips', (t) => {
+  for (const own of [15, 25, 29.97, 60]) {
+    const times = Float64Array.from({ length: 200 }, (_, i) => 1 + i / own);
+    const facts = { ...factsOf(1), times, end: 1 + 200 / own };
+    const shown = (time: number) => times.findLastIndex((start) => start <= time);
+    for (const fps of [6, 18, 30, 120, null]) {
+      for (const window of [{}, { start: 3.01, end: 5.02 }]) {
+        const config = resolveConfig(
+          mergeRaw(base as RawConfig, {
+            data: { clip: { fps } },
+            modist: { motion: { stride: 3 } },
+          }) as TrainConfig,
+        );
+        for (let seed = 0; seed < 20; seed++) {
+          const context = { config, row: { ...ROW, ...window }, facts, rng: new Rng(seed), epoch: 0 };
+          const planned = getMethod('modist').planViews(context);
+          const [v1, m1] = ['v1', 'm1'].map((name) => planned.find((view) => view.name === name)!.clip);
+          t.is(shown(m1!.times[0]!), shown(v1!.times[0]!), 'motion begins at the picture of its time');
+          m1!.times.forEach((time, i) => {
+            t.is(shown(m1!.next![i]!) - shown(time), 1, `${own} under ${fps}`);
+          });
+        }
+      }
+    }
+  }
+});
+
+test('flow comes from the copy, whatever the rate of the clips', (t) => {
   const source = packedSource('a.rgb8', { frames: 400, height: 240, width: 320, fps: RATE }, 'a.flow16');
   const row = { ...ROW, source };
+  for (const preset of ['modist', 'modist-tiny']) {
+    const config = loadConfig({ preset, set: ['modist.motion.input=flow'] });
+    const context = { config, row, facts: factsOf(400), rng: new Rng(1), epoch: 0 };
+    for (const { name, clip } of getMethod('modist').planViews(context))
+      t.is(clip.flow?.path, name.startsWith('m') ? 'a.flow16' : undefined, `${preset}, ${name}`);
+  }
   t.deepEqual(views({}, 1, 400, row).m1!.flow, {
     path: 'a.flow16',
     offset: 0,

@@ -18,6 +18,12 @@ export interface VideoClock {
   timeOf(frame: number): number;
 }
 
+/** Two neighbouring pictures of a video: times in seconds at which each of them is surely on show. */
+export interface PicturePair {
+  readonly time: number;
+  readonly next: number;
+}
+
 /** Part of a video, in seconds of the file: pictures shown at or after `start` and before `end`. */
 export interface TimeWindow {
   readonly start?: number | undefined;
@@ -57,6 +63,31 @@ export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = 
     frames,
     period: pace.period,
     timeOf: (frame) => moments[first + modulo(frame, frames)] as number,
+  };
+}
+
+/** Durations up to this are none: the loader takes a picture for shown from a microsecond before its time. */
+const NO_DURATION = 2e-6;
+
+/**
+ * Pairs of a video's own pictures, whatever the rate at which clips are cut: the picture on show at a time and its
+ * successor. Nothing comes after the last picture (of the window), which has the pair towards it; a single picture has
+ * the pair with itself. Pictures that are never on show, since the next one has the same time, are not counted.
+ */
+export function makePairs(facts: VideoFacts, window: TimeWindow = {}): (time: number) => PicturePair {
+  const { times } = facts;
+  const n = times.length;
+  const isShown = (_: number, i: number) =>
+    i + 1 === n || (times[i + 1] as number) - (times[i] as number) > NO_DURATION;
+  const middles = pictureMiddles(facts, findPace(facts).period).filter(isShown);
+  const starts = times.filter(isShown);
+  const first = lowerBound(middles, window.start ?? Number.NEGATIVE_INFINITY);
+  const last = lowerBound(middles, window.end ?? Number.POSITIVE_INFINITY) - 1;
+  return (time) => {
+    const shown = Math.max(0, lowerBound(starts, time + NO_DURATION) - 1);
+    const from = shown >= last && shown > first ? shown - 1 : shown;
+    const to = shown < last ? shown + 1 : shown;
+    return { time: middles[from] as number, next: middles[to] as number };
   };
 }
 
