@@ -1,6 +1,7 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
 import { findNearest } from '../config/nearest.js';
+import { getPreset } from '../config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
 import type { ResolvedConfig } from '../config/schema.js';
@@ -59,6 +60,12 @@ export function planArms(
 ): { arms: PlannedArm[]; claims: PlannedClaim[] } {
   if (!Number.isSafeInteger(options.budget) || options.budget < 1)
     throw invalidArgument('budget', 'a whole number of steps from 1', options.budget);
+  const preset = options.preset === undefined ? undefined : getPreset(options.preset);
+  if (preset && preset.config.method !== method.name)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      `the preset '${preset.name}' is one of ${preset.config.method}; the arms of ${method.name} change one of its own, such as '${method.name}-tiny'`,
+    );
   const arms = new Map<string, PlannedArm & { measures: Set<Claim['measure']> }>();
   const planned = claims.map((claim): PlannedClaim => {
     const ids = claim.arms.map((arm) => {

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { heldOutSpec, loadManifest } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
-import type { DataOptions } from '../eval/evaluation-data.js';
+import { type DataOptions, loadEvaluationData } from '../eval/evaluation-data.js';
 import { MEASURES, type Measurement } from '../eval/measures.js';
 import type { Claim } from '../methods/method.js';
 import { getMethod } from '../methods/registry.js';
@@ -56,6 +56,8 @@ export type ClaimsEvent =
     }
   | { readonly type: 'train'; readonly event: TrainEvent }
   | { readonly type: 'measure'; readonly measure: Claim['measure'] }
+  /** What an evaluation says of its data; each text once. */
+  | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly arm: string; readonly seed: number; readonly reason: string };
 
 /** One value a seed; null where training ended with a loss that is not finite. */
@@ -91,6 +93,7 @@ export interface ClaimsResult {
   readonly trained: number;
   readonly found: number;
   readonly failures: readonly { readonly arm: string; readonly seed: number; readonly reason: string }[];
+  readonly warnings: readonly string[];
   readonly file: string;
 }
 
@@ -110,10 +113,11 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
   const { arms, claims } = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
-  const data = await testData(options);
-  await mkdir(out, { recursive: true });
+  const data = await testData(options, chosen);
+  await makeFolder(out);
   const values: Values = new Map();
   const failures: Failure[] = [];
+  const warnings = new Set<string>();
   let trained = 0;
   let number = 0;
   for (let seed = 0; seed < seeds; seed++)
@@ -133,7 +137,12 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
       for (const measure of arm.measures) {
         signal?.throwIfAborted();
         onEvent({ type: 'measure', measure });
-        values.set(keyOf(arm.id, seed, measure), await measureRun(measure, folder, data, options));
+        const measured = await measureRun(measure, folder, data, options);
+        values.set(keyOf(arm.id, seed, measure), measured);
+        for (const text of measured.warnings) {
+          if (!warnings.has(text)) onEvent({ type: 'warning', text });
+          warnings.add(text);
+        }
       }
     }
   const { budget, preset = `${method.name}-tiny`, set = [] } = options;
@@ -148,23 +157,49 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
     trained,
     found: number - trained - failures.length,
     failures,
+    warnings: [...warnings],
     file,
   };
   await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
   return result;
 }
 
-/** What trains and what tests the probes: two sets, or one with folds. */
-async function testData(options: ClaimsOptions): Promise<DataOptions> {
+async function makeFolder(out: string): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a part of that path is a file' : code;
+    throw new VsslError(
+      'ERR_VSSL_RUN_WRITE',
+      `the folder of the runs, ${out}, cannot be made: ${why}; choose another --out`,
+      { details: { folder: out, systemCode: code }, cause: error },
+    );
+  }
+}
+
+/** What trains and what tests the probes. Loaded here: what is wrong with it is found before hours of training. */
+async function testData(options: ClaimsOptions, claims: readonly Claim[]): Promise<DataOptions> {
+  const chosen = await chooseTestData(options);
+  const { labels } = await loadEvaluationData(chosen);
+  const probing = claims.find(({ measure }) => measure !== 'shift-probe');
+  if (probing && labels.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_DATA',
+      `the claim '${probing.name}' compares by a probe of labels (${probing.measure}), and this data has none: ` +
+        'expected class folders or a manifest with a column label',
+    );
+  return chosen;
+}
+
+/** Two sets, or one with folds. */
+async function chooseTestData(options: ClaimsOptions): Promise<DataOptions> {
   const { data, test, folds } = options;
   if (test !== undefined && folds !== undefined)
     throw new VsslError('ERR_VSSL_USAGE', 'expected test or folds, not both');
   if (folds !== undefined) return { data, folds };
   const held = test ?? heldOutSpec(data);
-  if (held !== null) {
-    await loadManifest(held); // a wrong name should be found before the first hour of training
-    return { train: data, test: held };
-  }
+  if (held !== null) return { train: data, test: held };
   const { rows } = await loadManifest(data);
   const groups = new Set(rows.map((row) => row.group).filter((group) => group !== undefined));
   if (groups.size >= 2) return { data, folds: groups.size > 5 ? 'group:5' : 'group' };
@@ -197,8 +232,8 @@ async function measureRun(
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
   if (kept?.packageVersion === packageVersion && JSON.stringify(kept.data) === JSON.stringify(data))
-    return kept;
-  const { value, resolution } = await MEASURES[measure].run({
+    return { warnings: [], ...kept };
+  const { value, resolution, warnings } = await MEASURES[measure].run({
     run,
     ...data,
     device,
@@ -206,7 +241,7 @@ async function measureRun(
     precision,
     signal,
   });
-  const measured = { measure, packageVersion, data, value, resolution };
+  const measured = { measure, packageVersion, data, value, resolution, warnings };
   await writeFileAtomic(file, `${JSON.stringify(measured, null, 2)}\n`);
   return measured;
 }

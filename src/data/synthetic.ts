@@ -167,12 +167,16 @@ export interface SyntheticRow extends SyntheticClip {
   readonly times: readonly number[];
 }
 
+/** Clips of a set: each is a row in memory. */
+const MAX_COUNT = 1e7;
+
 /** Rows 0 .. count-1 of a set, classes in turn. Render `source` at `times` and write the frames at `fps`. */
 export function planSyntheticSet(
   options: SyntheticOptions & { readonly seed: number; readonly count: number },
 ): SyntheticRow[] {
   const { seed, count, ...rest } = options;
-  if (!Number.isInteger(count) || count < 1) throw invalidArgument('count', 'a whole number from 1', count);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT)
+    throw invalidArgument('count', `a whole number from 1 to ${MAX_COUNT}`, count);
   const split = rest.split ?? 'train';
   return Array.from({ length: count }, (_, index) => {
     const clip = drawSyntheticSource(seed, index, rest);
@@ -200,7 +204,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
   if (!Number.isInteger(appearances) || appearances < 1)
     throw invalidArgument('appearances', 'a whole number from 1', appearances);
   if (!Number.isInteger(size) || size < 8 || size > 4096)
-    throw invalidArgument('size', 'a whole number from 8 to 4096', size);
+    throw invalidArgument('pixels', 'a whole number from 8 to 4096', size);
   if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'a number above 0, at most 1000', fps);
   if (!(seconds * fps >= 1 && seconds <= 3600))
     throw invalidArgument('seconds', 'at least one frame, at most 3600 seconds', seconds);

@@ -209,9 +209,10 @@ function fileName({ id }: VideoRow): string {
   return `clips/${hash.slice(0, 2)}/${readable}-${hash}${PACKED_SUFFIX}`;
 }
 
-async function stampOf({ source, start, end }: VideoRow): Promise<string> {
+async function stampOf({ source, start, end, facts }: VideoRow): Promise<string> {
   const window = `${start ?? ''}-${end ?? ''}`;
-  if (source.kind === 'synthetic' || source.kind === 'memory') return JSON.stringify(source);
+  if (source.kind === 'synthetic' || source.kind === 'memory')
+    return JSON.stringify([source, facts?.times.length, facts?.end]);
   const files = source.kind === 'images' ? source.files : [source.path];
   const stamps = await Promise.all(
     files.map(async (file) => {

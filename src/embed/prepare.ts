@@ -162,7 +162,7 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
       await writeFileAtomic(file, [Buffer.from(`${JSON.stringify(wanted, null, 2)}\n`)], operations);
       return;
     }
-    const found = JSON.parse(text) as Record<string, unknown>;
+    const found = parseSettings(text, file);
     for (const [key, value] of Object.entries(wanted))
       if (found[key] !== value)
         throw new VsslError(
@@ -173,6 +173,20 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
   } catch (error) {
     throw writeFault(out, error);
   }
+}
+
+function parseSettings(text: string, file: string): Record<string, unknown> {
+  try {
+    const found: unknown = JSON.parse(text);
+    if (typeof found === 'object' && found !== null) return found as Record<string, unknown>;
+  } catch {
+    // told below
+  }
+  throw new VsslError(
+    'ERR_VSSL_DATA',
+    `${file} is damaged: expected the settings of a copy, in JSON; give a new folder, or remove this one and make the copy again`,
+    { details: { file } },
+  );
 }
 
 /** What earlier calls finished, by the row's id; a torn line costs its video and nothing else. */

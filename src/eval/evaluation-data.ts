@@ -1,4 +1,5 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
+import { findNearest } from '../config/nearest.js';
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { type Fold, parseFoldSpec, planFolds } from './folds.js';
@@ -98,12 +99,15 @@ function columnOf(rows: readonly VideoRow[], column: string): (string | undefine
     const value = column === 'group' ? row.group : column === 'label' ? row.label : row.extra[column];
     return value === undefined || value === null || value === '' ? undefined : String(value);
   });
-  if (values.every((value) => value === undefined))
-    throw new VsslError(
-      'ERR_VSSL_DATA',
-      `the data has no column '${column}' to make folds of: name one that its manifest has, or give --train and --test`,
-    );
-  return values;
+  if (values.some((value) => value !== undefined)) return values;
+  const known = [...new Set(['group', 'label', ...rows.flatMap((row) => Object.keys(row.extra))])];
+  const nearest = findNearest(column, known);
+  throw new VsslError(
+    'ERR_VSSL_USAGE',
+    known.includes(column)
+      ? `no video of the data has a value in the column '${column}' to make folds of`
+      : `the data has no column '${column}' to make folds of${nearest === undefined ? '' : `; did you mean '${nearest}'?`}; there are ${known.join(', ')}`,
+  );
 }
 
 function sharedVideos(a: Manifest, b: Manifest): string[] {

@@ -3,8 +3,9 @@ import { type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import type { Claim } from '../methods/method.js';
 import { Bench, type BenchOptions } from './bench.js';
-import { evaluate } from './evaluate.js';
+import { type EvaluationResult, evaluate } from './evaluate.js';
 import { type DataOptions, loadEvaluationData } from './evaluation-data.js';
+import type { ClassificationScore } from './protocols.js';
 import { measureShiftProbe } from './shift-probe.js';
 
 export interface MeasureRequest
@@ -19,6 +20,8 @@ export interface Measurement {
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
+  /** What to know about the value; a video that was left out is among it. */
+  readonly warnings: readonly string[];
 }
 
 export interface Measure {
@@ -33,8 +36,8 @@ const knn: Measure = {
   title: 'kNN accuracy, %',
   scale: 100,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'knn' });
-    return { value: trained.accuracy, resolution: 1 / trained.count };
+    const result = await evaluate({ ...request, protocol: 'knn' });
+    return accuracyOf(result);
   },
 };
 
@@ -42,8 +45,8 @@ const linear: Measure = {
   title: 'linear probe accuracy, %',
   scale: 100,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'linear' });
-    return { value: trained.accuracy, resolution: 1 / trained.count };
+    const result = await evaluate({ ...request, protocol: 'linear' });
+    return accuracyOf(result);
   },
 };
 
@@ -52,13 +55,15 @@ const retrieval: Measure = {
   title: 'retrieval R@1 (same label), %',
   scale: 100,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'retrieval' });
+    const result = await evaluate({ ...request, protocol: 'retrieval' });
+    const { trained } = result;
     if (trained.label === undefined)
       throw new VsslError(
         'ERR_VSSL_DATA',
         'retrieval by label needs labelled videos; this data has no labels',
       );
-    return { value: trained.label.recall[1]!, resolution: 1 / trained.label.queries };
+    const { recall, queries } = trained.label;
+    return { value: recall[1]!, resolution: 1 / queries, warnings: warningsOf(result) };
   },
 };
 
@@ -86,12 +91,24 @@ const shiftProbe: Measure = {
         });
         sum += probe.r2 / data.splits.length;
       }
-      return { value: sum, resolution: 1 / data.splits.reduce((count, { test }) => count + test.length, 0) };
+      const tested = data.splits.reduce((count, { test }) => count + test.length, 0);
+      return { value: sum, resolution: 1 / tested, warnings: warningsOf(bench) };
     } finally {
       await bench.close();
     }
   },
 };
+
+function accuracyOf({ trained, ...result }: EvaluationResult<ClassificationScore>): Measurement {
+  return { value: trained.accuracy, resolution: 1 / trained.count, warnings: warningsOf(result) };
+}
+
+function warningsOf({
+  warnings,
+  failures,
+}: Pick<EvaluationResult<unknown>, 'warnings' | 'failures'>): string[] {
+  return [...warnings, ...failures.map(({ path, reason }) => `left out ${path}: ${reason}`)];
+}
 
 /** By the name that a claim gives. */
 export const MEASURES: Readonly<Record<Claim['measure'], Measure>> = {

@@ -1,3 +1,4 @@
+import { findNearest } from '../config/nearest.js';
 import { invalidArgument } from '../errors.js';
 import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
@@ -20,5 +21,8 @@ export function listMethods(): readonly Method[] {
 export function getMethod(name: string): Method {
   const method = listMethods().find((m) => m.name === name);
   if (method) return method;
-  throw invalidArgument('method', `one of ${METHODS.map((m) => m.name).join(', ')}`, name);
+  const names = METHODS.map((m) => m.name);
+  const nearest = findNearest(name, names);
+  const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`;
+  throw invalidArgument('method', `one of ${names.join(', ')}${hint}`, name);
 }

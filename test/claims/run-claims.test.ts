@@ -1,6 +1,6 @@
 // The whole way: two arms are trained for a few steps, measured and compared; a second call trains nothing.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,15 +92,48 @@ test.serial('a stopped call goes on where it was', async (t) => {
 test.serial('data that says nothing of what tests is refused before anything is trained', async (t) => {
   const out = join(folder, 'none');
   const videos = 'synthetic:motion?split=test&count=16&label=left';
-  await t.throwsAsync(
-    runClaims({ ...options, out, data: `${videos}&sprite=sprite1*`, test: 'synthetic:motoin' }),
-    {
-      code: 'ERR_VSSL_INVALID_ARGUMENT',
-    },
-  );
+  await t.throwsAsync(runClaims({ ...options, out, data: videos, test: 'synthetic:motoin' }), {
+    code: 'ERR_VSSL_INVALID_ARGUMENT',
+  });
   await t.throwsAsync(runClaims({ ...options, out, test: data, folds: 'group' }), { code: 'ERR_VSSL_USAGE' });
   await t.throwsAsync(runClaims({ ...options, out, seeds: 0 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+  await t.throwsAsync(runClaims({ ...options, out, folds: 'gruop' }), {
+    code: 'ERR_VSSL_USAGE',
+    message: /did you mean 'group'/,
+  });
+  const unlabelled = join(folder, 'unlabelled.csv');
+  writeFileSync(unlabelled, 'path,group\na.mp4,1\nb.mp4,2\n');
+  writeFileSync(join(folder, 'a.mp4'), '');
+  writeFileSync(join(folder, 'b.mp4'), '');
+  await t.throwsAsync(runClaims({ ...options, out, data: unlabelled }), {
+    code: 'ERR_VSSL_DATA',
+    message: /column label/,
+  });
+  await t.throwsAsync(runClaims({ ...options, out, preset: 'moco-tiny' }), {
+    code: 'ERR_VSSL_USAGE',
+    message: /'moco-tiny' is one of moco/,
+  });
   t.false(existsSync(out));
+  await t.throwsAsync(runClaims({ ...options, out: join(unlabelled, 'x') }), {
+    code: 'ERR_VSSL_RUN_WRITE',
+    message: /a part of that path is a file/,
+  });
+});
+
+test.serial('what the evaluation says of its data is told once', async (t) => {
+  const events: ClaimsEvent[] = [];
+  const { warnings } = await runClaims({
+    ...options,
+    seeds: 1,
+    test: data,
+    onEvent: (event) => events.push(event),
+  });
+  t.is(warnings.length, 1);
+  t.regex(warnings[0]!, /16 test videos are training videos too/);
+  t.deepEqual(
+    events.filter(({ type }) => type === 'warning'),
+    [{ type: 'warning', text: warnings[0]! }],
+  );
 });
 
 const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
@@ -126,6 +159,12 @@ test.serial('command line: --list needs no addon and no data', async (t) => {
   t.is(code, 0);
   const { methods } = JSON.parse(stdout) as { methods: { name: string; claims: { arms: unknown[] }[] }[] };
   t.true(methods.length >= 4);
+  const one = await cli('--list', '--claim', 'momentum', '--json');
+  t.deepEqual(
+    JSON.parse(one.stdout).methods.map(({ name }: { name: string }) => name),
+    ['moco'],
+  );
+  t.is((await cli('--list', '--claim', 'momentun')).code, 2);
   t.true(methods.every(({ claims }) => claims.every(({ arms }) => arms.length >= 2)));
 });
 

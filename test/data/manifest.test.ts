@@ -152,6 +152,8 @@ test('query errors teach', async (t) => {
   t.regex(none!.message, /label=jump; values there: walk, run/);
   const unknown = await t.throwsAsync(loadManifest(`${path}?lable=walk`), { code: 'ERR_VSSL_USAGE' });
   t.regex(unknown!.message, /no column 'lable'.*path, label, group/);
+  const source = await t.throwsAsync(loadManifest('synthetic:motion?cout=3'), { code: 'ERR_VSSL_USAGE' });
+  t.regex(source!.message, /did you mean 'count'.*the options count, seed/);
   await t.throwsAsync(loadManifest(`${path}?label`), { code: 'ERR_VSSL_USAGE' });
   await t.throwsAsync(loadManifest(`${path}?label=a&label=b`), { code: 'ERR_VSSL_USAGE' });
 });

@@ -48,7 +48,7 @@ test('wrong combinations say what is expected', async (t) => {
   await t.throwsAsync(loadEvaluationData({ data: one, test: one }), usage);
   await t.throwsAsync(loadEvaluationData({ train: one, test: one, folds: 'group' }), usage);
   await t.throwsAsync(loadEvaluationData({ data: one, folds: 'planet' }), {
-    code: 'ERR_VSSL_DATA',
+    code: 'ERR_VSSL_USAGE',
     message: /planet/,
   });
 });

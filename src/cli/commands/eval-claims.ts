@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ClaimsEvent } from '../../claims/run-claims.js';
 import { VsslError } from '../../errors.js';
+import type { Method } from '../../methods/method.js';
 import { parseCount, unlessStopped } from '../action-helpers.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
 import { createProgress, type Progress } from '../progress.js';
@@ -47,8 +48,9 @@ export function registerEvalClaims(group: Command): void {
       runAction<ClaimsFlags>(async ({ logger, print, signal }, flags) => {
         const { listMethods, getMethod } = await import('../../methods/registry.js');
         if (flags.list) {
-          const methods = flags.method === undefined ? listMethods() : [getMethod(flags.method)];
           const { chooseClaims } = await import('../../claims/plan-arms.js');
+          const methods =
+            flags.method === undefined ? methodsWith(listMethods(), flags.claim) : [getMethod(flags.method)];
           const shown = methods.map((method) => ({ ...method, claims: chooseClaims(method, flags.claim) }));
           print(formatClaimList(shown));
           return { methods: shown.map(({ name, claims }) => ({ name, claims })) };
@@ -83,6 +85,18 @@ export function registerEvalClaims(group: Command): void {
     );
 }
 
+/** Those that make all the claims; all methods when none is named. Throws ERR_VSSL_USAGE when there is none. */
+function methodsWith(methods: readonly Method[], names: readonly string[] = []): readonly Method[] {
+  const found = methods.filter(({ claims }) =>
+    names.every((name) => claims.some((claim) => claim.name === name)),
+  );
+  if (found.length > 0) return found;
+  throw new VsslError(
+    'ERR_VSSL_USAGE',
+    `no method makes the claim ${names.map((name) => `'${name}'`).join(' and ')}; --list alone shows all claims`,
+  );
+}
+
 /** A line a run, and the progress of the one that is trained. */
 function createReporter(say: (text: string) => void) {
   let progress: Progress | null = null;
@@ -103,6 +117,10 @@ function createReporter(say: (text: string) => void) {
       case 'measure':
         close();
         say(`measuring: ${event.measure}`);
+        break;
+      case 'warning':
+        close();
+        say(`warning: ${event.text}`);
         break;
       case 'failed':
         close();
