@@ -1,6 +1,5 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
-import { findNearest } from '../config/nearest.js';
 import { getPreset } from '../config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
@@ -8,6 +7,7 @@ import type { ResolvedConfig } from '../config/schema.js';
 import { configError, invalidArgument, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
+import { findNearest } from '../nearest.js';
 
 /** A run to train with each seed. Arms of several claims that come to the same configuration share it. */
 export interface PlannedArm {

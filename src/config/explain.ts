@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VsslError } from '../errors.js';
-import { findNearest } from './nearest.js';
+import { findNearest } from '../nearest.js';
 import { readRaw } from './raw.js';
 
 /** The part of JSON Schema that z.toJSONSchema uses for our schemas. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { configError, VsslError } from '../errors.js';
+import { findNearest } from '../nearest.js';
 import { checkConsistency } from './consistency.js';
 import { explainIssues } from './explain.js';
-import { findNearest } from './nearest.js';
 import { getPreset } from './presets/registry.js';
 import { type ConfigLayer, isRecord, mergeRaw, type RawConfig, readRaw } from './raw.js';
 import { parseSetting, readConfigFile } from './read-file.js';

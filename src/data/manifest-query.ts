@@ -1,5 +1,5 @@
-import { findNearest } from '../config/nearest.js';
 import { VsslError } from '../errors.js';
+import { findNearest } from '../nearest.js';
 import { matchesGlob } from './glob.js';
 import type { VideoRow } from './manifest.js';
 

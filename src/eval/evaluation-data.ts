@@ -1,7 +1,8 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
-import { findNearest } from '../config/nearest.js';
+
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
+import { findNearest } from '../nearest.js';
 import { type Fold, parseFoldSpec, planFolds } from './folds.js';
 
 /** Where the videos come from: two sets, or one with folds, or (for instance retrieval) one alone. */

@@ -1,5 +1,5 @@
-import { findNearest } from '../config/nearest.js';
 import { invalidArgument } from '../errors.js';
+import { findNearest } from '../nearest.js';
 import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';

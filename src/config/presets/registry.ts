@@ -1,5 +1,5 @@
 import { VsslError } from '../../errors.js';
-import { findNearest } from '../nearest.js';
+import { findNearest } from '../../nearest.js';
 import { cate } from './cate.js';
 import { cateTiny } from './cate-tiny.js';
 import { cvrl } from './cvrl.js';

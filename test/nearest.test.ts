@@ -1,5 +1,5 @@
 import test from 'ava';
-import { editDistance, findNearest } from '#src/config/nearest.js';
+import { editDistance, findNearest } from '#src/nearest.js';
 
 test('edit distance with swaps of neighbours', (t) => {
   const cases: readonly [string, string, number][] = [
