@@ -1,12 +1,12 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
-import { findNearest } from '../config/nearest.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { configError, invalidArgument, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
+import { didYouMean } from '../nearest.js';
 
 /** A run to train with each seed. Arms of several claims that come to the same configuration share it. */
 export interface PlannedArm {
@@ -43,10 +43,9 @@ export function chooseClaims(method: Method, names: readonly string[] | undefine
     const found = method.claims.find((claim) => claim.name === name);
     if (found) return found;
     const known = method.claims.map((claim) => claim.name);
-    const nearest = findNearest(name, known);
     throw new VsslError(
       'ERR_VSSL_USAGE',
-      `${method.name} makes no claim '${name}'${nearest === undefined ? '' : `; did you mean '${nearest}'?`}; its claims: ${known.join(', ')}`,
+      `${method.name} makes no claim '${name}'; its claims: ${known.join(', ')}${didYouMean(name, known)}`,
     );
   });
 }

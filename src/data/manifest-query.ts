@@ -1,4 +1,5 @@
 import { VsslError } from '../errors.js';
+import { didYouMean } from '../nearest.js';
 import { matchesGlob } from './glob.js';
 import type { VideoRow } from './manifest.js';
 
@@ -35,11 +36,18 @@ export function parseQuery(query: string, spec: string): ManifestQuery {
   return entries;
 }
 
+/** What a query may name beside the columns that every row has. */
+export interface QueryNames {
+  readonly columns: readonly string[];
+  /** Settings of the reader. They filter nothing: a misspelt one may be meant. */
+  readonly options: readonly string[];
+}
+
 /** The rows that the query leaves. Throws ERR_VSSL_USAGE for an unknown column, ERR_VSSL_DATA when none is left. */
 export function filterRows(
   rows: readonly VideoRow[],
   query: ManifestQuery,
-  columns: readonly string[],
+  { columns, options }: QueryNames,
   spec: string,
 ): readonly VideoRow[] {
   let left = rows;
@@ -48,10 +56,10 @@ export function filterRows(
     if (!known.includes(key)) {
       throw new VsslError(
         'ERR_VSSL_USAGE',
-        `there is no column '${key}' in '${spec}'; there are ${known.join(', ')}`,
-        {
-          details: { spec, key },
-        },
+        `there is no column '${key}' in '${spec}'; there are ${known.join(', ')}` +
+          (options.length === 0 ? '' : `, and the options ${options.join(', ')}`) +
+          didYouMean(key, [...known, ...options]),
+        { details: { spec, key } },
       );
     }
     const patterns = globs.split(',').map(decodeValue);

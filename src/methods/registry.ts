@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js';
+import { didYouMean } from '../nearest.js';
 import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';
@@ -16,9 +17,10 @@ export function listMethods(): readonly Method[] {
   return METHODS;
 }
 
-/** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT. */
+/** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT with the nearest name. */
 export function getMethod(name: string): Method {
   const method = listMethods().find((m) => m.name === name);
   if (method) return method;
-  throw invalidArgument('method', `one of ${METHODS.map((m) => m.name).join(', ')}`, name);
+  const names = METHODS.map((m) => m.name);
+  throw invalidArgument('method', `one of ${names.join(', ')}`, name, didYouMean(name, names));
 }
