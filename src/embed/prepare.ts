@@ -55,8 +55,9 @@ const CACHE_BYTES = 2 ** 28;
 
 /**
  * Makes or finishes the copy. A bad video is listed in `skipped` and tried again by the next call. Throws
- * ERR_VSSL_NO_USABLE_VIDEO when there is none, ERR_VSSL_USAGE when `out` holds a copy with other settings,
- * ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW, and what loadManifest throws.
+ * ERR_VSSL_NO_USABLE_VIDEO when there is none, ERR_VSSL_USAGE when `out` holds a copy with other settings, ERR_VSSL_DATA
+ * when that copy's settings cannot be read, ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW, and what
+ * loadManifest throws.
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   return prepareWith(options);
@@ -162,7 +163,13 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
       await writeFileAtomic(file, [Buffer.from(`${JSON.stringify(wanted, null, 2)}\n`)], operations);
       return;
     }
-    const found = JSON.parse(text) as Record<string, unknown>;
+    const found = parseSettings(text);
+    if (!found)
+      throw new VsslError(
+        'ERR_VSSL_DATA',
+        `${file} is damaged: expected the settings of the copy as a JSON object; remove ${out}, or give a new folder`,
+        { details: { out, file } },
+      );
     for (const [key, value] of Object.entries(wanted))
       if (found[key] !== value)
         throw new VsslError(
@@ -172,6 +179,16 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
         );
   } catch (error) {
     throw writeFault(out, error);
+  }
+}
+
+/** null when it is no JSON object. */
+function parseSettings(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    return typeof found === 'object' ? (found as Record<string, unknown> | null) : null;
+  } catch {
+    return null;
   }
 }
 

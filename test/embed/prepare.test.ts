@@ -161,6 +161,28 @@ test('what is finished is not done again; what changed, is missing or was cut of
   await t.throwsAsync(prepare({ data: file('set.csv'), out: file('videos') }), { code: 'ERR_VSSL_USAGE' });
 });
 
+test('procedural clips of another length or rate are made again', async (t) => {
+  const out = file('lengths');
+  const data = 'synthetic:motion?count=2&pixels=32';
+  await prepare({ data: `${data}&seconds=0.4`, out });
+  t.is((await prepare({ data: `${data}&seconds=0.4`, out })).reused, 2);
+  const { reused } = await prepare({ data: `${data}&seconds=2&fps=10`, out });
+  t.is(reused, 0);
+  t.like((await loadManifest(out)).rows[0]!.source, { frames: 20, fps: 10 });
+});
+
+test('a copy whose settings are damaged says so', async (t) => {
+  const out = file('damaged');
+  mkdirSync(out);
+  for (const text of ['{"formatV', 'null']) {
+    writeFileSync(join(out, 'prepared.json'), text);
+    await t.throwsAsync(prepare({ data: file('set.csv'), out }), {
+      code: 'ERR_VSSL_DATA',
+      message: /prepared\.json is damaged.*new folder/,
+    });
+  }
+});
+
 test('a file that was being written is never taken for whole; a full disk says what to do', async (t) => {
   const out = file('full');
   let left = 100_000;
