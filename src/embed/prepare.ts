@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import { noFlow } from '../native/flow.js';
 import { loadEngine } from '../native/load.js';
 import { TEMPORARY_SUFFIX, type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { checkCount, checkOptions } from './check-options.js';
@@ -82,7 +83,7 @@ export async function prepareWith(
   const manifest = await loadManifest(data);
   const settings: PackSettings = { shortSide, fps };
   const engine = loadEngine();
-  if (flow) requireFlow(engine.info());
+  if (flow && !engine.info().flowVersion) throw noFlow(engine, 'leave --flow out');
   await openFolder(out, settings, operations);
   const finished = await readFinished(join(out, FINISHED_FILE), settings);
   const loader = engine.createLoader({ threads, cacheBytes: CACHE_BYTES });
@@ -134,15 +135,6 @@ export async function prepareWith(
     warnings: manifest.warnings,
     seconds: (performance.now() - begun) / 1000,
   };
-}
-
-function requireFlow({ flowVersion, flowFault }: { flowVersion: string; flowFault: string }): void {
-  if (flowVersion) return;
-  throw new VsslError(
-    'ERR_VSSL_NO_FLOW',
-    `optical flow is not available (${flowFault}); install OpenCV's video module (on Debian: apt-get install ` +
-      "libopencv-video-dev) and run 'npx vssl-native build', or leave --flow out",
-  );
 }
 
 /** Makes the folder, or checks that it holds a copy with the same settings. */
