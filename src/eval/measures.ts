@@ -3,7 +3,7 @@ import { type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import type { Claim } from '../methods/method.js';
 import { Bench, type BenchOptions } from './bench.js';
-import { evaluate } from './evaluate.js';
+import { type EvaluationResult, evaluate } from './evaluate.js';
 import { type DataOptions, loadEvaluationData } from './evaluation-data.js';
 import { measureShiftProbe } from './shift-probe.js';
 
@@ -15,7 +15,7 @@ export interface MeasureRequest
   readonly run: string;
 }
 
-export interface Measurement {
+export interface Measurement extends Pick<EvaluationResult<unknown>, 'warnings' | 'failures'> {
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
@@ -26,24 +26,28 @@ export interface Measure {
   readonly title: string;
   /** Factor on values that are shown. */
   readonly scale: number;
+  /** Whether the videos have to be labelled. */
+  readonly labels: boolean;
   readonly run: (request: MeasureRequest) => Promise<Measurement>;
 }
 
 const knn: Measure = {
   title: 'kNN accuracy, %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'knn' });
-    return { value: trained.accuracy, resolution: 1 / trained.count };
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'knn' });
+    return { value: trained.accuracy, resolution: 1 / trained.count, warnings, failures };
   },
 };
 
 const linear: Measure = {
   title: 'linear probe accuracy, %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'linear' });
-    return { value: trained.accuracy, resolution: 1 / trained.count };
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'linear' });
+    return { value: trained.accuracy, resolution: 1 / trained.count, warnings, failures };
   },
 };
 
@@ -51,14 +55,16 @@ const linear: Measure = {
 const retrieval: Measure = {
   title: 'retrieval R@1 (same label), %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const { trained } = await evaluate({ ...request, protocol: 'retrieval' });
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'retrieval' });
     if (trained.label === undefined)
       throw new VsslError(
         'ERR_VSSL_DATA',
         'retrieval by label needs labelled videos; this data has no labels',
       );
-    return { value: trained.label.recall[1]!, resolution: 1 / trained.label.queries };
+    const { recall, queries } = trained.label;
+    return { value: recall[1]!, resolution: 1 / queries, warnings, failures };
   },
 };
 
@@ -66,6 +72,7 @@ const retrieval: Measure = {
 const shiftProbe: Measure = {
   title: 'shift probe, R²',
   scale: 1,
+  labels: false,
   async run(request) {
     const data = await loadEvaluationData(request);
     if (data.splits.length === 0)
@@ -83,10 +90,13 @@ const shiftProbe: Measure = {
           train,
           test,
           signal: request.signal,
+          onFailure: (failure) => bench.note([failure]),
         });
         sum += probe.r2 / data.splits.length;
       }
-      return { value: sum, resolution: 1 / data.splits.reduce((count, { test }) => count + test.length, 0) };
+      const tested = data.splits.reduce((count, { test }) => count + test.length, 0);
+      const { warnings, failures } = bench;
+      return { value: sum, resolution: 1 / tested, warnings, failures };
     } finally {
       await bench.close();
     }

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { ClaimsEvent } from '../../claims/run-claims.js';
 import { VsslError } from '../../errors.js';
-import { parseCount, unlessStopped } from '../action-helpers.js';
+import { leftOut, parseCount, unlessStopped } from '../action-helpers.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
+import type { Logger } from '../logger.js';
 import { createProgress, type Progress } from '../progress.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -48,8 +49,8 @@ export function registerEvalClaims(group: Command): void {
         const { listMethods, getMethod } = await import('../../methods/registry.js');
         if (flags.list) {
           const methods = flags.method === undefined ? listMethods() : [getMethod(flags.method)];
-          const { chooseClaims } = await import('../../claims/plan-arms.js');
-          const shown = methods.map((method) => ({ ...method, claims: chooseClaims(method, flags.claim) }));
+          const { withClaims } = await import('../../claims/plan-arms.js');
+          const shown = withClaims(methods, flags.claim);
           print(formatClaimList(shown));
           return { methods: shown.map(({ name, claims }) => ({ name, claims })) };
         }
@@ -60,7 +61,7 @@ export function registerEvalClaims(group: Command): void {
             'expected --method NAME, --data PATH and --budget STEPS; --list shows what there is to claim',
           );
         const { runClaims } = await import('../../claims/run-claims.js');
-        const show = createReporter((text) => logger.info(text));
+        const show = createReporter(logger);
         const result = await unlessStopped(
           signal,
           runClaims({
@@ -84,7 +85,7 @@ export function registerEvalClaims(group: Command): void {
 }
 
 /** A line a run, and the progress of the one that is trained. */
-function createReporter(say: (text: string) => void) {
+function createReporter({ info: say, warn }: Pick<Logger, 'info' | 'warn'>) {
   let progress: Progress | null = null;
   const close = () => {
     progress?.close();
@@ -103,6 +104,14 @@ function createReporter(say: (text: string) => void) {
       case 'measure':
         close();
         say(`measuring: ${event.measure}`);
+        break;
+      case 'warning':
+        close();
+        warn(event.message);
+        break;
+      case 'left-out':
+        close();
+        warn(leftOut(event));
         break;
       case 'failed':
         close();
