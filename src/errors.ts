@@ -15,11 +15,11 @@ export class VsslError extends Error {
   }
 }
 
-/** "expected <what> for <name> but received <value>", thrown before any native work. */
-export function invalidArgument(name: string, expected: string, received: unknown): VsslError {
+/** "expected <what> for <name> but received <value><hint>", thrown before any native work. */
+export function invalidArgument(name: string, expected: string, received: unknown, hint = ''): VsslError {
   return new VsslError(
     'ERR_VSSL_INVALID_ARGUMENT',
-    `expected ${expected} for ${name} but received ${describe(received)}`,
+    `expected ${expected} for ${name} but received ${describe(received)}${hint}`,
     { details: { name, expected } },
   );
 }

@@ -1,3 +1,5 @@
+/** The name that a misspelt one most likely means, for messages. */
+
 /** Smallest number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
@@ -33,6 +35,12 @@ export function findNearest(name: string, candidates: readonly string[]): string
     }
   }
   return best;
+}
+
+/** The end of a message about a name that is not among the candidates: `; did you mean 'moco'?`, or nothing. */
+export function didYouMean(name: string, candidates: readonly string[]): string {
+  const nearest = findNearest(name, candidates);
+  return nearest === undefined ? '' : `; did you mean '${nearest}'?`;
 }
 
 function at(rows: readonly number[][], i: number, j: number): number {

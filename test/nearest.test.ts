@@ -1,5 +1,5 @@
 import test from 'ava';
-import { editDistance, findNearest } from '#src/nearest.js';
+import { didYouMean, editDistance, findNearest } from '#src/nearest.js';
 
 test('edit distance with swaps of neighbours', (t) => {
   const cases: readonly [string, string, number][] = [
@@ -23,4 +23,6 @@ test('the nearest name, or none', (t) => {
   t.is(findNearest('SGD', ['sgd', 'lars']), 'sgd');
   t.is(findNearest('zzz', ['batch', 'epochs']), undefined);
   t.is(findNearest('lr', ['name']), undefined);
+  t.is(didYouMean('mocoo', ['cvrl', 'moco']), "; did you mean 'moco'?");
+  t.is(didYouMean('zzz', ['cvrl', 'moco']), '');
 });

@@ -6,7 +6,7 @@ import { setup } from './setup.mjs';
 
 const folder = join(root, 'demo');
 const videos = join(folder, 'videos');
-const set = { seed: 1, size: 96, seconds: 2, fps: 25 };
+const set = { seed: 1, pixels: 96, seconds: 2, fps: 25 };
 /** Appearances (sprites, backgrounds) of the two splits differ, so only the motion is common to a class. */
 const splits = [
   { split: 'train', count: 320 },
@@ -31,8 +31,8 @@ async function makeVideos() {
     for (const row of planSyntheticSet({ ...set, split, count })) {
       const file = `${row.name}.mp4`;
       mkdirSync(dirname(join(videos, file)), { recursive: true });
-      const frames = await engine.renderSynthetic(row.source, row.times, set.size, set.size);
-      await engine.writeVideo(join(videos, file), frames, [row.times.length, set.size, set.size], {
+      const frames = await engine.renderSynthetic(row.source, row.times, set.pixels, set.pixels);
+      await engine.writeVideo(join(videos, file), frames, [row.times.length, set.pixels, set.pixels], {
         fps: row.fps,
       });
       lines.push(`${file},${row.label},${split}`);

@@ -1,13 +1,13 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
-import { getPreset } from '../config/presets/registry.js';
+import { getPreset, listPresets } from '../config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { configError, invalidArgument, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean } from '../nearest.js';
 
 /** A run to train with each seed. Arms of several claims that come to the same configuration share it. */
 export interface PlannedArm {
@@ -26,6 +26,11 @@ export interface PlannedClaim {
   readonly arms: readonly string[];
 }
 
+export interface ArmPlan {
+  readonly arms: readonly PlannedArm[];
+  readonly claims: readonly PlannedClaim[];
+}
+
 export interface ArmOptions {
   /** Absolute, or a named source. */
   readonly data: string;
@@ -37,35 +42,37 @@ export interface ArmOptions {
   readonly set?: readonly string[];
 }
 
-/** The claims of that name, or all. Throws ERR_VSSL_USAGE. */
+/** The claims of these names, or all. Throws ERR_VSSL_USAGE. */
 export function chooseClaims(method: Method, names: readonly string[] | undefined): readonly Claim[] {
-  if (names === undefined || names.length === 0) return method.claims;
-  return names.map((name) => {
-    const found = method.claims.find((claim) => claim.name === name);
-    if (found) return found;
-    const known = method.claims.map((claim) => claim.name);
-    const nearest = findNearest(name, known);
-    throw new VsslError(
-      'ERR_VSSL_USAGE',
-      `${method.name} makes no claim '${name}'${nearest === undefined ? '' : `; did you mean '${nearest}'?`}; its claims: ${known.join(', ')}`,
-    );
-  });
+  return withClaims([method], names)[0]!.claims;
 }
 
-/** Throws ERR_VSSL_CONFIG for settings that are wrong, and when two arms of a claim come to the same run. */
-export function planArms(
-  method: Method,
-  claims: readonly Claim[],
-  options: ArmOptions,
-): { arms: PlannedArm[]; claims: PlannedClaim[] } {
-  if (!Number.isSafeInteger(options.budget) || options.budget < 1)
-    throw invalidArgument('budget', 'a whole number of steps from 1', options.budget);
-  const preset = options.preset === undefined ? undefined : getPreset(options.preset);
-  if (preset && preset.config.method !== method.name)
+/** The methods that make claims of these names, with those claims alone; or all. Throws ERR_VSSL_USAGE when none does. */
+export function withClaims(
+  methods: readonly Method[],
+  names: readonly string[] | undefined,
+): readonly Method[] {
+  if (names === undefined || names.length === 0) return methods;
+  const known = [...new Set(methods.flatMap(({ claims }) => claims.map(({ name }) => name)))];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined)
     throw new VsslError(
       'ERR_VSSL_USAGE',
-      `the preset '${preset.name}' is one of ${preset.config.method}; the arms of ${method.name} change one of its own, such as '${method.name}-tiny'`,
+      `no claim '${unknown}' is made by ${methods.map(({ name }) => name).join(', ')}; there are ${known.join(', ')}${didYouMean(unknown, known)}`,
     );
+  return methods
+    .map((method) => ({ ...method, claims: method.claims.filter(({ name }) => names.includes(name)) }))
+    .filter(({ claims }) => claims.length > 0);
+}
+
+/**
+ * Throws ERR_VSSL_CONFIG for settings that are wrong, for a preset of another method, and when two arms of a claim come
+ * to the same run.
+ */
+export function planArms(method: Method, claims: readonly Claim[], options: ArmOptions): ArmPlan {
+  if (!Number.isSafeInteger(options.budget) || options.budget < 1)
+    throw invalidArgument('budget', 'a whole number of steps from 1', options.budget);
+  checkPreset(method, options.preset);
   const arms = new Map<string, PlannedArm & { measures: Set<Claim['measure']> }>();
   const planned = claims.map((claim): PlannedClaim => {
     const ids = claim.arms.map((arm) => {
@@ -85,6 +92,16 @@ export function planArms(
     return { claim, arms: ids };
   });
   return { arms: [...arms.values()], claims: planned };
+}
+
+function checkPreset(method: Method, name: string | undefined): void {
+  if (name === undefined || getPreset(name).config.method === method.name) return;
+  const own = listPresets().filter(({ config }) => config.method === method.name);
+  throw new VsslError(
+    'ERR_VSSL_CONFIG',
+    `the preset '${name}' is of another method; expected one of ${method.name}: ${own.map((preset) => preset.name).join(', ')}`,
+    { details: { preset: name } },
+  );
 }
 
 /** preset < set < arm < the budget, to which the schedule is scaled. */

@@ -1,23 +1,29 @@
 /** Trains the arms of a method's claims with equal budgets and says which of the orderings hold. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { heldOutSpec, loadManifest } from '../data/manifest.js';
+import { isDeepStrictEqual } from 'node:util';
+import { heldOutSpec, loadManifest, type VideoRow } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
-import { type DataOptions, loadEvaluationData } from '../eval/evaluation-data.js';
+import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
 import { MEASURES, type Measurement } from '../eval/measures.js';
 import type { Claim } from '../methods/method.js';
 import { getMethod } from '../methods/registry.js';
-import { packageVersion } from '../native/load.js';
+import { noFlow } from '../native/flow.js';
+import { loadEngine, packageVersion } from '../native/load.js';
 import { absoluteSpec } from '../train/absolute-spec.js';
 import type { TrainEvent } from '../train/events.js';
+import { needsFlow } from '../train/flow-need.js';
+import { makeOutFolder, runPaths } from '../train/run-folder.js';
+import { runWriteError } from '../train/run-log.js';
 import { train } from '../train/train.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
+import { listCheckpoints } from '../weights/checkpoint.js';
 import { type Comparison, compareArms, joinVerdicts, type Verdict } from './judge.js';
-import { chooseClaims, type PlannedArm, type PlannedClaim, planArms } from './plan-arms.js';
+import { type ArmPlan, chooseClaims, type PlannedArm, type PlannedClaim, planArms } from './plan-arms.js';
 
-/** Version of claims.json. */
-export const CLAIMS_FORMAT_VERSION = 1;
+/** Version of claims.json and of the measures kept beside the weights. */
+export const CLAIMS_FORMAT_VERSION = 2;
 
 export interface ClaimsOptions extends EncoderOptions {
   readonly method: string;
@@ -56,9 +62,13 @@ export type ClaimsEvent =
     }
   | { readonly type: 'train'; readonly event: TrainEvent }
   | { readonly type: 'measure'; readonly measure: Claim['measure'] }
-  /** What an evaluation says of its data; each text once. */
-  | { readonly type: 'warning'; readonly text: string }
+  /** Of the data or a measure; the same one once. */
+  | { readonly type: 'warning'; readonly message: string }
+  /** A video that a measure cannot use; each once. */
+  | ({ readonly type: 'left-out' } & LeftOut)
   | { readonly type: 'failed'; readonly arm: string; readonly seed: number; readonly reason: string };
+
+type LeftOut = Measurement['failures'][number];
 
 /** One value a seed; null where training ended with a loss that is not finite. */
 export interface ArmResult {
@@ -93,7 +103,10 @@ export interface ClaimsResult {
   readonly trained: number;
   readonly found: number;
   readonly failures: readonly { readonly arm: string; readonly seed: number; readonly reason: string }[];
+  /** Of the data and of the measures. */
   readonly warnings: readonly string[];
+  /** Videos that a measure could not use. */
+  readonly leftOut: readonly LeftOut[];
   readonly file: string;
 }
 
@@ -103,7 +116,8 @@ type Values = Map<string, Measurement>;
 
 /**
  * Trains what is missing, measures it, and compares. Each arm and seed is a run folder below `out`, so a stopped call
- * goes on where it was. Throws what train and evaluate throw; a loss that is not finite is a result, not an error.
+ * goes on where it was. Throws what train and evaluate throw, before the first step where that can be known; a loss that
+ * is not finite is a result, not an error.
  */
 export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   const { seeds, signal, onEvent = () => {} } = options;
@@ -112,9 +126,15 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
     throw invalidArgument('seeds', 'a whole number from 1', seeds);
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
-  const { arms, claims } = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
-  const data = await testData(options, chosen);
-  await makeFolder(out);
+  const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
+  const { arms, claims } = plan;
+  const data = await testData(options);
+  const evaluation = await loadEvaluationData(data);
+  if (chosen.some(({ measure }) => MEASURES[measure].labels)) labelledRows(evaluation);
+  await checkFlow(plan, evaluation.rows, out, seeds);
+  await makeOutFolder(out);
+  const notes = new Notes(onEvent);
+  notes.add({ warnings: evaluation.warnings, failures: [] });
   const values: Values = new Map();
   const failures: Failure[] = [];
   const warnings = new Set<string>();
@@ -122,7 +142,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   let number = 0;
   for (let seed = 0; seed < seeds; seed++)
     for (const arm of arms) {
-      const folder = join(out, `arm-${arm.id}`, `seed-${seed}`);
+      const folder = runFolder(out, arm, seed);
       const total = seeds * arms.length;
       onEvent({ type: 'run', number: ++number, total, arm: arm.name, seed, folder });
       try {
@@ -138,11 +158,8 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
         signal?.throwIfAborted();
         onEvent({ type: 'measure', measure });
         const measured = await measureRun(measure, folder, data, options);
+        notes.add(measured);
         values.set(keyOf(arm.id, seed, measure), measured);
-        for (const text of measured.warnings) {
-          if (!warnings.has(text)) onEvent({ type: 'warning', text });
-          warnings.add(text);
-        }
       }
     }
   const { budget, preset = `${method.name}-tiny`, set = [] } = options;
@@ -157,10 +174,11 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
     trained,
     found: number - trained - failures.length,
     failures,
-    warnings: [...warnings],
+    warnings: notes.warnings,
+    leftOut: notes.leftOut,
     file,
   };
-  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
+  await writeResult(out, file, result);
   return result;
 }
 
@@ -209,6 +227,61 @@ async function chooseTestData(options: ClaimsOptions): Promise<DataOptions> {
   );
 }
 
+/** Warnings and left-out videos, each told once: every run of the plan meets the same ones. */
+class Notes {
+  readonly warnings: string[] = [];
+  readonly leftOut: LeftOut[] = [];
+
+  constructor(readonly onEvent: (event: ClaimsEvent) => void) {}
+
+  add({ warnings, failures }: Pick<Measurement, 'warnings' | 'failures'>): void {
+    for (const message of warnings) {
+      if (this.warnings.includes(message)) continue;
+      this.warnings.push(message);
+      this.onEvent({ type: 'warning', message });
+    }
+    for (const failure of failures) {
+      if (this.leftOut.some(({ path }) => path === failure.path)) continue;
+      this.leftOut.push(failure);
+      this.onEvent({ type: 'left-out', ...failure });
+    }
+  }
+}
+
+/** Throws ERR_VSSL_NO_FLOW when an arm that is not trained yet needs optical flow, which cannot be computed here. */
+async function checkFlow(
+  { arms, claims }: ArmPlan,
+  rows: readonly VideoRow[],
+  out: string,
+  seeds: number,
+): Promise<void> {
+  const engine = loadEngine();
+  if (engine.info().flowVersion) return;
+  const needing = new Set<string>();
+  for (const arm of arms)
+    if ((await isUnfinished(arm, out, seeds)) && (await needsFlow(arm.config, rows, engine)))
+      needing.add(arm.id);
+  if (needing.size === 0) return;
+  const needs = (claim: PlannedClaim) => claim.arms.some((id) => needing.has(id));
+  const namesOf = (some: readonly PlannedClaim[]) => some.map(({ claim }) => claim.name);
+  const others = namesOf(claims.filter((claim) => !needs(claim)));
+  const leave = `leave out the claims that need it (${namesOf(claims.filter(needs)).join(', ')})`;
+  throw noFlow(engine, others.length === 0 ? leave : `${leave}: --claim ${others.join(' ')}`);
+}
+
+async function isUnfinished({ id, config }: PlannedArm, out: string, seeds: number): Promise<boolean> {
+  for (let seed = 0; seed < seeds; seed++) {
+    const { checkpoints } = runPaths(runFolder(out, { id }, seed));
+    const last = (await listCheckpoints(checkpoints)).at(-1);
+    if ((last?.step ?? 0) < config.train.steps!) return true;
+  }
+  return false;
+}
+
+function runFolder(out: string, { id }: Pick<PlannedArm, 'id'>, seed: number): string {
+  return join(out, `arm-${id}`, `seed-${seed}`);
+}
+
 /** Whether anything had to be trained. */
 async function trainArm(
   arm: PlannedArm,
@@ -231,19 +304,21 @@ async function measureRun(
 ): Promise<Measurement> {
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
-  if (kept?.packageVersion === packageVersion && JSON.stringify(kept.data) === JSON.stringify(data))
-    return { warnings: [], ...kept };
-  const { value, resolution, warnings } = await MEASURES[measure].run({
-    run,
-    ...data,
-    device,
-    threads,
-    precision,
-    signal,
+  const made = { formatVersion: CLAIMS_FORMAT_VERSION, packageVersion, measure, data };
+  const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
+  if (isSame) return kept;
+  const { value, resolution, warnings, failures } = await MEASURES[measure].run({
+    ...{ run, ...data, device, threads, precision, signal },
   });
-  const measured = { measure, packageVersion, data, value, resolution, warnings };
-  await writeFileAtomic(file, `${JSON.stringify(measured, null, 2)}\n`);
+  const measured = { ...made, value, resolution, warnings, failures };
+  await writeResult(run, file, measured);
   return measured;
+}
+
+async function writeResult(folder: string, file: string, result: object): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
+    throw runWriteError(folder, error);
+  });
 }
 
 function judge({ claim, arms }: PlannedClaim, values: Values, seeds: number): ClaimResult {

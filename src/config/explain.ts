@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VsslError } from '../errors.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean, findNearest } from '../nearest.js';
 import { readRaw } from './raw.js';
 
 /** The part of JSON Schema that z.toJSONSchema uses for our schemas. */
@@ -45,8 +45,7 @@ export function explainIssues(
   }
   const expected = inner.code === 'custom' ? inner.message : `expected ${describeNode(node)}`;
   const words = choicesOf(node);
-  const nearest = typeof received === 'string' ? findNearest(received, words) : undefined;
-  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  const hint = typeof received === 'string' ? didYouMean(received, words) : '';
   return tell(inner.path, originOf(inner.path), `${expected} but got ${describeValue(received)}${hint}`);
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { configError, VsslError } from '../errors.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean, findNearest } from '../nearest.js';
 import { checkConsistency } from './consistency.js';
 import { explainIssues } from './explain.js';
 import { getPreset } from './presets/registry.js';
@@ -123,8 +123,7 @@ function chooseMethod(methods: readonly MethodSlice[], layers: readonly ConfigLa
   const name = layer.value.method;
   const method = methods.find((m) => m.name === name);
   if (method) return method;
-  const nearest = typeof name === 'string' ? findNearest(name, names) : undefined;
-  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  const hint = typeof name === 'string' ? didYouMean(name, names) : '';
   throw new VsslError(
     'ERR_VSSL_CONFIG',
     `config key 'method' (${layer.origin}): expected one of ${names.join(', ')} but got '${String(name)}'${hint}`,

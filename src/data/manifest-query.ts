@@ -1,5 +1,5 @@
 import { VsslError } from '../errors.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean } from '../nearest.js';
 import { matchesGlob } from './glob.js';
 import type { VideoRow } from './manifest.js';
 
@@ -36,11 +36,18 @@ export function parseQuery(query: string, spec: string): ManifestQuery {
   return entries;
 }
 
+/** What a query may name beside the columns that every row has. */
+export interface QueryNames {
+  readonly columns: readonly string[];
+  /** Settings of the reader. They filter nothing: a misspelt one may be meant. */
+  readonly options: readonly string[];
+}
+
 /** The rows that the query leaves. Throws ERR_VSSL_USAGE for an unknown column, ERR_VSSL_DATA when none is left. */
 export function filterRows(
   rows: readonly VideoRow[],
   query: ManifestQuery,
-  columns: readonly string[],
+  { columns, options }: QueryNames,
   spec: string,
   /** What else the query may hold, for messages: the reader's options. */
   options: readonly string[] = [],
@@ -54,7 +61,9 @@ export function filterRows(
       const more = options.length === 0 ? '' : `, and the options ${options.join(', ')}`;
       throw new VsslError(
         'ERR_VSSL_USAGE',
-        `there is no column '${key}' in '${spec}'${hint}; there are ${known.join(', ')}${more}`,
+        `there is no column '${key}' in '${spec}'; there are ${known.join(', ')}` +
+          (options.length === 0 ? '' : `, and the options ${options.join(', ')}`) +
+          didYouMean(key, [...known, ...options]),
         { details: { spec, key } },
       );
     }

@@ -61,7 +61,8 @@ export async function loadManifest(spec: string): Promise<Manifest> {
   const warnings = [...result.warnings];
   if (dropped > 0)
     warnings.push(`${dropped} rows of ${target} name a video that stands there already; left out`);
-  return { spec, rows: filterRows(rows, filters, result.columns, spec, reader.options), warnings };
+  const names = { columns: result.columns, options: reader.options };
+  return { spec, rows: filterRows(rows, filters, names, spec), warnings };
 }
 
 /** The set that a named source keeps for testing what was trained on `spec`; null when it keeps none. */

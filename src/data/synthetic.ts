@@ -64,7 +64,7 @@ export interface SyntheticOptions {
   /** Different sprites (and as many backgrounds) in a split, default 64: a label must not follow from the sprite. */
   readonly appearances?: number;
   /** Side of the square pictures in pixels, default 64. */
-  readonly size?: number;
+  readonly pixels?: number;
   /** Length of a clip, default 2. */
   readonly seconds?: number;
   /** Pictures per second, default 25. */
@@ -105,6 +105,8 @@ const SIZE_RANGE = [0.11, 0.24] as const;
 const SPEED_RANGE = [0.2, 0.5] as const;
 /** Of circles and swings, in picture sides. */
 const RADIUS_RANGE = [0.12, 0.28] as const;
+/** Of a set: its rows are made at once, and must fit into memory. */
+const MOST_CLIPS = 1_000_000;
 
 /**
  * Clip `index` of the set: a pure function of (seed, index, options).
@@ -115,7 +117,7 @@ export function drawSyntheticSource(
   index: number,
   options: SyntheticOptions = {},
 ): SyntheticClip {
-  const { split, classes, appearances, size, seconds, fps, sprites } = checkOptions(index, options);
+  const { split, classes, appearances, pixels, seconds, fps, sprites } = checkOptions(index, options);
   const label = classes[index % classes.length] as SyntheticMotion;
   const rng = new Rng(seed, 'synthetic', split, index);
   const number = rng.int(sprites.length > 0 ? sprites.length : appearances);
@@ -125,8 +127,8 @@ export function drawSyntheticSource(
   const source = {
     kind: 'synthetic' as const,
     motion: SYNTHETIC_MOTIONS.indexOf(label),
-    height: size,
-    width: size,
+    height: pixels,
+    width: pixels,
     x: rng.next(),
     y: rng.next(),
     phase: rng.next(),
@@ -175,8 +177,8 @@ export function planSyntheticSet(
   options: SyntheticOptions & { readonly seed: number; readonly count: number },
 ): SyntheticRow[] {
   const { seed, count, ...rest } = options;
-  if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT)
-    throw invalidArgument('count', `a whole number from 1 to ${MAX_COUNT}`, count);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_CLIPS)
+    throw invalidArgument('count', `a whole number from 1 to ${MOST_CLIPS}`, count);
   const split = rest.split ?? 'train';
   return Array.from({ length: count }, (_, index) => {
     const clip = drawSyntheticSource(seed, index, rest);
@@ -190,7 +192,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
     split = 'train',
     classes = SYNTHETIC_MOTIONS,
     appearances = 64,
-    size = 64,
+    pixels = 64,
     seconds = 2,
     fps = 25,
     sprites = [],
@@ -203,12 +205,12 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
   }
   if (!Number.isInteger(appearances) || appearances < 1)
     throw invalidArgument('appearances', 'a whole number from 1', appearances);
-  if (!Number.isInteger(size) || size < 8 || size > 4096)
-    throw invalidArgument('pixels', 'a whole number from 8 to 4096', size);
+  if (!Number.isInteger(pixels) || pixels < 8 || pixels > 4096)
+    throw invalidArgument('pixels', 'a whole number from 8 to 4096', pixels);
   if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'a number above 0, at most 1000', fps);
   if (!(seconds * fps >= 1 && seconds <= 3600))
     throw invalidArgument('seconds', 'at least one frame, at most 3600 seconds', seconds);
-  return { split, classes, appearances, size, seconds, fps, sprites };
+  return { split, classes, appearances, pixels, seconds, fps, sprites };
 }
 
 /** Outline harmonics and two stripe colours that stand out from one another, so that turning can be seen. */

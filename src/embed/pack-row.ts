@@ -6,8 +6,8 @@ import { plainAugment } from '../data/augment/draw-augment.js';
 import type { VideoRow } from '../data/manifest.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
-import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
-import { clipTimes, makeClock } from '../data/samplers/clock.js';
+import { type ClipPlan, type ClipSource, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import { clipTimes, makeClock, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
@@ -24,7 +24,7 @@ export interface PackSettings {
 export interface Entry extends PackedShape {
   /** Of the row. */
   readonly id: string;
-  /** Size and time of the source file; another stamp means another video. */
+  /** Another stamp means another video. */
   readonly stamp: string;
   /** Files, relative to the copy's folder. */
   readonly path: string;
@@ -209,20 +209,30 @@ function fileName({ id }: VideoRow): string {
   return `clips/${hash.slice(0, 2)}/${readable}-${hash}${PACKED_SUFFIX}`;
 }
 
+/** Of all that the row says of its video, and of the size and time of its files. */
 async function stampOf({ source, start, end, facts }: VideoRow): Promise<string> {
-  const window = `${start ?? ''}-${end ?? ''}`;
-  if (source.kind === 'synthetic' || source.kind === 'memory')
-    return JSON.stringify([source, facts?.times.length, facts?.end]);
-  const files = source.kind === 'images' ? source.files : [source.path];
-  const stamps = await Promise.all(
-    files.map(async (file) => {
+  const files = await Promise.all(
+    filesOf(source).map(async (file) => {
       const found = await stat(file).catch(() => null);
       return found ? `${found.size}:${found.mtimeMs}` : 'absent';
     }),
   );
+  const given = facts && { ...facts, times: Array.from(facts.times) };
   return createHash('sha256')
-    .update(`${window}|${files.join('|')}|${stamps.join('|')}`)
+    .update(JSON.stringify({ source, start, end, facts: given, files }))
     .digest('hex');
+}
+
+function filesOf(source: ClipSource): readonly string[] {
+  switch (source.kind) {
+    case 'file':
+    case 'packed':
+      return [source.path];
+    case 'images':
+      return source.files;
+    default:
+      return [];
+  }
 }
 
 /** Whether the files of an entry have the sizes that they should have. */

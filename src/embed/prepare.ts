@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import { noFlow } from '../native/flow.js';
 import { loadEngine } from '../native/load.js';
 import { TEMPORARY_SUFFIX, type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { checkCount, checkOptions } from './check-options.js';
@@ -55,8 +56,9 @@ const CACHE_BYTES = 2 ** 28;
 
 /**
  * Makes or finishes the copy. A bad video is listed in `skipped` and tried again by the next call. Throws
- * ERR_VSSL_NO_USABLE_VIDEO when there is none, ERR_VSSL_USAGE when `out` holds a copy with other settings,
- * ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW, and what loadManifest throws.
+ * ERR_VSSL_NO_USABLE_VIDEO when there is none, ERR_VSSL_USAGE when `out` holds a copy with other settings, ERR_VSSL_DATA
+ * when that copy's settings cannot be read, ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW, and what
+ * loadManifest throws.
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   return prepareWith(options);
@@ -81,7 +83,7 @@ export async function prepareWith(
   const manifest = await loadManifest(data);
   const settings: PackSettings = { shortSide, fps };
   const engine = loadEngine();
-  if (flow) requireFlow(engine.info());
+  if (flow && !engine.info().flowVersion) throw noFlow(engine, 'leave --flow out');
   await openFolder(out, settings, operations);
   const finished = await readFinished(join(out, FINISHED_FILE), settings);
   const loader = engine.createLoader({ threads, cacheBytes: CACHE_BYTES });
@@ -135,15 +137,6 @@ export async function prepareWith(
   };
 }
 
-function requireFlow({ flowVersion, flowFault }: { flowVersion: string; flowFault: string }): void {
-  if (flowVersion) return;
-  throw new VsslError(
-    'ERR_VSSL_NO_FLOW',
-    `optical flow is not available (${flowFault}); install OpenCV's video module (on Debian: apt-get install ` +
-      "libopencv-video-dev) and run 'npx vssl-native build', or leave --flow out",
-  );
-}
-
 /** Makes the folder, or checks that it holds a copy with the same settings. */
 async function openFolder(out: string, settings: PackSettings, operations?: WriteOperations): Promise<void> {
   const file = join(out, PREPARED_FILE);
@@ -162,7 +155,13 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
       await writeFileAtomic(file, [Buffer.from(`${JSON.stringify(wanted, null, 2)}\n`)], operations);
       return;
     }
-    const found = parseSettings(text, file);
+    const found = parseSettings(text);
+    if (!found)
+      throw new VsslError(
+        'ERR_VSSL_DATA',
+        `${file} is damaged: expected the settings of the copy as a JSON object; remove ${out}, or give a new folder`,
+        { details: { out, file } },
+      );
     for (const [key, value] of Object.entries(wanted))
       if (found[key] !== value)
         throw new VsslError(
@@ -175,18 +174,14 @@ async function openFolder(out: string, settings: PackSettings, operations?: Writ
   }
 }
 
-function parseSettings(text: string, file: string): Record<string, unknown> {
+/** null when it is no JSON object. */
+function parseSettings(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const found: unknown = JSON.parse(text);
-    if (typeof found === 'object' && found !== null) return found as Record<string, unknown>;
+    return typeof found === 'object' ? (found as Record<string, unknown> | null) : null;
   } catch {
-    // told below
+    return null;
   }
-  throw new VsslError(
-    'ERR_VSSL_DATA',
-    `${file} is damaged: expected the settings of a copy, in JSON; give a new folder, or remove this one and make the copy again`,
-    { details: { file } },
-  );
 }
 
 /** What earlier calls finished, by the row's id; a torn line costs its video and nothing else. */

@@ -126,7 +126,7 @@ export class Bench {
     const extracted = await this.#extract('features', rows, async (row) =>
       this.#withPixels(await this.#windows(this.data.rows[row]!, windows, crops)),
     );
-    this.#note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
+    this.note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
     if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
     return { kept: extracted.kept.map((i) => rows[i]!), of: this.#representations(extracted) };
   }
@@ -146,7 +146,7 @@ export class Bench {
     const extracted = await this.#extract('instances', items, async ({ row, role }) =>
       this.#withPixels([(await plan(row))[role]]),
     );
-    this.#note(extracted.failures.map(({ index, error }) => ({ row: items[index]!.row, error })));
+    this.note(extracted.failures.map(({ index, error }) => ({ row: items[index]!.row, error })));
     // item 2i is the gallery clip of row i, item 2i + 1 its query: a row counts when both are there
     const place = new Map(extracted.kept.map((item, at) => [item, at]));
     const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
@@ -214,7 +214,8 @@ export class Bench {
     };
   }
 
-  #note(failures: readonly { row: number; error: VsslError }[]): void {
+  /** Adds to `failures`, each video once. */
+  note(failures: readonly { readonly row: number; readonly error: VsslError }[]): void {
     for (const { row, error } of failures) {
       const { path } = this.data.rows[row]!;
       if (!this.failures.some((known) => known.path === path))

@@ -7,7 +7,7 @@ import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import { Bench, type BenchOptions, type Representations } from './bench.js';
-import { type DataOptions, loadEvaluationData, narrowSplits } from './evaluation-data.js';
+import { type DataOptions, labelledRows, loadEvaluationData, narrowSplits } from './evaluation-data.js';
 import { probeFactor, readFactors } from './factors.js';
 import { type FloorName, floorNames } from './floors.js';
 import { type Augmentation, defaultAugmentation } from './instance-windows.js';
@@ -203,7 +203,7 @@ async function classScores(
   bench: Bench,
   options: KnnEvaluationOptions | LinearEvaluationOptions,
 ): Promise<Scores<ClassificationScore>> {
-  const rows = labelledRows(bench);
+  const rows = rowsToScore(bench);
   const { kept, of } = await bench.windowFeatures(rows);
   const labelled = labelledSplits(bench, kept);
   const { signal } = options;
@@ -261,7 +261,7 @@ async function retrievalScores(
   let label: Omit<Scores<RecallScore>, 'used'> | undefined;
   let used = pairs.query.trained.rows;
   if (data.splits.length > 0 && data.labels.length > 0) {
-    const { kept, of } = await bench.windowFeatures(labelledRows(bench));
+    const { kept, of } = await bench.windowFeatures(rowsToScore(bench));
     const labelled = labelledSplits(bench, kept);
     label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
     used = kept.length;
@@ -296,19 +296,9 @@ function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
   return Object.fromEntries(floorNames.map((name) => [name, make(name)])) as Record<FloorName, S>;
 }
 
-/** Numbers of the rows that have a label. */
-function labelledRows({ data, warnings }: Bench): number[] {
-  const rows = data.rows.flatMap((_, row) => (data.classes[row]! >= 0 ? [row] : []));
-  if (rows.length === 0)
-    throw new VsslError(
-      'ERR_VSSL_DATA',
-      "the videos have no labels: put them into class folders, or give a manifest with a 'label' column",
-    );
-  if (data.splits.length === 0)
-    throw new VsslError(
-      'ERR_VSSL_USAGE',
-      "one set has to be split: add folds (such as 'group'), or give train and test",
-    );
+/** The rows with a label, and a warning of the others. */
+function rowsToScore({ data, warnings }: Bench): number[] {
+  const rows = labelledRows(data);
   const without = data.rows.length - rows.length;
   if (without > 0) warnings.push(`${without} videos without a label were left out`);
   return rows;

@@ -2,7 +2,7 @@
 
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean } from '../nearest.js';
 import { type Fold, parseFoldSpec, planFolds } from './folds.js';
 
 /** Where the videos come from: two sets, or one with folds, or (for instance retrieval) one alone. */
@@ -86,6 +86,24 @@ function mergedLabels(rows: readonly VideoRow[], labels: readonly string[]): str
   return found.size === 0 ? null : labels.map((label) => found.get(label) ?? label);
 }
 
+/**
+ * Numbers of the rows that have a label. Throws ERR_VSSL_DATA when there is none, or none on one side of every split, and
+ * ERR_VSSL_USAGE when nothing is split.
+ */
+export function labelledRows({ classes, splits }: EvaluationData): number[] {
+  const rows = Array.from(classes.keys()).filter((row) => classes[row]! >= 0);
+  const advice = "put the videos into class folders, or give a manifest with a 'label' column";
+  if (rows.length === 0) throw new VsslError('ERR_VSSL_DATA', `the videos have no labels: ${advice}`);
+  if (splits.length === 0)
+    throw usage("one set has to be split: add folds (such as 'group'), or give train and test");
+  if (narrowSplits(splits, rows).length === 0)
+    throw new VsslError(
+      'ERR_VSSL_DATA',
+      `the videos that train the probe, or those that test it, have no labels: ${advice}`,
+    );
+  return rows;
+}
+
 /** Splits without rows that have no label or could not be used, renumbered into the kept rows. */
 export function narrowSplits(splits: readonly Fold[], kept: readonly number[]): Fold[] {
   const place = new Map(kept.map((row, i) => [row, i]));
@@ -95,19 +113,19 @@ export function narrowSplits(splits: readonly Fold[], kept: readonly number[]): 
     .filter(({ train, test }) => train.length > 0 && test.length > 0);
 }
 
+/** Throws ERR_VSSL_USAGE when no row has a value there. */
 function columnOf(rows: readonly VideoRow[], column: string): (string | undefined)[] {
-  const values = rows.map((row) => {
-    const value = column === 'group' ? row.group : column === 'label' ? row.label : row.extra[column];
+  const cellOf = ({ group, label, extra }: VideoRow, name: string) => {
+    const value = name === 'group' ? group : name === 'label' ? label : extra[name];
     return value === undefined || value === null || value === '' ? undefined : String(value);
-  });
+  };
+  const values = rows.map((row) => cellOf(row, column));
   if (values.some((value) => value !== undefined)) return values;
-  const known = [...new Set(['group', 'label', ...rows.flatMap((row) => Object.keys(row.extra))])];
-  const nearest = findNearest(column, known);
-  throw new VsslError(
-    'ERR_VSSL_USAGE',
-    known.includes(column)
-      ? `no video of the data has a value in the column '${column}' to make folds of`
-      : `the data has no column '${column}' to make folds of${nearest === undefined ? '' : `; did you mean '${nearest}'?`}; there are ${known.join(', ')}`,
+  const named = [...new Set(['group', 'label', ...rows.flatMap(({ extra }) => Object.keys(extra))])];
+  const filled = named.filter((name) => rows.some((row) => cellOf(row, name) !== undefined));
+  const there = filled.length === 0 ? 'it has none' : `there are ${filled.join(', ')}`;
+  throw usage(
+    `the data has no column '${column}' to make folds of; ${there} (a test set of its own, --test, needs no folds)${didYouMean(column, filled)}`,
   );
 }
 

@@ -42,7 +42,7 @@ export function planFolds(groups: readonly (string | undefined)[], count: number
   if (rowsOf.size < 2)
     throw new VsslError(
       'ERR_VSSL_DATA',
-      `folds need at least 2 groups, the data has ${rowsOf.size}: add a 'group' column to the manifest, or give --train and --test`,
+      `folds need at least 2 groups, the data has ${rowsOf.size}: add a 'group' column to the manifest, or give a test set of its own (--test)`,
     );
   const bins = Array.from({ length: Math.min(count ?? rowsOf.size, rowsOf.size) }, () => ({
     names: [] as string[],

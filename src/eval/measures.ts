@@ -16,7 +16,7 @@ export interface MeasureRequest
   readonly run: string;
 }
 
-export interface Measurement {
+export interface Measurement extends Pick<EvaluationResult<unknown>, 'warnings' | 'failures'> {
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
@@ -29,24 +29,28 @@ export interface Measure {
   readonly title: string;
   /** Factor on values that are shown. */
   readonly scale: number;
+  /** Whether the videos have to be labelled. */
+  readonly labels: boolean;
   readonly run: (request: MeasureRequest) => Promise<Measurement>;
 }
 
 const knn: Measure = {
   title: 'kNN accuracy, %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const result = await evaluate({ ...request, protocol: 'knn' });
-    return accuracyOf(result);
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'knn' });
+    return { value: trained.accuracy, resolution: 1 / trained.count, warnings, failures };
   },
 };
 
 const linear: Measure = {
   title: 'linear probe accuracy, %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const result = await evaluate({ ...request, protocol: 'linear' });
-    return accuracyOf(result);
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'linear' });
+    return { value: trained.accuracy, resolution: 1 / trained.count, warnings, failures };
   },
 };
 
@@ -54,16 +58,16 @@ const linear: Measure = {
 const retrieval: Measure = {
   title: 'retrieval R@1 (same label), %',
   scale: 100,
+  labels: true,
   async run(request) {
-    const result = await evaluate({ ...request, protocol: 'retrieval' });
-    const { trained } = result;
+    const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'retrieval' });
     if (trained.label === undefined)
       throw new VsslError(
         'ERR_VSSL_DATA',
         'retrieval by label needs labelled videos; this data has no labels',
       );
     const { recall, queries } = trained.label;
-    return { value: recall[1]!, resolution: 1 / queries, warnings: warningsOf(result) };
+    return { value: recall[1]!, resolution: 1 / queries, warnings, failures };
   },
 };
 
@@ -71,6 +75,7 @@ const retrieval: Measure = {
 const shiftProbe: Measure = {
   title: 'shift probe, R²',
   scale: 1,
+  labels: false,
   async run(request) {
     const data = await loadEvaluationData(request);
     if (data.splits.length === 0)
@@ -88,11 +93,13 @@ const shiftProbe: Measure = {
           train,
           test,
           signal: request.signal,
+          onFailure: (failure) => bench.note([failure]),
         });
         sum += probe.r2 / data.splits.length;
       }
       const tested = data.splits.reduce((count, { test }) => count + test.length, 0);
-      return { value: sum, resolution: 1 / tested, warnings: warningsOf(bench) };
+      const { warnings, failures } = bench;
+      return { value: sum, resolution: 1 / tested, warnings, failures };
     } finally {
       await bench.close();
     }

@@ -110,11 +110,13 @@ export interface ShiftProbeOptions {
   /** Of the places of the windows. Default 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
+  /** Told of each window that is left out, with the number of its row. */
+  readonly onFailure?: (failure: { readonly row: number; readonly error: VsslError }) => void;
 }
 
 /** The shift probe of an encoder; videos that cannot be used are left out. Throws ERR_VSSL_DATA when too few are left. */
 export async function measureShiftProbe(options: ShiftProbeOptions): Promise<ShiftProbeResult> {
-  const { loader, embedder, format, rows, getFacts, windows = 4, seed = 0, signal } = options;
+  const { loader, embedder, format, rows, getFacts, windows = 4, seed = 0, signal, onFailure } = options;
   if (!Number.isInteger(windows) || windows < 2)
     throw invalidArgument('windows', 'a whole number of at least 2', windows);
   const starts = new Map<string, number>();
@@ -131,6 +133,7 @@ export async function measureShiftProbe(options: ShiftProbeOptions): Promise<Shi
         return { clip: [clips[window]!] };
       },
     });
+    for (const { index, error } of extracted.failures) onFailure?.({ row: items[index]!.row, error });
     const kept = extracted.kept.map((item) => items[item]!);
     return {
       features: extracted.features[0]!,

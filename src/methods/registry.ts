@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { findNearest } from '../nearest.js';
+import { didYouMean } from '../nearest.js';
 import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';
@@ -17,12 +17,10 @@ export function listMethods(): readonly Method[] {
   return METHODS;
 }
 
-/** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT. */
+/** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT with the nearest name. */
 export function getMethod(name: string): Method {
   const method = listMethods().find((m) => m.name === name);
   if (method) return method;
   const names = METHODS.map((m) => m.name);
-  const nearest = findNearest(name, names);
-  const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`;
-  throw invalidArgument('method', `one of ${names.join(', ')}${hint}`, name);
+  throw invalidArgument('method', `one of ${names.join(', ')}`, name, didYouMean(name, names));
 }

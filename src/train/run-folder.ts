@@ -38,10 +38,16 @@ export function runPaths(folder: string): RunPaths {
   };
 }
 
-/** Makes the folder. Throws ERR_VSSL_RUN_WRITE when it cannot be made or is not a folder. */
+/** Makes the folder of a run. Throws what makeOutFolder throws. */
 export async function makeRunFolder(paths: RunPaths): Promise<void> {
+  await makeOutFolder(paths.folder);
+  await makeOutFolder(paths.checkpoints);
+}
+
+/** Makes a folder for runs. Throws ERR_VSSL_RUN_WRITE when it cannot be made or is not a folder. */
+export async function makeOutFolder(folder: string): Promise<void> {
   try {
-    await makeFolders(paths.checkpoints);
+    await makeFolders(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why =
@@ -52,8 +58,8 @@ export async function makeRunFolder(paths: RunPaths): Promise<void> {
           : `it is not writable (${code ?? String(error)})`;
     throw new VsslError(
       'ERR_VSSL_RUN_WRITE',
-      `the run folder ${paths.folder} cannot be made: ${why}; choose another --out`,
-      { details: { folder: paths.folder, systemCode: code }, cause: error },
+      `the run folder ${folder} cannot be made: ${why}; choose another --out`,
+      { details: { folder, systemCode: code }, cause: error },
     );
   }
 }

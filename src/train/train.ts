@@ -6,10 +6,12 @@ import { loadManifest } from '../data/manifest.js';
 import { readFacts } from '../embed/video-facts.js';
 import { configError, invalidArgument, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
+import { noFlow } from '../native/flow.js';
 import { loadEngine, packageVersion } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
 import { absoluteSpec } from './absolute-spec.js';
 import type { TrainEvent, TrainResult } from './events.js';
+import { needsFlow } from './flow-need.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
 import { lockRunFolder } from './run-lock.js';
 import { runWriteError } from './run-log.js';
@@ -22,8 +24,8 @@ export type { TrainOptions } from './settled.js';
 
 /**
  * Starts training. The result rejects with VsslError: ERR_VSSL_CONFIG, ERR_VSSL_RESUME_MISMATCH, ERR_VSSL_LOCKED,
- * ERR_VSSL_RUN_WRITE, ERR_VSSL_CHECKPOINT_WRITE, ERR_VSSL_DATA, ERR_VSSL_NO_USABLE_VIDEO, ERR_VSSL_NON_FINITE,
- * ERR_VSSL_ABORTED, and the errors of loading the engine.
+ * ERR_VSSL_RUN_WRITE, ERR_VSSL_CHECKPOINT_WRITE, ERR_VSSL_DATA, ERR_VSSL_NO_USABLE_VIDEO, ERR_VSSL_NO_FLOW,
+ * ERR_VSSL_NON_FINITE, ERR_VSSL_ABORTED, and the errors of loading the engine.
  */
 export function train(config: TrainConfig | ResolvedConfig, options: TrainOptions = {}): TrainRun {
   return new TrainRun(async (emit) => {
@@ -83,6 +85,8 @@ async function runTraining(
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await emptyRunFolder(paths);
     const engine = loadEngine();
+    if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, engine)))
+      throw noFlow(engine, 'use frame differences, which need nothing more');
     const facts = await FactsIndex.open({
       readFacts: (row) => readFacts(engine, row),
       cacheFile: paths.videoIndex,

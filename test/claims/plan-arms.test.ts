@@ -1,5 +1,5 @@
 import test from 'ava';
-import { chooseClaims, planArms } from '#src/claims/plan-arms.js';
+import { chooseClaims, planArms, withClaims } from '#src/claims/plan-arms.js';
 import { MEASURES } from '#src/eval/measures.js';
 import type { Method } from '#src/methods/method.js';
 import { getMethod, listMethods } from '#src/methods/registry.js';
@@ -90,4 +90,20 @@ test('settings that make two arms of a claim the same are refused; wrong names t
     message: /did you mean 'consistent-augmentation'/,
   });
   t.is(chooseClaims(cvrl, []), cvrl.claims);
+  t.throws(() => planArms(getMethod('moco'), getMethod('moco').claims, { ...options, preset: 'cvrl-tiny' }), {
+    code: 'ERR_VSSL_CONFIG',
+    message: /'cvrl-tiny' is of another method; expected one of moco: moco, moco-tiny/,
+  });
+});
+
+test('claims of many methods: those that make them are left', (t) => {
+  const shown = withClaims(listMethods(), ['cross-modal', 'shifted']);
+  t.deepEqual(
+    shown.map(({ name, claims }) => [name, claims.map((claim) => claim.name)]),
+    [['modist', ['cross-modal', 'shifted']]],
+  );
+  t.throws(() => withClaims(listMethods(), ['cross-modall']), {
+    code: 'ERR_VSSL_USAGE',
+    message: /did you mean 'cross-modal'/,
+  });
 });

@@ -1,12 +1,23 @@
 // The whole way: two arms are trained for a few steps, measured and compared; a second call trains nothing.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { type ClaimsEvent, runClaims } from '#src/claims/run-claims.js';
+import { writeSyntheticVideos } from '#src/embed/write-synthetic.js';
+import { packageRoot } from '#src/native/load.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vssl-claims-'));
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
@@ -91,28 +102,19 @@ test.serial('a stopped call goes on where it was', async (t) => {
 
 test.serial('data that says nothing of what tests is refused before anything is trained', async (t) => {
   const out = join(folder, 'none');
-  const videos = 'synthetic:motion?split=test&count=16&label=left';
-  await t.throwsAsync(runClaims({ ...options, out, data: videos, test: 'synthetic:motoin' }), {
+  await t.throwsAsync(runClaims({ ...options, out, test: 'synthetic:motoin' }), {
     code: 'ERR_VSSL_INVALID_ARGUMENT',
   });
   await t.throwsAsync(runClaims({ ...options, out, test: data, folds: 'group' }), { code: 'ERR_VSSL_USAGE' });
   await t.throwsAsync(runClaims({ ...options, out, seeds: 0 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  await t.throwsAsync(runClaims({ ...options, out, folds: 'gruop' }), {
+  await t.throwsAsync(runClaims({ ...options, out, folds: 'sprit' }), {
     code: 'ERR_VSSL_USAGE',
-    message: /did you mean 'group'/,
+    message: /no column 'sprit'.*did you mean 'sprite'/,
   });
-  const unlabelled = join(folder, 'unlabelled.csv');
-  writeFileSync(unlabelled, 'path,group\na.mp4,1\nb.mp4,2\n');
-  writeFileSync(join(folder, 'a.mp4'), '');
-  writeFileSync(join(folder, 'b.mp4'), '');
-  await t.throwsAsync(runClaims({ ...options, out, data: unlabelled }), {
-    code: 'ERR_VSSL_DATA',
-    message: /column label/,
-  });
-  await t.throwsAsync(runClaims({ ...options, out, preset: 'moco-tiny' }), {
-    code: 'ERR_VSSL_USAGE',
-    message: /'moco-tiny' is one of moco/,
-  });
+  await t.throwsAsync(runClaims({ ...options, out, folds: 'group:1' }), { code: 'ERR_VSSL_USAGE' });
+  writeFileSync(join(folder, 'bare.csv'), 'path\na.mp4\nb.mp4\n');
+  const bare = { data: join(folder, 'bare.csv'), test: join(folder, 'bare.csv') };
+  await t.throwsAsync(runClaims({ ...options, out, ...bare }), { code: 'ERR_VSSL_DATA', message: /labels/ });
   t.false(existsSync(out));
   await t.throwsAsync(runClaims({ ...options, out: join(unlabelled, 'x') }), {
     code: 'ERR_VSSL_RUN_WRITE',
@@ -134,6 +136,40 @@ test.serial('what the evaluation says of its data is told once', async (t) => {
     events.filter(({ type }) => type === 'warning'),
     [{ type: 'warning', text: warnings[0]! }],
   );
+});
+
+test.serial('what a measure warns of and leaves out is told once and kept', async (t) => {
+  const out = join(folder, 'warned');
+  const videos = join(folder, 'videos');
+  await writeSyntheticVideos({ data: `${data}&label=left,right`, out: videos });
+  const broken = join(videos, 'left', 'broken.avi');
+  writeFileSync(broken, 'no video at all');
+  const call = { ...options, out, data: videos, test: videos, seeds: 1 };
+  for (const round of [1, 2]) {
+    const events: ClaimsEvent[] = [];
+    const result = await runClaims({ ...call, onEvent: (event) => events.push(event) });
+    const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    t.is(warnings.filter((warning) => /test videos are training videos too/.test(warning)).length, 1);
+    t.deepEqual(result.warnings, warnings, `round ${round}`);
+    t.deepEqual(
+      events.flatMap((event) => (event.type === 'left-out' ? [event.path] : [])),
+      [broken],
+    );
+    t.deepEqual(
+      result.leftOut.map(({ path }) => path),
+      [broken],
+    );
+  }
+});
+
+test.serial('a folder that cannot be made says what to do', async (t) => {
+  const out = join(folder, 'file');
+  writeFileSync(out, '');
+  for (const place of [out, join(out, 'x')])
+    await t.throwsAsync(runClaims({ ...options, out: place }), {
+      code: 'ERR_VSSL_RUN_WRITE',
+      message: /a part of that path is a file; choose another --out/,
+    });
 });
 
 const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
@@ -167,6 +203,28 @@ test.serial('command line: --list needs no addon and no data', async (t) => {
   t.is((await cli('--list', '--claim', 'momentun')).code, 2);
   t.true(methods.every(({ claims }) => claims.every(({ arms }) => arms.length >= 2)));
 });
+
+test.serial(
+  'command line: claims that need optical flow where there is none end before anything is trained',
+  async (t) => {
+    const addons = join(folder, 'addons');
+    mkdirSync(addons);
+    // without the module of flow that stands beside it
+    const engine = join(packageRoot, 'build', 'Release', 'vssl_engine.node');
+    copyFileSync(engine, join(addons, 'vssl_engine.node'));
+    const out = join(folder, 'flow');
+    const args = ['--method', 'modist', '--data', data, '--budget', '2', '--out', out];
+    const failed = await promisify(execFile)(process.execPath, [main, 'eval', 'claims', ...args], {
+      env: { ...process.env, NO_COLOR: '1', VSSL_NATIVE_BINDING: addons },
+    }).then(
+      () => ({ code: 0, stderr: '' }),
+      ({ code, stderr }) => ({ code, stderr }) as { code: number; stderr: string },
+    );
+    t.is(failed.code, 3, failed.stderr);
+    t.regex(failed.stderr, /need it \(motion-input\): --claim cross-modal shifted two-way/);
+    t.false(existsSync(out));
+  },
+);
 
 test.serial('command line: the table, and what is missing', async (t) => {
   const args = ['--method', 'cvrl', '--data', data, '--budget', '3', '--seeds', '2', '--out', options.out];

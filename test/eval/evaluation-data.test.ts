@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
-import { loadEvaluationData, narrowSplits } from '#src/eval/evaluation-data.js';
+import { labelledRows, loadEvaluationData, narrowSplits } from '#src/eval/evaluation-data.js';
 import { scratch } from '../embed/make-videos.js';
 
 const { file, remove } = scratch();
@@ -47,10 +47,21 @@ test('wrong combinations say what is expected', async (t) => {
   await t.throwsAsync(loadEvaluationData({ train: one }), usage);
   await t.throwsAsync(loadEvaluationData({ data: one, test: one }), usage);
   await t.throwsAsync(loadEvaluationData({ train: one, test: one, folds: 'group' }), usage);
-  await t.throwsAsync(loadEvaluationData({ data: one, folds: 'planet' }), {
-    code: 'ERR_VSSL_USAGE',
-    message: /planet/,
+  await t.throwsAsync(loadEvaluationData({ data: one, folds: 'grop' }), {
+    ...usage,
+    message: /no column 'grop'.*there are group, label, scene.*did you mean 'group'\?/,
   });
+});
+
+test('labels are needed on both sides of a split', async (t) => {
+  writeFileSync(file('bare.csv'), 'path\na.mp4\nb.mp4\n');
+  const load = async (train: string, test: string) =>
+    labelledRows(await loadEvaluationData({ train: file(train), test: file(test) }));
+  t.deepEqual(await load('all.csv', 'other.csv'), [0, 1, 2, 4, 5]);
+  await t.throwsAsync(load('bare.csv', 'bare.csv'), { code: 'ERR_VSSL_DATA', message: /no labels/ });
+  await t.throwsAsync(load('bare.csv', 'other.csv'), { code: 'ERR_VSSL_DATA', message: /have no labels/ });
+  const unsplit = await loadEvaluationData({ data: file('all.csv') });
+  t.throws(() => labelledRows(unsplit), usage);
 });
 
 test('splits follow the rows that are left', (t) => {

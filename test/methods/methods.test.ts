@@ -131,6 +131,7 @@ test('what a step is told besides its rate is a function of its place in the run
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
   t.regex(error!.message, /cvrl, simclr, moco, videomoco, cate, modist, tcgl/);
+  t.regex(t.throws(() => getMethod('MoCoo')).message, /did you mean 'moco'\?/);
 });
 
 test('cvrl: gaps follow the chosen law', (t) => {

@@ -49,7 +49,7 @@ const sameBytes = (a: Float32Array, b: Float32Array) =>
 
 /** Writes row `index` of a synthetic set as a video file. */
 async function writeRow(name: string, index: number): Promise<string> {
-  const row = planSyntheticSet({ seed: 9, count: index + 1, size: 48, seconds: 1 })[index];
+  const row = planSyntheticSet({ seed: 9, count: index + 1, pixels: 48, seconds: 1 })[index];
   if (!row) throw new Error('no such row');
   const pixels = await engine.renderSynthetic(row.source, row.times, 48, 48);
   const path = join(folder, name);
@@ -138,7 +138,7 @@ videoTest('a bad file fails its own clip, and its slot can be filled again', asy
 
 test('synthetic and memory clips need no file', async (t) => {
   const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
-  const { source } = drawSyntheticSource(1, 5, { size: 32 });
+  const { source } = drawSyntheticSource(1, 5, { pixels: 32 });
   const times = [0, 0.1, 0.2];
   const frames = await engine.renderSynthetic(source, times, 32, 32);
   const id = loader.addMemoryClip(frames, 3, 32, 32);

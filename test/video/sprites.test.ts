@@ -19,7 +19,7 @@ const file = (name: string) => join(folder, name);
 const SIDE = 64;
 /** A still sprite of radius 12 pixels, upright, on gray. */
 function sourceOf(picture: string): ClipSource {
-  const { source } = drawSyntheticSource(1, 0, { size: SIDE });
+  const { source } = drawSyntheticSource(1, 0, { pixels: SIDE });
   return {
     ...source,
     motion: 0,

@@ -73,7 +73,7 @@ test('rows have class folders, times at the frame rate, and checked options', (t
   t.throws(() => drawSyntheticSource(1, -1), { code });
   t.throws(() => drawSyntheticSource(1, 0, { classes: [] }), { code });
   t.throws(() => drawSyntheticSource(1, 0, { classes: ['wobble' as 'up'] }), { code, message: /wobble/ });
-  t.throws(() => drawSyntheticSource(1, 0, { size: 4 }), { code });
+  t.throws(() => drawSyntheticSource(1, 0, { pixels: 4 }), { code });
   t.throws(() => drawSyntheticSource(1, 0, { fps: 0 }), { code });
   t.throws(() => drawSyntheticSource(1, 0, { seconds: Number.NaN }), { code });
 });

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { ClaimsEvent } from '../../claims/run-claims.js';
 import { VsslError } from '../../errors.js';
-import type { Method } from '../../methods/method.js';
-import { parseCount, unlessStopped } from '../action-helpers.js';
+import { leftOut, parseCount, unlessStopped } from '../action-helpers.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
+import type { Logger } from '../logger.js';
 import { createProgress, type Progress } from '../progress.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -48,10 +48,9 @@ export function registerEvalClaims(group: Command): void {
       runAction<ClaimsFlags>(async ({ logger, print, signal }, flags) => {
         const { listMethods, getMethod } = await import('../../methods/registry.js');
         if (flags.list) {
-          const { chooseClaims } = await import('../../claims/plan-arms.js');
-          const methods =
-            flags.method === undefined ? methodsWith(listMethods(), flags.claim) : [getMethod(flags.method)];
-          const shown = methods.map((method) => ({ ...method, claims: chooseClaims(method, flags.claim) }));
+          const methods = flags.method === undefined ? listMethods() : [getMethod(flags.method)];
+          const { withClaims } = await import('../../claims/plan-arms.js');
+          const shown = withClaims(methods, flags.claim);
           print(formatClaimList(shown));
           return { methods: shown.map(({ name, claims }) => ({ name, claims })) };
         }
@@ -62,7 +61,7 @@ export function registerEvalClaims(group: Command): void {
             'expected --method NAME, --data PATH and --budget STEPS; --list shows what there is to claim',
           );
         const { runClaims } = await import('../../claims/run-claims.js');
-        const show = createReporter((text) => logger.info(text));
+        const show = createReporter(logger);
         const result = await unlessStopped(
           signal,
           runClaims({
@@ -98,7 +97,7 @@ function methodsWith(methods: readonly Method[], names: readonly string[] = []):
 }
 
 /** A line a run, and the progress of the one that is trained. */
-function createReporter(say: (text: string) => void) {
+function createReporter({ info: say, warn }: Pick<Logger, 'info' | 'warn'>) {
   let progress: Progress | null = null;
   const close = () => {
     progress?.close();
@@ -120,7 +119,11 @@ function createReporter(say: (text: string) => void) {
         break;
       case 'warning':
         close();
-        say(`warning: ${event.text}`);
+        warn(event.message);
+        break;
+      case 'left-out':
+        close();
+        warn(leftOut(event));
         break;
       case 'failed':
         close();

@@ -1,5 +1,5 @@
 import { VsslError } from '../../errors.js';
-import { findNearest } from '../../nearest.js';
+import { didYouMean } from '../../nearest.js';
 import { cate } from './cate.js';
 import { cateTiny } from './cate-tiny.js';
 import { cvrl } from './cvrl.js';
@@ -43,11 +43,9 @@ export function getPreset(name: string): Preset {
   const found = PRESETS.find((preset) => preset.name === name);
   if (found) return found;
   const names = PRESETS.map((preset) => preset.name);
-  const nearest = findNearest(name, names);
-  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
   throw new VsslError(
     'ERR_VSSL_CONFIG',
-    `there is no preset '${name}'; there are ${names.join(', ')}${hint}`,
+    `there is no preset '${name}'; there are ${names.join(', ')}${didYouMean(name, names)}`,
     {
       details: { preset: name },
     },

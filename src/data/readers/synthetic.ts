@@ -36,7 +36,7 @@ export const syntheticReader: DatasetReader = {
     const settings: SyntheticOptions = {
       split,
       appearances: number('appearances'),
-      size: number('pixels'),
+      pixels: number('pixels'),
       seconds: number('seconds'),
       fps: number('fps'),
       sprites: folder === undefined ? [] : await listSprites(decodeValue(folder), split),
