@@ -137,7 +137,6 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   notes.add({ warnings: evaluation.warnings, failures: [] });
   const values: Values = new Map();
   const failures: Failure[] = [];
-  const warnings = new Set<string>();
   let trained = 0;
   let number = 0;
   for (let seed = 0; seed < seeds; seed++)
@@ -182,36 +181,8 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   return result;
 }
 
-async function makeFolder(out: string): Promise<void> {
-  try {
-    await mkdir(out, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a part of that path is a file' : code;
-    throw new VsslError(
-      'ERR_VSSL_RUN_WRITE',
-      `the folder of the runs, ${out}, cannot be made: ${why}; choose another --out`,
-      { details: { folder: out, systemCode: code }, cause: error },
-    );
-  }
-}
-
-/** What trains and what tests the probes. Loaded here: what is wrong with it is found before hours of training. */
-async function testData(options: ClaimsOptions, claims: readonly Claim[]): Promise<DataOptions> {
-  const chosen = await chooseTestData(options);
-  const { labels } = await loadEvaluationData(chosen);
-  const probing = claims.find(({ measure }) => measure !== 'shift-probe');
-  if (probing && labels.length === 0)
-    throw new VsslError(
-      'ERR_VSSL_DATA',
-      `the claim '${probing.name}' compares by a probe of labels (${probing.measure}), and this data has none: ` +
-        'expected class folders or a manifest with a column label',
-    );
-  return chosen;
-}
-
-/** Two sets, or one with folds. */
-async function chooseTestData(options: ClaimsOptions): Promise<DataOptions> {
+/** What trains and what tests the probes: two sets, or one with folds. */
+async function testData(options: ClaimsOptions): Promise<DataOptions> {
   const { data, test, folds } = options;
   if (test !== undefined && folds !== undefined)
     throw new VsslError('ERR_VSSL_USAGE', 'expected test or folds, not both');

@@ -49,16 +49,11 @@ export function filterRows(
   query: ManifestQuery,
   { columns, options }: QueryNames,
   spec: string,
-  /** What else the query may hold, for messages: the reader's options. */
-  options: readonly string[] = [],
 ): readonly VideoRow[] {
   let left = rows;
   for (const [key, globs] of query) {
     const known = [...new Set([...ROW_COLUMNS, ...columns])];
     if (!known.includes(key)) {
-      const nearest = findNearest(key, [...known, ...options]);
-      const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
-      const more = options.length === 0 ? '' : `, and the options ${options.join(', ')}`;
       throw new VsslError(
         'ERR_VSSL_USAGE',
         `there is no column '${key}' in '${spec}'; there are ${known.join(', ')}` +

@@ -169,9 +169,6 @@ export interface SyntheticRow extends SyntheticClip {
   readonly times: readonly number[];
 }
 
-/** Clips of a set: each is a row in memory. */
-const MAX_COUNT = 1e7;
-
 /** Rows 0 .. count-1 of a set, classes in turn. Render `source` at `times` and write the frames at `fps`. */
 export function planSyntheticSet(
   options: SyntheticOptions & { readonly seed: number; readonly count: number },

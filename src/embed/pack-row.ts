@@ -7,7 +7,7 @@ import type { VideoRow } from '../data/manifest.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
 import { type ClipPlan, type ClipSource, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
-import { clipTimes, makeClock, type VideoClock } from '../data/samplers/clock.js';
+import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';

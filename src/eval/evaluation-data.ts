@@ -1,5 +1,4 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
-
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../nearest.js';

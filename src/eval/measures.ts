@@ -5,7 +5,6 @@ import type { Claim } from '../methods/method.js';
 import { Bench, type BenchOptions } from './bench.js';
 import { type EvaluationResult, evaluate } from './evaluate.js';
 import { type DataOptions, loadEvaluationData } from './evaluation-data.js';
-import type { ClassificationScore } from './protocols.js';
 import { measureShiftProbe } from './shift-probe.js';
 
 export interface MeasureRequest
@@ -20,8 +19,6 @@ export interface Measurement extends Pick<EvaluationResult<unknown>, 'warnings' 
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
-  /** What to know about the value; a video that was left out is among it. */
-  readonly warnings: readonly string[];
 }
 
 export interface Measure {
@@ -105,17 +102,6 @@ const shiftProbe: Measure = {
     }
   },
 };
-
-function accuracyOf({ trained, ...result }: EvaluationResult<ClassificationScore>): Measurement {
-  return { value: trained.accuracy, resolution: 1 / trained.count, warnings: warningsOf(result) };
-}
-
-function warningsOf({
-  warnings,
-  failures,
-}: Pick<EvaluationResult<unknown>, 'warnings' | 'failures'>): string[] {
-  return [...warnings, ...failures.map(({ path, reason }) => `left out ${path}: ${reason}`)];
-}
 
 /** By the name that a claim gives. */
 export const MEASURES: Readonly<Record<Claim['measure'], Measure>> = {

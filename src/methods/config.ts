@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { configJsonSchemaWith, type LoadOptions, loadConfigWith, resolveConfigWith } from '../config/load.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
-import { getMethod, METHODS } from './registry.js';
+import { METHODS } from './registry.js';
 
 type AnyMethod = (typeof METHODS)[number];
 
@@ -14,18 +14,12 @@ export type TrainConfig = Partial<BaseConfigInput> & {
 
 /** preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
 export function loadConfig(options: LoadOptions): ResolvedConfig {
-  return checkOptions(loadConfigWith(METHODS, options));
+  return loadConfigWith(METHODS, options);
 }
 
 /** Checks a configuration object and fills in every default. Throws ERR_VSSL_CONFIG naming the key. */
 export function resolveConfig(config: TrainConfig): ResolvedConfig {
-  return checkOptions(resolveConfigWith(METHODS, config));
-}
-
-/** What a method's options have to fulfil beside its schema shows when the engine's are made of them. */
-function checkOptions(config: ResolvedConfig): ResolvedConfig {
-  getMethod(config.method).nativeOptions(config);
-  return config;
+  return resolveConfigWith(METHODS, config);
 }
 
 /** JSON Schema of a configuration file, for editors. */

@@ -84,18 +84,6 @@ export function registerEvalClaims(group: Command): void {
     );
 }
 
-/** Those that make all the claims; all methods when none is named. Throws ERR_VSSL_USAGE when there is none. */
-function methodsWith(methods: readonly Method[], names: readonly string[] = []): readonly Method[] {
-  const found = methods.filter(({ claims }) =>
-    names.every((name) => claims.some((claim) => claim.name === name)),
-  );
-  if (found.length > 0) return found;
-  throw new VsslError(
-    'ERR_VSSL_USAGE',
-    `no method makes the claim ${names.map((name) => `'${name}'`).join(' and ')}; --list alone shows all claims`,
-  );
-}
-
 /** A line a run, and the progress of the one that is trained. */
 function createReporter({ info: say, warn }: Pick<Logger, 'info' | 'warn'>) {
   let progress: Progress | null = null;
