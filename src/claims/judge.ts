@@ -33,7 +33,8 @@ export function tPoint(degrees: number): number {
  * Student's t for n - 1 degrees of freedom. s is at least `resolution`: arms that differ by the same few test videos
  * with every seed do so by the coarseness of the measure.
  *
- * holds: the whole interval lies above 0. does not hold: below 0. cannot tell: it contains 0, or there is one seed.
+ * holds: the whole interval lies above 0. does not hold: below 0. cannot tell: it contains 0, or there is one seed. A claim
+ * of 'at least as good' is judged like any other, as strictly better: equality can only come out as 'cannot tell'.
  */
 export function compareArms(a: readonly number[], b: readonly number[], resolution: number): Comparison {
   if (a.length !== b.length) throw invalidArgument('b', `${a.length} values, one a seed`, b.length);

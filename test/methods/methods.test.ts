@@ -128,6 +128,12 @@ test('what a step is told besides its rate is a function of its place in the run
   t.false('shuffle' in hyper(['moco.normGroups=1'], 7));
 });
 
+test('options that the method refuses are refused with the configuration', (t) => {
+  const code = 'ERR_VSSL_CONFIG';
+  t.throws(() => loadConfig({ preset: 'tcgl', set: ['tcgl.sets=3'] }), { code, message: /tcgl\.sets/ });
+  t.throws(() => resolveConfig({ extends: 'tcgl', tcgl: { sets: 3 } }), { code, message: /tcgl\.sets/ });
+});
+
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
   t.regex(error!.message, /cvrl, simclr, moco, videomoco, cate, modist, tcgl/);

@@ -1,0 +1,27 @@
+import test from 'ava';
+import { loadManifest } from '#src/data/manifest.js';
+import { resolveConfig } from '#src/methods/config.js';
+import { needsFlow } from '#src/train/flow-need.js';
+
+const nothing = { indexVideo: () => Promise.reject(new Error('no such file')) };
+
+test('flow has to be computed when clips of it are planned and no file holds it', async (t) => {
+  const { rows } = await loadManifest('synthetic:motion?count=2&pixels=32&seconds=1');
+  const config = (input: 'flow' | 'flow-edges' | 'difference', lambda = 1) =>
+    resolveConfig({ extends: 'modist-tiny', modist: { lambda, motion: { input } } });
+  t.true(await needsFlow(config('flow'), rows, nothing));
+  t.true(await needsFlow(config('flow-edges'), rows, nothing));
+  t.false(await needsFlow(config('difference'), rows, nothing));
+  t.false(await needsFlow(config('flow', 0), rows, nothing), 'no loss looks at motion');
+  t.false(await needsFlow(resolveConfig({ extends: 'cvrl-tiny' }), rows, nothing));
+
+  const { fps } = config('flow').data.clip;
+  const shape = { path: '/copy/a', offset: 0, frames: 25, height: 32, width: 32, fps: fps! };
+  const { facts: _, ...row } = rows[0]!;
+  const stored = { ...row, source: { kind: 'packed', ...shape, flow: { ...shape, frames: 24 } } } as const;
+  t.false(await needsFlow(config('flow'), [stored], nothing));
+  const slow = { ...stored, source: { ...stored.source, flow: { ...shape, fps: fps! / 2 } } };
+  t.true(await needsFlow(config('flow'), [slow], nothing), 'not that of neighbouring frames');
+  const missing = { ...row, source: { kind: 'file', path: '/gone' } } as const;
+  t.true(await needsFlow(config('flow'), [missing, ...rows], nothing), 'the first that can be used answers');
+});
