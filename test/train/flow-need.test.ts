@@ -20,8 +20,6 @@ test('flow has to be computed when clips of it are planned and no file holds it'
   const { facts: _, ...row } = rows[0]!;
   const stored = { ...row, source: { kind: 'packed', ...shape, flow: { ...shape, frames: 24 } } } as const;
   t.false(await needsFlow(config('flow'), [stored], nothing));
-  const slow = { ...stored, source: { ...stored.source, flow: { ...shape, fps: fps! / 2 } } };
-  t.true(await needsFlow(config('flow'), [slow], nothing), 'not that of neighbouring frames');
   const missing = { ...row, source: { kind: 'file', path: '/gone' } } as const;
   t.true(await needsFlow(config('flow'), [missing, ...rows], nothing), 'the first that can be used answers');
 });
