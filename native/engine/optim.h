@@ -14,7 +14,7 @@ namespace vssl::engine {
 struct OptimParameter {
   std::string name;  // "encoder/stem.0.weight"
   Tensor tensor;
-  bool decay;  // false for biases and normalisation: no weight decay, no layer-wise rate
+  bool decay;            // false for biases and normalisation: no weight decay, no layer-wise rate
   size_t objective = 0;  // that of its network
 };
 
@@ -29,10 +29,13 @@ class Optimizer {
 };
 
 // settings: { name: 'sgd' | 'lars' | 'adamw', weightDecay, and
-//   sgd:   momentum (0.9), nesterov (false). torch.optim.SGD: g += weightDecay p; v = momentum v + g; p -= lr
-//   v lars:  momentum (0.9), trustCoefficient (0.001), nesterov. You et al. 2017 as in SimCLR's code: g +=
-//   weightDecay p;
-//          v = momentum v + lr trust |p| / |g| g; p -= v; without trust for parameters without decay
+//   sgd:   momentum (0.9), nesterov (false). torch.optim.SGD: g += weightDecay p; v = momentum v + g;
+//          p -= lr v
+//
+//   lars:  momentum (0.9), trustCoefficient (0.001), nesterov. You et al. 2017 as in SimCLR's code:
+//          g += weightDecay p; v = momentum v + lr trust |p| / |g| g; p -= v; without trust for parameters
+//          without decay
+//
 //   adamw: betas ([0.9, 0.999]), eps (1e-8). Loshchilov & Hutter 2019: decay is not part of the gradient, and
 //          the bias correction counts the updates of each parameter }
 // Unknown names and keys throw ERR_VSSL_INVALID_ARGUMENT.

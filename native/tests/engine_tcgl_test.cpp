@@ -211,7 +211,7 @@ void test_snippets() {
           for (int64_t s = 0; s < sets; ++s) {
             const Tensor own = without_low(source.slice(1, s * frames, (s + 1) * frames), drop);
             set_error =
-                std::max(set_error, error_of(cut[(p * sets + s) * 2 + n], own.repeat_interleave(repeat, 1)));
+                worse(set_error, error_of(cut[(p * sets + s) * 2 + n], own.repeat_interleave(repeat, 1)));
           }
         }
       const std::string what = "dropping " + std::to_string(drop) + " coefficients";

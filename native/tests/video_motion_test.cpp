@@ -126,8 +126,8 @@ void test_translation() {
       for (int x = 0; x < c.w; ++x) {
         const float *a = &straight[(static_cast<size_t>(i) * c.w + x) * 3],
                     *b = &flipped[(static_cast<size_t>(i) * c.w + c.w - 1 - x) * 3];
-        mirror = std::max<double>(mirror, std::fabs(a[0] + b[0]));
-        mirror = std::max<double>(mirror, std::fabs(a[1] - b[1]) + std::fabs(a[2] - b[2]));
+        mirror = worse(mirror, std::fabs(a[0] + b[0]));
+        mirror = worse(mirror, std::fabs(a[1] - b[1]) + std::fabs(a[2] - b[2]));
       }
     check(worst < 0.15, "the flow is the translation in output pixels, off by " + std::to_string(worst));
     check(mirror < 1e-5, "a flip mirrors the field and negates u, off by " + std::to_string(mirror));

@@ -28,12 +28,13 @@ const ASYMMETRIC = [
  * else.
  */
 export function drawAugment(config: AugmentOptions, target: AugmentTarget, rng: Rng): FrameAugment[] {
-  const clip = drawFrame(config, target, rng);
-  if (!config.perFrame) return [clip];
+  if (!config.perFrame) return [drawFrame(config, target, rng)];
   const frames = Array.from({ length: target.frames }, (_, i) =>
     drawFrame(config, target, rng.fork('frame', i)),
   );
-  return config.perFrame === 'same-crop' ? frames.map((frame) => ({ ...frame, crop: clip.crop })) : frames;
+  if (config.perFrame === true) return frames;
+  const { crop } = drawFrame(config, target, rng);
+  return frames.map((frame) => ({ ...frame, crop }));
 }
 
 /** No change but the given crop: evaluation clips. */

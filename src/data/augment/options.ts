@@ -27,6 +27,6 @@ export interface AugmentOptions {
   readonly solarize: { readonly p: number; readonly threshold: number };
   /** The first view always blurs; the others blur with p 0.1 and solarise with p 0.2. */
   readonly asymmetric: boolean;
-  /** Everything is drawn anew for each frame. */
+  /** Everything is drawn anew for each frame; `same-crop`: everything but the crop. */
   readonly perFrame: boolean | 'same-crop';
 }
