@@ -8,11 +8,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fillPage, markdown, root } from './page.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const results = join(root, 'benchmarks/results/claims');
 // In the benchmark's 2 seconds clips of 1.6 can be 0.4 apart at most, and snippets overlap: too little for claims that
 // are about times.
@@ -68,8 +67,7 @@ function runOne(method) {
 const TITLES = { linear: 'linear probe, %', knn: 'kNN, %', 'shift-probe': 'shift probe, R², %' };
 const percent = (value) => (100 * value).toFixed(1);
 
-function markdown({ budget, seeds, data, interval, claims }) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
+function table({ budget, seeds, data, interval, claims }) {
   const arm = ({ name, values }) => {
     const there = values.filter((value) => value !== null);
     const mean = there.reduce((a, b) => a + b, 0) / there.length;
@@ -77,34 +75,22 @@ function markdown({ budget, seeds, data, interval, claims }) {
   };
   const pair = ({ difference, interval: of, seeds: n }) =>
     n === 0 ? '-' : `${percent(difference)}${of === null ? '' : ` (${percent(of[0])} to ${percent(of[1])})`}`;
-  return [
-    line(['claim', 'measure', 'arms in the order claimed', 'difference of neighbours', 'here']),
-    line(['---', '---', '---', '--:', '---']),
-    ...claims.map((claim) =>
-      line([
-        `${claim.statement} (\`${claim.name}\`)`,
-        TITLES[claim.measure] ?? claim.measure,
-        claim.arms.map(arm).join(' > '),
-        claim.pairs.map(pair).join('; '),
-        `**${claim.verdict}**`,
-      ]),
-    ),
-    `\n(\`${data}\`, ${budget} steps an arm, ${seeds} seeds; intervals: ${interval}.)\n`,
-  ].join('\n');
+  const rows = claims.map((claim) => [
+    `${claim.statement} (\`${claim.name}\`)`,
+    TITLES[claim.measure] ?? claim.measure,
+    claim.arms.map(arm).join(' > '),
+    claim.pairs.map(pair).join('; '),
+    `**${claim.verdict}**`,
+  ]);
+  const columns = ['claim', 'measure', 'arms in the order claimed', 'difference of neighbours', 'here'];
+  const made = `\`${data}\`, ${budget} steps an arm, ${seeds} seeds; intervals: ${interval}.`;
+  return `${markdown(columns, rows, 3)}\n\n(${made})\n`;
 }
 
-const place = /(<!-- claims -->\n)[\s\S]*?(<!-- \/claims -->)/;
 function writeTables() {
   for (const method of methodNames().filter((name) => existsSync(fileOf(name)))) {
-    const page = join(root, `docs/methods/${method}.md`);
-    const before = readFileSync(page, 'utf8');
-    const table = markdown(JSON.parse(readFileSync(fileOf(method), 'utf8')));
-    const after = before.replace(place, (_all, begin, end) => begin + table + end);
-    if (!flags.check) writeFileSync(page, after);
-    else if (after !== before) {
-      console.error(`docs/methods/${method}.md is out of date. Run: node benchmarks/claims.mjs --table`);
-      process.exitCode = 1;
-    }
+    const outcome = JSON.parse(readFileSync(fileOf(method), 'utf8'));
+    fillPage(`docs/methods/${method}.md`, 'claims', table(outcome), flags.check);
   }
 }
 

@@ -6,13 +6,11 @@
 //   node benchmarks/steps.mjs --table [--check]
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fillPage, markdown, root } from './page.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const file = join(root, 'benchmarks/results/steps.json');
-const page = join(root, 'docs/results.md');
 
 const { values: flags } = parseArgs({
   options: {
@@ -92,40 +90,26 @@ async function measure() {
   };
 }
 
-function markdown({ cpu, threads, rows }) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
+function table({ cpu, threads, rows }) {
   const ms = (seconds) => `${(1000 * seconds).toFixed(seconds < 0.0095 ? 1 : 0)} ms`;
+  const made = `${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}; medians of ${rows[0].samples} steps.`;
   const columns = ['preset', 'batch', 'step', 'forward', 'backward', 'losses', 'optimizer', 'step / passes'];
-  return [
-    line(columns),
-    line(columns.map((_, i) => (i === 0 ? '---' : '--:'))),
-    ...rows.map((row) =>
-      line([
-        ...[row.name, `${row.batch} x ${row.views}`, ms(row.seconds), ms(row.forward), ms(row.backward)],
-        ...[ms(row.losses), ms(row.optimizer), row.overPasses.toFixed(2)],
-      ]),
-    ),
-    `\n(${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}; medians of ${rows[0].samples} steps.)\n`,
-  ].join('\n');
+  const cells = rows.map((row) => [
+    ...[row.name, `${row.batch} x ${row.views}`, ms(row.seconds), ms(row.forward), ms(row.backward)],
+    ...[ms(row.losses), ms(row.optimizer), row.overPasses.toFixed(2)],
+  ]);
+  return `${markdown(columns, cells)}\n\n(${made})\n`;
 }
 
-const place = /(<!-- steps -->\n)[\s\S]*?(<!-- \/steps -->)/;
 function writeTable() {
-  if (!existsSync(file)) return;
-  const before = readFileSync(page, 'utf8');
-  const table = markdown(JSON.parse(readFileSync(file, 'utf8')));
-  const after = before.replace(place, (_all, begin, end) => begin + table + end);
-  if (!flags.check) writeFileSync(page, after);
-  else if (after !== before) {
-    console.error('docs/results.md is out of date. Run: node benchmarks/steps.mjs --table');
-    process.exitCode = 1;
-  }
+  if (existsSync(file))
+    fillPage('docs/results.md', 'steps', table(JSON.parse(readFileSync(file, 'utf8'))), flags.check);
 }
 
 if (flags.table) writeTable();
 else {
   const result = await measure();
-  console.log(markdown(result));
+  console.log(table(result));
   if (!flags.presets) {
     writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
     writeTable();

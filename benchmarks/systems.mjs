@@ -15,13 +15,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fillPage, markdown, root } from './page.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const committed = join(root, 'benchmarks/results/systems');
-const page = join(root, 'docs/results.md');
 
 /** Training videos, on which the encoder and then its probes are trained, and test videos that share no group. */
 const SETS = [
@@ -225,13 +223,6 @@ function cell(values) {
   return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(square)).toFixed(1)}`;
 }
 
-function markdown(columns, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(columns), line(columns.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join(
-    '\n',
-  );
-}
-
 function tables(results) {
   if (results.length === 0)
     return '(No result has been committed yet: `node benchmarks/systems.mjs DATA_ROOT`.)\n';
@@ -290,17 +281,6 @@ function tables(results) {
   return `${parts.join('\n\n')}\n\n(Seeds: ${seeds}; ± is the deviation over seeds. ${results[0].cpu}, commit ${commits}.)\n`;
 }
 
-const place = /(<!-- systems -->\n)[\s\S]*?(<!-- \/systems -->)/;
-function writeTables() {
-  const before = readFileSync(page, 'utf8');
-  const after = before.replace(place, (_all, begin, end) => begin + tables(readResults(committed)) + end);
-  if (!flags.check) writeFileSync(page, after);
-  else if (after !== before) {
-    console.error('docs/results.md is out of date. Run: node benchmarks/systems.mjs --table');
-    process.exitCode = 1;
-  }
-}
-
 if (!flags.table) runAll();
 if (flags.results) console.log(tables(readResults(flags.results)));
-else writeTables();
+else fillPage('docs/results.md', 'systems', tables(readResults(committed)), flags.check);

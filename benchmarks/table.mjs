@@ -8,10 +8,9 @@
 //   node benchmarks/table.mjs            writes them
 //   node benchmarks/table.mjs --check    ends with 1 when one is out of date
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative } from 'node:path';
+import { markdown, root } from './page.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pages = ['README.md', 'docs/kernels.md'];
 const place = /(<!-- benchmarks: (\S+) (short|full) -->\n)[\s\S]*?(<!-- \/benchmarks -->)/g;
 
@@ -27,11 +26,6 @@ const ratio = (r) => (r ? `${times(r.median)} (${times(r.low)} to ${times(r.high
 const share = ({ fraction }) => (fraction ? `${(100 * fraction.median).toFixed(0)} %` : 'noisy');
 const memory = ({ extraMemoryBytes: bytes }) =>
   bytes === undefined ? '' : `, ${(bytes / 1e6).toFixed(0)} MB beside its arguments`;
-
-function markdown(columns, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
-}
 
 /** A line a case: the peer named first, and the fastest one. */
 function shortTable(rows) {
@@ -50,6 +44,7 @@ function shortTable(rows) {
         fastest === timing.peers[0] ? '' : cell(fastest),
       ];
     }),
+    5,
   );
 }
 
@@ -72,6 +67,7 @@ function fullTable(rows) {
       if (peers.length === 0) peers.push(['', '', '']);
       return peers.map((cells, i) => [...(i === 0 ? own : ['', '', '']), ...cells]);
     }),
+    6,
   );
 }
 

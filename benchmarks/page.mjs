@@ -1,0 +1,32 @@
+// What the scripts that write tables into a page have in common.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A markdown table, whose first `texts` columns stand to the left and whose others, numbers, to the right. */
+export function markdown(columns, rows, texts = 1) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(columns), line(columns.map((_, i) => (i < texts ? '---' : '--:'))), ...rows.map(line)].join(
+    '\n',
+  );
+}
+
+/**
+ * Puts `text` between `<!-- name -->` and `<!-- /name -->` of a page. With `check` the page stays, and the process ends
+ * with 1 when it says something else.
+ */
+export function fillPage(page, name, text, check) {
+  const file = join(root, page);
+  const before = readFileSync(file, 'utf8');
+  const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`);
+  if (!place.test(before)) throw new Error(`${page} has no place <!-- ${name} --> for the table`);
+  const after = before.replace(place, (_all, begin, end) => begin + text + end);
+  if (!check) writeFileSync(file, after);
+  else if (after !== before) {
+    const script = relative(root, join('benchmarks', basename(process.argv[1])));
+    console.error(`${page} is out of date. Run: node ${script} --table`);
+    process.exitCode = 1;
+  }
+}
