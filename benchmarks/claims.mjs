@@ -5,11 +5,11 @@
 //   node benchmarks/claims.mjs [--methods a,b] [--threads N] [--work DIR]
 //   node benchmarks/claims.mjs --table            writes the tables from the committed results
 //   node benchmarks/claims.mjs --table --check    ends with 1 when one is out of date
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cli } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const results = join(root, 'benchmarks/results/claims');
@@ -28,17 +28,6 @@ const { values: flags } = parseArgs({
     check: { type: 'boolean' },
   },
 });
-
-/** Runs a command of the package and gives its result. */
-function cli(args) {
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [join(root, 'dist/esm/cli/main.js'), ...args, '--json'],
-    { encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  if (status !== 0) throw new Error(`vssl-native ${args.join(' ')} ended with ${status}`);
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
-}
 
 const methodNames = () => cli(['methods']).methods.map(({ name }) => name);
 const fileOf = (method) => join(results, `${method}.json`);

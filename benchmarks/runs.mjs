@@ -3,11 +3,11 @@
 //
 //   node benchmarks/runs.mjs [--methods a,b] [--work DIR]    --methods prints and writes nothing
 //   node benchmarks/runs.mjs --table [--check]
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cli } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const file = join(root, 'benchmarks/results/runs.json');
@@ -23,17 +23,6 @@ const { values: flags } = parseArgs({
     check: { type: 'boolean' },
   },
 });
-
-/** Runs a command of the package and gives its result. */
-function cli(args) {
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [join(root, 'dist/esm/cli/main.js'), ...args, '--json'],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  if (status !== 0) throw new Error(`vssl-native ${args.join(' ')} ended with ${status}`);
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
-}
 
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 

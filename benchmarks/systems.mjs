@@ -17,6 +17,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cli } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const committed = join(root, 'benchmarks/results/systems');
@@ -67,22 +68,6 @@ const { values: flags, positionals } = parseArgs({
     check: { type: 'boolean' },
   },
 });
-
-/** Runs a command of the package and gives its result. */
-function cli(args) {
-  console.error(`$ vssl-native ${args.join(' ')}`);
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [join(root, 'dist/esm/cli/main.js'), ...args, '--json'],
-    {
-      encoding: 'utf8',
-      maxBuffer: 2 ** 28,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  if (status !== 0) throw new Error(`vssl-native ${args[0]} ended with ${status}`);
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1));
-}
 
 /** `sprites5?group=c0*` below the data root; named sources as they are. The seed is that of the motion set too. */
 function located(spec, dataRoot, seed) {
