@@ -1,6 +1,6 @@
 // What the scripts that write tables into a page have in common.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,8 +25,7 @@ export function fillPage(page, name, text, check) {
   const after = before.replace(place, (_all, begin, end) => begin + text + end);
   if (!check) writeFileSync(file, after);
   else if (after !== before) {
-    const script = relative(root, join('benchmarks', basename(process.argv[1])));
-    console.error(`${page} is out of date. Run: node ${script} --table`);
+    console.error(`${page} is out of date. Run: node benchmarks/${basename(process.argv[1])} --table`);
     process.exitCode = 1;
   }
 }
