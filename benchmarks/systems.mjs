@@ -7,8 +7,9 @@
 //   node benchmarks/systems.mjs --table            writes the tables from the committed results
 //   node benchmarks/systems.mjs --table --check    ends with 1 when one is out of date
 //
-// Every method gets the same number of steps. Small networks leave part of a second thread unused: two calls side by
-// side with other --sets or --methods and --threads 1 are done sooner than one.
+// Every method trains as its preset says. Small networks leave part of a second thread unused: two calls side by side
+// with other --sets and --threads 1 are done sooner than one. Not with other --methods: floors and untrained encoders,
+// made once a set and seed, would be made twice.
 //
 // DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
 // shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
@@ -50,8 +51,6 @@ const SETS = [
   },
   { name: 'asl24', seeds: 1, train: 'asl24?group=jack', test: 'asl24?group=tom' },
 ];
-/** Of every method, though cvrl-tiny and simclr-tiny train for longer: then the table compares the methods alone. */
-const STEPS = 450;
 const PROTOCOLS = ['knn', 'linear', 'retrieval'];
 
 const { values: flags, positionals } = parseArgs({
@@ -111,13 +110,15 @@ function runOne({ method, set, seed, dataRoot, results }) {
   if (existsSync(file)) return;
   const run = join(flags.work, flags.steps ? `steps${flags.steps}` : 'full', name);
   const [train, test] = [set.train, set.test].map((spec) => located(spec, dataRoot, seed));
-  const steps = Number(flags.steps ?? STEPS);
-  const warmup = flags.steps ? ['--set', 'train.schedule.warmupSteps=0'] : [];
+  const shorter = flags.steps
+    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
+    : [];
   const threads = flags.threads ? ['--threads', flags.threads] : [];
   const started = performance.now();
   const trained = cli([
     ...['train', '--preset', `${method}-tiny`, '--data', train, '--out', run, '--seed', `${seed}`],
-    ...['--set', `train.steps=${steps}`, ...warmup, ...threads],
+    ...shorter,
+    ...threads,
   ]);
   const seconds = trained.stepsDone === trained.totalSteps ? (performance.now() - started) / 1000 : undefined;
   const result = {

@@ -1,7 +1,7 @@
 import type { Preset } from './preset.js';
 import { tinySettings } from './tiny.js';
 
-/** Beside the tiny settings: a queue shorter than the set, a copy that keeps up, and half the steps. */
+/** Beside the tiny settings: a queue shorter than the set, a copy that keeps up, and fewer steps. */
 export const tinyMomentum = {
   train: { ...tinySettings.train, steps: 450, schedule: { name: 'cosine', warmupSteps: 25 } },
   options: { queue: 192, momentum: 0.99, momentumSchedule: 'cosine', temperature: 0.1, normGroups: 4 },

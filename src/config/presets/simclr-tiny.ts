@@ -4,6 +4,6 @@ import { tinySettings } from './tiny.js';
 /** SimCLR for two CPU cores and a few hundred short videos: cvrl-tiny with clips drawn uniformly in time. */
 export const simclrTiny: Preset = {
   name: 'simclr-tiny',
-  description: 'SimCLR for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 900 steps',
+  description: 'SimCLR for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 720 steps',
   config: { method: 'simclr', ...tinySettings },
 };

@@ -20,9 +20,9 @@ export const tinySettings = {
   },
   train: {
     batch: 48,
-    steps: 900,
+    steps: 720,
     optimizer: { name: 'adamw', lr: 3e-3, weightDecay: 0.01 },
-    schedule: { name: 'cosine', warmupSteps: 45 },
+    schedule: { name: 'cosine', warmupSteps: 36 },
     precision: 'bf16',
     checkpointEvery: 100,
   },
