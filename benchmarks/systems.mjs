@@ -8,8 +8,7 @@
 //   node benchmarks/systems.mjs --table --check    ends with 1 when one is out of date
 //
 // Every method trains as its preset says. Small networks leave part of a second thread unused: two calls side by side
-// with other --sets and --threads 1 are done sooner than one. Not with other --methods: floors and untrained encoders,
-// made once a set and seed, would be made twice.
+// with other --sets or --methods and --threads 1 are done sooner than one.
 //
 // DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
 // shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
@@ -97,6 +96,8 @@ function commit() {
 /** What an untrained encoder depends on besides its seed. */
 const encoderOf = ({ arch, width, clip, input }) =>
   `${arch} x ${width}, ${clip.frames} frames at ${clip.fps / clip.stride}/s, ${input}`;
+/** The part of it that pixels depend on. */
+const clipsOf = (encoder) => encoder.split(', ')[1];
 
 function readResults(folder) {
   if (!existsSync(folder)) return [];
@@ -132,15 +133,13 @@ function runOne({ method, set, seed, dataRoot, results }) {
   };
   const { model, data } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
   result.encoder = encoderOf({ ...model, ...data });
-  // the same pixels for every method, and the same untrained network for many: once a set and seed is enough
-  const others = readResults(results).filter((other) => other.set === set.name && other.seed === seed);
-  const withFloors = !others.some(({ knn }) => knn.floors);
-  const withRandom = !others.some(({ encoder, knn }) => encoder === result.encoder && knn.random);
+  // methods with the same clips have the same pixels and the same untrained network: once a set and seed is enough
+  const known = readResults(results).some(
+    ({ set: of, seed: its, encoder, knn }) =>
+      of === set.name && its === seed && encoder === result.encoder && knn.random,
+  );
+  const beside = known ? [] : ['--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'];
   for (const protocol of PROTOCOLS) {
-    const beside = [
-      ...(withRandom ? ['--baseline', 'random', '--baseline-seed', `${seed}`] : []),
-      ...(withFloors ? ['--floors'] : []),
-    ];
     const scores = cli([
       'eval',
       protocol,
@@ -239,17 +238,22 @@ function tables(results) {
       ),
     ];
     const encoders = [...new Set(results.map(({ encoder }) => encoder))].sort();
+    /** What the first result of each set and seed with this encoder says of untrained networks or of pixels. */
+    const beside = (title, encoder, pick) =>
+      row(title, (scores, result) => {
+        const like = of(result.set).filter((one) => one.seed === result.seed && one.encoder === encoder);
+        return result === like.find((one) => pick(one[protocol])) ? pick(scores) : undefined;
+      });
     const rows = [
       ...methods.map((method) =>
         row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
       ),
-      ...encoders.map((encoder) =>
-        row(`untrained ${encoder}`, (scores, result) => {
-          const like = of(result.set).filter((one) => one.seed === result.seed && one.encoder === encoder);
-          return result === like.find((one) => one[protocol].random) ? scores.random : undefined;
-        }),
+      ...encoders.map((encoder) => beside(`untrained ${encoder}`, encoder, ({ random }) => random)),
+      ...floors.flatMap((floor) =>
+        encoders.map((encoder) =>
+          beside(`pixels: ${floor}, ${clipsOf(encoder)}`, encoder, (scores) => scores.floors?.[floor]),
+        ),
       ),
-      ...floors.map((floor) => row(`pixels: ${floor}`, (scores) => scores.floors?.[floor])),
       row('chance', (scores, result) => {
         const first = of(result.set)[0] === result;
         const { classes } = result.videos;
