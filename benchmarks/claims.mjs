@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cli } from './cli.mjs';
+import { cli, methodNames } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const results = join(root, 'benchmarks/results/claims');
@@ -29,7 +29,6 @@ const { values: flags } = parseArgs({
   },
 });
 
-const methodNames = () => cli(['methods']).methods.map(({ name }) => name);
 const fileOf = (method) => join(results, `${method}.json`);
 
 function runOne(method) {

@@ -14,3 +14,6 @@ export function cli(args) {
   if (status !== 0) throw new Error(`vssl-native ${args[0]} ended with ${status}`);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1));
 }
+
+/** Every method of the package. */
+export const methodNames = () => cli(['methods']).methods.map(({ name }) => name);

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cli } from './cli.mjs';
+import { cli, methodNames } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const file = join(root, 'benchmarks/results/runs.json');
@@ -51,7 +51,7 @@ function table({ cpu, threads, rows }) {
 }
 
 if (!flags.table) {
-  const names = flags.methods?.split(',') ?? cli(['methods']).methods.map(({ name }) => name);
+  const names = flags.methods?.split(',') ?? methodNames();
   const result = {
     ...{ format: 'vssl-native runs', formatVersion: 1, data: DATA },
     ...{ cpu: cpus()[0]?.model, threads: cpus().length, date: new Date().toISOString().slice(0, 10) },

@@ -17,7 +17,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cli } from './cli.mjs';
+import { cli, methodNames } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
 
 const committed = join(root, 'benchmarks/results/systems');
@@ -135,8 +135,8 @@ function runOne({ method, set, seed, dataRoot, results }) {
   result.encoder = encoderOf({ ...model, ...data });
   // methods with the same clips have the same pixels and the same untrained network: once a set and seed is enough
   const known = readResults(results).some(
-    ({ set: of, seed: its, encoder, knn }) =>
-      of === set.name && its === seed && encoder === result.encoder && knn.random,
+    (other) =>
+      other.set === set.name && other.seed === seed && other.encoder === result.encoder && other.knn.random,
   );
   const beside = known ? [] : ['--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'];
   for (const protocol of PROTOCOLS) {
@@ -190,8 +190,7 @@ function runAll() {
     throw new Error('expected the folder of the labelled sets: node benchmarks/systems.mjs DATA_ROOT');
   if (flags.steps && !flags.results)
     throw new Error('--steps makes other runs than those of the table: give --results DIR as well');
-  const all = cli(['methods']).methods.map(({ name }) => name);
-  const methods = chosen(all, flags.methods, 'methods');
+  const methods = chosen(methodNames(), flags.methods, 'methods');
   // one seed of everything first: a stopped series is then a whole table
   const most = Math.max(...sets.map(({ seeds }) => seeds));
   for (let seed = 0; seed < Math.min(most, Number(flags.seeds ?? most)); seed++)

@@ -1,5 +1,5 @@
 import type { Preset } from './preset.js';
-import { tinySettings } from './tiny.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
 /** CATE for two CPU cores and a few hundred short videos: 2 seconds of shift are told as 1. */
 export const cateTiny: Preset = {
@@ -9,7 +9,7 @@ export const cateTiny: Preset = {
   config: {
     method: 'cate',
     ...tinySettings,
-    train: { ...tinySettings.train, steps: 450, schedule: { name: 'cosine', warmupSteps: 25 } },
+    train: tinyTrain,
     cate: { encode: ['time', 'crop', 'flip'], timeScale: 2 },
   },
 };

@@ -1,15 +1,18 @@
 import type { Preset } from './preset.js';
-import { tinySettings } from './tiny.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
-/** Beside the tiny settings: a queue shorter than the set, a copy that keeps up, and fewer steps. */
+/** Beside the tiny settings: a queue shorter than the set and a copy that keeps up. */
 export const tinyMomentum = {
-  train: { ...tinySettings.train, steps: 450, schedule: { name: 'cosine', warmupSteps: 25 } },
-  options: { queue: 192, momentum: 0.99, momentumSchedule: 'cosine', temperature: 0.1, normGroups: 4 },
+  queue: 192,
+  momentum: 0.99,
+  momentumSchedule: 'cosine',
+  temperature: 0.1,
+  normGroups: 4,
 } as const;
 
 /** MoCo for two CPU cores and a few hundred short videos. */
 export const mocoTiny: Preset = {
   name: 'moco-tiny',
   description: 'MoCo v2 for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 450 steps',
-  config: { method: 'moco', ...tinySettings, train: tinyMomentum.train, moco: tinyMomentum.options },
+  config: { method: 'moco', ...tinySettings, train: tinyTrain, moco: tinyMomentum },
 };

@@ -1,6 +1,6 @@
 import { tinyMomentum } from './moco-tiny.js';
 import type { Preset } from './preset.js';
-import { tinySettings } from './tiny.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
 /**
  * MoDist for two CPU cores and a few hundred short videos: the settings of moco-tiny, frame differences as motion. Four
@@ -13,7 +13,7 @@ export const modistTiny: Preset = {
   config: {
     method: 'modist',
     ...tinySettings,
-    train: { ...tinyMomentum.train, batch: 32 },
-    modist: { ...tinyMomentum.options, motion: { input: 'difference' } },
+    train: { ...tinyTrain, batch: 32 },
+    modist: { ...tinyMomentum, motion: { input: 'difference' } },
   },
 };

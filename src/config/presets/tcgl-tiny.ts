@@ -1,5 +1,5 @@
 import type { Preset } from './preset.js';
-import { tinySettings } from './tiny.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
 /**
  * TCGL for two CPU cores and a few hundred short videos. A video passes the encoder as three snippets and as twelve
@@ -18,12 +18,7 @@ export const tcglTiny: Preset = {
       input: 'temporal-mean-removed',
       augment: { crop: { area: [0.5, 1], aspect: [2 / 3, 3 / 2] } },
     },
-    train: {
-      ...tinySettings.train,
-      batch: 16,
-      steps: 450,
-      schedule: { name: 'cosine', warmupSteps: 25 },
-    },
+    train: { ...tinyTrain, batch: 16 },
     tcgl: { gap: 2 },
   },
 };

@@ -27,3 +27,10 @@ export const tinySettings = {
     checkpointEvery: 100,
   },
 } satisfies Omit<BaseConfigInput, 'method'>;
+
+/** `train` of the other methods' small presets. cvrl-tiny and simclr-tiny are longer, for the sake of retrieval. */
+export const tinyTrain = {
+  ...tinySettings.train,
+  steps: 450,
+  schedule: { name: 'cosine', warmupSteps: 25 },
+} as const;

@@ -1,6 +1,6 @@
 import { tinyMomentum } from './moco-tiny.js';
 import type { Preset } from './preset.js';
-import { tinySettings } from './tiny.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
 /**
  * VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, frames dropped half the time. The
@@ -13,7 +13,7 @@ export const videomocoTiny: Preset = {
   config: {
     method: 'videomoco',
     ...tinySettings,
-    train: tinyMomentum.train,
-    videomoco: { ...tinyMomentum.options, sameWindow: false },
+    train: tinyTrain,
+    videomoco: { ...tinyMomentum, sameWindow: false },
   },
 };
