@@ -1,7 +1,9 @@
 import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { fsPath } from './file-names.js';
 import type { VideoRow } from './manifest.js';
 import type { VideoFacts } from './plan.js';
+import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 
 /** Version of the cache file's lines. */
@@ -34,8 +36,9 @@ interface CacheEntry {
 }
 
 /**
- * Facts of videos, made once a file and kept between processes by size and modification time. A file that changes is
- * looked into again. Only files are kept on disk; failures are kept for the life of the object, so that a bad file fails
+ * Facts of videos, made once a source (see source-key.ts: a row's id would name another video in another manifest) and
+ * kept between processes by size and modification time. A file that changes is looked into again. Only files are kept on
+ * disk; failures are kept for the life of the object, so that a bad file fails
  * each time alike.
  */
 export class FactsIndex {
@@ -69,12 +72,14 @@ export class FactsIndex {
   async get(row: VideoRow): Promise<VideoFacts> {
     const { source, facts } = row;
     if (facts) return facts;
-    if (source.kind !== 'file') return this.#once(row.id, '', () => this.#options.readFacts(row));
+    const key = sourceKey(source);
+    if (source.kind !== 'file')
+      return this.#once(key, await quickStamp(source), () => this.#options.readFacts(row));
     const path = resolve(source.path);
     // A file that is not there has no stamp; readFacts says what is wrong with it.
-    const file = await stat(path).catch(() => null);
-    if (!file) return this.#once(path, '', () => this.#options.readFacts(row));
-    return this.#once(path, `${file.size}:${file.mtimeMs}`, async () => {
+    const file = await stat(fsPath(path)).catch(() => null);
+    if (!file) return this.#once(key, '', () => this.#options.readFacts(row));
+    return this.#once(key, `${file.size}:${file.mtimeMs}`, async () => {
       const entry = this.#stored.get(path);
       if (entry && entry.size === file.size && entry.mtimeMs === file.mtimeMs) return factsOf(entry);
       const facts = await this.#options.readFacts(row);

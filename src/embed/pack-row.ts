@@ -3,12 +3,14 @@ import { createHash } from 'node:crypto';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { plainAugment } from '../data/augment/draw-augment.js';
+import { encodeName } from '../data/file-names.js';
 import type { VideoRow } from '../data/manifest.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
-import { type ClipPlan, type ClipSource, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
+import { sourceStamps } from '../data/source-key.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
@@ -203,7 +205,7 @@ function stretches(times: readonly number[]): number[][] {
 
 /** clips/3f/wave_01-3fa2b4c6d8.rgb8: readable, and different for rows that differ. */
 function fileName({ id }: VideoRow): string {
-  const hash = createHash('sha256').update(id).digest('hex').slice(0, 12);
+  const hash = createHash('sha256').update(encodeName(id)).digest('hex').slice(0, 12);
   const last = id.split('/').at(-1) ?? '';
   const readable = last.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
   return `clips/${hash.slice(0, 2)}/${readable}-${hash}${PACKED_SUFFIX}`;
@@ -211,28 +213,11 @@ function fileName({ id }: VideoRow): string {
 
 /** Of all that the row says of its video, and of the size and time of its files. */
 async function stampOf({ source, start, end, facts }: VideoRow): Promise<string> {
-  const files = await Promise.all(
-    filesOf(source).map(async (file) => {
-      const found = await stat(file).catch(() => null);
-      return found ? `${found.size}:${found.mtimeMs}` : 'absent';
-    }),
-  );
+  const files = await sourceStamps(source);
   const given = facts && { ...facts, times: Array.from(facts.times) };
   return createHash('sha256')
     .update(JSON.stringify({ source, start, end, facts: given, files }))
     .digest('hex');
-}
-
-function filesOf(source: ClipSource): readonly string[] {
-  switch (source.kind) {
-    case 'file':
-    case 'packed':
-      return [source.path];
-    case 'images':
-      return source.files;
-    default:
-      return [];
-  }
 }
 
 /** Whether the files of an entry have the sizes that they should have. */

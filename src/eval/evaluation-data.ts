@@ -1,5 +1,6 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
+import { sourceKey } from '../data/source-key.js';
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../nearest.js';
 import { type Fold, parseFoldSpec, planFolds } from './folds.js';
@@ -129,7 +130,7 @@ function columnOf(rows: readonly VideoRow[], column: string): (string | undefine
 }
 
 function sharedVideos(a: Manifest, b: Manifest): string[] {
-  const key = ({ path, start, end }: VideoRow) => JSON.stringify([path, start, end]);
+  const key = ({ source, start, end }: VideoRow) => JSON.stringify([sourceKey(source), start, end]);
   const known = new Set(a.rows.map(key));
   const shared = b.rows.filter((row) => known.has(key(row))).length;
   return shared > 0 ? [`${shared} test videos are training videos too: the result is too good`] : [];

@@ -22,6 +22,7 @@ import { prepare, prepareWith } from '#src/embed/prepare.js';
 import { readFacts } from '#src/embed/video-facts.js';
 import { resolveConfig } from '#src/methods/config.js';
 import { loadEngine } from '#src/native/load.js';
+import { encodePng } from '../helpers/png.js';
 import { scratch, writeSquareVideo } from './make-videos.js';
 
 const { file, remove } = scratch();
@@ -169,6 +170,20 @@ test('procedural clips of another length or rate are made again', async (t) => {
   const { reused } = await prepare({ data: `${data}&seconds=2&fps=10`, out });
   t.is(reused, 0);
   t.like((await loadManifest(out)).rows[0]!.source, { frames: 20, fps: 10 });
+});
+
+test('procedural clips are made again when the pictures of their sprites change', async (t) => {
+  const out = file('sprited');
+  const disc = (color: number) =>
+    encodePng(24, 24, (x, y) => [color, 80, 40, (x - 12) ** 2 + (y - 12) ** 2 < 100 ? 255 : 0]);
+  mkdirSync(file('sprites'));
+  for (const i of [1, 2, 3]) writeFileSync(file(`sprites/${i}.png`), disc(60 * i));
+  const data = `synthetic:motion?count=8&pixels=32&seconds=0.4&sprites=${file('sprites')}`;
+  await prepare({ data, out });
+  t.is((await prepare({ data, out })).reused, 8);
+  writeFileSync(file('sprites/1.png'), Buffer.concat([disc(250), Buffer.alloc(1)]));
+  const { reused } = await prepare({ data, out });
+  t.true(reused > 0 && reused < 8, 'those with the other picture stay');
 });
 
 test('a copy whose settings are damaged says so', async (t) => {
