@@ -1,4 +1,5 @@
 import { toVsslError, VsslError } from '../errors.js';
+import { checkClipPlan } from './clip-limits.js';
 import { countBatches, epochOrder } from './epoch-order.js';
 import type { Manifest, VideoRow } from './manifest.js';
 import { type BatchPlan, PLAN_VERSION, type VideoFacts } from './plan.js';
@@ -222,7 +223,9 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     }
     const rng = new Rng(config.train.seed, 'sample', sample.epoch, sample.sample, sample.attempt);
     try {
-      return planViews({ config, row: sample.row, facts, rng, epoch: sample.epoch });
+      const views = planViews({ config, row: sample.row, facts, rng, epoch: sample.epoch });
+      for (const { clip } of views) checkClipPlan(clip);
+      return views;
     } catch (error) {
       // A fault of the file (an empty window...) costs the file; anything else is a mistake and must be seen.
       if (error instanceof VsslError && error.code.startsWith('ERR_VSSL_VIDEO_')) return error;

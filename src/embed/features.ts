@@ -4,6 +4,7 @@
  * videos; a video that cannot be used becomes an error value in its place and ends nothing.
  */
 
+import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
@@ -104,6 +105,8 @@ async function plan<T>(item: T, index: number, options: FeatureOptions<T>): Prom
   try {
     const clips = await options.planClips(item);
     const count = Object.values(clips)[0]?.length ?? 0;
+    // a plan that the loader refuses would take the videos that share the batch with it
+    for (const clip of Object.values(clips).flat()) checkClipPlan(clip);
     if (count === 0) throw new VsslError('ERR_VSSL_INTERNAL', 'no clip was planned for a video');
     return { ...start, clips, count };
   } catch (error) {

@@ -1,3 +1,4 @@
+import { checkClipPlan } from '../data/clip-limits.js';
 import type { VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { mapAhead } from '../embed/map-ahead.js';
@@ -41,7 +42,12 @@ async function* calibrationBatches(
     groups,
     async (group) => {
       signal?.throwIfAborted();
-      const planned = await Promise.all(group.map((row) => planClip(row).catch(() => null)));
+      const plan = async (row: VideoRow) => {
+        const clip = await planClip(row);
+        checkClipPlan(clip);
+        return clip;
+      };
+      const planned = await Promise.all(group.map((row) => plan(row).catch(() => null)));
       return loadGood(
         loader,
         planned.filter((clip) => clip !== null),

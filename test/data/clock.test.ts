@@ -166,3 +166,16 @@ test('a pair is the picture on show and its successor; at the end the pair towar
   t.deepEqual(pair(facts([0, 0.04, 0.04, 0.08], 0.12), 0.02), [0, 2]);
   t.deepEqual(pair(facts([100, 100.1, 100.2], 100.3), 100.15), [1, 2]);
 });
+
+test('the frames of a grid cost nothing, however many a file or a rate makes of them', (t) => {
+  const year = 365 * 86400;
+  const jumps = facts([...Array.from({ length: 40 }, (_, i) => i / 25), year, year + 0.04], year + 0.08);
+  const before = process.memoryUsage().arrayBuffers;
+  const own = makeClock(jumps);
+  const fast = makeClock(jumps, { fps: 1000, start: year - 1, end: year });
+  t.is(own.frames, 25 * year + 2);
+  t.is(fast.frames, 1000);
+  t.is(shown(jumps, own.timeOf(own.frames - 1)), 41);
+  t.is(shown(jumps, fast.timeOf(999)), 39);
+  t.true(process.memoryUsage().arrayBuffers - before < 2 ** 20);
+});

@@ -293,6 +293,33 @@ test('no usable video at all is ERR_VSSL_NO_USABLE_VIDEO', async (t) => {
   await t.throwsAsync(planner.planBatch(1), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
 });
 
+test('a row of which no clip can be planned costs that row', async (t) => {
+  const planner = new BatchPlanner<Settings>({
+    config: { data: { onError: 'skip' }, train: { batch: 4, seed: 0 } },
+    planViews: (context) => {
+      const views = planViews(context);
+      if (context.row.id !== 'v2.mp4') return views;
+      return views.map(({ name, clip }) => ({ name, clip: { ...clip, shrink: 65 } }));
+    },
+    manifest: makeManifest(6),
+    getFacts: async (row) => ({ path: row.path }) as VideoFacts,
+    quarantine: new Quarantine(),
+  });
+  const found = [];
+  for (let step = 0; step < 3; step++) {
+    const { batch, bad } = await planner.planBatch(step);
+    t.is(batch.samples.length, 4);
+    t.false(batch.samples.some(({ row }) => row.id === 'v2.mp4'));
+    found.push(...bad);
+  }
+  t.true(found.length > 0);
+  for (const { sample, error } of found) {
+    t.is(sample.row.id, 'v2.mp4');
+    t.is(error.code, 'ERR_VSSL_VIDEO_PLAN');
+    t.regex(error.message, /v2\.mp4.*1 to 64 for shrink but it is 65/);
+  }
+});
+
 test('a mistake in a method is not taken for a bad file', async (t) => {
   const planner = new BatchPlanner<Settings>({
     config: { data: { onError: 'skip' }, train: { batch: 2, seed: 0 } },

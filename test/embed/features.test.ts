@@ -14,7 +14,20 @@ interface Mark {
   value: number;
   bad?: boolean;
 }
-const mark = (value: number, bad = false) => ({ value, bad }) as unknown as ClipPlan;
+const mark = (value: number, bad = false): ClipPlan => ({ ...plainClip, ...{ value, bad } });
+
+const plainClip: ClipPlan = {
+  source: { kind: 'file', path: 'v' },
+  modality: 'rgb',
+  times: [0],
+  height: 8,
+  width: 8,
+  shrink: 1,
+  augment: [],
+  input: 'rgb',
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+};
 
 /** A loader and an embedder without pixels: a clip's vector is [value, 1]. */
 function pretend() {

@@ -72,7 +72,18 @@ function manifestOf(files: number): Manifest {
 const planViews: PlanViews<ResolvedConfig> = ({ row, rng }) =>
   ['a', 'b'].map((name) => ({
     name,
-    clip: { source: row.source, times: [rng.fork(name).next()] } as unknown as ClipPlan,
+    clip: {
+      source: row.source,
+      modality: 'rgb',
+      times: [rng.fork(name).next()],
+      height: 8,
+      width: 8,
+      shrink: 1,
+      augment: [],
+      input: 'rgb',
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    } satisfies ClipPlan,
   }));
 
 interface Setup {

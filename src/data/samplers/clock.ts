@@ -47,9 +47,9 @@ export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = 
   if (times.length === 0)
     throw new VsslError('ERR_VSSL_VIDEO_EMPTY', `${facts.path}: the video has no picture`);
   const pace = fps ? { constant: false, period: 1 / fps } : findPace(facts);
-  const moments = pace.constant ? pictureMiddles(facts, pace.period) : gridPoints(facts, pace.period);
-  const first = lowerBound(moments, window.start ?? Number.NEGATIVE_INFINITY);
-  const last = lowerBound(moments, window.end ?? Number.POSITIVE_INFINITY);
+  const moments = pace.constant ? listed(pictureMiddles(facts, pace.period)) : gridPoints(facts, pace.period);
+  const first = firstFrom(moments, window.start ?? Number.NEGATIVE_INFINITY);
+  const last = firstFrom(moments, window.end ?? Number.POSITIVE_INFINITY);
   const frames = last - first;
   if (frames < 1) {
     throw new VsslError(
@@ -62,7 +62,7 @@ export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = 
   return {
     frames,
     period: pace.period,
-    timeOf: (frame) => moments[first + modulo(frame, frames)] as number,
+    timeOf: (frame) => moments.at(first + modulo(frame, frames)),
   };
 }
 
@@ -81,10 +81,10 @@ export function makePairs(facts: VideoFacts, window: TimeWindow = {}): (time: nu
     i + 1 === n || (times[i + 1] as number) - (times[i] as number) > NO_DURATION;
   const middles = pictureMiddles(facts, findPace(facts).period).filter(isShown);
   const starts = times.filter(isShown);
-  const first = lowerBound(middles, window.start ?? Number.NEGATIVE_INFINITY);
-  const last = lowerBound(middles, window.end ?? Number.POSITIVE_INFINITY) - 1;
+  const first = firstFrom(listed(middles), window.start ?? Number.NEGATIVE_INFINITY);
+  const last = firstFrom(listed(middles), window.end ?? Number.POSITIVE_INFINITY) - 1;
   return (time) => {
-    const shown = Math.max(0, lowerBound(starts, time + NO_DURATION) - 1);
+    const shown = Math.max(0, firstFrom(listed(starts), time + NO_DURATION) - 1);
     const from = shown >= last && shown > first ? shown - 1 : shown;
     const to = shown < last ? shown + 1 : shown;
     return { time: middles[from] as number, next: middles[to] as number };
@@ -124,23 +124,36 @@ function pictureMiddles({ times, end }: VideoFacts, period: number): Float64Arra
   });
 }
 
-/** A time in each slot of one period, from the first picture to the end. */
-function gridPoints({ times, end }: VideoFacts, period: number): Float64Array {
-  const first = times[0] as number;
-  const span = Math.max(end, times[times.length - 1] as number) - first;
-  const slots = Math.max(1, Math.round(span / period));
-  return Float64Array.from({ length: slots }, (_, i) =>
-    Math.min(first + (i + GRID_POINT) * period, first + span),
-  );
+/** Ascending times. */
+interface Moments {
+  readonly length: number;
+  at(i: number): number;
 }
 
-/** Index of the first entry >= value in an ascending array. */
-function lowerBound(sorted: Float64Array, value: number): number {
+function listed(times: Float64Array): Moments {
+  return { length: times.length, at: (i) => times[i] as number };
+}
+
+/**
+ * A time in each slot of one period, from the first picture to the end. They are computed when asked for: how many there
+ * are hangs on what a file says of its length and on the rate asked for, and must cost nothing.
+ */
+function gridPoints({ times, end }: VideoFacts, period: number): Moments {
+  const first = times[0] as number;
+  const span = Math.max(end, times[times.length - 1] as number) - first;
+  return {
+    length: Math.max(1, Math.round(span / period)),
+    at: (i) => Math.min(first + (i + GRID_POINT) * period, first + span),
+  };
+}
+
+/** Number of the first moment >= value. */
+function firstFrom(moments: Moments, value: number): number {
   let low = 0;
-  let high = sorted.length;
+  let high = moments.length;
   while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) < value) low = middle + 1;
+    const middle = Math.floor((low + high) / 2);
+    if (moments.at(middle) < value) low = middle + 1;
     else high = middle;
   }
   return low;
