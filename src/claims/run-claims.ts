@@ -288,7 +288,7 @@ async function measureRun(
 
 async function writeResult(folder: string, file: string, result: object): Promise<void> {
   await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
-    throw runWriteError(folder, error);
+    throw runWriteError(folder, error, file);
   });
 }
 

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { exitCodeOf, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
+import { writeError } from '../weights/atomic-write.js';
 import { COMMANDS } from './commands/index.js';
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 usage, 3 environment, 4 data, 130 stopped. */
@@ -64,8 +65,9 @@ if (process.platform !== 'win32') process.on('SIGXFSZ', () => {});
 // A reader that goes away (`| head`) is no failure of ours.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? 0);
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    if (stream === process.stdout) printError(writeError('standard output', error), false);
+    process.exit(1);
   });
 
 runCli(process.argv.slice(2)).then(

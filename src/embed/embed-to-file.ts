@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
-import { TEMPORARY_SUFFIX } from '../weights/atomic-write.js';
+import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import { checkCount, checkOptions } from './check-options.js';
 import type { EncoderOptions } from './encoder-options.js';
@@ -59,6 +59,7 @@ const known = [
 
 /**
  * One vector a video of a data set, into a file. Throws ERR_VSSL_NO_USABLE_VIDEO when no video could be used, the
+ * ERR_VSSL_USAGE when `out` is a folder, a device or in no folder, ERR_VSSL_WRITE when the disk is full or refuses, the
  * errors of VideoEncoder.load and loadManifest, and the signal's reason; the file is then not touched.
  */
 export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToFileResult> {
@@ -76,6 +77,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
     precision,
   } = options;
   const format = formatOf(out);
+  await checkOutFile(out);
   checkCount('clips', clips);
   const start = performance.now();
   const manifest = await loadManifest(data);
@@ -139,27 +141,33 @@ async function openSink(
 
 /** Written as it comes, so that memory does not grow with the number of videos. */
 async function openJsonLines(out: string): Promise<Sink> {
-  const temporary = `${out}.${process.pid}${TEMPORARY_SUFFIX}`;
-  let file: FileHandle | null = await open(temporary, 'w').catch((error: NodeJS.ErrnoException) => {
-    throw new VsslError('ERR_VSSL_FILE', `${out} cannot be written: ${error.message}`, { cause: error });
-  });
+  const temporary = temporaryName(out);
+  const refused = (error: unknown) => {
+    throw writeError(out, error);
+  };
+  let file: FileHandle | null = await open(temporary, 'wx').catch(refused);
   let count = 0;
   const cancel = async () => {
-    await file?.close();
+    await file?.close().catch(() => {});
     file = null;
     await rm(temporary, { force: true });
   };
   return {
     async add({ path, id, label, group }, vector) {
-      await file!.write(`${JSON.stringify({ path, id, label, group, vector: Array.from(vector) })}\n`);
+      const line = `${JSON.stringify({ path, id, label, group, vector: Array.from(vector) })}\n`;
+      await file!.appendFile(line).catch(refused);
       count++;
     },
     async finish(failures) {
       requireSome(count, failures);
-      await file!.sync();
-      await file!.close();
-      file = null;
-      await rename(temporary, out);
+      try {
+        await file!.sync();
+        await file!.close();
+        file = null;
+        await rename(temporary, out);
+      } catch (error) {
+        refused(error);
+      }
       return count;
     },
     cancel,
@@ -203,9 +211,8 @@ function collectTensors(
         ids: JSON.stringify(rows.map((row) => row.id)),
         labels: JSON.stringify(rows.map((row) => row.label ?? null)),
         groups: JSON.stringify(rows.map((row) => row.group ?? null)),
-      }).catch((error: NodeJS.ErrnoException) => {
-        if (error instanceof VsslError) throw error;
-        throw new VsslError('ERR_VSSL_FILE', `${out} cannot be written: ${error.message}`, { cause: error });
+      }).catch((error) => {
+        throw writeError(out, error);
       });
       return rows.length;
     },

@@ -10,7 +10,12 @@ import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import { noFlow } from '../native/flow.js';
 import { loadEngine } from '../native/load.js';
-import { TEMPORARY_SUFFIX, type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
+import {
+  TEMPORARY_SUFFIX,
+  type WriteOperations,
+  writeFileAtomic,
+  writeReason,
+} from '../weights/atomic-write.js';
 import { checkCount, checkOptions } from './check-options.js';
 import { mapAhead } from './map-ahead.js';
 import { type Entry, type PackSettings, packRow } from './pack-row.js';
@@ -216,10 +221,10 @@ function faultOfVideo(error: unknown): VsslError | null {
 function writeFault(out: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (error instanceof VsslError || code === undefined || code.startsWith('ERR_')) return error;
+  const room = code === 'ENOSPC' || code === 'EDQUOT';
   const why =
-    code === 'ENOSPC'
-      ? 'the disk is full (ENOSPC); make room, or take a smaller --short-side (half the side is a quarter of the bytes)'
-      : (error as Error).message;
+    writeReason(error) +
+    (room ? '; make room, or take a smaller --short-side (half the side is a quarter of the bytes)' : '');
   return new VsslError(
     'ERR_VSSL_WRITE',
     `cannot write the copy in ${out}: ${why}. What is finished stays: the same command goes on from there`,

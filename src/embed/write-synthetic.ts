@@ -1,11 +1,11 @@
 /** The procedural motion set as real video files, for other programs and for what only files can show. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { loadEngine } from '../native/load.js';
-import { writeFileAtomic } from '../weights/atomic-write.js';
+import { writeError, writeResultFile } from '../weights/atomic-write.js';
 
 export interface WriteSyntheticOptions {
   /** `synthetic:motion?...`; several, such as both splits, go into one folder and one manifest. */
@@ -23,7 +23,7 @@ export interface WriteSyntheticResult {
 /**
  * Writes DIR/LABEL/SPLIT_INDEX.mp4 (MPEG-4) and DIR/manifest.csv, whose columns are those of the source and `split`.
  * Throws ERR_VSSL_USAGE for data that is not synthetic, or two clips of one name; ERR_VSSL_NO_LIBAV and
- * ERR_VSSL_VIDEO_WRITE.
+ * ERR_VSSL_VIDEO_WRITE or ERR_VSSL_WRITE, which name the file, when the disk is full or refuses.
  */
 export async function writeSyntheticVideos(options: WriteSyntheticOptions): Promise<WriteSyntheticResult> {
   const { data, out, signal, onProgress } = options;
@@ -46,16 +46,43 @@ export async function writeSyntheticVideos(options: WriteSyntheticOptions): Prom
       const { source, facts } = rows[at]!;
       const { height, width, times, end } = facts!;
       const path = join(out, names[at]!);
-      await mkdir(dirname(path), { recursive: true });
       const frames = await engine.renderSynthetic(source, Array.from(times), height, width);
-      await engine.writeVideo(path, frames, [times.length, height, width], { fps: times.length / end });
+      await writeWhole(path, (temporary) =>
+        engine.writeVideo(temporary, frames, [times.length, height, width], { fps: times.length / end }),
+      );
       onProgress?.(++done, rows.length);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  const workers = await Promise.allSettled(
+    Array.from({ length: availableParallelism() }, () =>
+      work().catch((error) => {
+        next = rows.length; // the others begin no more
+        throw error;
+      }),
+    ),
+  );
+  for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
   const manifest = join(out, 'manifest.csv');
-  await writeFileAtomic(manifest, manifestText(rows, names));
+  await writeResultFile(manifest, manifestText(rows, names));
   return { manifest, count: rows.length };
+}
+
+/** A video appears under its name when it is whole. Until then its name is hidden, so that no folder of videos has it. */
+async function writeWhole(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${process.pid}-${basename(path)}`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await write(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    if ((error as { code?: string }).code !== 'ERR_VSSL_VIDEO_WRITE') throw writeError(path, error);
+    const { message } = error as Error;
+    throw new VsslError('ERR_VSSL_VIDEO_WRITE', `cannot write ${path}: ${message}`, {
+      details: { path },
+      cause: error,
+    });
+  }
 }
 
 /** `synthetic:motion/0/zoom-in/test_00012` as `zoom-in/test_00012.mp4`. */

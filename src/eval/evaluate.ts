@@ -5,7 +5,7 @@ import { checkCount, checkOptions } from '../embed/check-options.js';
 import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
-import { writeFileAtomic } from '../weights/atomic-write.js';
+import { writeResultFile } from '../weights/atomic-write.js';
 import { Bench, type BenchOptions, type Representations } from './bench.js';
 import { type DataOptions, labelledRows, loadEvaluationData, narrowSplits } from './evaluation-data.js';
 import { probeFactor, readFactors } from './factors.js';
@@ -183,7 +183,7 @@ export async function evaluate(
       seconds: (performance.now() - start) / 1000,
     };
     const file = options.run === undefined ? undefined : join(options.run, `eval-${options.protocol}.json`);
-    if (file !== undefined) await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
+    if (file !== undefined) await writeResultFile(file, `${JSON.stringify(result, null, 2)}\n`);
     return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
   } finally {
     await bench.close();

@@ -1,4 +1,5 @@
 /** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
+import { dirname } from 'node:path';
 import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
@@ -249,7 +250,7 @@ async function reportNonFinite(
   try {
     await writeFileAtomic(path, `${JSON.stringify(report, null, 1)}\n`);
   } catch (error) {
-    throw runWriteError(path, error);
+    throw runWriteError(dirname(path), error, path);
   }
   return new VsslError(
     'ERR_VSSL_NON_FINITE',

@@ -102,7 +102,7 @@ export async function writeRunConfig(
   try {
     await writeFileAtomic(paths.config, `${JSON.stringify({ ...config, run }, null, 2)}\n`);
   } catch (error) {
-    throw runWriteError(paths.folder, error);
+    throw runWriteError(paths.folder, error, paths.config);
   }
 }
 

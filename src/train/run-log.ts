@@ -6,10 +6,10 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { PlannedBatch } from '../data/planner.js';
 import { VsslError } from '../errors.js';
-import { writeFileAtomic } from '../weights/atomic-write.js';
+import { writeFileAtomic, writeReason } from '../weights/atomic-write.js';
 import type { QuarantineRecord } from './quarantine.js';
 import { encodeEvent, FILE_VERSION, parseEvents } from './tensorboard.js';
 
@@ -22,6 +22,9 @@ export interface RunLogOptions {
   /** Files known to be bad at that step. */
   readonly quarantine: readonly QuarantineRecord[];
 }
+
+/** Beginning of the names of TensorBoard's files. */
+const EVENTS = 'events.out.tfevents.';
 
 /** A line of metrics.jsonl. Every entry beside `step` and `epoch` is a number, or a string naming what was evaluated. */
 export type MetricsLine = { readonly step: number; readonly epoch: number } & Readonly<
@@ -102,7 +105,7 @@ export class RunLog {
     try {
       await this.#files[name]?.appendFile(data);
     } catch (error) {
-      throw runWriteError(this.#folder, error);
+      throw runWriteError(this.#folder, error, name === 'events' ? EVENTS : `${name}.jsonl`);
     }
   }
 }
@@ -113,14 +116,15 @@ export async function removeRunLog(folder: string): Promise<void> {
     await rm(join(folder, name), { force: true });
 }
 
-export function runWriteError(folder: string, error: unknown): VsslError {
+/** `file`: the one that was being written, where it is known. */
+export function runWriteError(folder: string, error: unknown, file?: string): VsslError {
   if (error instanceof VsslError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const why = code === 'ENOSPC' ? 'the disk is full (ENOSPC)' : (message ?? String(error));
+  const { code } = error as NodeJS.ErrnoException;
+  const which = file === undefined ? '' : ` (${basename(file)})`;
   return new VsslError(
     'ERR_VSSL_RUN_WRITE',
-    `the run folder ${folder} cannot be written to: ${why}. Make room or choose another --out; an earlier checkpoint in it is whole, and the same command goes on from there`,
-    { details: { folder, systemCode: code }, cause: error },
+    `the run folder ${folder} cannot be written to${which}: ${writeReason(error)}. Make room or choose another --out; an earlier checkpoint in it is whole, and the same command goes on from there`,
+    { details: { folder, file, systemCode: code }, cause: error },
   );
 }
 
@@ -160,7 +164,7 @@ function stepOf(line: string): number {
 
 async function eventFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [] as string[]);
-  return names.filter((name) => name.startsWith('events.out.tfevents.')).sort();
+  return names.filter((name) => name.startsWith(EVENTS)).sort();
 }
 
 /** Continues the run's event file after cutting later steps off, or starts one. */
@@ -183,7 +187,13 @@ async function openEvents(folder: string, step: number): Promise<FileHandle> {
   }
   if (last) return await open(last, 'a');
   const now = Date.now() / 1000;
-  const file = await open(join(folder, `events.out.tfevents.${Math.floor(now)}.${hostname()}`), 'a');
-  await file.appendFile(encodeEvent({ wallTime: now, step: 0, fileVersion: FILE_VERSION, scalars: {} }));
-  return file;
+  const path = join(folder, `${EVENTS}${Math.floor(now)}.${hostname()}`);
+  const file = await open(path, 'a');
+  try {
+    await file.appendFile(encodeEvent({ wallTime: now, step: 0, fileVersion: FILE_VERSION, scalars: {} }));
+    return file;
+  } catch (error) {
+    await file.close().catch(() => {});
+    throw runWriteError(folder, error, path);
+  }
 }

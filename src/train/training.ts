@@ -325,6 +325,8 @@ export class Training {
     };
     await writeEncoderFile(path, description, await session.exportEncoder(name), {
       package_version: packageVersion,
+    }).catch((error) => {
+      throw runWriteError(this.#paths.folder, error, path);
     });
   }
 

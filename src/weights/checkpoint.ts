@@ -8,7 +8,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
-import { TEMPORARY_SUFFIX, type WriteOperations } from './atomic-write.js';
+import { TEMPORARY_SUFFIX, type WriteOperations, writeReason } from './atomic-write.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
 
 /** Version of the checkpoint's layout. Other versions are refused: a run is resumed with the version that made it. */
@@ -154,7 +154,7 @@ function checksumOf(step: number, state: string, tensors: readonly NamedTensor[]
 async function writeError(folder: string, path: string, step: number, error: unknown): Promise<VsslError> {
   const before = (await listCheckpoints(folder).catch(() => [])).at(-1);
   const code = (error as NodeJS.ErrnoException).code;
-  const why = explain(code) ?? (error instanceof Error ? error.message : String(error));
+  const why = code === 'ENOENT' ? 'the run folder has been removed (ENOENT)' : writeReason(error);
   const last = before
     ? `the last whole checkpoint is that of step ${before.step}`
     : 'there is no earlier checkpoint';
@@ -163,25 +163,6 @@ async function writeError(folder: string, path: string, step: number, error: unk
     `the checkpoint of step ${step} could not be written to ${path}: ${why}; ${last}. Put that right and give the same command again to go on from there`,
     { details: { path, step, systemCode: code, lastStep: before?.step }, cause: error },
   );
-}
-
-function explain(code: string | undefined): string | undefined {
-  switch (code) {
-    case 'ENOSPC':
-      return 'the disk is full (ENOSPC)';
-    case 'EDQUOT':
-      return 'the disk quota is used up (EDQUOT)';
-    case 'EFBIG':
-      return 'the file would pass the size limit (EFBIG)';
-    case 'EROFS':
-    case 'EACCES':
-    case 'EPERM':
-      return `the folder is not writable (${code})`;
-    case 'ENOENT':
-      return 'the run folder has been removed (ENOENT)';
-    default:
-      return undefined;
-  }
 }
 
 function damaged(path: string, why: string, cause?: unknown): VsslError {

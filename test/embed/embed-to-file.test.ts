@@ -77,7 +77,9 @@ test.serial('no usable video, a wrong suffix, a stop: an error, and no file or h
   await t.throwsAsync(embedToFile({ ...options, out: file('none.npy') }), {
     code: 'ERR_VSSL_INVALID_ARGUMENT',
   });
-  await t.throwsAsync(embedToFile({ ...options, out: file('no/folder/x.jsonl') }), { code: 'ERR_VSSL_FILE' });
+  await t.throwsAsync(embedToFile({ ...options, out: file('no/folder/x.jsonl') }), {
+    code: 'ERR_VSSL_USAGE',
+  });
   const stop = AbortSignal.abort(new Error('stop'));
   await t.throwsAsync(
     embedToFile({ ...options, data: file('list.csv'), out: file('none.jsonl'), signal: stop }),

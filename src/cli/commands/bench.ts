@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { VsslError } from '../../errors.js';
+import { checkOutFile, writeResultFile } from '../../weights/atomic-write.js';
 import { openStatusLine, parseCount, unlessStopped } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 import { percent } from '../table.js';
@@ -57,6 +58,7 @@ export function registerBench(program: Command): void {
             })),
           };
         }
+        if (flags.out !== undefined) await checkOutFile(flags.out, '--out');
         const { runBench } = await import('../../bench/run-bench.js');
         const status = openStatusLine();
         const result = await unlessStopped(
@@ -82,8 +84,7 @@ export function registerBench(program: Command): void {
             `some rows are noisy and claim nothing; other processes used up to ${percent(busy)} % of the processors`,
           );
         if (flags.out !== undefined) {
-          const { writeFile } = await import('node:fs/promises');
-          await writeFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
+          await writeResultFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
           logger.info(`written to ${flags.out}`);
         }
         if (result.rows.some(({ wrong }) => wrong)) {
