@@ -1,5 +1,17 @@
-/** The one error class of the package: a stable `code`, what was expected, what came, and what to do. */
+/** Marks the errors of every copy of this package in a process. */
+const BRAND = Symbol.for('vssl-native.VsslError');
+
+/**
+ * The one error class of the package: a stable `code`, what was expected, what came, and what to do. `instanceof` holds
+ * for errors of the package's other build (ES module, CommonJS) and of other realms, too.
+ */
 export class VsslError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and is known in the ordinary way
+    if (this !== VsslError) return super[Symbol.hasInstance](value);
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
   override readonly name = 'VsslError';
   readonly code: `ERR_VSSL_${string}`;
   readonly details: Readonly<Record<string, unknown>>;
@@ -12,7 +24,14 @@ export class VsslError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details ?? {};
+    Object.defineProperty(this, BRAND, { value: true });
   }
+}
+
+/** What a thrown value says; errors of other realms are errors. */
+export function messageOf(error: unknown): string {
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(error);
 }
 
 /** "expected <what> for <name> but received <value><hint>", thrown before any native work. */
@@ -32,7 +51,7 @@ export function configError(key: string, message: string): VsslError {
 /** Any thrown value as a VsslError; errors of the addons keep their code and gain the caller's stack. */
 export function toVsslError(error: unknown, context?: Error): VsslError {
   if (error instanceof VsslError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = (error as { code?: unknown } | null)?.code;
   const stable =
     typeof code === 'string' && code.startsWith('ERR_VSSL_')
@@ -79,7 +98,12 @@ function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value}' (string)`;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
     return `${value} (${typeof value})`;
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of byte length ${value.byteLength}`;
+  if (ArrayBuffer.isView(value)) return `${nameOf(value)} of byte length ${value.byteLength}`;
   if (Array.isArray(value)) return `array of length ${value.length}`;
   return typeof value;
+}
+
+/** 'Float32Array', whatever realm made it and whatever its class is called. */
+function nameOf(view: ArrayBufferView): string {
+  return Object.prototype.toString.call(view).slice('[object '.length, -1);
 }

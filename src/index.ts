@@ -10,7 +10,7 @@ import type { TrainRun } from './train/train-run.js';
  * configuration too) reject the run; see TrainOptions.
  */
 export function train(config: TrainConfig, options: TrainOptions = {}): TrainRun {
-  return startTraining(config, { ...options, hooks: [...evaluationsOf(config), ...(options.hooks ?? [])] });
+  return startTraining(config, options, evaluationsOf(config));
 }
 
 function evaluationsOf(config: TrainConfig) {

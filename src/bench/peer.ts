@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { isFloat32Array } from '../checks.js';
 import { VsslError } from '../errors.js';
 import { packageRoot } from '../native/load.js';
 import type { BenchInput, Parameters } from './case.js';
@@ -153,7 +154,7 @@ export class PeerProcess {
     if (this.#written.get(name) !== data)
       writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     this.#written.set(name, data);
-    return { path, dtype: data instanceof Float32Array ? 'float32' : 'uint8', shape };
+    return { path, dtype: isFloat32Array(data) ? 'float32' : 'uint8', shape };
   }
 }
 

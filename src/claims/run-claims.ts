@@ -1,10 +1,12 @@
 /** Trains the arms of a method's claims with equal budgets and says which of the orderings hold. */
+
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { checkCount, checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
 import { heldOutSpec, loadManifest, type VideoRow } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
-import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import { toVsslError, VsslError } from '../errors.js';
 import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
 import { MEASURES, type Measurement } from '../eval/measures.js';
 import type { Claim } from '../methods/method.js';
@@ -110,6 +112,11 @@ export interface ClaimsResult {
   readonly file: string;
 }
 
+const KNOWN =
+  'method data test folds budget seeds out claims preset set signal onEvent device threads precision'.split(
+    ' ',
+  );
+
 type Failure = ClaimsResult['failures'][number];
 /** By arm, seed and measure. */
 type Values = Map<string, Measurement>;
@@ -120,10 +127,11 @@ type Values = Map<string, Measurement>;
  * is not finite is a result, not an error.
  */
 export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
+  requireOptions(options, KNOWN);
   const { seeds, signal, onEvent = () => {} } = options;
-  const out = resolve(options.out);
-  if (!Number.isSafeInteger(seeds) || seeds < 1)
-    throw invalidArgument('seeds', 'a whole number from 1', seeds);
+  checkSignal(signal);
+  const out = resolve(checkText('out', 'a folder', options.out));
+  checkCount('seeds', seeds);
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
   const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
@@ -154,7 +162,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
         continue;
       }
       for (const measure of arm.measures) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         onEvent({ type: 'measure', measure });
         const measured = await measureRun(measure, folder, data, options);
         notes.add(measured);

@@ -2,12 +2,13 @@
 import { InvalidArgumentError } from 'commander';
 import { VsslError } from '../errors.js';
 
-/** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of whatever it threw. */
+/** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of the signal's reason. */
 export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (signal.aborted) throw new VsslError('ERR_VSSL_ABORTED', 'stopped by the user', { cause: error });
+    if (signal.aborted && !(error instanceof VsslError))
+      throw new VsslError('ERR_VSSL_ABORTED', 'stopped by the user', { cause: error });
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
-import { exitCodeOf, VsslError } from '../errors.js';
+import { exitCodeOf, messageOf, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeError } from '../weights/atomic-write.js';
 import { COMMANDS } from './commands/index.js';
@@ -44,19 +44,20 @@ async function createProgram(args: readonly string[]): Promise<Command> {
 /** One line that says what was expected, what came and what to do; the stack only when asked for. */
 function printError(error: unknown, verbose: boolean): void {
   const known = error instanceof VsslError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
+  const stack = (error as Error | null)?.stack;
+  const cause = (error as Error | null)?.cause as Error | undefined;
   const code = known ? ` ${pc.dim(`[${error.code}]`)}` : '';
   process.stderr.write(`${pc.red('error:')} ${message}${code}\n`);
-  if (verbose && error instanceof Error) process.stderr.write(`${pc.dim(error.stack ?? '')}\n`);
-  if (verbose && error instanceof Error && error.cause instanceof Error)
-    process.stderr.write(pc.dim(`caused by: ${error.cause.stack ?? error.cause.message}\n`));
+  if (verbose && stack) process.stderr.write(`${pc.dim(stack)}\n`);
+  if (verbose && cause) process.stderr.write(pc.dim(`caused by: ${cause.stack ?? messageOf(cause)}\n`));
   if (!known && !verbose) process.stderr.write('--verbose shows where this came from\n');
 }
 
 /** For programs: --json prints it as the last line of stdout, as it does a result. */
 function describeError(error: unknown): Record<string, unknown> {
   const { code, details } = error instanceof VsslError ? error : { code: 'ERR_VSSL_INTERNAL', details: {} };
-  return { code, message: error instanceof Error ? error.message : String(error), details };
+  return { code, message: messageOf(error), details };
 }
 
 // A file size limit (ulimit -f) is then an error of the write, with a message, and not the end of the process.

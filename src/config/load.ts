@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireOptions } from '../checks.js';
 import { configError, VsslError } from '../errors.js';
 import { didYouMean, findNearest } from '../nearest.js';
 import { checkConsistency } from './consistency.js';
@@ -28,6 +29,7 @@ export interface LoadOptions {
 
 /** The configuration of a run: preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
 export function loadConfigWith(methods: readonly MethodSlice[], options: LoadOptions): ResolvedConfig {
+  requireOptions(options, ['file', 'preset', 'set']);
   const layers: ConfigLayer[] = [];
   if (options.preset !== undefined) layers.push(presetLayer(options.preset));
   if (options.file !== undefined) {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
@@ -6,7 +7,6 @@ import { makeClock } from '../data/samplers/clock.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { loadEngine } from '../native/load.js';
-import { checkCount, checkOptions } from './check-options.js';
 import { mapAhead } from './map-ahead.js';
 import { type Indexer, readFacts } from './video-facts.js';
 
@@ -62,8 +62,9 @@ const kSize = 16;
 
 /** Opens every video of `data` and decodes parts of it. Throws what loadManifest and loading the engine throw. */
 export async function checkVideos(options: CheckVideosOptions): Promise<CheckResult> {
-  checkOptions(options, ['data', 'deep', 'threads', 'signal', 'onProgress']);
+  requireOptions(options, ['data', 'deep', 'threads', 'signal', 'onProgress']);
   const { data, deep = false, threads = availableParallelism(), signal, onProgress } = options;
+  checkSignal(signal);
   checkCount('threads', threads);
   const manifest = await loadManifest(data);
   const engine = loadEngine();
@@ -71,7 +72,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   const files: CheckedFile[] = [];
   try {
     const check = async (row: VideoRow) => {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       return checkRow(engine, loader, row, deep);
     };
     for await (const file of mapAhead(manifest.rows, check, threads + 1)) {

@@ -1,11 +1,11 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { checkCount, checkSignal, requireOptions } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
-import { checkCount, checkOptions } from './check-options.js';
 import type { EncoderOptions } from './encoder-options.js';
 import { VideoEncoder } from './video-encoder.js';
 
@@ -63,7 +63,7 @@ const known = [
  * errors of VideoEncoder.load and loadManifest, and the signal's reason; the file is then not touched.
  */
 export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToFileResult> {
-  checkOptions(options, known);
+  requireOptions(options, known);
   const {
     weights,
     data,
@@ -77,6 +77,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
     precision,
   } = options;
   const format = formatOf(out);
+  checkSignal(signal);
   await checkOutFile(out);
   checkCount('clips', clips);
   const start = performance.now();

@@ -1,10 +1,10 @@
 /** What VideoEncoder's calls take, and the checks that come before any work. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkCount, checkOptions, checkSignal, isUint8Array } from '../checks.js';
 import type { InputKind } from '../data/plan.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
-import { checkCount, checkOptions } from './check-options.js';
 
 /** Where and how an encoder runs. */
 export interface EncoderOptions {
@@ -100,9 +100,7 @@ export function checkEmbedOptions(options: EmbedOptions): {
   checkOptions(options, ['clips', 'crops', 'signal']);
   const { clips = 3, crops = 1, signal } = options;
   if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', 'an AbortSignal', signal);
-  return { windows: checkCount('clips', clips), crops, signal };
+  return { windows: checkCount('clips', clips), crops, signal: checkSignal(signal) };
 }
 
 /** Refuses what is no video. */
@@ -110,6 +108,7 @@ export function checkVideo(video: VideoInput): VideoInput {
   if (typeof video === 'string') return video;
   const expected = 'a path or { frames: Uint8Array, shape: [T, H, W, 3], fps? }';
   if (typeof video !== 'object' || video === null) throw invalidArgument('video', expected, video);
+  checkOptions(video, ['frames', 'shape', 'fps'], 'video');
   const { frames, shape, fps } = video;
   if (fps !== undefined && !(Number.isFinite(fps) && fps > 0))
     throw invalidArgument('video.fps', 'a number above 0', fps);
@@ -117,7 +116,7 @@ export function checkVideo(video: VideoInput): VideoInput {
     throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
   for (const extent of shape) checkCount('video.shape', extent);
   const bytes = shape.reduce((a, b) => a * b, 1);
-  if (!(frames instanceof Uint8Array) || frames.length !== bytes)
+  if (!isUint8Array(frames) || frames.length !== bytes)
     throw invalidArgument('video.frames', `a Uint8Array of ${bytes} bytes`, frames);
   return video;
 }

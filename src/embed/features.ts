@@ -4,6 +4,7 @@
  * videos; a video that cannot be used becomes an error value in its place and ends nothing.
  */
 
+import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { toVsslError, VsslError } from '../errors.js';
@@ -72,12 +73,12 @@ export async function* streamFeatures<T>(
   options: FeatureOptions<T>,
 ): AsyncGenerator<FeatureResult<T>, void, undefined> {
   const { loader, signal } = options;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const planned = mapAhead(items, (item, index) => plan(item, index, options), kPlanAhead);
   const loaded = mapAhead(
     groupParts(planned, options.batchClips ?? 16, options.separate ?? false),
     async (parts) => {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const batchPlan = joinParts(parts);
       return { parts, ...(batchPlan ? await loader.load(batchPlan) : { batch: null, failures: [] }) };
     },
@@ -86,7 +87,7 @@ export async function* streamFeatures<T>(
   );
   for await (const { parts, batch, failures } of loaded) {
     try {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (batch) {
         const vectors: Float32Array[] = [];
         for (const embedder of options.embedders) vectors.push(await embedder.embed(batch));
@@ -100,7 +101,7 @@ export async function* streamFeatures<T>(
 }
 
 async function plan<T>(item: T, index: number, options: FeatureOptions<T>): Promise<Progress<T>> {
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal);
   const start = { item, index, sums: [], done: 0, lost: 0 };
   try {
     const clips = await options.planClips(item);

@@ -1,7 +1,9 @@
 /** One video of `prepare`: its pictures, and their flow, decoded stretch by stretch into files of their own. */
+
 import { createHash } from 'node:crypto';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { encodeName } from '../data/file-names.js';
 import type { VideoRow } from '../data/manifest.js';
@@ -146,7 +148,7 @@ async function* readStretches(
   encode: (floats: Float32Array) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   for (const plan of plans) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const views = [{ name: 'stretch', clips: [plan] }];
     const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
     try {

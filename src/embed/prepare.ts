@@ -2,9 +2,11 @@
  * A training copy of a data set: every video as raw pictures at a short side, with its optical flow if asked for. What
  * the copy saves is decoding and computing flow in every epoch; what it costs is room.
  */
+
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
@@ -16,7 +18,6 @@ import {
   writeFileAtomic,
   writeReason,
 } from '../weights/atomic-write.js';
-import { checkCount, checkOptions } from './check-options.js';
 import { mapAhead } from './map-ahead.js';
 import { type Entry, type PackSettings, packRow } from './pack-row.js';
 import { formatPreparedManifest } from './prepared-manifest.js';
@@ -75,8 +76,9 @@ export async function prepareWith(
   operations?: WriteOperations,
 ): Promise<PrepareResult> {
   const known = ['data', 'out', 'shortSide', 'fps', 'flow', 'threads', 'signal', 'onProgress'];
-  checkOptions(options, known);
+  requireOptions(options, known);
   const { data, shortSide = 256, fps = null, flow = false, signal, onProgress } = options;
+  checkSignal(signal);
   const threads = checkCount('threads', options.threads ?? availableParallelism());
   checkCount('shortSide', shortSide, 16);
   if (typeof options.out !== 'string' || options.out === '')
@@ -98,12 +100,13 @@ export async function prepareWith(
   let done = 0;
   try {
     const make = async (row: VideoRow) => {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       try {
         const job = { row, out, settings, flow, signal, operations };
         return { row, fault: null, ...(await packRow(engine, loader, job, finished.get(row.id))) };
       } catch (error) {
-        const fault = signal?.aborted ? null : faultOfVideo(error);
+        throwIfAborted(signal);
+        const fault = faultOfVideo(error);
         if (fault === null) throw error;
         return { row, fault };
       }
@@ -220,7 +223,8 @@ function faultOfVideo(error: unknown): VsslError | null {
 /** Errors of the file system as one that says what to do; others as they are. */
 function writeFault(out: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (error instanceof VsslError || code === undefined || code.startsWith('ERR_')) return error;
+  // only errors of the system have names such as ENOSPC; the reason of an aborted signal may be anything
+  if (error instanceof VsslError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
   const room = code === 'ENOSPC' || code === 'EDQUOT';
   const why =
     writeReason(error) +

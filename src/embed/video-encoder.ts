@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { checkCount, checkOptions, isFloat32Array, requireOptions } from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
 import type { VideoRow } from '../data/manifest.js';
@@ -13,8 +14,7 @@ import type {
 } from '../native/bindings.js';
 import { loadEngine } from '../native/load.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
-import { abortable } from './abortable.js';
-import { checkCount, checkOptions } from './check-options.js';
+import { abortable, abortableStream } from './abortable.js';
 import {
   type CreateEncoderOptions,
   checkEmbedOptions,
@@ -91,8 +91,8 @@ export class VideoEncoder {
 
   /** An untrained encoder with weights drawn from `seed`. Throws ERR_VSSL_INVALID_ARGUMENT. */
   static async create(options: CreateEncoderOptions): Promise<VideoEncoder> {
-    checkOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
-    const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options ?? {};
+    requireOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
+    const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options;
     if (typeof arch !== 'string')
       throw invalidArgument('arch', 'the name of an architecture, such as r3d_18', arch);
     if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
@@ -185,14 +185,15 @@ export class VideoEncoder {
       throw invalidArgument('videos', 'an iterable or async iterable of paths', videos);
     this.#checkAlive();
     try {
-      for await (const result of streamFeatures(videos, {
+      const stream = streamFeatures(videos, {
         loader: this.#loader,
         planClips: (path) => this.planFile(path, windows, crops),
         embedders: [this.embedder()],
         batchClips: kBatchClips,
         separate: true,
         signal,
-      })) {
+      });
+      for await (const result of abortableStream(stream, signal)) {
         const path = result.item;
         yield 'error' in result ? { path, error: result.error } : { path, vector: result.vectors[0]! };
         this.#checkAlive();
@@ -242,7 +243,7 @@ export class VideoEncoder {
       for (const extent of shape) checkCount('shape', extent);
       if (shape[1] !== 3) throw invalidArgument('shape[1]', '3 channels', shape[1]);
       const size = shape.reduce((a, b) => a * b, 1);
-      if (!(clips instanceof Float32Array) || clips.length !== size)
+      if (!isFloat32Array(clips) || clips.length !== size)
         throw invalidArgument('clips', `a Float32Array of ${size} values`, clips);
       return this.#native.forward(clips, shape);
     });

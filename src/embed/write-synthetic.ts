@@ -2,6 +2,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { loadEngine } from '../native/load.js';
@@ -26,7 +27,10 @@ export interface WriteSyntheticResult {
  * ERR_VSSL_VIDEO_WRITE or ERR_VSSL_WRITE, which name the file, when the disk is full or refuses.
  */
 export async function writeSyntheticVideos(options: WriteSyntheticOptions): Promise<WriteSyntheticResult> {
+  requireOptions(options, ['data', 'out', 'signal', 'onProgress']);
   const { data, out, signal, onProgress } = options;
+  checkText('out', 'a folder', out);
+  checkSignal(signal);
   const manifests = await Promise.all([data].flat().map((spec) => loadManifest(spec)));
   const rows = manifests.flatMap((manifest) => manifest.rows);
   const names = rows.map(nameOf);
@@ -41,7 +45,7 @@ export async function writeSyntheticVideos(options: WriteSyntheticOptions): Prom
   let done = 0;
   const work = async () => {
     while (next < rows.length) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const at = next++;
       const { source, facts } = rows[at]!;
       const { height, width, times, end } = facts!;

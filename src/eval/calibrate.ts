@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import type { VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
@@ -41,7 +42,7 @@ async function* calibrationBatches(
   const loaded = mapAhead(
     groups,
     async (group) => {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const plan = async (row: VideoRow) => {
         const clip = await planClip(row);
         checkClipPlan(clip);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkCount, checkSignal, requireOptions } from '../checks.js';
 import type { ClipFormat } from '../data/clip-plan.js';
-import { checkCount, checkOptions } from '../embed/check-options.js';
 import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
@@ -353,7 +353,8 @@ function checkEvaluateOptions(options: EvaluateOptions): {
   const protocol = options?.protocol;
   if (protocol !== 'knn' && protocol !== 'linear' && protocol !== 'retrieval')
     throw invalidArgument('protocol', "'knn', 'linear' or 'retrieval'", protocol);
-  checkOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
+  requireOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
+  checkSignal(options.signal);
   const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
   if ((run === undefined) === (weights === undefined))
     throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');

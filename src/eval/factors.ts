@@ -8,6 +8,7 @@
  * than those of training, so a probe that learnt on training videos could not name them. The penalty is chosen in 3
  * such folds inside the training part.
  */
+import { throwIfAborted } from '../checks.js';
 import type { VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';
@@ -106,7 +107,7 @@ export async function probeFactor(
   const predicted = new Float64Array(targets.length);
   for (const { train, test } of takeTurns(factor, all, FOLDS)) {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const penalty = choosePenalty(gram, factor, train);
     const values = predictRidge(gram, rows.length, targets, size, train, test, penalty);
     test.forEach((row, i) => {

@@ -7,6 +7,7 @@
  * groups and else by turns within each class; of equal accuracies the stronger penalty wins. The test videos take no
  * part in any of it.
  */
+import { throwIfAborted } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
 import { planFolds } from './folds.js';
@@ -52,7 +53,7 @@ export async function fitLinearProbe(
   if (weightDecay !== 'select' && !(Number.isFinite(weightDecay) && weightDecay >= 0))
     throw invalidArgument('weightDecay', "'select' or a number from 0", weightDecay);
   const solve = async (rows: FeatureMatrix, of: Int32Array, unseen: FeatureMatrix, decay: number) => {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const [a, b] = standardize(rows, unseen);
     const options = { weightDecay: decay, maxIterations, normalize: false };
     const result = await engine.fitLinear(a.data, of, b.data, rows.dim, classes, options);

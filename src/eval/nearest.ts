@@ -2,6 +2,7 @@
  * Nearest neighbours by cosine similarity: the one search that kNN, retrieval and the pixel floors share.
  * Deterministic: sums run in a fixed order, and of equal similarities the lower gallery row comes first.
  */
+import { isFloat32Array, throwIfAborted } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 
 /** Rows of float features: `data` holds rows x dim values. */
@@ -25,7 +26,7 @@ const kEpsilon = 1e-12;
 
 /** Checks that a matrix is one, and makes it. Throws ERR_VSSL_INVALID_ARGUMENT. */
 export function featureMatrix(data: Float32Array, dim: number, name = 'features'): FeatureMatrix {
-  if (!(data instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', data);
+  if (!isFloat32Array(data)) throw invalidArgument(name, 'a Float32Array', data);
   if (!Number.isInteger(dim) || dim < 1) throw invalidArgument('dim', 'a whole number of at least 1', dim);
   if (data.length % dim !== 0) throw invalidArgument(name, `rows x ${dim} values`, data);
   return { data, rows: data.length / dim, dim };
@@ -75,7 +76,7 @@ export async function forEachQuery(
     for (let i = 0; i < count; i++) visit(first + i, block[i]!);
     if (performance.now() - since < kSlice) continue;
     await new Promise<void>((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     since = performance.now();
   }
 }

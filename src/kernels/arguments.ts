@@ -1,19 +1,6 @@
+import { types } from 'node:util';
+import { isFloat32Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
-
-/** Throws unless `options` is a plain options object whose keys are all among `known`. */
-export function checkKeys(name: string, options: unknown, known: readonly string[]): void {
-  if (
-    typeof options !== 'object' ||
-    options === null ||
-    Array.isArray(options) ||
-    ArrayBuffer.isView(options)
-  ) {
-    throw invalidArgument(name, 'an object', options);
-  }
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw invalidArgument(name, `only the keys ${known.join(', ')}`, key);
-  }
-}
 
 export function checkInteger(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
@@ -39,7 +26,7 @@ export function checkOneOf(name: string, value: unknown, choices: readonly strin
 
 /** Throws unless `value` is a Float32Array of `length` over memory that native code may use: attached, of fixed size, not shared. */
 export function checkFloats(name: string, value: unknown, length: number, meaning: string): void {
-  if (!(value instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', value);
+  if (!isFloat32Array(value)) throw invalidArgument(name, 'a Float32Array', value);
   checkMemory(name, value);
   if (value.length !== length) {
     throw invalidArgument(name, `${length} values (${meaning})`, `${value.length} values`);
@@ -48,9 +35,9 @@ export function checkFloats(name: string, value: unknown, length: number, meanin
 
 /** Throws unless native code may use the memory of `array`: attached, of fixed size, not shared. */
 export function checkMemory(name: string, array: Float32Array | Uint8Array): void {
-  const type = array instanceof Float32Array ? 'Float32Array' : 'Uint8Array';
+  const type = isFloat32Array(array) ? 'Float32Array' : 'Uint8Array';
   const buffer = array.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean };
-  if (typeof SharedArrayBuffer !== 'undefined' && (buffer as unknown) instanceof SharedArrayBuffer) {
+  if (types.isSharedArrayBuffer(buffer)) {
     throw invalidArgument(name, `a ${type} over an ArrayBuffer`, 'one over a SharedArrayBuffer');
   }
   if (buffer.resizable)

@@ -1,3 +1,4 @@
+import { isFloat32Array, isUint8Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import { checkFloats, checkInteger, checkMemory } from './arguments.js';
 
@@ -15,7 +16,7 @@ export function checkThreads(threads: unknown): number {
 
 /** Values per frame of a clip of `rows` frames (or coefficients, as `meaning` says). */
 export function checkClip(clip: unknown, rows: number, meaning: string): number {
-  if (!(clip instanceof Float32Array || clip instanceof Uint8Array)) {
+  if (!isFloat32Array(clip) && !isUint8Array(clip)) {
     throw invalidArgument('clip', 'a Float32Array or a Uint8Array', clip);
   }
   checkMemory('clip', clip);
@@ -30,7 +31,7 @@ export function outputOf(out: unknown, length: number, meaning: string, clip: Cl
   if (out === undefined) return new Float32Array(length);
   checkFloats('out', out, length, meaning);
   const target = out as Float32Array;
-  const begins = clip instanceof Float32Array && clip.byteOffset === target.byteOffset;
+  const begins = isFloat32Array(clip) && clip.byteOffset === target.byteOffset;
   if (overlaps(target, clip) && !begins) {
     throw invalidArgument(
       'out',

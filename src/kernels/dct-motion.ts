@@ -1,7 +1,8 @@
+import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
 import type { KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger, checkKeys, checkOneOf } from './arguments.js';
+import { checkInteger, checkOneOf } from './arguments.js';
 import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
 
 /** 'signal': what is left of every frame; 'energy': its sum of squares over time. */
@@ -59,7 +60,7 @@ export async function dctMotionAsync(clip: Clip, options: DctMotionOptions): Pro
 }
 
 function checkArguments(clip: Clip, options: DctMotionOptions): Parameters<KernelsAddon['dctMotion']> {
-  checkKeys('options', options, OPTION_KEYS);
+  requireOptions(options, OPTION_KEYS);
   const { frames, dropLow = 1, output = 'signal', out, threads } = options;
   checkInteger('frames', frames, 1, MOST_FRAMES);
   checkInteger('dropLow', dropLow, 0, frames);

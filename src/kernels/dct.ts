@@ -1,7 +1,8 @@
+import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
 import type { KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger, checkKeys, checkOptionalBoolean } from './arguments.js';
+import { checkInteger, checkOptionalBoolean } from './arguments.js';
 import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
 
 export interface DctOptions {
@@ -56,7 +57,7 @@ export async function dctAsync(clip: Clip, options: DctOptions): Promise<Float32
 }
 
 function checkArguments(clip: Clip, options: DctOptions): Parameters<KernelsAddon['dct']> {
-  checkKeys('options', options, OPTION_KEYS);
+  requireOptions(options, OPTION_KEYS);
   const { frames, inverse = false, keep = frames, out, threads } = options;
   checkInteger('frames', frames, 1, MOST_FRAMES);
   checkOptionalBoolean('inverse', inverse);

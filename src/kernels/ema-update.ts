@@ -1,3 +1,4 @@
+import { isFloat32Array } from '../checks.js';
 import { invalidArgument, toVsslError } from '../errors.js';
 import type { KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
@@ -47,7 +48,7 @@ function checkArguments(
   source: Float32Array,
   momentum: number,
 ): Parameters<KernelsAddon['emaUpdate']> {
-  if (!(target instanceof Float32Array)) throw invalidArgument('target', 'a Float32Array', target);
+  if (!isFloat32Array(target)) throw invalidArgument('target', 'a Float32Array', target);
   checkMemory('target', target);
   checkFloats('source', source, target.length, 'as many as target');
   if (typeof momentum !== 'number' || !(momentum >= 0 && momentum <= 1)) {

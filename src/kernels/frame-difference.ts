@@ -1,7 +1,8 @@
+import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
 import type { KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger, checkKeys } from './arguments.js';
+import { checkInteger } from './arguments.js';
 import { type Clip, checkClip, checkThreads, outputOf } from './clip-arguments.js';
 
 export interface FrameDifferenceOptions {
@@ -56,7 +57,7 @@ function checkArguments(
   clip: Clip,
   options: FrameDifferenceOptions,
 ): Parameters<KernelsAddon['frameDifference']> {
-  checkKeys('options', options, OPTION_KEYS);
+  requireOptions(options, OPTION_KEYS);
   const { frames, out, threads } = options;
   checkInteger('frames', frames, 2, MOST_FRAMES);
   const pixels = checkClip(clip, frames, 'frames');

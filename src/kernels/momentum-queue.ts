@@ -1,10 +1,10 @@
+import { isFloat32Array, requireOptions } from '../checks.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type { NativeMomentumQueue } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import {
   checkFloats,
   checkInteger,
-  checkKeys,
   checkOneOf,
   checkOptionalBoolean,
   checkPositive,
@@ -93,7 +93,7 @@ export class MomentumQueue {
 
   /** @throws VsslError ERR_VSSL_INVALID_ARGUMENT on wrong options, before any native work. */
   constructor(options: MomentumQueueOptions) {
-    checkKeys('options', options, QUEUE_KEYS);
+    requireOptions(options, QUEUE_KEYS);
     const { capacity, dim, decay = 1, decayOn = 'logit', ageUnit = 'enqueue' } = options;
     const { init = 'random', seed = 0 } = options;
     checkInteger('capacity', capacity, 1, MOST_KEYS);
@@ -114,10 +114,10 @@ export class MomentumQueue {
 
   /** A queue that goes on, bit for bit, where the one that gave `state` was. */
   static restore(state: MomentumQueueState): MomentumQueue {
-    checkKeys('state', state, STATE_KEYS);
+    requireOptions(state, STATE_KEYS, 'state');
     const { keys, ages, next, ...options } = state;
     const queue = new MomentumQueue({ ...options, init: 'empty' });
-    const length = ages instanceof Float32Array ? ages.length : 0;
+    const length = isFloat32Array(ages) ? ages.length : 0;
     checkFloats('ages', ages, Math.min(length, queue.capacity), 'one a key, at most the capacity');
     checkFloats('keys', keys, length * queue.dim, 'one row of dim for each age');
     checkInteger('next', next, 0, queue.capacity - 1);
@@ -247,7 +247,7 @@ export class MomentumQueue {
   }
 
   #checkLoss(queries: Float32Array, keys: Float32Array, options: InfoNceOptions): LossArguments {
-    checkKeys('options', options, LOSS_KEYS);
+    requireOptions(options, LOSS_KEYS);
     const { rows, temperature = 0.07, normalize, precision = 'fp32', gradient = true, threads } = options;
     this.#checkMatrix('queries', queries, rows);
     this.#checkMatrix('keys', keys, rows);

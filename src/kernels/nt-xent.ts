@@ -1,9 +1,9 @@
+import { requireOptions } from '../checks.js';
 import { invalidArgument, toVsslError } from '../errors.js';
 import { loadKernels } from '../native/load.js';
 import {
   checkFloats,
   checkInteger,
-  checkKeys,
   checkOneOf,
   checkOptionalBoolean,
   checkPositive,
@@ -88,7 +88,7 @@ export async function ntXentAsync(embeddings: Float32Array, options: NtXentOptio
 }
 
 function checkArguments(embeddings: Float32Array, options: NtXentOptions): NativeArguments {
-  checkKeys('options', options, OPTION_KEYS);
+  requireOptions(options, OPTION_KEYS);
   const { rows, dim, temperature = 0.1, normalize, precision = 'fp32', gradient = true, threads } = options;
   checkInteger('rows', rows, 2, Number.MAX_SAFE_INTEGER);
   if (rows % 2 !== 0) throw invalidArgument('rows', 'an even number (two views of each instance)', rows);

@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { checkOptions } from '../checks.js';
 import type { KernelsAddon } from './bindings.js';
 import { here } from './here.js';
 import { packageRoot, packageVersion, tryLoad } from './load.js';
@@ -43,6 +44,7 @@ export interface DoctorOptions {
  * needs no libtorch: the engine is tried in a child process, so that one which does not fit the processor ends there.
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  checkOptions(options, ['selfTest', 'folder']);
   const engine = await probeEngine(options.selfTest ?? true);
   const built = engine.probe?.info !== undefined;
   const groups = await Promise.all([

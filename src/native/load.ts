@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { VsslError } from '../errors.js';
+import { messageOf, VsslError } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
 import { here } from './here.js';
 import { platformTag } from './platform.js';
@@ -66,7 +66,7 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
       attempts.push({
         path,
         code: 'failed',
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
       });
     }
   }

@@ -1,5 +1,6 @@
 /** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
 import { dirname } from 'node:path';
+import { abortReason } from '../checks.js';
 import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
@@ -52,7 +53,7 @@ interface Tally {
 }
 
 /**
- * Runs steps `from` to `to`. Throws ERR_VSSL_ABORTED when the signal stops it and ERR_VSSL_NON_FINITE when a loss or
+ * Runs steps `from` to `to`. Throws the signal's reason when it is aborted and ERR_VSSL_NON_FINITE when a loss or
  * gradient is not finite, both after a checkpoint of the last good state; what the feed, the log or a checkpoint throws
  * comes through, with the last checkpoint whole.
  */
@@ -75,7 +76,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
     const item = await nextOrAborted(feed, signal);
     if (item === null) {
       await save();
-      throw abortedError(step);
+      throw abortReason(signal);
     }
     try {
       const dataSeconds = (performance.now() - waitStart) / 1000;
@@ -109,7 +110,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       }
       await evaluate(options, step, epoch, item.lastOfEpoch).catch(async (error) => {
         await save(); // an evaluation that fails, or is stopped, costs no training
-        throw signal.aborted ? abortedError(step) : error;
+        throw signal.aborted ? abortReason(signal) : error;
       });
       if (checkpointEvery !== null && step % checkpointEvery === 0) await save();
     } finally {
@@ -259,13 +260,5 @@ async function reportNonFinite(
       `checkpoint. Its ${files.length} files and their plans are in ${path}. A lower train.optimizer.lr, ` +
       `train.clipNorm or train.precision fp32 usually helps`,
     { details: { step, files, report: path } },
-  );
-}
-
-function abortedError(step: number): VsslError {
-  return new VsslError(
-    'ERR_VSSL_ABORTED',
-    `stopped after step ${step}, with a checkpoint; the same command goes on from there`,
-    { details: { step } },
   );
 }

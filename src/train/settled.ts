@@ -3,7 +3,7 @@ import type { EvaluationHook } from './hooks.js';
 import type { RunPaths } from './run-folder.js';
 
 export interface TrainOptions {
-  /** Stops after the current step, with a checkpoint: the run then rejects with ERR_VSSL_ABORTED. */
+  /** Stops after the current step, with a checkpoint: the run then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Run folder; `out` in the configuration otherwise. */
   readonly out?: string;

@@ -5,13 +5,16 @@ const MOST_WAITING = 4096;
 
 /**
  * A run under way. Iterate over it for its events (each iterator gets those that no other has taken; iteration throws
- * what the run throws), and await `result`, or the run itself, for how it ended.
+ * what the run throws), and await `result`, or the run itself, for how it ended. Either is enough to have seen a failure;
+ * that of a run which nobody iterates over or awaits is an unhandled rejection, as that of any promise.
  */
 export class TrainRun implements AsyncIterable<TrainEvent>, PromiseLike<TrainResult> {
   readonly result: Promise<TrainResult>;
   readonly #waiting: TrainEvent[] = [];
   #wake: (() => void)[] = [];
   #ended = false;
+  /** Iterations that are not over: each will throw what the run throws. */
+  #listeners = 0;
 
   /** `work` starts at once; what it emits can be had here. */
   constructor(work: (emit: (event: TrainEvent) => void) => Promise<TrainResult>) {
@@ -21,10 +24,10 @@ export class TrainRun implements AsyncIterable<TrainEvent>, PromiseLike<TrainRes
       this.#notify();
     }).finally(() => {
       this.#ended = true;
+      // whoever iterates sees the failure there, and need not look at `result` as well
+      if (this.#listeners > 0) this.result.catch(() => {});
       this.#notify();
     });
-    // Whoever iterates sees the failure there, and need not look at `result` as well.
-    this.result.catch(() => {});
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run can be awaited like the promise of its result
@@ -36,13 +39,18 @@ export class TrainRun implements AsyncIterable<TrainEvent>, PromiseLike<TrainRes
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainEvent, void, undefined> {
-    for (;;) {
-      const event = this.#waiting.shift();
-      if (event) yield event;
-      else if (this.#ended) break;
-      else await new Promise<void>((resolve) => this.#wake.push(resolve));
+    this.#listeners++;
+    try {
+      for (;;) {
+        const event = this.#waiting.shift();
+        if (event) yield event;
+        else if (this.#ended) break;
+        else await new Promise<void>((resolve) => this.#wake.push(resolve));
+      }
+      await this.result;
+    } finally {
+      this.#listeners--;
     }
-    await this.result;
   }
 
   #notify(): void {

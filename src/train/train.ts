@@ -1,5 +1,7 @@
 /** Trains: takes the run folder, finds where to go on, and hands over to the training itself. */
+
 import { resolve } from 'node:path';
+import { checkCount, checkOptions, checkSignal } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { FactsIndex } from '../data/facts-index.js';
 import { loadManifest } from '../data/manifest.js';
@@ -12,6 +14,7 @@ import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
 import { absoluteSpec } from './absolute-spec.js';
 import type { TrainEvent, TrainResult } from './events.js';
 import { needsFlow } from './flow-need.js';
+import type { EvaluationHook } from './hooks.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
 import { lockRunFolder } from './run-lock.js';
 import { runWriteError } from './run-log.js';
@@ -25,27 +28,33 @@ export type { TrainOptions } from './settled.js';
 /**
  * Starts training. The result rejects with VsslError: ERR_VSSL_CONFIG, ERR_VSSL_RESUME_MISMATCH, ERR_VSSL_LOCKED,
  * ERR_VSSL_RUN_WRITE, ERR_VSSL_CHECKPOINT_WRITE, ERR_VSSL_DATA, ERR_VSSL_NO_USABLE_VIDEO, ERR_VSSL_NO_FLOW,
- * ERR_VSSL_NON_FINITE, ERR_VSSL_ABORTED, and the errors of loading the engine.
+ * ERR_VSSL_NON_FINITE, and the errors of loading the engine; and with the reason of an aborted signal.
  */
-export function train(config: TrainConfig | ResolvedConfig, options: TrainOptions = {}): TrainRun {
+export function train(
+  config: TrainConfig | ResolvedConfig,
+  options: TrainOptions = {},
+  evaluations: readonly EvaluationHook[] = [],
+): TrainRun {
   return new TrainRun(async (emit) => {
     await Promise.resolve(); // whoever iterates gets every event
     try {
-      return await runTraining(settle(config, options), options, emit);
+      const settled = settle(config, options);
+      const hooks = [...evaluations, ...(options.hooks ?? [])];
+      return await runTraining(settled, { ...options, hooks }, emit);
     } catch (error) {
-      throw toVsslError(error);
+      // the reason of an aborted signal is the caller's own and comes through as it is
+      throw error === options?.signal?.reason ? error : toVsslError(error);
     }
   });
 }
 
 function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Settled {
+  checkOptions(options, ['signal', 'out', 'data', 'resume', 'maxSteps', 'hooks']);
   const { maxSteps, resume, signal } = options;
-  if (maxSteps !== undefined && (!Number.isSafeInteger(maxSteps) || maxSteps < 1))
-    throw invalidArgument('maxSteps', 'a whole number from 1', maxSteps);
+  checkSignal(signal);
+  if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
   if (resume !== undefined && (typeof resume !== 'string' || resume === ''))
     throw invalidArgument('resume', "'auto', 'never' or a checkpoint file", resume);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', 'an AbortSignal', signal);
   const base = resolveConfig(given as TrainConfig);
   const out = options.out ?? base.out;
   const data = options.data ?? base.data.path;

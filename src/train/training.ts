@@ -1,6 +1,7 @@
 /** One call's worth of training, in a run folder that is locked: data, session and schedule, then the step loop. */
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { throwIfAborted } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { countBatches, countSteps } from '../data/epoch-order.js';
 import type { FactsIndex } from '../data/facts-index.js';
@@ -159,7 +160,7 @@ export class Training {
     let failed: unknown;
     const look = async () => {
       while (next < rows.length && failed === undefined) {
-        if (this.#signal.aborted) throw abortedEarly();
+        throwIfAborted(this.#signal);
         const place = next++;
         finds[place] = await this.#look(rows[place]!);
         done += 1;
@@ -357,8 +358,4 @@ function chooseDevice(engine: EngineAddon, wanted: 'auto' | 'cpu' | 'cuda'): 'cp
     'ERR_VSSL_CUDA_UNAVAILABLE',
     `train.device is cuda, but ${cudaReason || 'there is no CUDA device'}`,
   );
-}
-
-function abortedEarly(): VsslError {
-  return new VsslError('ERR_VSSL_ABORTED', 'stopped before the first step; nothing was trained');
 }

@@ -5,6 +5,7 @@
  * Source: https://github.com/huggingface/safetensors (README, "Format").
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { isUint8Array } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from './atomic-write.js';
@@ -142,7 +143,7 @@ function checkTensor({ name, dtype, shape, data }: NamedTensor, names: Set<strin
     );
   const bytes = byteLength(dtype, shape);
   if (bytes === null) throw invalidArgument(`shape of tensor '${name}'`, 'whole numbers from 0', shape);
-  if (!(data instanceof Uint8Array) || data.byteLength !== bytes)
+  if (!isUint8Array(data) || data.byteLength !== bytes)
     throw invalidArgument(
       `data of tensor '${name}'`,
       `${bytes} bytes for ${dtype} [${shape.join(', ')}]`,

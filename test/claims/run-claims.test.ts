@@ -84,6 +84,7 @@ test.serial('arms are trained, measured and compared; what is there is not done 
 test.serial('a stopped call goes on where it was', async (t) => {
   const out = join(folder, 'stopped');
   const stop = new AbortController();
+  const reason = new Error('enough');
   let runs = 0;
   await t.throwsAsync(
     runClaims({
@@ -91,9 +92,10 @@ test.serial('a stopped call goes on where it was', async (t) => {
       out,
       signal: stop.signal,
       onEvent: (event) => {
-        if (event.type === 'run' && ++runs === 3) stop.abort();
+        if (event.type === 'run' && ++runs === 3) stop.abort(reason);
       },
     }),
+    { is: reason },
   );
   const { trained, found } = await runClaims({ ...options, out });
   t.is(found, 2);

@@ -134,9 +134,11 @@ test('a smaller short side, a rate, and a copy of a copy', async (t) => {
 
 test('what is finished is not done again; what changed, is missing or was cut off is', async (t) => {
   const out = file('resumed');
+  const reason = new Error('enough');
   const stop = new AbortController();
-  const onProgress = (done: number) => done === 1 && stop.abort();
-  await t.throwsAsync(prepare({ data: file('set.csv'), out, threads: 1, signal: stop.signal, onProgress }));
+  const onProgress = (done: number) => done === 1 && stop.abort(reason);
+  const stopped = prepare({ data: file('set.csv'), out, threads: 1, signal: stop.signal, onProgress });
+  await t.throwsAsync(stopped, { is: reason });
   const error = await t.throwsAsync(loadManifest(out), { code: 'ERR_VSSL_DATA' });
   t.regex(error!.message, /not finished/);
   const first = snapshot(join(out, 'clips'));

@@ -218,12 +218,11 @@ test.serial('an AbortSignal stops it with a checkpoint, and it can go on', async
   await run(whole);
   const stop = new AbortController();
   const going = train(tinyConfig(), { out, data: videos.folder, signal: stop.signal });
-  await t.throwsAsync(
-    async () => {
-      for await (const event of going) if (event.type === 'step' && event.step === 4) stop.abort();
-    },
-    { code: 'ERR_VSSL_ABORTED' },
-  );
+  const reason = new Error('enough');
+  const thrown = await t.throwsAsync(async () => {
+    for await (const event of going) if (event.type === 'step' && event.step === 4) stop.abort(reason);
+  });
+  t.is(thrown, reason);
   t.true((await listCheckpoints(join(out, 'checkpoints'))).at(-1)!.step >= 4);
   await run(out);
   t.true((await weightsOf(whole)).equals(await weightsOf(out)));

@@ -1,4 +1,5 @@
 /** Kernels over the leading axis of a clip (frames, pixels): DCT, motion, frame difference. */
+import { isUint8Array } from '../../checks.js';
 import { dct, dctMotion, frameDifference } from '../../kernels/index.js';
 import type { KernelReference } from '../../native/bindings.js';
 import { loadKernels } from '../../native/load.js';
@@ -149,7 +150,7 @@ function prepare(kernel: ClipKernel, { frames, pixels, input }: ClipParameters):
     },
     limitSeconds: (limits, threads) => {
       const moved = copied.length;
-      return clip instanceof Uint8Array
+      return isUint8Array(clip)
         ? limits.widenSeconds(copied, clip.subarray(0, moved), threads)
         : limits.copySeconds(copied, clip.subarray(0, moved), threads);
     },

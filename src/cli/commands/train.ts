@@ -58,8 +58,14 @@ export function registerTrain(program: Command): void {
         const onStop = () =>
           progress.writeLine('stopping after this step, with a checkpoint; once more to stop at once');
         signal.addEventListener('abort', onStop, { once: true });
+        let step = 0;
         try {
-          for await (const event of run) progress.onEvent(event);
+          for await (const event of run) {
+            if (event.type === 'step') step = event.step;
+            progress.onEvent(event);
+          }
+        } catch (error) {
+          throw error === signal.reason ? stoppedAfter(step) : error;
         } finally {
           progress.close();
         }
@@ -74,6 +80,16 @@ export function registerTrain(program: Command): void {
         return result;
       }),
     );
+}
+
+function stoppedAfter(step: number): VsslError {
+  return new VsslError(
+    'ERR_VSSL_ABORTED',
+    step === 0
+      ? 'stopped before the first step of this call; nothing was trained'
+      : `stopped after step ${step}, with a checkpoint; the same command goes on from there`,
+    { details: { step } },
+  );
 }
 
 /** Named flags come last: they beat --set. */

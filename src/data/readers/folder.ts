@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join, relative, resolve, sep } from 'node:path';
-import { invalidArgument, VsslError } from '../../errors.js';
+import { invalidArgument, messageOf, VsslError } from '../../errors.js';
 import type { VideoRow } from '../manifest.js';
 import { compareNames, DEFAULT_PICTURE_FPS, isPicture } from './pictures.js';
 import type { DatasetReader, ReaderRequest, ReaderResult } from './reader.js';
@@ -127,9 +127,7 @@ export function unreadable(path: string, cause: unknown): VsslError {
       ? 'there is no such file or folder'
       : code === 'EACCES'
         ? 'permission denied'
-        : cause instanceof Error
-          ? cause.message
-          : String(cause);
+        : messageOf(cause);
   return new VsslError('ERR_VSSL_DATA', `cannot read the data ${path}: ${reason}`, {
     details: { path },
     cause,
