@@ -1,6 +1,7 @@
 // The internal form of a video's index: VideoIndex plus what the reader needs to find and check packets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "video.h"
+
+struct AVCodecParameters;
 
 namespace vssl::video {
 
@@ -25,6 +28,9 @@ enum class Numbering {
 
 // Packets of up to this many bytes hold no picture: AVI's "same picture again".
 constexpr int32_t kEmptyPacket = 1;
+// MPEG-4 packets of up to this many bytes stand for a picture of an earlier packet; no coded picture is as
+// small.
+constexpr int32_t kPlaceholder = 8;
 
 // One packet of the video stream, in file order.
 struct PacketRecord {
@@ -37,6 +43,19 @@ struct PacketRecord {
   bool feed = true;  // false: cut off by the end of the file, or empty; not given to the decoder
 };
 
+// What a decoder is told on the way, once, and keeps from then on.
+enum StateKind {
+  kHeaders,     // new decoder headers (parameter sets), in the form of AVCodecParameters::extradata
+  kPalette,     // of the pictures from here on
+  kParameters,  // AV_PKT_DATA_PARAM_CHANGE
+  kStateKinds
+};
+struct StreamState {
+  int32_t packet = 0;  // the first one that it holds for
+  std::vector<uint8_t> bytes;
+};
+using StreamStates = std::array<std::vector<StreamState>, kStateKinds>;  // by kind, then by packet
+
 // Pictures [first, last) of the time axis; decoding for them starts at packet `packet`.
 struct Segment {
   int32_t first = 0, last = 0;
@@ -47,6 +66,9 @@ struct FileIndex {
   VideoIndex info;
   std::vector<PacketRecord> packets;
   std::vector<Segment> segments;
+  StreamStates states;
+  // Of the stream when the file is opened: the demuxer's own change while it reads.
+  std::shared_ptr<const AVCodecParameters> parameters;
   Numbering numbering = Numbering::kTime;
 
   // What decoding has shown about this content. Facts of the file, so that no result depends on who found
@@ -54,8 +76,10 @@ struct FileIndex {
   struct Findings {
     std::mutex mutex;
     std::unordered_set<int32_t> missing;  // positions that no decoding run gives
-    std::map<int32_t, int32_t> start_of;  // segment -> earlier segment from which it has to be decoded
-    bool sequential = false;              // seeking gives other packets than reading through
+    // Segment -> the segment from whose key frame it is decoded: itself, or an earlier one when its own is
+    // none.
+    std::map<int32_t, int32_t> start_of;
+    bool sequential = false;  // seeking gives other packets than reading through
   };
   mutable Findings findings;
 

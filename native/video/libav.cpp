@@ -4,6 +4,7 @@
 
 #ifdef VSSL_WITH_LIBAV
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -127,17 +128,26 @@ int read_video_packet(AVPacket* packet, const Input& input) {
   }
 }
 
-CodecPtr open_decoder(const AVStream* stream) {
-  const AVCodec* codec = avcodec_find_decoder(stream->codecpar->codec_id);
+CodecPtr open_decoder(const AVCodecParameters& parameters, AVRational time_base,
+                      const std::vector<uint8_t>* headers) {
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   if (!codec) {
     throw Error("ERR_VSSL_VIDEO_OPEN", std::string("the linked FFmpeg has no decoder for '") +
-                                           avcodec_get_name(stream->codecpar->codec_id) + "'");
+                                           avcodec_get_name(parameters.codec_id) + "'");
   }
   CodecPtr context(avcodec_alloc_context3(codec));
   if (!context) throw std::bad_alloc();
-  int rc = avcodec_parameters_to_context(context.get(), stream->codecpar);
+  int rc = avcodec_parameters_to_context(context.get(), &parameters);
+  if (rc >= 0 && headers) {
+    av_freep(&context->extradata);
+    context->extradata_size = 0;
+    context->extradata = static_cast<uint8_t*>(av_mallocz(headers->size() + AV_INPUT_BUFFER_PADDING_SIZE));
+    if (!context->extradata) throw std::bad_alloc();
+    std::copy(headers->begin(), headers->end(), context->extradata);
+    context->extradata_size = static_cast<int>(headers->size());
+  }
   if (rc >= 0) {
-    context->pkt_timebase = stream->time_base;
+    context->pkt_timebase = time_base;
     context->thread_count = 1;  // clips are the unit of parallel work; frame threads would only add delay
     context->max_pixels = int64_t{1} << 27;  // a forged header must not ask for all the memory
     rc = avcodec_open2(context.get(), codec, nullptr);
@@ -147,6 +157,11 @@ CodecPtr open_decoder(const AVStream* stream) {
                 std::string("cannot start the decoder '") + codec->name + "': " + av_reason(rc));
   }
   return context;
+}
+
+bool is_intra_only(const AVCodecParameters& parameters) {
+  const AVCodecDescriptor* descriptor = avcodec_descriptor_get(parameters.codec_id);
+  return descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
 }
 
 std::string libav_version() {

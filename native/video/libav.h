@@ -13,6 +13,7 @@ extern "C" {
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace vssl::video {
 
@@ -67,8 +68,16 @@ Input open_input(const std::string& path);
 // Next packet of the video stream. 0, AVERROR_EOF, or another AVERROR; a damaged stretch is stepped over.
 int read_video_packet(AVPacket* packet, const Input& input);
 
-// A fresh single-threaded decoder. Throws ERR_VSSL_VIDEO_OPEN.
-CodecPtr open_decoder(const AVStream* stream);
+// A fresh single-threaded decoder; with `headers`, which take the place of those in the parameters, unless
+// null. Throws ERR_VSSL_VIDEO_OPEN.
+CodecPtr open_decoder(const AVCodecParameters& parameters, AVRational time_base,
+                      const std::vector<uint8_t>* headers = nullptr);
+inline CodecPtr open_decoder(const AVStream* stream) {
+  return open_decoder(*stream->codecpar, stream->time_base);
+}
+
+// Whether every picture of the codec stands alone.
+bool is_intra_only(const AVCodecParameters& parameters);
 
 }  // namespace vssl::video
 

@@ -1,0 +1,36 @@
+// One pass over a video's packets, without decoding: what each packet is, from which ones decoding may start,
+// and what a decoder that starts in mid-file has to be told first.
+#pragma once
+
+#ifdef VSSL_WITH_LIBAV
+
+#include <string>
+#include <vector>
+
+#include "index.h"
+#include "libav.h"
+
+namespace vssl::video {
+
+struct PacketScan {
+  std::vector<PacketRecord> packets;
+  std::vector<bool> hidden;        // by packet: decoded but not shown (edit list)
+  std::vector<int64_t> durations;  // by packet, stream time base; 0: unknown
+  StreamStates states;
+  std::string damage;  // why reading stopped before the end, or ""
+  int64_t cut = 0;     // packets that the end of the file cuts off
+
+  bool is_shown(size_t i) const { return packets[i].feed && !hidden[i]; }
+  int64_t shown() const {
+    int64_t count = 0;
+    for (size_t i = 0; i < packets.size(); ++i) count += is_shown(i);
+    return count;
+  }
+};
+
+// `parameters`: those of the stream when the file was opened.
+PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters);
+
+}  // namespace vssl::video
+
+#endif  // VSSL_WITH_LIBAV
