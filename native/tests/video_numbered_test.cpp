@@ -2,6 +2,9 @@
 // for, each picture must be the one that its time means. Files made here stand for their kinds; a folder of
 // further ones is read where VSSL_TEST_DATA has it.
 #include "video_numbered.h"
+#if __has_include(<libavformat/avformat.h>)
+#include "video_numbered_files.h"
+#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -18,6 +21,178 @@ struct Truth {
   int first, last;      // numbers of its pictures, one after another
   double begins, ends;  // first and last time, seconds; -1: not told
 };
+
+std::vector<int> numbers_from(int first, int count) {
+  std::vector<int> numbers;
+  for (int i = 0; i < count; ++i) numbers.push_back(first + i);
+  return numbers;
+}
+
+#if __has_include(<libavformat/avformat.h>)
+
+void check_warns(const std::string& path, const std::string& part) {
+  std::string all;
+  for (const std::string& warning : index_file(path).warnings) all += warning + "; ";
+  check(part.empty() ? all.empty() : all.find(part) != std::string::npos, path + " warns: " + all);
+}
+
+// Headers and palettes that come once.
+void test_states(const TemporaryFolder& folder) {
+  EncoderSettings settings;
+  settings.global_header = false;  // the headers stand in the first picture alone
+  TestStream joined = encode_numbers(0, 40, settings);
+  settings.options = "mpeg_quant=1";
+  append_stream(joined, encode_numbers(40, 40, settings), 40, false);
+  write_stream(folder.file("headers.ts"), joined);
+  check_every_picture(folder.file("headers.ts"), numbers_from(0, 80));
+  if (has_encoder("libx264")) {
+    EncoderSettings plain, rich;
+    plain.codec = rich.codec = "libx264";
+    plain.options = "x264-params=cabac=0\\:ref=1\\:8x8dct=0\\:scenecut=0";
+    rich.options = "x264-params=cabac=1\\:ref=4\\:8x8dct=1\\:scenecut=0";
+    TestStream boxed = encode_numbers(0, 40, plain);
+    append_stream(boxed, encode_numbers(40, 40, rich), 40, true);
+    write_stream(folder.file("headers.flv"), boxed);
+    check_every_picture(folder.file("headers.flv"), numbers_from(0, 80));
+  }
+  // A palette of its own in the first half, another in the second: each told once.
+  TestStream pictures;
+  pictures.parameters = encode_numbers(0, 1, EncoderSettings{}).parameters;
+  AVCodecParameters* p = pictures.parameters.get();
+  p->codec_id = AV_CODEC_ID_RAWVIDEO;
+  p->format = AV_PIX_FMT_PAL8;
+  p->bits_per_coded_sample = 8;
+  p->extradata_size = 0;
+  for (int n = 0; n < 30; ++n) {
+    TestPacket packet(av_packet_alloc());
+    av_new_packet(packet.get(), 64 * 48);
+    for (int y = 0; y < 48; ++y) {
+      for (int x = 0; x < 64; ++x) packet->data[y * 64 + x] = (n >> (4 * (y / 16) + x / 16)) & 1 ? 7 : 9;
+    }
+    packet->pts = packet->dts = n;
+    packet->flags = AV_PKT_FLAG_KEY;
+    if (n == 0) {
+      auto* palette = reinterpret_cast<uint32_t*>(
+          av_packet_new_side_data(packet.get(), AV_PKT_DATA_PALETTE, AVPALETTE_SIZE));
+      for (int i = 0; i < 256; ++i) palette[i] = i == 7 ? 0xFFE4E4E4u : 0xFF1C1C1Cu;
+    }
+    pictures.packets.push_back(std::move(packet));
+  }
+  for (const std::string suffix : {".mov", ".avi"}) {
+    write_stream(folder.file("palette" + suffix), pictures, "", [&](AVStream* s) {
+      s->codecpar->codec_tag = suffix == ".mov" ? MKTAG('r', 'a', 'w', ' ') : 0;
+    });
+    check_every_picture(folder.file("palette" + suffix), numbers_from(0, 30));
+  }
+}
+
+// Containers that call every packet a key frame, and gradual refreshes that are called key frames.
+void test_false_keys(const TemporaryFolder& folder) {
+  struct Kind {
+    std::string codec, file;
+    int b_frames;
+  };
+  for (const Kind& kind :
+       {Kind{"mpeg4", "mpeg4.mp4", 0}, Kind{"mpeg4", "mpeg4b.mkv", 2}, Kind{"mpeg2video", "mpeg2.mkv", 2},
+        Kind{"flv", "flv1.flv", 0}, Kind{"msmpeg4", "msmpeg4.avi", 0}, Kind{"libx264", "h264.mp4", 2},
+        Kind{"libx265", "hevc.mp4", 2}, Kind{"libvpx", "vp8.mkv", 0}}) {
+    if (!has_encoder(kind.codec)) continue;
+    EncoderSettings settings;
+    settings.codec = kind.codec;
+    settings.gop = 15;
+    settings.b_frames = kind.b_frames;
+    if (kind.codec == "libx265") settings.options = "x265-params=log-level=none";
+    TestStream stream = encode_numbers(0, 60, settings);
+    for (const TestPacket& p : stream.packets) p->flags |= AV_PKT_FLAG_KEY;
+    const std::string path = folder.file("keys_" + kind.file);
+    write_stream(path, stream);
+    check_every_picture(path, numbers_from(0, 60));
+    const VideoIndex index = index_file(path);
+    check(index.end - index.times.front() < 2.6, kind.file + " lasts as long as its pictures");
+  }
+  if (has_encoder("libx264")) {
+    EncoderSettings settings;
+    settings.codec = "libx264";
+    settings.width = 320;
+    settings.height = 240;
+    settings.gop = 20;
+    settings.options = "intra-refresh=1";
+    write_stream(folder.file("refresh.mp4"), encode_numbers(0, 90, settings));
+    check_every_picture(folder.file("refresh.mp4"), numbers_from(0, 90));
+  }
+}
+
+// Recordings that were cut in the middle of a group of pictures.
+void test_cut_start(const TemporaryFolder& folder) {
+  for (const std::string codec : {"mpeg2video", "libx264", "libx265"}) {
+    if (!has_encoder(codec)) continue;
+    EncoderSettings settings;
+    settings.codec = codec;
+    settings.gop = 20;
+    settings.b_frames = 2;
+    settings.global_header = false;
+    if (codec == "libx265") settings.options = "x265-params=log-level=none";
+    TestStream stream = encode_numbers(0, 70, settings);
+    stream.packets.erase(stream.packets.begin(), stream.packets.begin() + 7);
+    // the first key frame that is left, and the first picture shown after it
+    int first = -1;
+    for (const TestPacket& p : stream.packets) {
+      if (first < 0 && (p->flags & AV_PKT_FLAG_KEY)) first = static_cast<int>(p->pts);
+    }
+    const std::string path = folder.file("cut_" + codec + ".ts");
+    write_stream(path, stream);
+    check_every_picture(path, numbers_from(first, 70 - first));
+    check_warns(path, "cannot be decoded without what was before");
+  }
+}
+
+// What clocks do. Matroska keeps any time.
+void test_clocks(const TemporaryFolder& folder) {
+  const auto make = [](const std::string& codec, int b_frames,
+                       const std::function<void(int64_t&, int)>& change) {
+    EncoderSettings settings;
+    settings.codec = codec;
+    settings.b_frames = b_frames;
+    settings.gop = codec == "mjpeg" ? 1 : 10;
+    if (codec == "mjpeg") settings.format = AV_PIX_FMT_YUVJ420P;
+    TestStream stream = encode_numbers(0, 80, settings);
+    for (const TestPacket& p : stream.packets) {
+      change(p->pts, static_cast<int>(p->pts));
+    }
+    return stream;
+  };
+  const auto check_clock = [&](const std::string& name, const TestStream& stream, double ends,
+                               const std::string& warns, double begins = 0) {
+    const std::string path = folder.file(name + ".mkv");
+    write_matroska(path, stream,
+                   stream.parameters->codec_id == AV_CODEC_ID_MJPEG ? "V_MJPEG" : "V_MPEG4/ISO/ASP");
+    check_every_picture(path, numbers_from(0, 80), begins, ends);
+    check_warns(path, warns);
+  };
+  for (const int64_t jump : {int64_t{25} * 3600, int64_t{25} * 86400 * 365, int64_t{25} * 1'700'000'000}) {
+    check_clock("jump" + std::to_string(jump),
+                make("mpeg4", 0, [&](int64_t& t, int n) { t += n >= 33 ? jump : 0; }), 3.16,
+                "jumps ahead 1 time");
+  }
+  check_clock("jumps", make("mpeg4", 2, [](int64_t& t, int n) { t += n / 20 * 250'000; }), 3.16,
+              "jumps ahead 3 times");
+  check_clock("pause", make("mpeg4", 0, [](int64_t& t, int n) { t += n >= 33 ? 25 * 30 : 0; }), 33.16, "");
+  check_clock("stray", make("mpeg4", 0, [](int64_t& t, int n) { t += n == 45 ? 900'000 : 0; }), 3.16,
+              "1 time stamp");
+  check_clock("strays",
+              make("mpeg4", 0, [](int64_t& t, int n) { t += n == 20 || n == 61 || n == 62 ? 9000 : 0; }),
+              3.16, "3 time stamps");
+  check_clock("early", make("mpeg4", 0, [](int64_t& t, int n) { t = n == 65 ? 0 : t; }), 3.16,
+              "1 time stamp");
+  check_clock("first", make("mpeg4", 0, [](int64_t& t, int n) { t += n == 0 ? 9000 : 1; }), 3.2,
+              "1 time stamp", 0.04);
+  check_clock("equal", make("mjpeg", 0, [](int64_t& t, int n) { t -= n % 10 == 4 ? 1 : 0; }), 3.16, "");
+  // set back: what follows goes on behind
+  check_clock("back", make("mpeg4", 0, [](int64_t& t, int n) { t -= n >= 40 ? 40 : 0; }), 3.16, "set back");
+  check_clock("back_b", make("mpeg4", 0, [](int64_t& t, int n) { t -= n >= 20 ? 15 : 0; }), 3.16, "set back");
+}
+
+#endif
 
 // Every picture of the file comes.
 void check_all_usable(const std::string& path) {
@@ -40,9 +215,8 @@ void test_folder(const std::string& folder) {
       {"pal8_raw.mov", {0, 19, 0, 0.76}},     {"qtrle_gray.mov", {0, 39, 0, 1.56}},
       {"stray.mkv", {0, 79, 0, 3.16}}};
   for (const auto& [name, truth] : truths) {
-    std::vector<int> numbers;
-    for (int n = truth.first; n <= truth.last; ++n) numbers.push_back(n);
-    check_every_picture(folder + "/" + name, numbers, truth.begins, truth.ends);
+    check_every_picture(folder + "/" + name, numbers_from(truth.first, truth.last - truth.first + 1),
+                        truth.begins, truth.ends);
   }
   for (const std::string name : {"intra_refresh_320.mp4", "vr8k.mp4"}) check_all_usable(folder + "/" + name);
 }
@@ -53,6 +227,13 @@ void test_folder(const std::string& folder) {
 int main() {
   using namespace vssl::video;
   if (!libav_version().empty()) {
+#if __has_include(<libavformat/avformat.h>)
+    const TemporaryFolder folder;
+    test_states(folder);
+    test_false_keys(folder);
+    test_cut_start(folder);
+    test_clocks(folder);
+#endif
     if (const char* data = std::getenv("VSSL_TEST_DATA")) test_folder(std::string(data) + "/numbered");
   }
   std::printf("%d passed, %d failed\n", passed, failed);

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kNearPictures = 32;
 constexpr double kNearSeconds = 1;
 // Pictures that a coder may hold back to show them in another order than it decodes them, in any codec.
-constexpr size_t kMostReordered = 16;
+constexpr int64_t kMostReordered = 16;
 // Stray stamps in a row that are repaired; after more of them the clock has really moved.
 constexpr size_t kMostStrays = 8;
 // A stamp this much earlier than the latest is jitter, not a clock set back.
@@ -50,20 +50,23 @@ class Stamps {
     int64_t repaired = 0;
     const size_t n = order_.size();
     // The first one has nothing before it: it strays when what follows is earlier and no key frame.
-    if (n > 2 && is_displaced(0) && near(at(1), at(2)) && !is_key(1)) {
+    if (n > 2 && near(at(1), at(2)) && !is_key(1) && is_displaced(0, 1)) {
       at(0) = at(1) - frame_;
       ++repaired;
     }
     for (size_t i = 1; i < n; ++i) {
       const int64_t before = at(i - 1);
-      if (near(at(i), before) || !is_displaced(i)) continue;
+      const auto goes_on = [&](size_t j) {
+        return near(at(j), before) && at(j) >= before - kMostReordered * frame_;
+      };
+      if (near(at(i), before)) continue;
       size_t j = i + 1;
-      while (j < n && j <= i + kMostStrays && !near(at(j), before)) ++j;
-      const bool returns = j < n && near(at(j), before);
+      while (j < n && j <= i + kMostStrays && !goes_on(j)) ++j;
+      const bool returns = j < n && goes_on(j);
       // At the end nothing comes back: a later stamp may be a long show, an earlier one is no place for a
       // picture.
       const bool ends = j == n && at(i) < before && !is_key(i);
-      if (!returns && !ends) continue;
+      if ((!returns && !ends) || !is_displaced(i, j)) continue;
       const auto steps = static_cast<int64_t>(j - i);
       for (int64_t k = 1; k <= steps; ++k) {
         at(i + static_cast<size_t>(k) - 1) =
@@ -106,20 +109,19 @@ class Stamps {
   bool near(int64_t a, int64_t b) const { return std::max(a, b) - std::min(a, b) <= near_; }
 
   // Whether picture i is shown further from its place in decoding order than any coder moves one: before all
-  // of the many decoded before it, or after all of the many that follow. Near the ends of the file the
-  // distance tells.
-  bool is_displaced(size_t i) const {
-    const size_t n = order_.size();
+  // of the many decoded before it, or after all of the many from j on. Near the ends of the file the distance
+  // tells.
+  bool is_displaced(size_t i, size_t j) const {
     const bool early = i > 0 && at(i) < at(i - 1);
-    const size_t others = std::min<size_t>(kNearPictures, early ? i : n - 1 - i);
+    const size_t others = std::min<size_t>(kNearPictures, early ? i : order_.size() - j);
     if (others == 0) return early;
     int64_t nearest = INT64_MAX;
-    for (size_t k = 1; k <= others; ++k) {
-      const int64_t ahead = early ? at(i - k) - at(i) : at(i) - at(i + k);
+    for (size_t k = 0; k < others; ++k) {
+      const int64_t ahead = early ? at(i - 1 - k) - at(i) : at(i) - at(j + k);
       if (ahead <= 0) return false;
       nearest = std::min(nearest, ahead);
     }
-    return others > kMostReordered || nearest > far_;
+    return others > static_cast<size_t>(kMostReordered) || nearest > far_;
   }
 
   const PacketScan& scan_;
