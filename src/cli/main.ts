@@ -5,6 +5,7 @@ import { exitCodeOf, messageOf, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeError } from '../weights/atomic-write.js';
 import { COMMANDS } from './commands/index.js';
+import { isStopping } from './run-action.js';
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 usage, 3 environment, 4 data, 130 stopped. */
 export async function runCli(args: readonly string[]): Promise<number> {
@@ -63,9 +64,12 @@ function describeError(error: unknown): Record<string, unknown> {
 // A file size limit (ulimit -f) is then an error of the write, with a message, and not the end of the process.
 if (process.platform !== 'win32') process.on('SIGXFSZ', () => {});
 
-// A reader that goes away (`| head`) is no failure of ours.
+// A reader that goes away (`| head`) is no failure of ours. A terminal that is closed (EIO) is missed by nobody, and a
+// command that is being stopped, perhaps by that, has a checkpoint to write.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EIO' && stream.isTTY) return;
+    if (error.code === 'EPIPE' && isStopping()) return;
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
     if (stream === process.stdout) printError(writeError('standard output', error), false);
     process.exit(1);
@@ -74,6 +78,8 @@ for (const stream of [process.stdout, process.stderr])
 runCli(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
+    // What a stopped command left under way (a long file that is being read) is not waited for.
+    if (code === 130) process.stdout.write('', () => process.exit(code));
   },
   (error) => {
     printError(error, true);

@@ -6,13 +6,25 @@ export interface ActionContext {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly logger: Logger;
-  /** Fires at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+  /** Fires at the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process at once. */
   readonly signal: AbortSignal;
   /** Result for people, on stdout; silent with --json. */
   print(text: string): void;
 }
 
 const ONE_PRESS_MS = 1000;
+
+/** What stops a command, and the exit code of the second one: Ctrl-C, a service's stop, a terminal that goes away. */
+const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof STOP_SIGNALS;
+const stopSignals = Object.keys(STOP_SIGNALS) as StopSignal[];
+
+let stopping = false;
+
+/** Whether the user has stopped the command: it is on its way out, and may be writing a checkpoint. */
+export function isStopping(): boolean {
+  return stopping;
+}
 
 /** Options that every command has. */
 export function addCommonOptions(command: Command): Command {
@@ -38,15 +50,15 @@ export function runAction<Options>(
     const verbose = options.verbose === true;
     const stop = new AbortController();
     let stoppedAt = 0;
-    const onSignal = (name: NodeJS.Signals) => {
+    const onSignal = (name: StopSignal) => {
       // npx hands on a Ctrl-C that the terminal has sent here as well: two within a moment are one.
       if (stop.signal.aborted && performance.now() - stoppedAt < ONE_PRESS_MS) return;
-      if (stop.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+      if (stop.signal.aborted) process.exit(STOP_SIGNALS[name]);
       stoppedAt = performance.now();
+      stopping = true;
       stop.abort();
     };
-    process.on('SIGINT', onSignal);
-    process.on('SIGTERM', onSignal);
+    for (const name of stopSignals) process.on(name, onSignal);
     try {
       const result = await work(
         {
@@ -64,10 +76,7 @@ export function runAction<Options>(
       if (json && result !== undefined) process.stdout.write(`${JSON.stringify(result)}\n`);
     } finally {
       // A stopped command is on its way out: another signal on that way must not change its exit code.
-      if (!stop.signal.aborted) {
-        process.removeListener('SIGINT', onSignal);
-        process.removeListener('SIGTERM', onSignal);
-      }
+      if (!stop.signal.aborted) for (const name of stopSignals) process.removeListener(name, onSignal);
     }
   };
 }

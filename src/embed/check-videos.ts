@@ -2,11 +2,13 @@ import { availableParallelism } from 'node:os';
 import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
-import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
-import { makeClock } from '../data/samplers/clock.js';
+import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
+import { chooseShrink } from '../data/shrink.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { loadEngine } from '../native/load.js';
+import { abortable } from './abortable.js';
 import { mapAhead } from './map-ahead.js';
 import { type Indexer, readFacts } from './video-facts.js';
 
@@ -71,9 +73,11 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   const loader = engine.createLoader({ threads, cacheBytes: 0 });
   const files: CheckedFile[] = [];
   try {
+    const getFacts = shareFacts(engine, manifest.rows);
     const check = async (row: VideoRow) => {
       throwIfAborted(signal);
-      return checkRow(engine, loader, row, deep);
+      // a long file is not waited for
+      return abortable(checkRow(getFacts, { loader, deep, signal }, row), signal);
     };
     for await (const file of mapAhead(manifest.rows, check, threads + 1)) {
       files.push(file);
@@ -92,23 +96,49 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   };
 }
 
+/**
+ * Facts of a row's video. Rows that are windows of one file share them, so that it is read once; they are kept for no
+ * longer than its last row is looked at.
+ */
+function shareFacts(indexer: Indexer, rows: readonly VideoRow[]): (row: VideoRow) => Promise<VideoFacts> {
+  const keyOf = ({ source }: VideoRow) => (source.kind === 'file' ? source.path : null);
+  const left = new Map<string, number>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    if (key !== null) left.set(key, (left.get(key) ?? 0) + 1);
+  }
+  const known = new Map<string, Promise<VideoFacts>>();
+  return (row) => {
+    const key = keyOf(row);
+    if (key === null) return readFacts(indexer, row);
+    const facts = known.get(key) ?? readFacts(indexer, row);
+    const others = left.get(key)! - 1;
+    left.set(key, others);
+    if (others > 0) known.set(key, facts);
+    else known.delete(key);
+    return facts;
+  };
+}
+
+interface Decoding {
+  readonly loader: NativeLoader;
+  readonly deep: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function checkRow(
-  indexer: Indexer,
-  loader: NativeLoader,
+  getFacts: (row: VideoRow) => Promise<VideoFacts>,
+  decoding: Decoding,
   row: VideoRow,
-  deep: boolean,
 ): Promise<CheckedFile> {
   const { path, start, end } = row;
   const window = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
   try {
-    const facts = await readFacts(indexer, row);
+    const facts = await getFacts(row);
     const clock = makeClock(facts, window);
-    const last = clock.frames - 1;
-    const wanted = deep
-      ? Array.from({ length: clock.frames }, (_, i) => i)
-      : [...new Set([0, last >> 1, last])];
-    const times = wanted.map((frame) => clock.timeOf(frame));
-    const faults = await findFaults(loader, row, times, deep ? kDeepFrames : 1);
+    const times = decoding.deep ? picturesWithin(facts, window) : someTimes(clock);
+    const faults = await findFaults(decoding, plainClip(row, facts), times);
+    const tried = times.length;
     const known = {
       path,
       ...window,
@@ -117,10 +147,10 @@ async function checkRow(
       height: facts.height,
       frames: clock.frames,
       seconds: clock.frames * clock.period,
-      decoded: times.length - faults.length,
+      decoded: tried - faults.length,
     };
     const first = faults[0];
-    if (first && faults.length === times.length)
+    if (first && faults.length === tried)
       return {
         ...known,
         decoded: 0,
@@ -130,7 +160,7 @@ async function checkRow(
         ...place(first),
       };
     if (first) {
-      const reason = `${faults.length} of ${times.length} pictures tried cannot be decoded: ${first.reason}`;
+      const reason = `${faults.length} of ${tried} pictures tried cannot be decoded: ${first.reason}`;
       return { ...known, status: 'warning', code: first.code, reason, ...place(first) };
     }
     if (facts.warnings.length > 0) return { ...known, status: 'warning', reason: facts.warnings.join('; ') };
@@ -141,40 +171,56 @@ async function checkRow(
     return { path, ...window, status: 'unusable', code, reason: message };
   }
 }
+/** First, middle and last. */
+function someTimes({ frames, timeOf }: VideoClock): number[] {
+  return [...new Set([0, Math.floor((frames - 1) / 2), frames - 1])].map(timeOf);
+}
 
-/** The pictures at `times` that cannot be decoded, `most` tried at a time: a clip with a bad one fails as a whole. */
+/** When each of a video's own pictures comes on show. */
+function picturesWithin({ times }: VideoFacts, { start = 0, end }: TimeWindow): Float64Array {
+  const first = times.findIndex((time) => time >= start);
+  const last = end === undefined ? -1 : times.findIndex((time) => time >= end);
+  return times.subarray(Math.max(0, start > 0 ? first : 0), last < 0 ? times.length : last);
+}
+
+/**
+ * The pictures at `times` that cannot be decoded, a few stretches of them at a time: a clip with a bad one fails as a
+ * whole, and is then tried picture by picture.
+ */
 async function findFaults(
-  loader: NativeLoader,
-  row: VideoRow,
-  times: readonly number[],
-  most: number,
+  decoding: Decoding,
+  clip: ClipPlan,
+  times: ArrayLike<number> & { slice(from: number, to: number): ArrayLike<number> },
+  most = decoding.deep ? kDeepFrames : 1,
 ): Promise<NativeClipFailure[]> {
-  const stretches: (readonly number[])[] = [];
-  for (let i = 0; i < times.length; i += most) stretches.push(times.slice(i, i + most));
   const faults: NativeClipFailure[] = [];
-  for (let i = 0; i < stretches.length; i += kDeepClips) {
-    const some = stretches.slice(i, i + kDeepClips);
+  for (let i = 0; i < times.length; i += most * kDeepClips) {
+    throwIfAborted(decoding.signal);
+    const some: number[][] = [];
+    for (let at = i; at < Math.min(times.length, i + most * kDeepClips); at += most)
+      some.push(Array.from(times.slice(at, at + most)));
     // each stretch is a view of its own, so that the last one may be shorter
-    const views = some.map((stretch, v) => ({ name: `stretch ${v}`, clips: [plainClip(row, stretch)] }));
-    const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
+    const views = some.map((stretch, v) => ({ name: `stretch ${v}`, clips: [{ ...clip, times: stretch }] }));
+    const { batch, failures } = await decoding.loader.load({ version: PLAN_VERSION, views });
     batch.dispose();
     for (const failure of failures) {
       const stretch = some[failure.view]!;
       if (stretch.length === 1) faults.push(failure);
-      else faults.push(...(await findFaults(loader, row, stretch, 1)));
+      else faults.push(...(await findFaults(decoding, clip, stretch, 1)));
     }
   }
   return faults;
 }
 
-function plainClip({ source }: VideoRow, times: readonly number[]): ClipPlan {
+/** The whole picture, as small as it can be had: it is only looked at for errors. */
+function plainClip({ source }: VideoRow, { width, height }: VideoFacts): ClipPlan {
   return {
     source,
     modality: 'rgb',
-    times,
+    times: [],
     height: kSize,
     width: kSize,
-    shrink: 1,
+    shrink: chooseShrink('auto', width, height, kSize),
     augment: [plainAugment([0, 0, 1, 1])],
     input: 'rgb',
     mean: [0, 0, 0],

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { checkVideos } from '#src/embed/check-videos.js';
+import { loadEngine } from '#src/native/load.js';
 import { scratch, writeSquareVideo } from './make-videos.js';
 
 const { folder, file, remove } = scratch();
@@ -51,4 +52,66 @@ test('nothing usable is a result, not an error; no data is an error', async (t) 
   await t.throwsAsync(checkVideos({ data: folder, depth: 3 } as never), {
     code: 'ERR_VSSL_INVALID_ARGUMENT',
   });
+});
+
+/** Files that are indexed while `work` is done. */
+async function countIndexed(work: () => Promise<unknown>): Promise<string[]> {
+  const engine = loadEngine() as { indexVideo: (path: string) => Promise<unknown> };
+  const { indexVideo } = engine;
+  const seen: string[] = [];
+  engine.indexVideo = (path) => {
+    seen.push(path);
+    return indexVideo(path);
+  };
+  try {
+    await work();
+  } finally {
+    engine.indexVideo = indexVideo;
+  }
+  return seen;
+}
+
+test.serial('a file is read once, whatever the number of its windows', async (t) => {
+  const windows = Array.from(
+    { length: 9 },
+    (_, i) => `good.avi,${i / 4},${i / 4 + 0.5}\ntext.mp4,${i},${i + 1}`,
+  );
+  writeFileSync(file('videos/windows.csv'), `path,start,end\n${windows.join('\n')}\n`);
+  const indexed = await countIndexed(async () => {
+    const { files, ok, unusable } = await checkVideos({ data: file('videos/windows.csv') });
+    t.deepEqual([files.length, ok, unusable], [18, 9, 9]);
+    t.deepEqual(
+      files.filter(({ status }) => status === 'ok').map(({ frames }) => frames! > 10 && frames! < 15),
+      Array(9).fill(true),
+    );
+  });
+  t.deepEqual(indexed.sort(), [file('videos/good.avi'), file('videos/text.mp4')]);
+});
+
+test.serial('a check that is stopped ends at once, with the reason given', async (t) => {
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const engine = loadEngine() as { indexVideo: (path: string) => Promise<unknown> };
+  const { indexVideo } = engine;
+  // a file that takes for ever to be read
+  engine.indexVideo = () => {
+    setTimeout(() => stop.abort(reason), 10);
+    return new Promise((resolve) => setTimeout(resolve, 5000).unref());
+  };
+  try {
+    const start = performance.now();
+    await t.throwsAsync(checkVideos({ data: file('videos'), signal: stop.signal }), { is: reason });
+    t.true(performance.now() - start < 1000);
+  } finally {
+    engine.indexVideo = indexVideo;
+  }
+});
+
+test('a deep check of a window decodes the pictures of that window', async (t) => {
+  writeFileSync(file('videos/part.csv'), 'path,start,end\ngood.avi,1,2\ngood.avi,2.5,\n');
+  const { files } = await checkVideos({ data: file('videos/part.csv'), deep: true });
+  t.deepEqual(
+    files.map(({ decoded }) => decoded),
+    [25, 7],
+  );
 });

@@ -7,6 +7,7 @@ interface CheckOptions {
   readonly data: string;
   readonly deep?: boolean;
   readonly threads?: number;
+  readonly allowUnusable?: boolean;
 }
 
 /** `vssl-native check`: which files of a data set can be used, and why not. */
@@ -16,8 +17,10 @@ export function registerCheck(program: Command): void {
     .requiredOption('--data <path>', 'folder, manifest or video file')
     .option('--deep', 'decode every picture, not only the first, the middle and the last')
     .option('--threads <n>', 'files looked at at once (default: all processors)', parseCount)
+    .option('--allow-unusable', 'exit 0 although some videos are unusable (all of them: still 4)')
     .action(
-      runAction<CheckOptions>(async ({ logger, print, signal }, { data, deep, threads }) => {
+      runAction<CheckOptions>(async ({ logger, print, signal }, options) => {
+        const { data, deep, threads, allowUnusable = false } = options;
         const { checkVideos } = await import('../../embed/check-videos.js');
         const meter = openMeter('checked');
         const result = await unlessStopped(
@@ -39,7 +42,7 @@ export function registerCheck(program: Command): void {
         if (result.unusable === result.files.length) {
           logger.error(`no video of ${data} can be used`);
           process.exitCode = 4;
-        }
+        } else if (result.unusable > 0 && !allowUnusable) process.exitCode = 1;
         return result;
       }),
     );
