@@ -367,38 +367,41 @@ test.serial('a disk that fills up: a clear error, exit 1, and the last checkpoin
   t.true((await weightsOf(whole)).equals(await weightsOf(out)));
 });
 
-test.serial('Ctrl-C on the command line, or a terminal that hangs up: exit 130 after a checkpoint', async (t) => {
-  const out = await newOut();
-  const config = join(await mkdtemp(join(tmpdir(), 'vssl-stop-')), 'config.json');
-  await writeFile(config, JSON.stringify(tinyConfig({ train: { steps: 100_000, checkpointEvery: null } })));
-  for (const [signal, leaves] of [
-    ['SIGINT', false],
-    ['SIGTERM', false],
-    ['SIGHUP', true],
-  ] as const) {
-    const child = spawn(
-      process.execPath,
-      [main, 'train', '--config', config, '--data', videos.folder, '--out', out],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, CI: '1' },
-      },
-    );
-    let stderr = '';
-    let asked = false;
-    child.stderr.on('data', (text: string) => {
-      stderr += text;
-      if (!/step \d+\/100000/.test(stderr) || asked) return;
-      asked = child.kill(signal);
-      // who hangs up reads no more
-      if (leaves) for (const stream of [child.stdout, child.stderr]) stream.destroy();
-    });
-    const [code] = await once(child, 'close');
-    t.is(code, 130, stderr);
-    if (!leaves) t.regex(stderr, /stopped after step \d+/);
-  }
-  t.is((await listCheckpoints(join(out, 'checkpoints'))).length, 3);
-});
+test.serial(
+  'Ctrl-C on the command line, or a terminal that hangs up: exit 130 after a checkpoint',
+  async (t) => {
+    const out = await newOut();
+    const config = join(await mkdtemp(join(tmpdir(), 'vssl-stop-')), 'config.json');
+    await writeFile(config, JSON.stringify(tinyConfig({ train: { steps: 100_000, checkpointEvery: null } })));
+    for (const [signal, leaves] of [
+      ['SIGINT', false],
+      ['SIGTERM', false],
+      ['SIGHUP', true],
+    ] as const) {
+      const child = spawn(
+        process.execPath,
+        [main, 'train', '--config', config, '--data', videos.folder, '--out', out],
+        {
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env: { ...process.env, CI: '1' },
+        },
+      );
+      let stderr = '';
+      let asked = false;
+      child.stderr.on('data', (text: string) => {
+        stderr += text;
+        if (!/step \d+\/100000/.test(stderr) || asked) return;
+        asked = child.kill(signal);
+        // who hangs up reads no more
+        if (leaves) for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      });
+      const [code] = await once(child, 'close');
+      t.is(code, 130, stderr);
+      if (!leaves) t.regex(stderr, /stopped after step \d+/);
+    }
+    t.is((await listCheckpoints(join(out, 'checkpoints'))).length, 3);
+  },
+);
 
 test.serial('a metrics line cut off by a kill does not stay', async (t) => {
   const out = await newOut();
