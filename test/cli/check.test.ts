@@ -48,5 +48,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     child.kill(signal);
     const [code] = await ended;
     t.is(code, 130);
-    t.true(performance.now() - start < 1000, `${performance.now() - start} ms`);
+    // a second where the processors are free; the file itself would take minutes
+    t.true(performance.now() - start < 3000, `${performance.now() - start} ms`);
   });
