@@ -92,7 +92,7 @@ function seconds(
     throw wrongLine(
       file,
       where,
-      `has ${key} '${given}'; expected seconds from the start of the video, such as 12.5`,
+      `has ${key} '${given}'; expected seconds in the file's own clock, such as 12.5`,
     );
   }
   return value;

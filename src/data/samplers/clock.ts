@@ -55,7 +55,7 @@ export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = 
     throw new VsslError(
       'ERR_VSSL_VIDEO_WINDOW',
       `${facts.path}: no picture between ${window.start ?? 0} s and ${window.end ?? 'the end'} s; ` +
-        `the video runs from ${round(times[0] as number)} s to ${round(facts.end)} s`,
+        `in the file's own clock the video runs from ${round(times[0] as number)} s to ${round(facts.end)} s`,
       { details: { path: facts.path, start: window.start, end: window.end } },
     );
   }
