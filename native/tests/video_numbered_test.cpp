@@ -208,6 +208,27 @@ void test_clocks(const TemporaryFolder& folder) {
   check_clock("back_b", make("mpeg4", 0, [](int64_t& t, int n) { t -= n >= 20 ? 15 : 0; }), 3.16, "set back");
 }
 
+// Recordings joined byte by byte: each begins its clock anew.
+void test_joined_files(const TemporaryFolder& folder) {
+  for (const std::string codec : {"mpeg2video", "libx264"}) {
+    if (!has_encoder(codec)) continue;
+    EncoderSettings settings;
+    settings.codec = codec;
+    settings.b_frames = 2;
+    settings.global_header = false;
+    std::vector<uint8_t> bytes;
+    for (const int first : {0, 40, 80}) {
+      write_stream(folder.file("part.ts"), encode_numbers(first, 40, settings));
+      const std::vector<uint8_t> part = read_bytes(folder.file("part.ts"));
+      bytes.insert(bytes.end(), part.begin(), part.end());
+    }
+    const std::string path = folder.file("joined_" + codec + ".ts");
+    write_bytes(path, bytes);
+    check_every_picture(path, numbers_from(0, 120));
+    check_warns(path, "set back");
+  }
+}
+
 #endif
 
 // Every picture of the file comes.
@@ -249,6 +270,7 @@ int main() {
     test_false_keys(folder);
     test_cut_start(folder);
     test_clocks(folder);
+    test_joined_files(folder);
 #endif
     if (const char* data = std::getenv("VSSL_TEST_DATA")) test_folder(std::string(data) + "/numbered");
   }

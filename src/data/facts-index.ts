@@ -7,7 +7,7 @@ import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 
 /** Version of the cache file's lines. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 
 export interface FactsIndexOptions {
   /** Looks into a row's source. Rejects for one that cannot be used. */
