@@ -63,6 +63,25 @@ export function toVsslError(error: unknown, context?: Error): VsslError {
   return wrapped;
 }
 
+/**
+ * Whether a code speaks of the state of the process or the machine, which is no fault of the file at hand: such an error
+ * ends the work instead of costing a video.
+ */
+export function isEnvironmentCode(code: string): boolean {
+  return code === 'ERR_VSSL_TOO_MANY_FILES';
+}
+
+/** An error of the system as one of those above; null when it is none. */
+export function environmentError(what: string, error: unknown): VsslError | null {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code !== 'EMFILE' && code !== 'ENFILE') return null;
+  return new VsslError(
+    'ERR_VSSL_TOO_MANY_FILES',
+    `${what}: too many files are open (${code}); raise the limit (ulimit -n), or use fewer threads`,
+    { details: { systemCode: code }, cause: error },
+  );
+}
+
 /** Exit code of the command line for an error: 1 failed, 2 usage or config, 3 environment, 4 data, 130 stopped. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof VsslError)) return 1;
@@ -82,6 +101,7 @@ export function exitCodeOf(error: unknown): number {
     case 'ERR_VSSL_NO_LIBAV':
     case 'ERR_VSSL_NO_FLOW':
     case 'ERR_VSSL_ENVIRONMENT':
+    case 'ERR_VSSL_TOO_MANY_FILES':
       return 3;
     case 'ERR_VSSL_NO_USABLE_VIDEO':
     case 'ERR_VSSL_DATA':

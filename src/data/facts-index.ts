@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { isEnvironmentCode } from '../errors.js';
 import { fsPath } from './file-names.js';
 import type { VideoRow } from './manifest.js';
 import type { VideoFacts } from './plan.js';
@@ -109,9 +110,14 @@ export class FactsIndex {
     const known = this.#known.get(key);
     if (known?.stamp === stamp) return known.facts;
     const facts = make();
-    // Whoever asked sees the failure; without this an early one would end the process.
-    facts.catch(() => {});
-    this.#known.set(key, { stamp, facts });
+    const entry = { stamp, facts };
+    this.#known.set(key, entry);
+    // Whoever asked sees the failure; without this an early one would end the process. One that is no fault of the file
+    // is not kept: the next call may do better.
+    facts.catch((error) => {
+      const { code } = error as { code?: unknown };
+      if (isEnvironmentCode(String(code)) && this.#known.get(key) === entry) this.#known.delete(key);
+    });
     return facts;
   }
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { VsslError } from '../errors.js';
+import { fsPath } from './file-names.js';
 import { filterRows, parseQuery } from './manifest-query.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from './packed.js';
 import type { ClipSource, VideoFacts } from './plan.js';
@@ -42,16 +43,19 @@ const SOURCES: readonly DatasetReader[] = [syntheticReader];
 
 /**
  * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a
- * named source. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
+ * named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
  *
  * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest) and ERR_VSSL_USAGE (a broken query).
  */
-export async function loadManifest(spec: string): Promise<Manifest> {
+export async function loadManifest(
+  spec: string,
+  { except = [] }: { readonly except?: readonly string[] } = {},
+): Promise<Manifest> {
   const { reader, target, query } = await chooseReader(spec);
   const entries = parseQuery(query, spec);
   const options = new Map([...entries].filter(([key]) => reader.options.includes(key)));
   const filters = new Map([...entries].filter(([key]) => !reader.options.includes(key)));
-  const result = await reader.read({ target, options });
+  const result = await reader.read({ target, options, except });
   const { rows, dropped } = dropRepeated(result.rows);
   if (rows.length === 0) {
     throw new VsslError('ERR_VSSL_DATA', `there is no video in '${target}'${advice(reader)}`, {
@@ -86,11 +90,11 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
   if (source && scheme !== undefined) return { reader: source, ...splitQuery(spec.slice(scheme.length + 1)) };
 
   // A file may have a question mark in its name: what exists as it is written is taken as it is written.
-  const whole = await stat(spec).catch(() => null);
+  const whole = await stat(fsPath(spec)).catch(() => null);
   const { target, query } = whole ? { target: spec, query: '' } : splitQuery(spec);
   const found =
     whole ??
-    (await stat(target).catch((cause) => {
+    (await stat(fsPath(target)).catch((cause) => {
       if (scheme === undefined) throw unreadable(target, cause);
       const names = SOURCES.map((reader) => reader.name).join(', ');
       throw new VsslError(
@@ -105,16 +109,16 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
     return (await preparedCopy(target, query)) ?? { reader: folderReader, target, query };
   switch (extname(target).toLowerCase()) {
     case '.csv':
+    case '.tsv':
       return { reader: csvReader, target, query };
     case '.jsonl':
     case '.ndjson':
       return { reader: jsonlReader, target, query };
     case '.json':
     case '.txt':
-    case '.tsv':
       throw new VsslError(
         'ERR_VSSL_DATA',
-        `'${target}' is no manifest that can be read; expected a folder, CSV with a header (.csv) or JSON lines (.jsonl)`,
+        `'${target}' is no manifest that can be read; expected a folder, CSV with a header (.csv, .tsv) or JSON lines (.jsonl)`,
         { details: { spec } },
       );
     default:
@@ -125,7 +129,7 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
 /** The manifest of a folder that `prepare` made. */
 async function preparedCopy(folder: string, query: string) {
   const isThere = (name: string) =>
-    stat(join(folder, name)).then(
+    stat(fsPath(join(folder, name))).then(
       () => true,
       () => false,
     );

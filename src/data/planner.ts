@@ -1,4 +1,4 @@
-import { toVsslError, VsslError } from '../errors.js';
+import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import { checkClipPlan } from './clip-limits.js';
 import { countBatches, epochOrder } from './epoch-order.js';
 import type { Manifest, VideoRow } from './manifest.js';
@@ -219,7 +219,9 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     try {
       facts = await getFacts(sample.row);
     } catch (error) {
-      return toVsslError(error);
+      const known = toVsslError(error);
+      if (isEnvironmentCode(known.code)) throw known;
+      return known;
     }
     const rng = new Rng(config.train.seed, 'sample', sample.epoch, sample.sample, sample.attempt);
     try {

@@ -5,10 +5,11 @@ import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
-import { toVsslError, VsslError } from '../errors.js';
+import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { loadEngine } from '../native/load.js';
 import { abortable } from './abortable.js';
+import { refuseEnvironment } from './features.js';
 import { mapAhead } from './map-ahead.js';
 import { type Indexer, readFacts } from './video-facts.js';
 
@@ -167,7 +168,8 @@ async function checkRow(
     return { ...known, status: 'ok' };
   } catch (error) {
     const { code, message } = toVsslError(error);
-    if (!(error instanceof VsslError) && code === 'ERR_VSSL_INTERNAL') throw error;
+    const isInternal = !(error instanceof VsslError) && code === 'ERR_VSSL_INTERNAL';
+    if (isInternal || isEnvironmentCode(code)) throw error;
     return { path, ...window, status: 'unusable', code, reason: message };
   }
 }
@@ -203,6 +205,7 @@ async function findFaults(
     const views = some.map((stretch, v) => ({ name: `stretch ${v}`, clips: [{ ...clip, times: stretch }] }));
     const { batch, failures } = await decoding.loader.load({ version: PLAN_VERSION, views });
     batch.dispose();
+    refuseEnvironment(failures);
     for (const failure of failures) {
       const stretch = some[failure.view]!;
       if (stretch.length === 1) faults.push(failure);

@@ -2,7 +2,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { checkCount, checkSignal, requireOptions } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
-import { invalidArgument, VsslError } from '../errors.js';
+import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
@@ -90,6 +90,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
     try {
       let done = 0;
       for await (const result of encoder.embedRows(manifest.rows, { clips, crops, signal })) {
+        if ('error' in result && isEnvironmentCode(result.error.code)) throw result.error;
         if ('error' in result)
           failures.push({ path: result.item.path, code: result.error.code, reason: result.error.message });
         else await sink.add(result.item, result.vectors[0]!);

@@ -7,7 +7,7 @@
 import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
-import { toVsslError, VsslError } from '../errors.js';
+import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { mapAhead } from './map-ahead.js';
 
@@ -174,7 +174,7 @@ function addVectors<T>(
       const fault = failed.get(row);
       if (fault) {
         owner.lost++;
-        owner.fault ??= fault;
+        if (!owner.fault || isEnvironmentCode(fault.code)) owner.fault = fault;
         continue;
       }
       vectors.forEach((all, e) => {
@@ -190,7 +190,8 @@ function addVectors<T>(
 function finish<T>(owner: Progress<T>): FeatureResult<T> {
   const { item, index, error, count, lost, fault } = owner;
   if (error) return { item, index, error };
-  if (lost === count) return { item, index, error: clipFailure(fault!) };
+  if (lost === count || isEnvironmentCode(fault?.code ?? ''))
+    return { item, index, error: clipFailure(fault!) };
   return {
     item,
     index,
@@ -206,6 +207,12 @@ export function clipFailure(failure: NativeClipFailure): VsslError {
   return new VsslError(stable, reason.includes(path) ? reason : `${path}: ${reason}`, {
     details: { path, reason, ...(where >= 0 ? { where } : {}) },
   });
+}
+
+/** Throws what is no fault of the clips: none of them may be left out, or remembered as bad, for it. */
+export function refuseEnvironment(failures: readonly NativeClipFailure[]): void {
+  const found = failures.find(({ code }) => isEnvironmentCode(code));
+  if (found) throw clipFailure(found);
 }
 
 export interface ExtractedFeatures {
@@ -227,8 +234,10 @@ export async function extractFeatures<T>(
   const failures: { index: number; error: VsslError }[] = [];
   let done = 0;
   for await (const result of streamFeatures(items, options)) {
-    if ('error' in result) failures.push({ index: result.index, error: result.error });
-    else {
+    if ('error' in result) {
+      if (isEnvironmentCode(result.error.code)) throw result.error;
+      failures.push({ index: result.index, error: result.error });
+    } else {
       rows.push(result.vectors);
       kept.push(result.index);
     }

@@ -7,6 +7,7 @@ import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
+import { encodeName } from '../data/file-names.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
@@ -124,7 +125,7 @@ export async function prepareWith(
     if (entries.length === 0) throw noneUsable(skipped);
     await writeFileAtomic(
       join(out, PREPARED_MANIFEST),
-      [Buffer.from(formatPreparedManifest(entries))],
+      [encodeName(formatPreparedManifest(entries))],
       operations,
     );
   } catch (error) {

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fsPath } from '../data/file-names.js';
 import type { VideoRow } from '../data/manifest.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
-import { toVsslError, VsslError } from '../errors.js';
+import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
 
 /** The part of the engine that looks into files. */
@@ -12,7 +14,7 @@ export type Indexer = Pick<EngineAddon, 'indexVideo'>;
 /** A row for one video given by its path alone: a file, or a folder of pictures. */
 export async function videoRow(path: string): Promise<VideoRow> {
   const whole = resolve(path);
-  const folder = await stat(whole).then(
+  const folder = await stat(fsPath(whole)).then(
     (found) => found.isDirectory(),
     () => false,
   );
@@ -46,7 +48,7 @@ export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFa
   const { source, path } = row;
   const caller = new Error();
   const index = (file: string) =>
-    engine.indexVideo(file).catch((error: unknown) => {
+    withPatience(() => engine.indexVideo(file)).catch((error: unknown) => {
       throw toVsslError(error, caller);
     });
   switch (source.kind) {
@@ -67,6 +69,18 @@ export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFa
         'ERR_VSSL_VIDEO_OPEN',
         `${path}: a source of kind '${source.kind}' has no file to look into`,
       );
+  }
+}
+
+/** Calls again, for a second, when too many files are open: others may be closed meanwhile. */
+async function withPatience<T>(open: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open();
+    } catch (error) {
+      if (attempt === 5 || !isEnvironmentCode(String((error as { code?: unknown }).code))) throw error;
+      await delay(100 * attempt);
+    }
   }
 }
 

@@ -2,9 +2,10 @@ import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import type { VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
+import { refuseEnvironment } from '../embed/features.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import type { VideoEncoder } from '../embed/video-encoder.js';
-import { VsslError } from '../errors.js';
+import { isEnvironmentCode, VsslError } from '../errors.js';
 import type { NativeBatch, NativeLoader } from '../native/bindings.js';
 
 /** Videos whose clips set the statistics, at most; more change them little. */
@@ -48,7 +49,14 @@ async function* calibrationBatches(
         checkClipPlan(clip);
         return clip;
       };
-      const planned = await Promise.all(group.map((row) => plan(row).catch(() => null)));
+      const planned = await Promise.all(
+        group.map((row) =>
+          plan(row).catch((error) => {
+            if (isEnvironmentCode(String(error?.code))) throw error;
+            return null;
+          }),
+        ),
+      );
       return loadGood(
         loader,
         planned.filter((clip) => clip !== null),
@@ -84,6 +92,7 @@ async function loadGood(loader: NativeLoader, clips: readonly ClipPlan[]): Promi
     });
     if (failures.length === 0) return batch;
     batch.dispose();
+    refuseEnvironment(failures);
     const failed = new Set(failures.map((failure) => failure.sample));
     good = good.filter((_, i) => !failed.has(i));
   }

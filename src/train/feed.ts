@@ -10,6 +10,7 @@
 import type { BatchPlan } from '../data/plan.js';
 import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
 import type { Quarantine } from '../data/quarantine.js';
+import { refuseEnvironment } from '../embed/features.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
 import type { Find } from './quarantine.js';
@@ -110,6 +111,7 @@ export class Feed {
     let result = await loader.load(planned.plan);
     try {
       while (result.failures.length > 0) {
+        refuseEnvironment(result.failures);
         const failed = failedSamples(result, planned);
         this.#record(
           failed.map(({ place, failure }) => fromLoading(planned, place, failure)),

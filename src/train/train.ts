@@ -75,7 +75,7 @@ async function runTraining(
   const isNew =
     resume === 'never' || (resume === 'auto' && (await listCheckpoints(paths.checkpoints)).length === 0);
   // Wrong data should not leave a folder behind; a finished run should not need its data.
-  const early = isNew ? await loadManifest(dataPath) : null;
+  const early = isNew ? await loadManifest(dataPath, { except: [paths.folder] }) : null;
   await makeRunFolder(paths);
   const lock = await lockRunFolder(paths.folder).catch((error) => {
     throw runWriteError(paths.folder, error);
@@ -89,7 +89,7 @@ async function runTraining(
       emit({ type: 'end', ...result });
       return result;
     }
-    const manifest = early ?? (await loadManifest(dataPath));
+    const manifest = early ?? (await loadManifest(dataPath, { except: [paths.folder] }));
     for (const warning of manifest.warnings) warn(warning);
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await emptyRunFolder(paths);

@@ -43,8 +43,9 @@ test('class folders: label is the first folder, names in natural order', async (
   );
   t.deepEqual(manifest.rows[2]!.source, { kind: 'file', path: join(folder, 'walk/v2.mp4') });
   t.deepEqual(listLabels(manifest), ['run', 'walk']);
-  t.is(manifest.warnings.length, 1);
+  t.is(manifest.warnings.length, 2);
   t.regex(manifest.warnings[0]!, /1 file \.txt/);
+  t.regex(manifest.warnings[1]!, /1 hidden .*\(\.hidden\)/);
 });
 
 test('a flat folder has no labels; a CSV in it is pointed out', async (t) => {

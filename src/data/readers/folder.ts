@@ -1,7 +1,11 @@
-import { readdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { extname, join, relative, resolve, sep } from 'node:path';
-import { invalidArgument, messageOf, VsslError } from '../../errors.js';
+import { environmentError, invalidArgument, messageOf, VsslError } from '../../errors.js';
+import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
+import { PREPARED_FILE } from '../packed.js';
+import { isRunFile, isRunFolder, isSystemFolder, LeftOut } from './left-out.js';
+import { type Entry, isForbidden, listFolder } from './list-folder.js';
 import { compareNames, DEFAULT_PICTURE_FPS, isPicture } from './pictures.js';
 import type { DatasetReader, ReaderRequest, ReaderResult } from './reader.js';
 
@@ -22,22 +26,27 @@ const NOT_VIDEO = new Set(
 
 /**
  * A folder of videos. A file directly inside has no label; one further down is labelled with the name of the first
- * folder on the way to it. A folder of pictures and nothing else is one video. Links are followed, once.
+ * folder on the way to it. A folder of pictures and nothing else to use is one video. Links are followed, once.
  */
 export const folderReader: DatasetReader = {
   name: 'folder',
   options: ['fps'],
-  async read({ target, options }: ReaderRequest): Promise<ReaderResult> {
+  async read({ target, options, except = [] }: ReaderRequest): Promise<ReaderResult> {
     const root = resolve(target);
-    const fps = parseFps(options.get('fps'));
-    const rows: VideoRow[] = [];
-    const ignored = new Map<string, number>();
-    await walk(root, root, fps, rows, ignored, new Set());
+    const left = new LeftOut();
+    const walk: Walk = {
+      root,
+      fps: parseFps(options.get('fps')),
+      left,
+      except: new Set((await Promise.all(except.map(identityOf))).filter((found) => found !== null)),
+      visited: new Set(),
+    };
+    const rows = await walkFolder(walk, root).catch((cause) => {
+      throw cause instanceof VsslError ? cause : unreadable(target, cause);
+    });
     rows.sort((a, b) => compareNames(a.id, b.id));
-    const warnings = [...ignored].map(
-      ([suffix, n]) => `${n} ${n === 1 ? 'file' : 'files'} ${suffix} in ${target} left out: not a video`,
-    );
-    if (ignored.has('.csv') || ignored.has('.jsonl')) {
+    const warnings = left.lines(target);
+    if (left.hasSuffix('.csv') || left.hasSuffix('.jsonl')) {
       warnings.push(
         `if a CSV or JSON-lines file in ${target} is a manifest, give its path to have its labels and groups`,
       );
@@ -46,47 +55,105 @@ export const folderReader: DatasetReader = {
   },
 };
 
-/** Rows below `folder`, appended to `rows`. `visited` holds real folders, so that a circle of links ends. */
-async function walk(
-  root: string,
-  folder: string,
-  fps: number,
-  rows: VideoRow[],
-  ignored: Map<string, number>,
-  visited: Set<string>,
-): Promise<void> {
-  const { dev, ino } = await stat(folder);
-  const identity = `${dev}:${ino}`;
-  if (visited.has(identity)) return;
-  visited.add(identity);
+interface Walk {
+  readonly root: string;
+  readonly fps: number;
+  readonly left: LeftOut;
+  /** Real folders that are no part of the data: the run folder that is being written to. */
+  readonly except: ReadonlySet<string>;
+  /** Real folders, so that a circle of links ends. */
+  readonly visited: Set<string>;
+}
 
+/** Rows below `folder`. Throws the system's error when it cannot be listed. */
+async function walkFolder(walk: Walk, folder: string): Promise<VideoRow[]> {
+  const { root, left, visited } = walk;
+  const identity = await identityOf(folder);
+  if (identity !== null) {
+    if (visited.has(identity)) return [];
+    visited.add(identity);
+  }
+  const entries = await listFolder(folder);
+  if (folder !== root) {
+    const reason =
+      (identity !== null && walk.except.has(identity)) || isRunFolder(entries)
+        ? 'run'
+        : entries.some(({ name }) => name === PREPARED_FILE)
+          ? 'copy'
+          : null;
+    if (reason !== null) {
+      left.add(reason, relative(root, folder));
+      return [];
+    }
+  }
+  const { videos, pictures, folders } = sortOut(walk, folder, entries);
+  const rows = (await readable(walk, videos)).map((path) => makeRow(root, path, { kind: 'file', path }));
+  for (const path of folders) {
+    try {
+      rows.push(...(await walkFolder(walk, path)));
+    } catch (error) {
+      if (!isForbidden((error as NodeJS.ErrnoException).code)) throw error;
+      left.add('forbidden', relative(root, path));
+    }
+  }
+  if (pictures.length === 0) return rows;
+  const files = pictures.sort(compareNames).map((name) => join(folder, name));
+  // Beside videos or folders with something in them they are thumbnails or posters, not frames.
+  if (rows.length > 0 || videos.length > 0)
+    for (const file of files) left.add('poster', relative(root, file));
+  else rows.push(makeRow(root, folder, { kind: 'images', files, fps: walk.fps }));
+  return rows;
+}
+
+/** What of a folder's entries may be used: paths of videos and folders, names of pictures. The others are counted. */
+function sortOut({ root, left }: Walk, folder: string, entries: readonly Entry[]) {
   const videos: string[] = [];
   const pictures: string[] = [];
   const folders: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.name.startsWith('.')) continue;
-    const kind = entry.isSymbolicLink() ? await kindOfLink(join(folder, entry.name)) : entry;
-    if (kind === null) continue;
-    const suffix = extname(entry.name).toLowerCase();
-    if (kind.isDirectory()) folders.push(entry.name);
-    else if (!kind.isFile()) continue;
-    else if (isPicture(entry.name)) pictures.push(entry.name);
-    else if (suffix === '' || NOT_VIDEO.has(suffix))
-      ignored.set(suffix || '(no suffix)', (ignored.get(suffix || '(no suffix)') ?? 0) + 1);
-    else videos.push(entry.name);
-  }
-  for (const name of videos) {
+  for (const { name, kind } of entries) {
     const path = join(folder, name);
-    rows.push(makeRow(root, path, { kind: 'file', path }));
+    const suffix = extname(name).toLowerCase();
+    const isVideo = suffix !== '' && !NOT_VIDEO.has(suffix);
+    if (name.startsWith('.')) {
+      if (kind === 'folder' || (kind === 'file' && isVideo)) left.add('hidden', relative(root, path));
+    } else if (kind === 'folder') {
+      if (isSystemFolder(name)) left.add('system', relative(root, path));
+      else folders.push(path);
+    } else if (kind !== 'file') left.add(kind, relative(root, path));
+    else if (isRunFile(name)) left.add('run file', relative(root, path));
+    else if (isPicture(name)) pictures.push(name);
+    else if (isVideo) videos.push(path);
+    else left.addSuffix(suffix);
   }
-  if (pictures.length > 0 && videos.length === 0 && folders.length === 0) {
-    const files = pictures.sort(compareNames).map((name) => join(folder, name));
-    rows.push(makeRow(root, folder, { kind: 'images', files, fps }));
-  } else if (pictures.length > 0) {
-    // Pictures beside videos or folders are thumbnails or posters, not frames.
-    ignored.set('pictures', (ignored.get('pictures') ?? 0) + pictures.length);
+  return { videos, pictures, folders };
+}
+
+/** Those that this user may read. */
+async function readable({ root, left }: Walk, paths: readonly string[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (let i = 0; i < paths.length; i += 64) {
+    const some = paths.slice(i, i + 64);
+    const codes = await Promise.all(
+      some.map((path) =>
+        access(fsPath(path), constants.R_OK).then(
+          () => null,
+          (error: NodeJS.ErrnoException) => error.code,
+        ),
+      ),
+    );
+    some.forEach((path, at) => {
+      const code = codes[at] ?? undefined;
+      if (isForbidden(code)) left.add('forbidden', relative(root, path));
+      else kept.push(path);
+    });
   }
-  for (const name of folders) await walk(root, join(folder, name), fps, rows, ignored, visited);
+  return kept;
+}
+
+/** The same for one real folder under all of its names; null when it is not there. */
+async function identityOf(folder: string): Promise<string | null> {
+  const found = await stat(fsPath(folder)).catch(() => null);
+  return found && `${found.dev}:${found.ino}`;
 }
 
 function makeRow(root: string, path: string, source: VideoRow['source']): VideoRow {
@@ -104,14 +171,6 @@ function makeRow(root: string, path: string, source: VideoRow['source']): VideoR
   };
 }
 
-async function kindOfLink(path: string): Promise<Awaited<ReturnType<typeof stat>> | null> {
-  try {
-    return await stat(path);
-  } catch {
-    return null;
-  }
-}
-
 function parseFps(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PICTURE_FPS;
   const fps = Number(text);
@@ -121,6 +180,8 @@ function parseFps(text: string | undefined): number {
 
 /** The error for a path that is not there, or cannot be read. */
 export function unreadable(path: string, cause: unknown): VsslError {
+  const environment = environmentError(`cannot read the data ${path}`, cause);
+  if (environment) return environment;
   const code = (cause as NodeJS.ErrnoException | null)?.code;
   const reason =
     code === 'ENOENT'

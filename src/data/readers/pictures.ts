@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { listFolder } from './list-folder.js';
 
 /** Frames per second of a folder of pictures when nothing says otherwise. */
 export const DEFAULT_PICTURE_FPS = 25;
@@ -33,10 +33,10 @@ export function compareNames(a: string, b: string): number {
 
 /** The pictures of a folder as absolute paths, in order of their names. */
 export async function listPictures(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await listFolder(folder);
   return entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && isPicture(entry.name))
-    .map((entry) => entry.name)
+    .filter(({ name, kind }) => kind === 'file' && !name.startsWith('.') && isPicture(name))
+    .map(({ name }) => name)
     .sort(compareNames)
     .map((name) => join(folder, name));
 }

@@ -6,6 +6,8 @@ export interface ReaderRequest {
   readonly target: string;
   /** Query entries whose names are among the reader's `options`. */
   readonly options: ReadonlyMap<string, string>;
+  /** Folders that are no part of the data, whatever they hold. */
+  readonly except?: readonly string[];
 }
 
 export interface ReaderResult {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, resolve, sep } from 'node:path';
 import { VsslError } from '../../errors.js';
+import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
 import { PACKED_SUFFIX, packedSource, parsePackedShape } from '../packed.js';
 import type { ClipSource } from '../plan.js';
@@ -27,8 +28,9 @@ export async function makeRows(
 }
 
 async function makeRow({ where, fields }: TableRecord, file: string, folder: string): Promise<VideoRow> {
-  const given = text(fields.path);
-  if (given === undefined) throw wrongLine(file, where, "has no 'path'");
+  const written = text(fields.path);
+  if (written === undefined) throw wrongLine(file, where, "has no 'path'");
+  const given = await localPath(written, folder);
   const start = seconds(fields, 'start', file, where);
   const end = seconds(fields, 'end', file, where);
   if (end !== undefined && end <= (start ?? 0)) {
@@ -38,7 +40,7 @@ async function makeRow({ where, fields }: TableRecord, file: string, folder: str
   const extra = Object.fromEntries(Object.entries(fields).filter(([key]) => !KNOWN.has(key)));
   const window = start === undefined && end === undefined ? '' : `#${start ?? ''}-${end ?? ''}`;
   return {
-    id: `${given.replaceAll('\\', '/')}${window}`,
+    id: `${sep === '\\' ? given.replaceAll('\\', '/') : given}${window}`,
     path,
     label: text(fields.label),
     group: text(fields.group),
@@ -47,6 +49,16 @@ async function makeRow({ where, fields }: TableRecord, file: string, folder: str
     extra,
     source: await sourceOf(path, given, fields, folder, file, where),
   };
+}
+
+/**
+ * A path of a list that was written on Windows, with `/`. Elsewhere `\` may be a part of a name: what is there as it is
+ * written is taken so.
+ */
+async function localPath(given: string, folder: string): Promise<string> {
+  if (sep === '\\' || !given.includes('\\')) return given;
+  const isThere = await stat(fsPath(resolve(folder, given))).catch(() => null);
+  return isThere ? given : given.replaceAll('\\', '/');
 }
 
 /**
@@ -66,10 +78,14 @@ async function sourceOf(
     const shape = parsePackedShape(fields);
     if (typeof shape === 'string') throw wrongLine(file, where, `cannot be read: ${shape}`);
     const flow = text(fields.flow);
-    return packedSource(path, shape, flow === undefined ? undefined : resolve(folder, flow));
+    return packedSource(
+      path,
+      shape,
+      flow === undefined ? undefined : resolve(folder, await localPath(flow, folder)),
+    );
   }
   if (/\.[^./\\]+$/.test(given)) return { kind: 'file', path };
-  const isFolder = await stat(path).then(
+  const isFolder = await stat(fsPath(path)).then(
     (found) => found.isDirectory(),
     () => false,
   );
