@@ -93,7 +93,9 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
   if (by_segment.empty()) return;
   std::unique_ptr<Reader> reader = acquire_reader(job.identity, job.path, job.index);
   const int64_t before = reader->decoded_frames();
-  for (auto& [segment, positions] : by_segment) {
+  for (auto& entry : by_segment) {
+    const int32_t segment = entry.first;
+    std::set<int32_t>& positions = entry.second;
     const Segment& s = job.index->segments[segment];
     const bool whole = s.last - s.first <= kWholeSegment;
     reader->decode(segment, *positions.begin(), [&](int32_t position, const AVFrame* frame) {

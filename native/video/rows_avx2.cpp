@@ -3,6 +3,9 @@
 #pragma GCC target("avx2")
 #include "rows.h"
 
+#if defined(__clang__)  // knows no target pragma
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#endif
 #define VSSL_ROWS_NAMESPACE rows_avx2
 #define VSSL_ROWS_LANES 8
 #include "rows.inl"
@@ -11,4 +14,7 @@ namespace vssl::video {
 extern const RowOps kRowsAvx2;
 const RowOps kRowsAvx2 = VSSL_ROWS_TABLE("avx2");
 }  // namespace vssl::video
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
 #endif

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type Document, parse, parseDocument } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { configError, VsslError } from '../errors.js';
 import { isRecord, nestRaw, type RawConfig } from './raw.js';
 
@@ -28,11 +28,11 @@ export function readConfigFile(path: string): RawConfig {
 
 /** Parses YAML, of which JSON is a part. `origin` names the text in messages. */
 export function parseConfigText(text: string, origin: string): RawConfig {
-  const document: Document.Parsed = parseDocument(text.replace(/^\uFEFF/, ''), {
-    uniqueKeys: true,
-    prettyErrors: true,
-  });
-  const problem = document.errors[0];
+  const document = orConfigError(origin, () =>
+    parseDocument(text.replace(/^\uFEFF/, ''), { uniqueKeys: true, prettyErrors: true, logLevel: 'error' }),
+  );
+  // A warning (an unknown tag, an ambiguous alias) means a value that is not what its writer meant.
+  const problem = document.errors[0] ?? document.warnings[0];
   if (problem) {
     const duplicate = problem.code === 'DUPLICATE_KEY';
     const key = duplicate ? keyAt(text.replace(/^\uFEFF/, ''), problem.pos[0]) : undefined;
@@ -47,7 +47,7 @@ export function parseConfigText(text: string, origin: string): RawConfig {
       { details: duplicate ? { key, origin } : { origin } },
     );
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value: unknown = orConfigError(origin, () => document.toJS({ maxAliasCount: 100 }));
   if (value === null || value === undefined) return {};
   if (!isRecord(value)) {
     throw new VsslError(
@@ -59,6 +59,20 @@ export function parseConfigText(text: string, origin: string): RawConfig {
     );
   }
   return value;
+}
+
+/** What the YAML library throws instead of reporting it: an alias without its anchor, nesting beyond the stack. */
+function orConfigError<T>(origin: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const reason =
+      cause instanceof RangeError ? 'it is nested too deeply' : firstLine((cause as Error).message);
+    throw new VsslError('ERR_VSSL_CONFIG', `${origin} is not valid YAML or JSON: ${reason}`, {
+      details: { origin },
+      cause,
+    });
+  }
 }
 
 /** `a.b=c`: the value is read by YAML's rules, so that numbers, true, null, [1, 2] and {a: 1} have their types. */
@@ -76,7 +90,7 @@ export function parseSetting(setting: string): RawConfig {
   }
   let value: unknown;
   try {
-    value = parse(setting.slice(equals + 1));
+    value = parse(setting.slice(equals + 1), { logLevel: 'error' });
   } catch (cause) {
     throw configError(key, `'${setting.slice(equals + 1)}' is not a value: ${firstLine(String(cause))}`);
   }
