@@ -82,7 +82,8 @@ export class FactsIndex {
     if (!file) return this.#once(key, '', () => this.#options.readFacts(row));
     return this.#once(key, `${file.size}:${file.mtimeMs}`, async () => {
       const entry = this.#stored.get(path);
-      if (entry && entry.size === file.size && entry.mtimeMs === file.mtimeMs) return factsOf(entry);
+      const kept = entry?.size === file.size && entry.mtimeMs === file.mtimeMs ? factsOf(entry) : null;
+      if (kept) return kept;
       const facts = await this.#options.readFacts(row);
       this.#store({
         version: CACHE_VERSION,
@@ -162,19 +163,24 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function factsOf(entry: CacheEntry): VideoFacts {
+/** What a line says; null when it cannot be: the file was damaged, or written by something else. */
+function factsOf(entry: CacheEntry): VideoFacts | null {
   const { path, codec, width, height, end, warnings } = entry;
-  return { path, codec, width, height, times: decodeTimes(entry.times), end, warnings };
+  const times = decodeTimes(entry.times);
+  if (!times || times.length === 0 || !times.every((time, i) => i === 0 || time >= (times[i - 1] as number)))
+    return null;
+  const sized = [width, height].every((side) => Number.isSafeInteger(side) && side > 0);
+  const told = typeof codec === 'string' && warnings.every((warning) => typeof warning === 'string');
+  const ends = Number.isFinite(end) && end >= (times[times.length - 1] as number);
+  return sized && told && ends ? { path, codec, width, height, times, end, warnings } : null;
 }
 
 function parseEntry(line: string): CacheEntry | null {
   try {
     const entry: unknown = JSON.parse(line);
     if (!isRecord(entry) || entry.version !== CACHE_VERSION || typeof entry.path !== 'string') return null;
-    const { width, height, end, times, warnings } = entry;
-    const numbers = [width, height, end, entry.size, entry.mtimeMs].every((n) => Number.isFinite(n));
-    const hasTimes = Array.isArray(times) || (isRecord(times) && Array.isArray(times.runs));
-    return numbers && hasTimes && Array.isArray(warnings) ? (entry as unknown as CacheEntry) : null;
+    const stamped = Number.isFinite(entry.size) && Number.isFinite(entry.mtimeMs);
+    return stamped && Array.isArray(entry.warnings) ? (entry as unknown as CacheEntry) : null;
   } catch {
     return null;
   }

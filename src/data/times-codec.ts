@@ -17,6 +17,9 @@ const RATES = [
 /** ...and seconds a tick. */
 const TICKS = [...RATES.map((rate) => 1 / rate), 1001 / 30000, 1001 / 24000, 1001 / 60000];
 
+/** Pictures that any one video may have, as in native/video/index.cpp: a run must not ask for all the memory. */
+const MOST_TIMES = 4_000_000;
+
 /** The exact bits come back from decodeTimes. */
 export function encodeTimes(times: Float64Array): EncodedTimes {
   for (const unit of RATES) {
@@ -38,15 +41,34 @@ export function encodeTimes(times: Float64Array): EncodedTimes {
   return Array.from(times);
 }
 
-export function decodeTimes(encoded: EncodedTimes): Float64Array {
-  if (Array.isArray(encoded)) return Float64Array.from(encoded);
-  const { unit, per, first, runs } = encoded as Exclude<EncodedTimes, readonly number[]>;
-  const ticks = [first];
-  for (let r = 0; r < runs.length; r += 2) {
-    const step = runs[r] as number;
-    for (let i = 0; i < (runs[r + 1] as number); i++) ticks.push((ticks[ticks.length - 1] as number) + step);
+/** The times, finite numbers; null for what encodeTimes cannot have made. */
+export function decodeTimes(encoded: unknown): Float64Array | null {
+  if (Array.isArray(encoded)) return encoded.every(isFiniteNumber) ? Float64Array.from(encoded) : null;
+  if (typeof encoded !== 'object' || encoded === null) return null;
+  const { unit, per, first, runs } = encoded as Record<string, unknown>;
+  if (!isFiniteNumber(unit) || unit <= 0 || !isFiniteNumber(first) || !Array.isArray(runs)) return null;
+  if ((per !== 'second' && per !== 'tick') || runs.length % 2 !== 0 || !runs.every(isFiniteNumber))
+    return null;
+  const pairs = runs as readonly number[];
+  const counts = pairs.filter((_, i) => i % 2 === 1);
+  if (!counts.every((n) => Number.isSafeInteger(n) && n > 0 && n < MOST_TIMES)) return null;
+  const count = counts.reduce((sum, n) => sum + n, 1);
+  if (count > MOST_TIMES) return null;
+  const times = new Float64Array(count);
+  let tick = first;
+  let at = 0;
+  times[at++] = per === 'second' ? tick / unit : tick * unit;
+  for (let r = 0; r < pairs.length; r += 2) {
+    for (let i = 0; i < (pairs[r + 1] as number); i++) {
+      tick += pairs[r] as number;
+      times[at++] = per === 'second' ? tick / unit : tick * unit;
+    }
   }
-  return Float64Array.from(ticks, (tick) => (per === 'second' ? tick / unit : tick * unit));
+  return times.every(isFiniteNumber) ? times : null;
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 /** Whole ticks that give back every time to the last bit, or null. */
