@@ -14,11 +14,14 @@ import {
   filesUnder,
   fingerprint,
   flowHeader,
+  isProgram,
   jobs,
   log,
   main,
   nodePrefix,
+  npmTool,
   output,
+  requireWritable,
   root,
   run,
   ToolError,
@@ -37,12 +40,6 @@ function writeRecord(update) {
   );
 }
 
-/** A package's command from node_modules, or through npx where the package is not installed. */
-function tool(bin, version) {
-  const local = join(root, 'node_modules/.bin', bin);
-  return existsSync(local) ? [local, []] : ['npx', ['--yes', `${bin}@${version}`]];
-}
-
 function buildKernels(force) {
   const print = fingerprint(
     [
@@ -54,9 +51,11 @@ function buildKernels(force) {
     process.versions.modules,
   );
   if (!force && existsSync(join(release, 'vssl_kernels.node')) && readRecord().kernels === print) return;
+  requireWritable();
+  mkdirSync(release, { recursive: true });
   log('building the kernels addon (node-gyp)');
   const prefix = nodePrefix();
-  const [program, args] = tool('node-gyp', 12);
+  const [program, args] = npmTool('node-gyp', 12);
   // configure + build, not rebuild: rebuild would delete all of build/.
   run(program, [
     ...args,
@@ -71,7 +70,7 @@ function buildKernels(force) {
 
 /** CMake's output stays in build/cmake, so that a second build only compiles what changed. */
 export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cmake' }) {
-  const [program, args] = tool('cmake-js', 8);
+  const [program, args] = npmTool('cmake-js', 8);
   const cache = join(root, folder, 'CMakeCache.txt');
   // A build folder that another checkout configured cannot be used again.
   if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`))
@@ -109,6 +108,7 @@ function buildEngine(libtorch, force) {
   const flow = flowHeader() ?? '';
   const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav, flow);
   if (!force && existsSync(join(release, 'vssl_engine.node')) && readRecord().engine === print) return;
+  requireWritable();
   log(`building the engine addon (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
   cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
   mkdirSync(release, { recursive: true });
@@ -120,7 +120,6 @@ function buildEngine(libtorch, force) {
 }
 
 export function buildNative({ libtorch, kernelsOnly = false, force = false } = {}) {
-  mkdirSync(release, { recursive: true });
   buildKernels(force);
   if (kernelsOnly) return;
   const found = locateLibtorch(libtorch);
@@ -128,7 +127,7 @@ export function buildNative({ libtorch, kernelsOnly = false, force = false } = {
   buildEngine(found, force);
 }
 
-if (process.argv[1] === join(root, 'tools/build-native.mjs'))
+if (isProgram(import.meta.url))
   await main(async () => {
     const { values } = parseArgs({
       options: {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildNative } from './build-native.mjs';
-import { filesUnder, fingerprint, log, main, root, run } from './common.mjs';
+import { filesUnder, fingerprint, isProgram, log, main, root, run } from './common.mjs';
 
 /** Compiles src/ and test/ unless nothing changed since the last time. */
 export function buildTypeScript() {
@@ -32,7 +32,7 @@ export async function buildAll(options = {}) {
   buildTypeScript();
 }
 
-if (process.argv[1] === join(root, 'tools/build.mjs'))
+if (isProgram(import.meta.url))
   await main(async () => {
     const { values } = parseArgs({
       options: {

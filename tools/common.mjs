@@ -1,7 +1,8 @@
 // Small pieces that the build tools share. Node built-ins only: they run before npm packages are there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +90,39 @@ export async function main(body) {
   } catch (error) {
     log(error instanceof ToolError ? `error: ${error.message}` : String(error?.stack ?? error));
     process.exitCode = error?.exitCode ?? 1;
+  }
+}
+
+/** Whether the module at `url` is the program that was started, by whatever path or link. */
+export const isProgram = (url) =>
+  existsSync(process.argv[1] ?? '') && realpathSync(process.argv[1]) === fileURLToPath(url);
+
+/** A package's command: its own file where it is installed, here or in the project around; else through npx. */
+export function npmTool(name, version) {
+  try {
+    const manifest = createRequire(join(root, 'package.json')).resolve(`${name}/package.json`);
+    const { bin, version: found } = JSON.parse(readFileSync(manifest, 'utf8'));
+    if (Number.parseInt(found, 10) !== version) throw new Error('another version');
+    return [process.execPath, [join(dirname(manifest), typeof bin === 'string' ? bin : bin[name])]];
+  } catch {
+    return ['npx', ['--yes', '--prefer-offline', `${name}@${version}`]];
+  }
+}
+
+/** Builds go into the package's own folder: says whose it is before minutes are spent. */
+export function requireWritable() {
+  const folder = ['build/Release', 'build', '.']
+    .map((name) => join(root, name))
+    .find((path) => existsSync(path));
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new ToolError(
+      `the addons are built inside the package, and ${folder} is not writable for you (${error.code}). Give the ` +
+        'command as the owner of that folder (sudo, where an administrator installed it), or install the package ' +
+        'in a project of your own',
+      3,
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAll } from './build.mjs';
-import { flowHeader, have, log, main, output, root, run, ToolError } from './common.mjs';
+import { flowHeader, have, isProgram, log, main, output, root, run, ToolError } from './common.mjs';
 import { getLibtorch, locateLibtorch } from './locate-libtorch.mjs';
 
 /** Debian packages, each with a test of its presence. */
@@ -75,4 +75,4 @@ export async function setup() {
   await buildAll({ libtorch: libtorch.prefix });
 }
 
-if (process.argv[1] === join(root, 'tools/setup.mjs')) await main(setup);
+if (isProgram(import.meta.url)) await main(setup);

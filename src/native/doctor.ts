@@ -52,6 +52,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     checkKernels(),
     checkEngine(engine),
     built ? [] : checkLibtorch(),
+    built ? [] : checkPackageFolder(),
     checkDriver(),
     checkThreads(engine.probe),
     checkFolder(options.folder ?? process.cwd()),
@@ -267,6 +268,23 @@ async function cpuQuota(): Promise<number | null> {
   } catch {
     return null;
   }
+}
+
+/** Builds go into the package itself; told only when one has to be made and cannot. */
+async function checkPackageFolder(): Promise<DoctorCheck[]> {
+  const writable = await access(packageRoot, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (writable) return [];
+  return [
+    {
+      name: 'package folder',
+      status: 'fault',
+      found: `${packageRoot} is not writable, and the addons are built there`,
+      remedy: 'build as the owner of that folder, or install the package in a project of your own',
+    },
+  ];
 }
 
 async function checkFolder(folder: string): Promise<DoctorCheck> {
