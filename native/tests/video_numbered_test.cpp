@@ -208,6 +208,18 @@ void test_clocks(const TemporaryFolder& folder) {
   check_clock("back_b", make("mpeg4", 0, [](int64_t& t, int n) { t -= n >= 20 ? 15 : 0; }), 3.16, "set back");
 }
 
+// Small packets that share a position in the file: a seek must know which of them it has found.
+void test_shared_positions(const TemporaryFolder& folder) {
+  for (const std::string codec : {"flv", "wmv1", "mpeg4"}) {
+    EncoderSettings settings;
+    settings.codec = codec;
+    settings.gop = 12;
+    const std::string path = folder.file("shared_" + codec + ".asf");
+    write_stream(path, encode_numbers(0, 50, settings));
+    check_every_picture(path, numbers_from(0, 50));
+  }
+}
+
 // Recordings joined byte by byte: each begins its clock anew.
 void test_joined_files(const TemporaryFolder& folder) {
   for (const std::string codec : {"mpeg2video", "libx264"}) {
@@ -271,6 +283,7 @@ int main() {
     test_cut_start(folder);
     test_clocks(folder);
     test_joined_files(folder);
+    test_shared_positions(folder);
 #endif
     if (const char* data = std::getenv("VSSL_TEST_DATA")) test_folder(std::string(data) + "/numbered");
   }

@@ -33,6 +33,19 @@ bool PacketSource::matches(const AVPacket* p, const PacketRecord& r) const {
   return p->dts == AV_NOPTS_VALUE || r.dts == kNoTime || p->dts == r.dts;
 }
 
+// Whether the packet is number n and no other: some containers keep many packets of one size at one position.
+bool PacketSource::is_surely(const AVPacket* p, int32_t n) const {
+  const PacketRecord& r = index_->packets[n];
+  if (!matches(p, r)) return false;
+  const auto alike = [&](int32_t other) {
+    if (other < 0 || other >= static_cast<int32_t>(index_->packets.size())) return false;
+    return index_->packets[other].pos == r.pos && r.pos >= 0;
+  };
+  if (!alike(n - 1) && !alike(n + 1)) return true;
+  const bool timed = p->pts != AV_NOPTS_VALUE && r.pts != kNoTime;
+  return timed ? p->pts == r.pts : p->dts != AV_NOPTS_VALUE && p->dts == r.dts;
+}
+
 bool PacketSource::read(AVPacket* out) {
   for (;;) {
     if (read_next_ >= static_cast<int32_t>(index_->packets.size())) return false;
@@ -63,7 +76,7 @@ bool PacketSource::seek(int32_t number) {
     if (read_video_packet(packet.get(), input_) < 0) return false;
     if (packet->size <= kEmptyPacket) continue;
     for (int32_t n = number; n >= 0; --n) {
-      if (!matches(packet.get(), index_->packets[n])) continue;
+      if (!is_surely(packet.get(), n)) continue;
       kept_.push_back(std::move(packet));
       kept_first_ = n;
       read_next_ = n + 1;

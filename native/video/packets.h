@@ -37,6 +37,7 @@ class PacketSource {
   bool seek(int32_t number);
   bool read(AVPacket* out);
   bool matches(const AVPacket* p, const PacketRecord& r) const;
+  bool is_surely(const AVPacket* p, int32_t n) const;
   [[noreturn]] void throw_changed() const;
 
   std::string path_;
