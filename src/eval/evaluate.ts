@@ -6,6 +6,7 @@ import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
+import { readEncoderDescription } from '../weights/encoder-file.js';
 import { Bench, type BenchOptions, type Representations } from './bench.js';
 import { type DataOptions, labelledRows, loadEvaluationData, narrowSplits } from './evaluation-data.js';
 import { probeFactor, readFactors } from './factors.js';
@@ -21,16 +22,23 @@ import {
   scoreLabelRetrieval,
   scoreLinear,
 } from './protocols.js';
+import { evaluationKey, resultFile } from './result-file.js';
 import { recallRanks } from './retrieval.js';
 
-/** Version of the results written to eval-<protocol>.json. */
+/** Version of the results that are written. */
 export const EVALUATION_FORMAT_VERSION = 1;
 
 export type Protocol = 'knn' | 'linear' | 'retrieval';
 
 interface CommonOptions extends DataOptions, BenchOptions {
-  /** Run folder: its weights are evaluated, its augmentation is used, and the result is written into it. */
+  /**
+   * Run folder: its weights are evaluated, its augmentation is used, and the result is written into it, as
+   * `eval-PROTOCOL-KEY.json`, unless `out` says otherwise. KEY stands for the videos, labels, splits and settings, so
+   * that no evaluation takes the place of another; the same one again replaces its own.
+   */
   readonly run?: string;
+  /** File for the result. One that holds anything but the same evaluation's earlier result is refused. */
+  readonly out?: string;
   /** Weights file, instead of a run folder. */
   readonly weights?: string;
 }
@@ -86,6 +94,8 @@ export interface EvaluationResult<Score> {
   readonly formatVersion: typeof EVALUATION_FORMAT_VERSION;
   readonly packageVersion: string;
   readonly protocol: Protocol;
+  /** Stands for protocol, weights, videos, labels, splits and settings: two results of one key answer one question. */
+  readonly key: string;
   readonly encoder: {
     readonly weights: string;
     readonly method: string;
@@ -110,12 +120,12 @@ export interface EvaluationResult<Score> {
   readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
   readonly warnings: readonly string[];
   readonly seconds: number;
-  /** Where the result was written, with `run`. */
+  /** Where the result was written, with `run` or `out`. */
   readonly file?: string;
 }
 
 const commonKeys = (
-  'protocol run weights train test data folds windows crops baseline baselineSeed floors signal onProgress device ' +
+  'protocol run weights out train test data folds windows crops baseline baselineSeed floors signal onProgress device ' +
   'threads precision'
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
@@ -141,8 +151,17 @@ export async function evaluate(
 ): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
   const start = performance.now();
   const { weights, settings } = checkEvaluateOptions(options);
+  const { baseline, baselineSeed = 0, floors: withFloors = false, precision = 'fp32' } = options;
   const data = await loadEvaluationData(options);
-  const bench = await Bench.open(await weightsFile(weights), data, options);
+  const path = await weightsFile(weights);
+  const { step } = await readEncoderDescription(path);
+  const beside = { baseline, baselineSeed, floors: withFloors, precision, factors: factorsOf(options) };
+  const key = evaluationKey({
+    protocol: options.protocol,
+    ...{ weights, step, data, settings: { ...settings, ...beside } },
+  });
+  const file = await resultFile(options, key);
+  const bench = await Bench.open(path, data, options);
   try {
     const { description } = bench.encoder;
     const scores =
@@ -154,6 +173,7 @@ export async function evaluate(
       formatVersion: EVALUATION_FORMAT_VERSION,
       packageVersion,
       protocol: options.protocol,
+      key,
       encoder: {
         weights: options.run ?? options.weights!,
         method: description.method,
@@ -182,7 +202,6 @@ export async function evaluate(
       warnings: bench.warnings,
       seconds: (performance.now() - start) / 1000,
     };
-    const file = options.run === undefined ? undefined : join(options.run, `eval-${options.protocol}.json`);
     if (file !== undefined) await writeResultFile(file, `${JSON.stringify(result, null, 2)}\n`);
     return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
   } finally {
@@ -376,6 +395,10 @@ function checkEvaluateOptions(options: EvaluateOptions): {
         : { seed: checkCount('seed', options.seed ?? 0, 0) };
   if (own.weighting === 'softmax') own.temperature = (options as KnnEvaluationOptions).temperature ?? 0.07;
   return { weights: (run ?? weights)!, settings: { windows, crops, ...own } };
+}
+
+function factorsOf(options: EvaluateOptions): unknown {
+  return options.protocol === 'linear' ? options.factors : undefined;
 }
 
 function checkFactors(factors: unknown): void {

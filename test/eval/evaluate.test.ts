@@ -72,7 +72,8 @@ test('knn by folds: trained, random and floors on the same videos', async (t) =>
   t.is(result.floors!['motion energy'].accuracy, 1, 'where it moves is all there is to know');
   t.is(result.encoder.step, 7);
   const { file: written, ...rest } = result;
-  t.is(written, file('run/eval-knn.json'));
+  t.is(written, file(`run/eval-knn-${result.key}.json`));
+  t.regex(result.key, /^[0-9a-f]{10}$/);
   t.deepEqual(JSON.parse(readFileSync(written!, 'utf8')), JSON.parse(JSON.stringify(rest)));
 });
 
@@ -183,7 +184,7 @@ test('retrieval: by label, and each video by another window of itself', async (t
   t.deepEqual(Object.keys(instance.recall), ['1', '5', '10']);
   t.true(Math.abs(instance.chance[5]! - 5 / 12) < 1e-12);
   t.is(result.floors!['motion energy'].label!.recall[1], 1);
-  t.true(existsSync(file('run/eval-retrieval.json')));
+  t.true(existsSync(file(`run/eval-retrieval-${result.key}.json`)));
   const plain = await evaluate({ protocol: 'retrieval', weights: file('run'), data: file('plain.csv') });
   t.is(plain.trained.label, undefined, 'no labels: instances alone');
   t.deepEqual(plain.trained.instance.recall[1] !== undefined, true);
@@ -313,4 +314,59 @@ test('command line: doctor tells what it found, as text and as JSON', async (t) 
   const report = JSON.parse(stdout) as { ok: boolean; checks: { name: string; status: string }[] };
   t.is(code, report.ok ? 0 : 3);
   t.is(report.checks.find(({ name }) => name === 'engine self-test')?.status, 'ok');
+});
+
+test('no evaluation takes the place of another; the same one replaces its own', async (t) => {
+  const base = {
+    protocol: 'knn',
+    run: file('run'),
+    data: file('all.csv'),
+    folds: 'group',
+    windows: 1,
+  } as const;
+  writeFileSync(file('fewer.csv'), readFileSync(file('all.csv'), 'utf8').replace(/^.*,g3\n/gm, ''));
+  const results = [];
+  for (const options of [
+    base,
+    { ...base, data: file('fewer.csv') },
+    { ...base, data: `${file('all.csv')}?group=g0,g1,g2` },
+    { ...base, k: 2 },
+    { ...base, windows: 2 },
+    { ...base, folds: 'group:2' },
+    { ...base, floors: true },
+    { ...base, protocol: 'linear' },
+  ] as const)
+    results.push(await evaluate(options));
+  const files = results.map((result) => result.file!);
+  t.is(new Set(files).size, files.length - 1, 'the same rows by two names are one evaluation');
+  t.is(files[1], files[2]);
+  const again = await evaluate(base);
+  t.is(again.file, files[0]);
+  for (const result of [...results.slice(2), again])
+    t.is(JSON.parse(readFileSync(result.file!, 'utf8')).key, result.key);
+  // the set changed under its name: another evaluation
+  writeFileSync(file('fewer.csv'), readFileSync(file('fewer.csv'), 'utf8').replace(/^.*,g2\n/gm, ''));
+  t.not((await evaluate({ ...base, data: file('fewer.csv') })).file, files[1]);
+});
+
+test('out names the file, and what else it holds is never lost', async (t) => {
+  const out = file('named.json');
+  const flags = ['--weights', file('run'), '--data', file('all.csv'), '--folds', 'group', '--windows', '1'];
+  const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
+  const knn = (...more: string[]) =>
+    promisify(execFile)(process.execPath, [main, 'eval', 'knn', ...flags, '--out', out, ...more]);
+  const { stderr } = await knn();
+  t.true(stderr.includes(`written to ${out}`), stderr);
+  const first = JSON.parse(readFileSync(out, 'utf8'));
+  t.is(first.protocol, 'knn');
+  await knn('--json');
+  const other = await t.throwsAsync(knn('--k', '2'), { code: 2 as never });
+  t.regex(
+    (other as unknown as { stderr: string }).stderr,
+    /named\.json holds the result of another evaluation/,
+  );
+  t.is(JSON.parse(readFileSync(out, 'utf8')).key, first.key);
+  writeFileSync(out, 'notes of mine');
+  await t.throwsAsync(knn(), { message: /holds something else/ });
+  t.is(readFileSync(out, 'utf8'), 'notes of mine');
 });

@@ -16,6 +16,7 @@ interface EvalFlags extends EncoderFlags {
   readonly baseline?: 'random';
   readonly baselineSeed?: number;
   readonly floors?: boolean;
+  readonly out?: string;
   // knn
   readonly k?: number;
   readonly weighting?: 'majority' | 'softmax';
@@ -76,19 +77,24 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     .addOption(new Option('--crops <n>', 'crops of a window (default: 1, the centre)').choices(['1', '3']))
     .addOption(new Option('--baseline <name>', 'also the same architecture untrained').choices(['random']))
     .option('--baseline-seed <n>', "of the baseline's weights (default: 0)", parseSeed)
-    .option('--floors', 'also what raw pixels achieve');
+    .option('--floors', 'also what raw pixels achieve')
+    .option(
+      '--out <file>',
+      'file for the result, as JSON (default: with --run, one of its own in the run folder)',
+    );
 }
 
 function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
   return runAction<EvalFlags>(async ({ logger, print, signal }, flags) => {
     weightsOf(flags);
-    const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
+    const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors, out } =
+      flags;
     const { evaluate } = await import('../../eval/evaluate.js');
     let stage = '';
     let meter = openMeter('');
     const options = {
       protocol,
-      ...{ run, weights, train, test, data, folds, windows, baseline, baselineSeed, floors, signal },
+      ...{ run, weights, train, test, data, folds, windows, baseline, baselineSeed, floors, out, signal },
       crops: crops === '3' ? 3 : 1,
       ...encoderOptions(flags),
       ...own(flags),
