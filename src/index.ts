@@ -32,7 +32,7 @@ export {
   runClaims,
 } from './claims/run-claims.js';
 export type { Preset } from './config/presets/preset.js';
-export { getPreset, listPresets } from './config/presets/registry.js';
+export { getPreset, listPresets, type PresetName } from './config/presets/registry.js';
 export type { ResolvedConfig } from './config/schema.js';
 export {
   type CheckedFile,

@@ -45,9 +45,7 @@ export class VideoEncoder {
   /** Length of a vector. */
   readonly dim: number;
   readonly arch: string;
-  readonly inputSize: InputSize;
-  /** Method, architecture, clip geometry, input kind and normalisation, as the weights' metadata gives them. */
-  readonly description: EncoderDescription;
+  readonly #description: EncoderDescription;
   readonly #engine: EngineAddon;
   readonly #native: NativeEncoder;
   readonly #loader: NativeLoader;
@@ -63,11 +61,9 @@ export class VideoEncoder {
     this.#engine = engine;
     this.#native = native;
     this.#loader = loader;
-    this.description = description;
+    this.#description = structuredClone(description);
     this.dim = native.dim;
     this.arch = description.model.arch;
-    const { frames, stride, fps, size } = description.clip;
-    this.inputSize = { frames, stride, fps, height: size, width: size };
   }
 
   /**
@@ -249,6 +245,17 @@ export class VideoEncoder {
     });
   }
 
+  /** Method, architecture, clip geometry, input kind and normalisation, as the weights' metadata gives them: a copy. */
+  get description(): EncoderDescription {
+    return structuredClone(this.#description);
+  }
+
+  /** Of a clip that embed cuts: a copy. */
+  get inputSize(): InputSize {
+    const { frames, stride, fps, size } = this.#description.clip;
+    return { frames, stride, fps, height: size, width: size };
+  }
+
   /** Tensors of this encoder and the bytes that they hold. */
   stats(): NativeMemoryStats {
     this.#checkAlive();
@@ -295,7 +302,7 @@ export class VideoEncoder {
   planRow(row: VideoRow, facts: VideoFacts, windows: number, crops: 1 | 3): ClipViews {
     const { source, start, end } = row;
     return {
-      [kView]: planEvaluationClips({ source, facts, format: this.description, windows, crops, start, end }),
+      [kView]: planEvaluationClips({ source, facts, format: this.#description, windows, crops, start, end }),
     };
   }
 
@@ -333,7 +340,7 @@ export class VideoEncoder {
   #keepFrames(video: Exclude<VideoInput, string>): { id: number; row: VideoRow; facts: VideoFacts } {
     const [t, h, w] = video.shape;
     const id = this.#loader.addMemoryClip(video.frames, t, h, w);
-    const fps = video.fps ?? this.description.clip.fps ?? kMemoryRate;
+    const fps = video.fps ?? this.#description.clip.fps ?? kMemoryRate;
     const source = { kind: 'memory', id, fps } as const;
     const path = 'frames in memory';
     return {

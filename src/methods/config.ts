@@ -1,6 +1,7 @@
 /** The configuration of this package's methods: src/config with the registry of src/methods filled in. */
 import type { z } from 'zod';
 import { configJsonSchemaWith, type LoadOptions, loadConfigWith, resolveConfigWith } from '../config/load.js';
+import type { PresetName } from '../config/presets/registry.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
 import { METHODS } from './registry.js';
 
@@ -8,7 +9,7 @@ type AnyMethod = (typeof METHODS)[number];
 
 /** What a user may write: every key is optional but `method` (or `extends`, a preset that has one). */
 export type TrainConfig = Partial<BaseConfigInput> & {
-  readonly extends?: string;
+  readonly extends?: PresetName;
   readonly method?: AnyMethod['name'];
 } & { readonly [M in AnyMethod as M['name']]?: z.input<M['configSchema']> };
 

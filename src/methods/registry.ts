@@ -12,14 +12,19 @@ import { videomoco } from './videomoco.js';
 /** Every method; a new one is a file of its own and a line here. */
 export const METHODS = [cvrl, simclr, moco, videomoco, cate, modist, tcgl] as const;
 
-/** Every method, in the order in which it is shown. */
+/** Every method, in the order in which it is shown: copies. */
 export function listMethods(): readonly Method[] {
-  return METHODS;
+  return METHODS.map((method: Method) => ({
+    ...method,
+    paper: { ...method.paper },
+    defaults: structuredClone(method.defaults),
+    claims: structuredClone(method.claims),
+  }));
 }
 
 /** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT with the nearest name. */
 export function getMethod(name: string): Method {
-  const method = listMethods().find((m) => m.name === name);
+  const method = METHODS.find((m) => m.name === name);
   if (method) return method;
   const names = METHODS.map((m) => m.name);
   throw invalidArgument('method', `one of ${names.join(', ')}`, name, didYouMean(name, names));

@@ -1,10 +1,10 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /**
  * CATE on Kinetics. Encoder, clip and pixels are those of the published weights; how they were trained is not known, so
  * the optimiser and its schedule are those of SimCLR on video (the preset simclr).
  */
-export const cate: Preset = {
+export const cate = definePreset({
   name: 'cate',
   description:
     'CATE on Kinetics: R3D-50, 32 frames, 224 x 224, batch 512, LARS, 200 epochs; time and crop encoded',
@@ -21,4 +21,4 @@ export const cate: Preset = {
     },
     cate: { encode: ['time', 'crop'] },
   },
-};
+});

@@ -1,7 +1,7 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /** CVRL on Kinetics as published (configs/experiments/cvrl_pretrain_k600_200ep.yaml of the authors' code). */
-export const cvrl: Preset = {
+export const cvrl = definePreset({
   name: 'cvrl',
   description: "CVRL's published Kinetics settings: R3D-50, 16 x 224 x 224, batch 1024, SGD 0.32, 200 epochs",
   config: {
@@ -16,4 +16,4 @@ export const cvrl: Preset = {
       precision: 'bf16',
     },
   },
-};
+});

@@ -1,4 +1,4 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
 /** Beside the tiny settings: a queue shorter than the set and a copy that keeps up. */
@@ -11,8 +11,8 @@ export const tinyMomentum = {
 } as const;
 
 /** MoCo for two CPU cores and a few hundred short videos. */
-export const mocoTiny: Preset = {
+export const mocoTiny = definePreset({
   name: 'moco-tiny',
   description: 'MoCo v2 for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 450 steps',
   config: { method: 'moco', ...tinySettings, train: tinyTrain, moco: tinyMomentum },
-};
+});

@@ -1,7 +1,7 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /** MoCo on video (facebookresearch/SlowFast, configs/contrastive_ssl/MoCo_SlowR50_8x8.yaml, 2 clips). */
-export const moco: Preset = {
+export const moco = definePreset({
   name: 'moco',
   description: 'MoCo v2 on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, SGD, 200 epochs',
   config: {
@@ -24,4 +24,4 @@ export const moco: Preset = {
     },
     moco: { temperature: 0.1, momentum: 0.994, momentumSchedule: 'cosine', head: { hiddenLayers: 2 } },
   },
-};
+});

@@ -1,10 +1,10 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /**
  * MoDist on Kinetics: what is known of the authors' settings (defaults of amazon-science/self-supervised-maclr), the
  * optimiser of moco's preset where nothing is known.
  */
-export const modist: Preset = {
+export const modist = definePreset({
   name: 'modist',
   description:
     'MoDist on Kinetics: R3D-50, 8 frames with stride 8 and flow edges of 16 with stride 4, 224 x 224, batch 512, SGD, 600 epochs',
@@ -28,4 +28,4 @@ export const modist: Preset = {
     },
     modist: { motion: { frames: 16, stride: 4 }, head: { hiddenDim: 2048 } },
   },
-};
+});

@@ -16,7 +16,7 @@ import { tcglTiny } from './tcgl-tiny.js';
 import { videomoco } from './videomoco.js';
 import { videomocoTiny } from './videomoco-tiny.js';
 
-const PRESETS: readonly Preset[] = [
+const PRESETS = [
   cvrl,
   cvrlTiny,
   simclr,
@@ -31,17 +31,20 @@ const PRESETS: readonly Preset[] = [
   modistTiny,
   tcgl,
   tcglTiny,
-];
+] as const;
 
-/** Every preset, in the order in which it is shown. */
-export function listPresets(): readonly Preset[] {
-  return PRESETS;
+/** What `extends` may name. */
+export type PresetName = (typeof PRESETS)[number]['name'];
+
+/** Every preset, in the order in which it is shown: copies. */
+export function listPresets(): readonly (Preset & { readonly name: PresetName })[] {
+  return structuredClone(PRESETS);
 }
 
-/** A preset by name. Throws ERR_VSSL_CONFIG with the nearest name. */
+/** A preset by name: a copy. Throws ERR_VSSL_CONFIG with the nearest name. */
 export function getPreset(name: string): Preset {
   const found = PRESETS.find((preset) => preset.name === name);
-  if (found) return found;
+  if (found) return structuredClone(found);
   const names = PRESETS.map((preset) => preset.name);
   throw new VsslError(
     'ERR_VSSL_CONFIG',

@@ -1,7 +1,7 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /** SimCLR on video (facebookresearch/SlowFast, configs/contrastive_ssl/SimCLR_SlowR50_8x8.yaml). */
-export const simclr: Preset = {
+export const simclr = definePreset({
   name: 'simclr',
   description: 'SimCLR on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, LARS, 200 epochs',
   config: {
@@ -16,4 +16,4 @@ export const simclr: Preset = {
       precision: 'bf16',
     },
   },
-};
+});

@@ -1,4 +1,4 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
 /**
@@ -6,7 +6,7 @@ import { tinySettings, tinyTrain } from './tiny.js';
  * frame sets, three times the frames of two clips, so batches and the run are shorter. Snippets of 0.8 seconds: three
  * of them nearly fit into a video of two seconds.
  */
-export const tcglTiny: Preset = {
+export const tcglTiny = definePreset({
   name: 'tcgl-tiny',
   description:
     'TCGL for 2 CPU cores: R3D-10 at a quarter of its width, 3 snippets of 8 x 64 x 64, batch 16, 450 steps',
@@ -21,4 +21,4 @@ export const tcglTiny: Preset = {
     train: { ...tinyTrain, batch: 16 },
     tcgl: { gap: 2 },
   },
-};
+});

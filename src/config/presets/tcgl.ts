@@ -1,10 +1,10 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /**
  * TCGL on UCF101 (YangLiu9208/TCGL, 1_train_TCGL_UCF101_R3D.py). The authors divide the rate by 10 when the validation
  * loss has not fallen for 50 epochs; here it is divided after two thirds and five sixths of the run.
  */
-export const tcgl: Preset = {
+export const tcgl = definePreset({
   name: 'tcgl',
   description: 'TCGL on UCF101: R3D-18, 3 snippets of 16 frames, 112 x 112, batch 24, SGD, 300 epochs',
   config: {
@@ -19,4 +19,4 @@ export const tcgl: Preset = {
       precision: 'bf16',
     },
   },
-};
+});

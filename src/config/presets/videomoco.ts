@@ -1,7 +1,7 @@
-import type { Preset } from './preset.js';
+import { definePreset } from './preset.js';
 
 /** VideoMoCo on Kinetics (tinapan-pt/VideoMoCo, README's command and train.py's defaults). */
-export const videomoco: Preset = {
+export const videomoco = definePreset({
   name: 'videomoco',
   description: 'VideoMoCo on Kinetics: R(2+1)D-18, 32 frames, 112 x 112, batch 32, SGD, 200 epochs',
   config: {
@@ -20,4 +20,4 @@ export const videomoco: Preset = {
       precision: 'bf16',
     },
   },
-};
+});
