@@ -1,3 +1,7 @@
+import { ERROR_CODES, type VsslErrorCode } from './error-codes.js';
+
+export type { VsslErrorCode } from './error-codes.js';
+
 /** Marks the errors of every copy of this package in a process. */
 const BRAND = Symbol.for('vssl-native.VsslError');
 
@@ -13,11 +17,11 @@ export class VsslError extends Error {
   }
 
   override readonly name = 'VsslError';
-  readonly code: `ERR_VSSL_${string}`;
+  readonly code: VsslErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
-    code: `ERR_VSSL_${string}`,
+    code: VsslErrorCode,
     message: string,
     options: { details?: Record<string, unknown>; cause?: unknown } = {},
   ) {
@@ -54,9 +58,7 @@ export function toVsslError(error: unknown, context?: Error): VsslError {
   const message = messageOf(error);
   const code = (error as { code?: unknown } | null)?.code;
   const stable =
-    typeof code === 'string' && code.startsWith('ERR_VSSL_')
-      ? (code as `ERR_VSSL_${string}`)
-      : 'ERR_VSSL_INTERNAL';
+    typeof code === 'string' && code.startsWith('ERR_VSSL_') ? (code as VsslErrorCode) : 'ERR_VSSL_INTERNAL';
   const wrapped = new VsslError(stable, message, { cause: error });
   if (context?.stack)
     wrapped.stack = `${wrapped.name}: ${message}\n${context.stack.split('\n').slice(1).join('\n')}`;
@@ -85,32 +87,7 @@ export function environmentError(what: string, error: unknown): VsslError | null
 /** Exit code of the command line for an error: 1 failed, 2 usage or config, 3 environment, 4 data, 130 stopped. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof VsslError)) return 1;
-  switch (error.code) {
-    case 'ERR_VSSL_INVALID_ARGUMENT':
-    case 'ERR_VSSL_CONFIG':
-    case 'ERR_VSSL_USAGE':
-    case 'ERR_VSSL_RESUME_MISMATCH':
-      return 2;
-    case 'ERR_VSSL_NO_BINARY':
-    case 'ERR_VSSL_VERSION_MISMATCH':
-    case 'ERR_VSSL_LOAD':
-    case 'ERR_VSSL_LIBTORCH_NOT_FOUND':
-    case 'ERR_VSSL_LIBTORCH_ABI':
-    case 'ERR_VSSL_CUDA_UNAVAILABLE':
-    case 'ERR_VSSL_UNSUPPORTED_NODE':
-    case 'ERR_VSSL_NO_LIBAV':
-    case 'ERR_VSSL_NO_FLOW':
-    case 'ERR_VSSL_ENVIRONMENT':
-    case 'ERR_VSSL_TOO_MANY_FILES':
-      return 3;
-    case 'ERR_VSSL_NO_USABLE_VIDEO':
-    case 'ERR_VSSL_DATA':
-      return 4;
-    case 'ERR_VSSL_ABORTED':
-      return 130;
-    default:
-      return 1;
-  }
+  return ERROR_CODES[error.code] ?? 1;
 }
 
 function describe(value: unknown): string {

@@ -55,7 +55,7 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './embed/write-synthetic.js';
-export { VsslError } from './errors.js';
+export { VsslError, type VsslErrorCode } from './errors.js';
 export {
   type EvaluateOptions,
   type EvaluationResult,

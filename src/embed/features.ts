@@ -7,7 +7,7 @@
 import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
-import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
+import { isEnvironmentCode, toVsslError, VsslError, type VsslErrorCode } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { mapAhead } from './map-ahead.js';
 
@@ -203,7 +203,7 @@ function finish<T>(owner: Progress<T>): FeatureResult<T> {
 /** What the loader says of a clip, as an error. */
 export function clipFailure(failure: NativeClipFailure): VsslError {
   const { path, code, reason, where } = failure;
-  const stable = code.startsWith('ERR_VSSL_') ? (code as `ERR_VSSL_${string}`) : 'ERR_VSSL_VIDEO_DECODE';
+  const stable = code.startsWith('ERR_VSSL_') ? (code as VsslErrorCode) : 'ERR_VSSL_VIDEO_DECODE';
   return new VsslError(stable, reason.includes(path) ? reason : `${path}: ${reason}`, {
     details: { path, reason, ...(where >= 0 ? { where } : {}) },
   });

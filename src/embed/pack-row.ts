@@ -13,7 +13,7 @@ import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
-import { VsslError } from '../errors.js';
+import { VsslError, type VsslErrorCode } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { floatToHalf } from './half.js';
@@ -154,7 +154,7 @@ async function* readStretches(
     try {
       const [failure] = failures;
       if (failure)
-        throw new VsslError(failure.code as `ERR_VSSL_${string}`, `${failure.path}: ${failure.reason}`, {
+        throw new VsslError(failure.code as VsslErrorCode, `${failure.path}: ${failure.reason}`, {
           details: { path: failure.path, ...(failure.where >= 0 && { where: failure.where }) },
         });
       yield encode(batch.toFloat32('stretch'));

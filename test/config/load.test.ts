@@ -250,7 +250,7 @@ test('the method: missing, misspelt, and options of another one', (t) => {
 test('an unknown preset names the nearest', (t) => {
   t.regex(fail(() => loadConfig({ preset: 'cvrl_tiny' })).message, /did you mean 'cvrl-tiny'/);
   t.regex(
-    fail(() => resolveConfig({ extends: 'nothing' })).message,
+    fail(() => resolveConfig({ extends: 'nothing' as never })).message,
     /there are cvrl, cvrl-tiny, simclr, simclr-tiny/,
   );
 });
