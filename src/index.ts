@@ -79,5 +79,6 @@ export type { TrainEvent, TrainResult } from './train/events.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
+export type * from './types.js';
 export { type EncoderDescription, readEncoderDescription, readEncoderFile } from './weights/encoder-file.js';
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from './weights/safetensors.js';

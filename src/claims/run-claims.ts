@@ -70,7 +70,8 @@ export type ClaimsEvent =
   | ({ readonly type: 'left-out' } & LeftOut)
   | { readonly type: 'failed'; readonly arm: string; readonly seed: number; readonly reason: string };
 
-type LeftOut = Measurement['failures'][number];
+/** A video that a measure could not use, and why. */
+export type LeftOut = Measurement['failures'][number];
 
 /** One value a seed; null where training ended with a loss that is not finite. */
 export interface ArmResult {

@@ -30,7 +30,7 @@ export const EVALUATION_FORMAT_VERSION = 1;
 
 export type Protocol = 'knn' | 'linear' | 'retrieval';
 
-interface CommonOptions extends DataOptions, BenchOptions {
+export interface CommonEvaluationOptions extends DataOptions, BenchOptions {
   /**
    * Run folder: its weights are evaluated, its augmentation is used, and the result is written into it, as
    * `eval-PROTOCOL-KEY.json`, unless `out` says otherwise. KEY stands for the videos, labels, splits and settings, so
@@ -43,7 +43,7 @@ interface CommonOptions extends DataOptions, BenchOptions {
   readonly weights?: string;
 }
 
-export interface KnnEvaluationOptions extends CommonOptions {
+export interface KnnEvaluationOptions extends CommonEvaluationOptions {
   readonly protocol: 'knn';
   /** Neighbours. Default 5. */
   readonly k?: number;
@@ -52,7 +52,7 @@ export interface KnnEvaluationOptions extends CommonOptions {
   readonly temperature?: number;
 }
 
-export interface LinearEvaluationOptions extends CommonOptions {
+export interface LinearEvaluationOptions extends CommonEvaluationOptions {
   readonly protocol: 'linear';
   /** L2 penalty; `select` (default): by validation inside the training videos. */
   readonly weightDecay?: number | 'select';
@@ -62,7 +62,7 @@ export interface LinearEvaluationOptions extends CommonOptions {
   readonly factors?: true | readonly string[];
 }
 
-export interface RetrievalEvaluationOptions extends CommonOptions {
+export interface RetrievalEvaluationOptions extends CommonEvaluationOptions {
   readonly protocol: 'retrieval';
   /** Of the windows and augmentations of instance retrieval. Default 0. */
   readonly seed?: number;

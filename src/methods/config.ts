@@ -5,7 +5,8 @@ import type { PresetName } from '../config/presets/registry.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
 import { METHODS } from './registry.js';
 
-type AnyMethod = (typeof METHODS)[number];
+/** The methods with their schemas: what TrainConfig is made of. */
+export type AnyMethod = (typeof METHODS)[number];
 
 /** What a user may write: every key is optional but `method` (or `extends`, a preset that has one). */
 export type TrainConfig = Partial<BaseConfigInput> & {

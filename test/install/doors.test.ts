@@ -43,6 +43,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   ],
   cli: true,
   index: true,
+  types: true,
 };
 /** npm packages that a room may import. */
 const packages: Record<string, readonly string[]> = {

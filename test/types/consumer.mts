@@ -10,6 +10,7 @@ import {
   train,
   VideoEncoder,
   VsslError,
+  type VsslErrorCode,
   writeSafetensors,
 } from 'vssl-native';
 
@@ -19,6 +20,10 @@ export async function use(): Promise<void> {
   const wrong: TrainConfig = { method: 'cvrl', train: { batsch: 4 } };
   // @ts-expect-error: no such method
   const other: TrainConfig = { method: 'cvrll' };
+
+  const based: TrainConfig = { extends: 'cvrl-tiny', train: { steps: 3 } };
+  // @ts-expect-error: no such preset
+  const unknown: TrainConfig = { extends: 'cvrl-tni' };
 
   const run = train(config, { out: 'run', data: 'videos', signal: new AbortController().signal });
   for await (const event of run) if (event.type === 'step') event.losses.loss?.toFixed(3);
@@ -59,5 +64,10 @@ export async function use(): Promise<void> {
   await writeSafetensors('y.safetensors', tensors, metadata);
   const names: string[] = [...listMethods(), ...listPresets()].map(({ name }) => name);
   const report = await doctor({ selfTest: false });
-  if (!report.ok) throw new VsslError('ERR_VSSL_ENVIRONMENT', names.join(), { details: { wrong, other } });
+  if (!report.ok)
+    throw new VsslError('ERR_VSSL_ENVIRONMENT', names.join(), { details: { wrong, other, based, unknown } });
+  // @ts-expect-error: no such code
+  const code: VsslErrorCode = 'ERR_VSSL_NO_SUCH';
+  const same: boolean = new VsslError(code, '').code === 'ERR_VSSL_USAGE';
+  void same;
 }

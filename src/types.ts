@@ -1,0 +1,53 @@
+/** Types that the exported signatures mention: whoever has such a value can name its type. */
+export type { ArmResult, LeftOut } from './claims/run-claims.js';
+export type { LoadOptions, MethodSlice } from './config/load.js';
+export type { RawConfig } from './config/raw.js';
+export type {
+  AugmentConfig,
+  BaseConfig,
+  BaseConfigInput,
+  OptimizerConfig,
+  ScheduleConfig,
+} from './config/schema.js';
+export type { ClipFormat } from './data/clip-plan.js';
+export type { VideoRow } from './data/manifest.js';
+export type {
+  BatchPlan,
+  ClipPlan,
+  ClipSource,
+  ColorOp,
+  FlowFile,
+  FrameAugment,
+  InputKind,
+  Modality,
+  MotionModality,
+  VideoFacts,
+} from './data/plan.js';
+export type { Rng } from './data/rng.js';
+export type { PlanViews, ViewContext, ViewPlan } from './data/views.js';
+export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
+export type { BenchOptions } from './eval/bench.js';
+export type { CommonEvaluationOptions } from './eval/evaluate.js';
+export type { DataOptions } from './eval/evaluation-data.js';
+export type { FloorName } from './eval/floors.js';
+export type { Measurement } from './eval/measures.js';
+export type { RetrievalResult } from './eval/retrieval.js';
+export type { AnyMethod } from './methods/config.js';
+export type { ClaimArm, Hyper, StepPosition } from './methods/method.js';
+export type {
+  EngineAddon,
+  NativeBatch,
+  NativeClipFailure,
+  NativeEncoder,
+  NativeLinearFit,
+  NativeLoader,
+  NativeLoadResult,
+  NativeMemoryStats,
+  NativeSession,
+  NativeStepResult,
+  NativeVideoIndex,
+} from './native/bindings.js';
+export type { StartEvent, StepEvent } from './train/events.js';
+export type { QuarantineRecord } from './train/quarantine.js';
+export type { WriteOperations } from './weights/atomic-write.js';
+export type { EncoderFile } from './weights/encoder-file.js';
