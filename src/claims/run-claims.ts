@@ -18,10 +18,13 @@ import type { TrainEvent } from '../train/events.js';
 import { needsFlow } from '../train/flow-need.js';
 import { makeOutFolder, runPaths } from '../train/run-folder.js';
 import { runWriteError } from '../train/run-log.js';
+import { checkSameVideos, type RunState, videosFingerprint } from '../train/run-state.js';
 import { train } from '../train/train.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import { listCheckpoints } from '../weights/checkpoint.js';
+import { readSafetensorsMetadata } from '../weights/safetensors.js';
 import { type Comparison, compareArms, joinVerdicts, type Verdict } from './judge.js';
+import { describeMeasuring, type MeasuredWith, weightsDigest } from './measured-with.js';
 import { type ArmPlan, chooseClaims, type PlannedArm, type PlannedClaim, planArms } from './plan-arms.js';
 
 /** Version of claims.json and of the measures kept beside the weights. */
@@ -142,6 +145,8 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   if (chosen.some(({ measure }) => MEASURES[measure].labels)) labelledRows(evaluation);
   await checkFlow(plan, evaluation.rows, out, seeds);
   await makeOutFolder(out);
+  const measuring = await describeMeasuring(evaluation.rows, options);
+  const sameVideos = checkFinished();
   const notes = new Notes(onEvent);
   notes.add({ warnings: evaluation.warnings, failures: [] });
   const values: Values = new Map();
@@ -154,6 +159,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
       const total = seeds * arms.length;
       onEvent({ type: 'run', number: ++number, total, arm: arm.name, seed, folder });
       try {
+        await sameVideos(arm, folder);
         if (await trainArm(arm, seed, folder, options)) trained++;
       } catch (error) {
         const { code, message } = toVsslError(error);
@@ -165,7 +171,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
       for (const measure of arm.measures) {
         throwIfAborted(signal);
         onEvent({ type: 'measure', measure });
-        const measured = await measureRun(measure, folder, data, options);
+        const measured = await measureRun(measure, folder, data, measuring, options);
         notes.add(measured);
         values.set(keyOf(arm.id, seed, measure), measured);
       }
@@ -275,16 +281,37 @@ async function trainArm(
   return (await run.result).stepsDone > 0;
 }
 
-/** The measure of a finished run, kept beside its weights. */
+/**
+ * A finished run is taken as it is, and train looks at no video then. Gives a check, for one call, that its videos are
+ * those of today: throws ERR_VSSL_RESUME_MISMATCH otherwise, as train does for an unfinished one.
+ */
+function checkFinished(): (arm: PlannedArm, folder: string) => Promise<void> {
+  let known: Promise<string> | undefined;
+  return async ({ config }, folder) => {
+    const last = (await listCheckpoints(runPaths(folder).checkpoints)).at(-1);
+    if (!last || last.step < config.train.steps!) return;
+    const metadata = await readSafetensorsMetadata(last.path).catch(() => null); // train says what is wrong with it
+    if (!metadata?.state) return;
+    const state = JSON.parse(metadata.state) as RunState;
+    const spec = config.data.path!;
+    known ??= loadManifest(spec, { except: [folder] }).then(videosFingerprint);
+    if ((await known) !== state.videos)
+      checkSameVideos(folder, state, await loadManifest(spec, { except: [folder] }));
+  };
+}
+
+/** The measure of a finished run, kept beside its weights with all that it hangs on. */
 async function measureRun(
   measure: Claim['measure'],
   run: string,
   data: DataOptions,
+  measuring: MeasuredWith,
   { device, threads, precision, signal }: ClaimsOptions,
 ): Promise<Measurement> {
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
-  const made = { formatVersion: CLAIMS_FORMAT_VERSION, packageVersion, measure, data };
+  const weights = await weightsDigest(run);
+  const made = { formatVersion: CLAIMS_FORMAT_VERSION, ...measuring, weights, measure, data };
   const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
   if (isSame) return kept;
   const { value, resolution, warnings, failures } = await MEASURES[measure].run({

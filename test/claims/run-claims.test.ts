@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,6 +80,69 @@ test.serial('arms are trained, measured and compared; what is there is not done 
     more.claims[0]!.arms.map(({ values }) => values.slice(0, 2)),
     first.claims[0]!.arms.map(({ values }) => values),
   );
+});
+
+test.serial(
+  'a kept measure is taken again only with the same weights, videos, engine, device and precision',
+  async (t) => {
+    const out = join(folder, 'kept');
+    const videos = join(folder, 'kept videos');
+    await writeSyntheticVideos({ data: `${data}&label=left,right`, out: videos });
+    const call = { ...options, out, data: videos, test: videos, seeds: 1 };
+    const first = await runClaims(call);
+    const arm = (i: number) => join(out, `arm-${first.claims[0]!.arms[i]!.id}`, 'seed-0');
+    const measure = first.claims[0]!.measure;
+    const files = [0, 1].map((i) => join(arm(i), `measure-${measure}.json`));
+    const read = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
+    // a value that no measure gives: it is there as long as the file is taken as it is
+    const mark = (changes: object = {}) => {
+      for (const file of files) writeFileSync(file, JSON.stringify({ ...read(file), value: -1, ...changes }));
+    };
+    const values = async (changes: object = {}) => {
+      const { claims, trained } = await runClaims({ ...call, ...changes });
+      t.is(trained, 0);
+      return claims[0]!.arms.map(({ values }) => values[0]!);
+    };
+    const isFresh = async (what: string, expected: boolean, changes: object = {}) =>
+      t.deepEqual(
+        (await values(changes)).map((value) => value !== -1),
+        [expected, expected],
+        what,
+      );
+    mark();
+    await isFresh('nothing changed', false);
+    await isFresh('the precision changed', true, { precision: 'bf16' });
+    mark();
+    await isFresh('and back', true);
+    for (const key of ['engine', 'device', 'packageVersion', 'weights', 'videos']) {
+      mark({ [key]: 'other' });
+      await isFresh(key, true);
+    }
+    mark();
+    const [label] = readdirSync(videos).filter((name) => !name.endsWith('.csv'));
+    const video = join(videos, label!, readdirSync(join(videos, label!))[0]!);
+    utimesSync(video, 1000, 1000);
+    await isFresh('a video changed', true);
+    mark();
+    copyFileSync(join(arm(1), 'weights.safetensors'), join(arm(0), 'weights.safetensors'));
+    const [swapped, own] = await values();
+    t.not(swapped, -1, 'weights of the other arm');
+    t.is(own, -1);
+  },
+);
+
+test.serial('finished arms of other videos are no arms of these', async (t) => {
+  const out = join(folder, 'grown');
+  const videos = join(folder, 'grown videos');
+  await writeSyntheticVideos({ data: `${data}&label=left,right`, out: videos });
+  rmSync(join(videos, 'manifest.csv'));
+  const call = { ...options, out, data: videos, test: videos, seeds: 1 };
+  await runClaims(call);
+  copyFileSync(join(videos, 'left', readdirSync(join(videos, 'left'))[0]!), join(videos, 'left', 'new.mp4'));
+  await t.throwsAsync(runClaims(call), {
+    code: 'ERR_VSSL_RESUME_MISMATCH',
+    message: /made with other videos/,
+  });
 });
 
 test.serial('a stopped call goes on where it was', async (t) => {
