@@ -77,6 +77,7 @@ export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from 
 export { packageVersion as version } from './native/load.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
+export type { FailedClipRecord, QuarantineRecord } from './train/quarantine.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
 export type * from './types.js';

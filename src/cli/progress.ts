@@ -69,6 +69,11 @@ abstract class Base {
       case 'quarantine':
         this.writeLine(`${pc.yellow('not usable:')} ${event.path}: ${event.reason}`);
         return true;
+      case 'failed-clip':
+        // one line a file: quarantine.jsonl has them all
+        if (event.failed === 1)
+          this.writeLine(`${pc.yellow('clip left out:')} ${event.path}: ${event.reason}`);
+        return true;
       case 'evaluation':
         this.writeLine(`step ${event.step}: ${event.name} ${formatValues(event.values)}`);
         return true;

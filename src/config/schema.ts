@@ -68,8 +68,9 @@ const dataSchema = z.strictObject({
     .enum(['skip', 'substitute', 'fail'])
     .default('skip')
     .describe(
-      'A file that cannot be used is replaced in its batch; skip: it leaves the sampler at the next epoch; ' +
-        'substitute: it is tried again in each epoch; fail: the run stops',
+      'A clip that cannot be had is replaced in its batch; skip: a file that cannot be used, or whose failed clips ' +
+        'outnumber its good ones, leaves the sampler at the next epoch; substitute: it is tried again in each ' +
+        'epoch; fail: the run stops at the first clip that fails',
     ),
   workers: z
     .union([z.literal('auto'), count])

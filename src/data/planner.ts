@@ -32,9 +32,25 @@ export interface PlannedBatch {
   readonly plan: BatchPlan;
   /** `samples[i]` is sample i of every view of `plan`. */
   readonly samples: readonly SampleRef[];
-  /** Manifest places of the rows that failed in this batch: never drawn for it again. */
+  /** Manifest places of the rows that failed in this batch, one entry a failure. */
   readonly failed: readonly number[];
+  /** Those of them whose file cannot be used: never drawn for it again. */
+  readonly unusable: readonly number[];
 }
+
+/** A place of a batch whose clips could not be loaded. */
+export interface LostPlace {
+  /** In `batch.samples`. */
+  readonly place: number;
+  /** The file cannot be used; false: another clip of it may be. */
+  readonly unusable: boolean;
+}
+
+/** Rows that failed in a batch. */
+type Failed = Pick<PlannedBatch, 'failed' | 'unusable'>;
+
+/** Draws of one row for one batch, at most, when no other row is left. */
+const TRIES = 3;
 
 /** The part of a configuration that batches are made by. */
 export interface PlannerSettings {
@@ -128,27 +144,33 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
   /** Plans a step. Rows whose facts cannot be had are replaced and listed in `bad`, for the quarantine. */
   async planBatch(step: number): Promise<{ readonly batch: PlannedBatch; readonly bad: readonly BadRow[] }> {
     const samples = this.selectSamples(step);
-    const { planned, bad, failed } = await this.#planSamples(samples, [], []);
+    const none: Failed = { failed: [], unusable: [] };
+    const { planned, bad, failed } = await this.#planSamples(samples, [], none);
     return { batch: this.#assemble(step, this.position(step).epoch, planned, failed), bad };
   }
 
   /**
-   * Replaces the samples whose clips failed while loading (`positions` in `batch.samples`). `patch` is loaded into the
-   * existing native batch; null means that no further video was left, the batch became smaller, and `batch.plan` has
-   * to be loaded anew. Call it again while loading the patch reports failures.
+   * Replaces the samples whose clips failed while loading. `patch` is loaded into the existing native batch; null means
+   * that no further video was left, the batch became smaller, and `batch.plan` has to be loaded anew. Call it again
+   * while loading the patch reports failures.
    */
   async planReplacements(
     batch: PlannedBatch,
-    positions: readonly number[],
+    places: readonly LostPlace[],
   ): Promise<{
     readonly batch: PlannedBatch;
     readonly patch: BatchPlan | null;
     readonly bad: readonly BadRow[];
   }> {
-    const lost = new Set(positions);
+    const lost = new Map(places.map(({ place, unusable }) => [place, unusable]));
     const kept = batch.samples.filter((_, i) => !lost.has(i));
     const lostSamples = batch.samples.filter((_, i) => lost.has(i));
-    const failed = [...batch.failed, ...lostSamples.map((sample) => sample.index)];
+    const indexes = (which: (place: number) => boolean) =>
+      batch.samples.filter((_, i) => which(i)).map(({ index }) => index);
+    const failed: Failed = {
+      failed: [...batch.failed, ...indexes((i) => lost.has(i))],
+      unusable: [...batch.unusable, ...indexes((i) => lost.get(i) === true)],
+    };
     const replacements = this.#drawReplacements(lostSamples, kept, failed);
     const result = await this.#planSamples(replacements, kept, failed);
 
@@ -187,11 +209,11 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
   async #planSamples(
     samples: readonly SampleRef[],
     others: readonly SampleRef[],
-    failedBefore: readonly number[],
-  ): Promise<{ planned: Planned[]; bad: BadRow[]; failed: number[] }> {
+    before: Failed,
+  ): Promise<{ planned: Planned[]; bad: BadRow[]; failed: Failed }> {
     const planned: Planned[] = [];
     const bad: BadRow[] = [];
-    const failed = [...failedBefore];
+    const failed = { failed: [...before.failed], unusable: [...before.unusable] };
     let open = samples;
     while (open.length > 0) {
       const results = await Promise.all(open.map((sample) => this.#planSample(sample)));
@@ -203,7 +225,8 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
           return;
         }
         lost.push(sample);
-        failed.push(sample.index);
+        failed.failed.push(sample.index);
+        failed.unusable.push(sample.index);
         bad.push({ sample, error: result });
       });
       const taken = [...others, ...planned.map((p) => p.sample)];
@@ -237,19 +260,25 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
 
   /**
    * For each lost sample a row drawn from (seed, epoch, sample, attempt) among the rows of the epoch that are neither in
-   * the batch nor failed in it. Fewer than asked for when there are no more.
+   * the batch nor failed in it; when there is none, among those of which another clip may be had. Fewer than asked for
+   * when there are no more.
    */
   #drawReplacements(
     lost: readonly SampleRef[],
     others: readonly SampleRef[],
-    failed: readonly number[],
+    { failed, unusable }: Failed,
   ): SampleRef[] {
     if (lost.length === 0) return [];
     const { config, manifest } = this.#options;
-    const taken = new Set([...others.map((sample) => sample.index), ...failed]);
+    const taken = new Set(others.map((sample) => sample.index));
+    const failures = new Map<number, number>();
+    for (const index of failed) failures.set(index, (failures.get(index) ?? 0) + 1);
+    for (const index of unusable) failures.set(index, TRIES);
     const replacements: SampleRef[] = [];
     for (const { epoch, sample, attempt } of [...lost].sort((a, b) => a.sample - b.sample)) {
-      const free = this.order(epoch).filter((index) => !taken.has(index));
+      const left = this.order(epoch).filter((index) => !taken.has(index));
+      const untried = left.filter((index) => !failures.has(index));
+      const free = untried.length > 0 ? untried : left.filter((index) => failures.get(index)! < TRIES);
       if (free.length === 0) break;
       const rng = new Rng(config.train.seed, 'replacement', epoch, sample, attempt + 1);
       const index = free[rng.int(free.length)] as number;
@@ -265,14 +294,9 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     return replacements;
   }
 
-  #assemble(
-    step: number,
-    epoch: number,
-    planned: readonly Planned[],
-    failed: readonly number[],
-  ): PlannedBatch {
+  #assemble(step: number, epoch: number, planned: readonly Planned[], failed: Failed): PlannedBatch {
     if (planned.length === 0) throw noUsableVideo(this.#options.manifest);
-    return { step, epoch, plan: stackViews(planned), samples: planned.map((p) => p.sample), failed };
+    return { step, epoch, plan: stackViews(planned), samples: planned.map((p) => p.sample), ...failed };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { QuarantineRecord } from './quarantine.js';
+import type { FailedClipRecord, QuarantineRecord } from './quarantine.js';
 
 /** What a run tells while it goes on. */
 export type TrainEvent =
@@ -6,8 +6,10 @@ export type TrainEvent =
   | { readonly type: 'index'; readonly done: number; readonly total: number }
   | StartEvent
   | StepEvent
-  /** A file that cannot be used was found. Told once a file. */
+  /** A file that cannot be used was found, or one of which too many clips failed. Told once a file. */
   | ({ readonly type: 'quarantine' } & QuarantineRecord)
+  /** A clip could not be decoded; another video's stands in for it. Told each time. */
+  | ({ readonly type: 'failed-clip' } & FailedClipRecord)
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
   /** What an evaluation hook gave. */
   | {
@@ -80,6 +82,8 @@ export interface TrainResult {
   readonly clipsPerSecond: number;
   /** Part of the step time (waiting included) that went into waiting for data, 0 to 1. */
   readonly dataWait: number;
-  /** Files that could not be used. */
+  /** Files that could not be used, of the run as a whole. */
   readonly quarantined: number;
+  /** Clips of other files that could not be decoded, of the run as a whole. */
+  readonly failedClips: number;
 }

@@ -3,23 +3,29 @@
  * order. At most `depth` batches are loaded or being loaded at a time. What comes out depends on the plans alone, not on
  * how far loading ran ahead:
  *  - replacements are drawn from (seed, epoch, sample, attempt);
- *  - a file found bad leaves the sampler at the next epoch, and no batch of an epoch is planned before all batches of
- *    the one before are loaded;
+ *  - a file found bad, or of which too many clips failed, leaves the sampler at the next epoch, and no batch of an epoch
+ *    is planned before all batches of the one before are loaded and counted;
  *  - `FeedItem.finds` lists the finds of that batch, so that a checkpoint holds those of the batches up to its step only.
  */
+import { type ClipCounts, ClipLedger } from '../data/clip-ledger.js';
+import type { VideoRow } from '../data/manifest.js';
 import type { BatchPlan } from '../data/plan.js';
 import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
 import type { Quarantine } from '../data/quarantine.js';
 import { refuseEnvironment } from '../embed/features.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
-import type { Find } from './quarantine.js';
+import { drawsOf, type Find, isWithinFile } from './quarantine.js';
 
 export interface FeedOptions {
   readonly planner: Pick<BatchPlanner, 'position' | 'stepsPerEpoch' | 'planBatch' | 'planReplacements'>;
   readonly loader: Pick<NativeLoader, 'load'>;
   /** The one that the planner reads; what is found is added to it. */
   readonly quarantine: Quarantine;
+  /** Rows of the manifest that the planner has. */
+  readonly rows: readonly VideoRow[];
+  /** Of the steps before `from`. */
+  readonly clips?: ClipCounts;
   /** First step (from 0), and the one after the last. */
   readonly from: number;
   readonly to: number;
@@ -42,6 +48,8 @@ export interface FeedItem {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #queue: Promise<FeedItem>[] = [];
+  /** Of all batches that are loaded; asked only between epochs, when it does not matter which of them came first. */
+  readonly #clips: ClipLedger;
   #next: number;
   #epoch: number;
   #batchesLeft: number;
@@ -50,6 +58,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#clips = new ClipLedger(options.rows.length, options.clips);
     this.#next = options.from;
     const { epoch, batch } = options.planner.position(options.from);
     this.#epoch = epoch;
@@ -74,12 +83,13 @@ export class Feed {
   }
 
   #fill(): void {
-    const { planner, depth, to } = this.#options;
+    const { planner, depth, to, quarantine, rows } = this.#options;
     while (!this.#closed && this.#next < to && this.#queue.length < depth) {
       if (this.#batchesLeft === 0) {
         // The next epoch's order hangs on what this one finds. The last load to end calls here again, before its own
         // batch is handed out, so next() never meets an empty queue.
         if (this.#loading > 0) return;
+        for (const row of this.#clips.leaving()) quarantine.add(rows[row]!.id, this.#epoch);
         this.#epoch += 1;
         this.#batchesLeft = planner.stepsPerEpoch(this.#epoch);
       }
@@ -88,6 +98,7 @@ export class Feed {
       const item = this.#load(this.#next++, this.#batchesLeft === 0).then(
         (done) => {
           this.#loading -= 1;
+          this.#clips.add(drawsOf(done));
           this.#fill();
           return done;
         },
@@ -119,7 +130,7 @@ export class Feed {
         );
         const replaced = await planner.planReplacements(
           planned,
-          failed.map(({ place }) => place),
+          failed.map(({ place, failure }) => ({ place, unusable: !isWithinFile(failure.code) })),
         );
         this.#record(replaced.bad.map(fromPlanning), finds);
         planned = replaced.batch;
@@ -141,7 +152,7 @@ export class Feed {
   #record(found: readonly Find[], into: Find[]): void {
     for (const find of found) {
       const { row, epoch } = find.sample;
-      this.#options.quarantine.add(row.id, epoch);
+      if (!isWithinFile(find.code)) this.#options.quarantine.add(row.id, epoch);
       into.push(find);
       if (this.#options.onError === 'fail') throw unusableFile(find);
     }

@@ -9,7 +9,7 @@ import { writeFileAtomic } from '../weights/atomic-write.js';
 import type { StepEvent, TrainEvent } from './events.js';
 import type { Feed, FeedItem } from './feed.js';
 import { type EvaluationHook, type HookContext, isDue } from './hooks.js';
-import { type QuarantineRecord, toRecord } from './quarantine.js';
+import type { Faults } from './quarantine.js';
 import { type RunLog, runWriteError } from './run-log.js';
 
 export interface LoopOptions {
@@ -26,8 +26,8 @@ export interface LoopOptions {
   readonly logEvery: number;
   /** null: only at the end. */
   readonly checkpointEvery: number | null;
-  /** Files known bad at step `from`; those found by the batches of later steps are added to it. */
-  readonly quarantine: QuarantineRecord[];
+  /** What was bad up to step `from`; what the batches of later steps find is added to it. */
+  readonly faults: Faults;
   readonly saveCheckpoint: (step: number, epoch: number) => Promise<void>;
   readonly nonFiniteFile: string;
   readonly hooks: readonly EvaluationHook[];
@@ -139,16 +139,12 @@ async function nextOrAborted(feed: Feed, signal: AbortSignal): Promise<FeedItem 
   }
 }
 
-/** Files found bad count from the step whose batch they were drawn for. */
-async function recordFinds(
-  { quarantine, log, emit }: LoopOptions,
-  item: FeedItem,
-  step: number,
-): Promise<void> {
-  for (const find of item.finds) {
-    const record = toRecord(find, step);
-    if (!quarantine.some(({ id }) => id === record.id)) quarantine.push(record);
-    if (await log.quarantine(record)) emit({ type: 'quarantine', ...record });
+/** Files and clips found bad count from the step whose batch they were drawn for. */
+async function recordFinds({ faults, log, emit }: LoopOptions, item: FeedItem, step: number): Promise<void> {
+  for (const record of faults.take(item, step)) {
+    const isNew = await log.quarantine(record);
+    if (record.what === 'clip') emit({ type: 'failed-clip', ...record });
+    else if (isNew) emit({ type: 'quarantine', ...record });
   }
 }
 

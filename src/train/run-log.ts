@@ -9,8 +9,8 @@ import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import type { PlannedBatch } from '../data/planner.js';
 import { VsslError } from '../errors.js';
-import { writeFileAtomic, writeReason } from '../weights/atomic-write.js';
-import type { QuarantineRecord } from './quarantine.js';
+import { writeReason } from '../weights/atomic-write.js';
+import type { FailedClipRecord, QuarantineRecord } from './quarantine.js';
 import { encodeEvent, FILE_VERSION, parseEvents } from './tensorboard.js';
 
 export interface RunLogOptions {
@@ -58,16 +58,15 @@ export class RunLog {
     try {
       await cutLines(at('metrics.jsonl'), step);
       await cutLines(at('plans.jsonl'), step);
-      const unique = [...new Map(quarantine.map((record) => [record.path, record])).values()];
-      await writeFileAtomic(
-        at('quarantine.jsonl'),
-        unique.map((record) => `${JSON.stringify(record)}\n`).join(''),
-      );
+      await cutLines(at('quarantine.jsonl'), step);
       files.metrics = await open(at('metrics.jsonl'), 'a');
       files.quarantine = await open(at('quarantine.jsonl'), 'a');
       if (plans) files.plans = await open(at('plans.jsonl'), 'a');
       if (tensorboard) files.events = await openEvents(folder, step);
-      return new RunLog(folder, files, new Set(unique.map(({ path }) => path)));
+      const log = new RunLog(folder, files, await quarantinedFiles(at('quarantine.jsonl')));
+      // Those of the first look at the data; and all of them when the checkpoint comes from another folder.
+      for (const record of quarantine) await log.quarantine(record);
+      return log;
     } catch (error) {
       for (const file of Object.values(files)) await file?.close().catch(() => {});
       throw runWriteError(folder, error);
@@ -89,10 +88,12 @@ export class RunLog {
     await this.#append('plans', `${JSON.stringify({ ...plan, step, epoch, samples: places })}\n`);
   }
 
-  /** Writes a file once; false when it is there already. */
-  async quarantine(record: QuarantineRecord): Promise<boolean> {
-    if (this.#quarantined.has(record.path)) return false;
-    this.#quarantined.add(record.path);
+  /** Writes each clip, and a file once; false when it is there already. */
+  async quarantine(record: QuarantineRecord | FailedClipRecord): Promise<boolean> {
+    if (record.what === 'file') {
+      if (this.#quarantined.has(record.path)) return false;
+      this.#quarantined.add(record.path);
+    }
     await this.#append('quarantine', `${JSON.stringify(record)}\n`);
     return true;
   }
@@ -151,6 +152,13 @@ async function cutLines(path: string, step: number): Promise<void> {
     throw error;
   }
   await truncate(path, kept);
+}
+
+/** Paths of the files that a quarantine.jsonl has already; its lines are whole. */
+async function quarantinedFiles(path: string): Promise<Set<string>> {
+  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
+  const records = lines.map((line) => JSON.parse(line) as QuarantineRecord | FailedClipRecord);
+  return new Set(records.filter(({ what }) => what !== 'clip').map((record) => record.path));
 }
 
 function stepOf(line: string): number {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ResolvedConfig } from '../config/schema.js';
+import type { ClipCounts } from '../data/clip-ledger.js';
 import type { Manifest } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../weights/checkpoint.js';
@@ -10,7 +11,8 @@ import { checkSameConfig, type RunPaths } from './run-folder.js';
 
 /**
  * What a checkpoint knows beside the engine's tensors. The sampler and every random draw are functions of the seed and
- * the step, so the files known to be bad are the only thing about the data that has to be remembered.
+ * the step, so the files known to be bad, and the clips that failed, are the only things about the data that have to be
+ * remembered.
  */
 export interface RunState {
   readonly config: ResolvedConfig;
@@ -23,6 +25,8 @@ export interface RunState {
   readonly threads: number;
   /** Files found bad by the batches up to this step, in order. */
   readonly quarantine: readonly QuarantineRecord[];
+  /** Clips of each video that failed and that were loaded up to this step. Absent in runs of earlier versions. */
+  readonly clips?: ClipCounts;
 }
 
 /** Names of the rows and their windows, in order. */

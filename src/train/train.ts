@@ -125,5 +125,6 @@ function idleResult(paths: RunPaths, { step, state }: Checkpoint<RunState>): Tra
     clipsPerSecond: 0,
     dataWait: 0,
     quarantined: state.quarantine.length,
+    failedClips: (state.clips?.failed ?? []).reduce((sum, [, clips]) => sum + clips, 0),
   };
 }

@@ -17,7 +17,7 @@ import { writeEncoderFile } from '../weights/encoder-file.js';
 import type { TrainEvent, TrainResult } from './events.js';
 import { Feed, unusableFile } from './feed.js';
 import { type LoopResult, runLoop } from './loop.js';
-import { BEFORE_EPOCHS, type Find, type QuarantineRecord, toRecord } from './quarantine.js';
+import { BEFORE_EPOCHS, Faults, type Find, toRecord } from './quarantine.js';
 import { describeEnvironment, type RunPaths, writeRunConfig } from './run-folder.js';
 import { RunLog, runWriteError } from './run-log.js';
 import { encoderPath, type RunState, videosFingerprint } from './run-state.js';
@@ -42,7 +42,7 @@ export class Training {
   readonly #workers: number;
   readonly #facts: FactsIndex;
   readonly #quarantine = new Quarantine();
-  readonly #records: QuarantineRecord[];
+  readonly #faults: Faults;
   #totalSteps: number;
 
   constructor(
@@ -67,7 +67,7 @@ export class Training {
     this.#threads = config.train.threads === 'auto' ? cores : config.train.threads;
     this.#workers = config.data.workers === 'auto' ? cores : config.data.workers;
     this.#facts = facts;
-    this.#records = [...(checkpoint?.state.quarantine ?? [])];
+    this.#faults = new Faults(manifest.rows, checkpoint?.state);
     this.#totalSteps = checkpoint?.state.totalSteps ?? 0;
   }
 
@@ -76,9 +76,9 @@ export class Training {
     const config = this.#config;
     const from = this.#checkpoint?.step ?? 0;
     if (!this.#checkpoint) await this.#lookAtFiles();
-    for (const { id, epoch } of this.#records) this.#quarantine.add(id, epoch);
-    const usable =
-      this.#manifest.rows.length - this.#records.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
+    const { files } = this.#faults;
+    for (const { id, epoch } of files) this.#quarantine.add(id, epoch);
+    const usable = this.#manifest.rows.length - files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
     this.#totalSteps ||= countSteps(config.train, usable);
     this.#warn(usable);
     const stepsPerEpoch = countBatches(usable, config.train.batch);
@@ -101,7 +101,7 @@ export class Training {
         tensorboard: config.log.tensorboard,
         plans: config.log.plans,
         step: from,
-        quarantine: this.#records,
+        quarantine: files,
       });
       this.#emit({
         type: 'start',
@@ -129,7 +129,7 @@ export class Training {
           to,
           logEvery: config.log.every,
           checkpointEvery: config.train.checkpointEvery,
-          quarantine: this.#records,
+          faults: this.#faults,
           saveCheckpoint: (step, epoch) => this.#save(session, step, epoch),
           nonFiniteFile: this.#paths.nonFinite,
           hooks: this.#options.hooks ?? [],
@@ -162,7 +162,7 @@ export class Training {
       while (next < rows.length && failed === undefined) {
         throwIfAborted(this.#signal);
         const place = next++;
-        finds[place] = await this.#look(rows[place]!);
+        finds[place] = await this.#look(rows[place]!, place);
         done += 1;
         this.#emit({ type: 'index', done, total: rows.length });
       }
@@ -179,11 +179,11 @@ export class Training {
       if (!find) continue;
       if (this.#config.data.onError === 'fail') throw unusableFile(find);
       const record = toRecord(find, 0);
-      this.#records.push(record);
+      this.#faults.addFile(record);
       this.#emit({ type: 'quarantine', ...record });
     }
-    if (this.#records.length === rows.length) {
-      const { path, reason } = this.#records[0]!;
+    if (this.#faults.files.length === rows.length) {
+      const { path, reason } = this.#faults.files[0]!;
       throw new VsslError(
         'ERR_VSSL_NO_USABLE_VIDEO',
         `none of the ${rows.length} videos of ${this.#manifest.spec} can be used (${path}: ${reason}); 'vssl-native check --data ${this.#manifest.spec}' says why for each`,
@@ -192,14 +192,14 @@ export class Training {
     }
   }
 
-  async #look(row: VideoRow): Promise<Find | null> {
+  async #look(row: VideoRow, index: number): Promise<Find | null> {
     try {
       await this.#facts.get(row);
       return null;
     } catch (error) {
       const { code, message } = toVsslError(error);
       if (!code.startsWith('ERR_VSSL_VIDEO')) throw error; // not the file's fault
-      return { sample: { row, epoch: BEFORE_EPOCHS }, code, reason: message, where: -1 };
+      return { sample: { row, index, epoch: BEFORE_EPOCHS }, code, reason: message, where: -1 };
     }
   }
 
@@ -264,6 +264,8 @@ export class Training {
       }),
       loader,
       quarantine: this.#quarantine,
+      rows: this.#manifest.rows,
+      clips: this.#faults.clips.encode(),
       from,
       to,
       depth: Math.max(1, Math.min(4, Math.floor(AHEAD_BYTES / batchBytes))),
@@ -289,7 +291,8 @@ export class Training {
       totalSteps: this.#totalSteps,
       videos: videosFingerprint(this.#manifest),
       threads: this.#threads,
-      quarantine: this.#records,
+      quarantine: this.#faults.files,
+      clips: this.#faults.clips.encode(),
     };
     const tensors = await session.exportState();
     const keep = this.#config.train.keepCheckpoints;
@@ -344,7 +347,8 @@ export class Training {
       seconds,
       clipsPerSecond: stepsTime > 0 ? done.clips / stepsTime : 0,
       dataWait: stepsTime > 0 ? done.dataSeconds / stepsTime : 0,
-      quarantined: this.#records.length,
+      quarantined: this.#faults.files.length,
+      failedClips: this.#faults.clips.failures,
     };
   }
 }

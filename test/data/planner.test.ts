@@ -72,6 +72,8 @@ function makePlanner(options: {
   return { planner, quarantine };
 }
 
+/** Places of files that cannot be used. */
+const lost = (...places: number[]) => places.map((place) => ({ place, unusable: true }));
 const rowsOf = (batch: PlannedBatch) => batch.samples.map((sample) => sample.index);
 const distinct = (numbers: readonly number[]) => new Set(numbers).size === numbers.length;
 
@@ -221,7 +223,7 @@ test('rows found before the first epoch never come', (t) => {
 test('clips that fail while loading are replaced in their slots; the survivors keep their clips', async (t) => {
   const { planner } = makePlanner({ rows: 40, batch: 8, bad: [11, 12] });
   const { batch } = await planner.planBatch(1);
-  const result = await planner.planReplacements(batch, [2, 5]);
+  const result = await planner.planReplacements(batch, lost(2, 5));
   t.deepEqual(result.patch!.slots, [2, 5]);
   t.true(distinct(rowsOf(result.batch)));
   result.batch.samples.forEach((sample, i) => {
@@ -246,7 +248,7 @@ test('clips that fail while loading are replaced in their slots; the survivors k
   let current = result.batch;
   const gone = new Set(current.failed);
   for (let round = 0; round < 12; round++) {
-    const next = await planner.planReplacements(current, [0]);
+    const next = await planner.planReplacements(current, lost(0));
     gone.add(current.samples[0]!.index);
     t.false(rowsOf(next.batch).some((index) => gone.has(index)));
     t.true(distinct(rowsOf(next.batch)));
@@ -257,15 +259,15 @@ test('clips that fail while loading are replaced in their slots; the survivors k
 test('replacements are a function of (seed, epoch, sample, attempt)', async (t) => {
   const once = makePlanner({ rows: 40, batch: 8 }).planner;
   const again = makePlanner({ rows: 40, batch: 8 }).planner;
-  const a = await once.planReplacements((await once.planBatch(2)).batch, [3, 1]);
-  const b = await again.planReplacements((await again.planBatch(2)).batch, [1, 3]);
+  const a = await once.planReplacements((await once.planBatch(2)).batch, lost(3, 1));
+  const b = await again.planReplacements((await again.planBatch(2)).batch, lost(1, 3));
   t.deepEqual(a, b);
 });
 
 test('no row left: the batch becomes smaller, and is to be loaded anew', async (t) => {
   const { planner } = makePlanner({ rows: 6, batch: 6 });
   const { batch } = await planner.planBatch(0);
-  const result = await planner.planReplacements(batch, [1, 4]);
+  const result = await planner.planReplacements(batch, lost(1, 4));
   t.is(result.patch, null);
   t.is(result.batch.samples.length, 4);
   t.deepEqual(
@@ -276,10 +278,45 @@ test('no row left: the batch becomes smaller, and is to be loaded anew', async (
 
   const partly = makePlanner({ rows: 7, batch: 6 }).planner;
   const full = (await partly.planBatch(0)).batch;
-  const shrunk = await partly.planReplacements(full, [0, 1]);
+  const shrunk = await partly.planReplacements(full, lost(0, 1));
   t.is(shrunk.patch, null);
   t.is(shrunk.batch.samples.length, 5);
   t.true(distinct(rowsOf(shrunk.batch)));
+});
+
+test('a clip that fails is stood in for by another row; by another clip of its own file when no row is left', async (t) => {
+  const clip = (...places: number[]) => places.map((place) => ({ place, unusable: false }));
+  const wide = makePlanner({ rows: 12, batch: 6 }).planner;
+  let { batch } = await wide.planBatch(0);
+  const first = batch.samples[2]!.index;
+  for (let round = 0; round < 6; round++) {
+    batch = (await wide.planReplacements(batch, clip(2))).batch;
+    t.not(batch.samples[2]!.index, first);
+    t.is(batch.samples.length, 6);
+  }
+
+  const { planner } = makePlanner({ rows: 6, batch: 6 });
+  const start = (await planner.planBatch(0)).batch;
+  const { batch: second, patch } = await planner.planReplacements(start, [
+    ...clip(1),
+    { place: 4, unusable: true },
+  ]);
+  t.is(patch, null, 'the file of place 4 cannot be used, and nothing is left for it');
+  t.is(second.samples.length, 5);
+  const again = second.samples.find(({ attempt }) => attempt === 1)!;
+  t.is(again.index, start.samples[1]!.index, 'the same file');
+  const place = second.samples.indexOf(again);
+  t.notDeepEqual(
+    second.plan.views[0]!.clips[place]!.times,
+    start.plan.views[0]!.clips[1]!.times,
+    'another clip',
+  );
+  // three failures of one file in one batch are enough
+  const third = (await planner.planReplacements(second, clip(place))).batch;
+  t.is(third.samples[place]!.attempt, 2);
+  const last = await planner.planReplacements(third, clip(place));
+  t.is(last.patch, null);
+  t.is(last.batch.samples.length, 4);
 });
 
 test('no usable video at all is ERR_VSSL_NO_USABLE_VIDEO', async (t) => {
@@ -287,7 +324,7 @@ test('no usable video at all is ERR_VSSL_NO_USABLE_VIDEO', async (t) => {
   await t.throwsAsync(makePlanner(all).planner.planBatch(0), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
   const { planner, quarantine } = makePlanner({ rows: 2, batch: 4 });
   const { batch } = await planner.planBatch(0);
-  await t.throwsAsync(planner.planReplacements(batch, [0, 1]), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
+  await t.throwsAsync(planner.planReplacements(batch, lost(0, 1)), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
   quarantine.add('v0.mp4', 0);
   quarantine.add('v1.mp4', 0);
   await t.throwsAsync(planner.planBatch(1), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });

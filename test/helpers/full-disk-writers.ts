@@ -51,9 +51,11 @@ for (const kind of KINDS)
             plan: { version: 1, views: [{ name: long, clips: [] }] },
             samples: [],
             failed: [],
+            unusable: [],
           });
         else
           await log.quarantine({
+            what: 'file',
             id: `${step}`,
             path: `${step}`,
             code: 'ERR_VSSL_VIDEO_OPEN',

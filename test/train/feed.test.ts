@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ResolvedConfig } from '#src/config/schema.js';
+import { type ClipCounts, ClipLedger } from '#src/data/clip-ledger.js';
 import type { Manifest } from '#src/data/manifest.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { BatchPlanner } from '#src/data/planner.js';
@@ -9,7 +10,7 @@ import { VsslError } from '#src/errors.js';
 import { resolveConfig } from '#src/methods/config.js';
 import type { NativeBatch, NativeLoadResult } from '#src/native/bindings.js';
 import { Feed } from '#src/train/feed.js';
-import { type QuarantineRecord, toRecord } from '#src/train/quarantine.js';
+import { Faults, type QuarantineRecord } from '#src/train/quarantine.js';
 
 /** A batch that remembers what was loaded into it. */
 interface FakeBatch extends NativeBatch {
@@ -17,12 +18,21 @@ interface FakeBatch extends NativeBatch {
   disposed: number;
 }
 
-/** Executes plans by writing down what they say; clips of `bad` files fail, late or at once, in any order. */
+/** Which clips of a file fail: all, or those of its draws below this number (0 to 1). */
+type Damage = Readonly<Record<string, number>>;
+
+/**
+ * Executes plans by writing down what they say, late or at once, in any order; `bad` files cannot be opened, and some
+ * clips of `damaged` ones cannot be decoded.
+ */
 class FakeLoader {
   readonly batches: FakeBatch[] = [];
   busy = 0;
   most = 0;
-  constructor(readonly bad: ReadonlySet<string>) {}
+  constructor(
+    readonly bad: ReadonlySet<string>,
+    readonly damaged: Damage,
+  ) {}
 
   async load(plan: object, into?: NativeBatch): Promise<NativeLoadResult> {
     const { version, views, slots } = plan as BatchPlan;
@@ -35,8 +45,10 @@ class FakeLoader {
     for (const [view, { clips }] of views.entries())
       for (const [sample, clip] of clips.entries()) {
         const { path } = clip.source as { path: string };
-        if (this.bad.has(path))
-          failures.push({ view, sample, path, code: 'ERR_VSSL_VIDEO_DECODE', reason: 'broken', where: 0.5 });
+        const fault = { view, sample, path, reason: 'broken', where: 0.5 };
+        if (this.bad.has(path)) failures.push({ ...fault, code: 'ERR_VSSL_VIDEO_OPEN' });
+        else if (clip.times[0]! < (this.damaged[path] ?? 0))
+          failures.push({ ...fault, code: 'ERR_VSSL_VIDEO_DECODE' });
         else batch.clips[view]![slots ? slots[sample]! : sample] = clipName(clip);
       }
     const stats = { decodedFrames: 0, cacheHits: 0, cacheMisses: 0, decodeSeconds: 0, augmentSeconds: 0 };
@@ -90,25 +102,33 @@ interface Setup {
   readonly files?: number;
   readonly batch?: number;
   readonly bad?: readonly string[];
+  readonly damaged?: Damage;
   /** Files whose facts cannot be had. */
   readonly unreadable?: readonly string[];
   readonly onError?: 'skip' | 'substitute' | 'fail';
   readonly depth?: number;
   readonly from?: number;
   readonly to: number;
-  readonly records?: readonly QuarantineRecord[];
+  readonly state?: State;
+}
+
+/** What a checkpoint holds of the data. */
+interface State {
+  readonly quarantine: readonly QuarantineRecord[];
+  readonly clips: ClipCounts;
 }
 
 function setUp({
   files = 10,
   batch = 3,
   bad = [],
+  damaged = {},
   unreadable = [],
   onError = 'skip',
   depth = 3,
   from = 0,
   to,
-  records = [],
+  state,
 }: Setup) {
   const config: ResolvedConfig = resolveConfig({
     method: 'cvrl',
@@ -116,8 +136,8 @@ function setUp({
     train: { batch, steps: 100, schedule: { warmupSteps: 0 }, seed: 5 },
   });
   const quarantine = new Quarantine();
-  for (const { id, epoch } of records) quarantine.add(id, epoch);
-  const loader = new FakeLoader(new Set(bad));
+  for (const { id, epoch } of state?.quarantine ?? []) quarantine.add(id, epoch);
+  const loader = new FakeLoader(new Set(bad), damaged);
   const getFacts = async (row: { path: string }): Promise<VideoFacts> => {
     if (unreadable.includes(row.path)) throw new VsslError('ERR_VSSL_VIDEO_OPEN', 'cannot be opened');
     return {
@@ -130,28 +150,29 @@ function setUp({
       warnings: [],
     };
   };
-  const planner = new BatchPlanner({ config, planViews, manifest: manifestOf(files), getFacts, quarantine });
-  return { feed: new Feed({ planner, loader, quarantine, from, to, depth, onError }), loader };
+  const manifest = manifestOf(files);
+  const { rows } = manifest;
+  const planner = new BatchPlanner({ config, planViews, manifest, getFacts, quarantine });
+  const clips = state && { clips: state.clips };
+  const feed = new Feed({ planner, loader, quarantine, rows, ...clips, from, to, depth, onError });
+  return { feed, loader, faults: new Faults(rows, state) };
 }
 
 /** What each step got, and the state that a checkpoint after it would hold. */
 async function drain(setup: Setup) {
-  const { feed, loader } = setUp(setup);
-  const records = [...(setup.records ?? [])];
+  const { feed, loader, faults } = setUp(setup);
   const steps: {
     step: number;
     epoch: number;
     clips: string[][];
     samples: string[];
     last: boolean;
-    state: QuarantineRecord[];
+    found: string[];
+    state: State;
   }[] = [];
   for (let step = setup.from ?? 0; step < setup.to; step++) {
     const item = await feed.next();
-    for (const find of item.finds) {
-      const record = toRecord(find, item.step + 1);
-      if (!records.some(({ id }) => id === record.id)) records.push(record);
-    }
+    const found = faults.take(item, item.step + 1).map(({ what, path }) => `${what} ${path}`);
     const batch = item.batch as FakeBatch;
     steps.push({
       step: item.step,
@@ -159,7 +180,8 @@ async function drain(setup: Setup) {
       clips: structuredClone(batch.clips),
       samples: item.planned.samples.map(({ row }) => row.path),
       last: item.lastOfEpoch,
-      state: [...records],
+      found,
+      state: structuredClone({ quarantine: faults.files, clips: faults.clips.encode() }),
     });
     batch.dispose();
   }
@@ -196,20 +218,22 @@ test('batches come in order, whole, and each is handed out once', async (t) => {
   t.true(loader.batches.every(({ disposed }) => disposed === 1));
 });
 
-const bad = ['v2', 'v7', 'v4'];
+const bad = ['v2', 'v7'];
+const damaged = { v4: 2, v1: 0.6, v5: 0.15, v8: 0.05 };
 for (const onError of ['skip', 'substitute'] as const)
   test(`${onError}: how far loading runs ahead, and how long it takes, leaves no trace`, async (t) => {
-    const setup = { bad, onError, unreadable: ['v9'], to: 20 };
+    const setup = { bad, damaged, onError, unreadable: ['v9'], to: 40 };
     const reference = (await drain({ ...setup, depth: 1 })).steps;
     for (const depth of [1, 2, 4, 8]) t.deepEqual((await drain({ ...setup, depth })).steps, reference);
   });
 
 for (const onError of ['skip', 'substitute'] as const)
   test(`${onError}: a run that begins again after any step goes on alike`, async (t) => {
-    const whole = (await drain({ bad, onError, to: 14 })).steps;
-    for (let from = 1; from < 14; from++) {
-      const records = whole[from - 1]!.state;
-      const rest = await drain({ bad, onError, from, to: 14, records, depth: 1 + (from % 4) });
+    const to = 24;
+    const whole = (await drain({ bad, damaged, onError, to })).steps;
+    for (let from = 1; from < to; from++) {
+      const { state } = whole[from - 1]!;
+      const rest = await drain({ bad, damaged, onError, from, to, state, depth: 1 + (from % 4) });
       t.deepEqual(rest.steps, whole.slice(from), `from ${from}`);
     }
   });
@@ -221,7 +245,7 @@ test('skip: a bad file is replaced in its batch and leaves the sampler at the ne
     t.false(samples.some((path) => bad.includes(path)));
     for (const view of clips) t.is(view.filter(Boolean).length, samples.length);
   }
-  const found = steps.at(-1)!.state;
+  const found = steps.at(-1)!.state.quarantine;
   t.deepEqual(found.map(({ path }) => path).sort(), [...bad].sort());
   for (const { epoch, reason, where } of found) {
     t.deepEqual([reason, where], ['broken', 0.5]);
@@ -231,9 +255,41 @@ test('skip: a bad file is replaced in its batch and leaves the sampler at the ne
   t.is(steps.filter((s) => s.epoch === 4).length, 2);
 });
 
+test('skip: a damaged file costs its clips, and leaves when three failed that outnumber the good ones', async (t) => {
+  const { steps } = await drain({ damaged, to: 90 });
+  const told = steps.flatMap(({ found }) => found);
+  const clips = (path: string) => told.filter((line) => line === `clip ${path}`).length;
+  t.true(clips('v4') >= 3 && clips('v1') >= 3);
+  const left = steps.at(-1)!.state.quarantine;
+  const leaving = new Set<string>();
+  for (const { last, state } of steps)
+    if (last) for (const row of new ClipLedger(10, state.clips).leaving()) leaving.add(`v${row}`);
+  t.deepEqual(new Set(left.map(({ path }) => path)), leaving);
+  t.true(leaving.has('v4') && leaving.has('v1') && !leaving.has('v8'));
+  for (const { path, code, reason, epoch, step } of left) {
+    t.is(code, 'ERR_VSSL_VIDEO_DECODE');
+    t.regex(reason, /^\d+ of \d+ clips drawn from it could not be decoded$/);
+    t.true(steps[step - 1]!.last, 'at the end of an epoch');
+    t.is(steps[step - 1]!.epoch, epoch);
+    t.false(steps.some((s) => s.epoch > epoch && s.found.includes(`clip ${path}`)));
+    t.false(steps.some((s) => s.epoch > epoch && s.samples.includes(path)));
+  }
+  // those with more good clips than bad ones stay to the end
+  const late = steps.filter(({ epoch }) => epoch > 20).flatMap(({ samples }) => samples);
+  t.true(late.includes('v8') && clips('v8') > 0);
+  for (const { samples } of steps) t.is(samples.length, 3);
+});
+
+test('a batch of which every clip fails tries others of the same files', async (t) => {
+  const files = { v0: 0.4, v1: 0.4, v2: 0.4, v3: 0.4 };
+  const { steps } = await drain({ files: 4, batch: 4, damaged: files, onError: 'substitute', to: 20 });
+  t.true(steps.every(({ samples }) => samples.length > 0 && new Set(samples).size === samples.length));
+  t.true(steps.filter(({ samples }) => samples.length === 4).length > 3);
+});
+
 test('substitute: a bad file is tried again in each epoch', async (t) => {
   const { steps, loader } = await drain({ bad: ['v2'], onError: 'substitute', to: 12 });
-  t.is(steps.at(-1)!.state.length, 1);
+  t.is(steps.at(-1)!.state.quarantine.length, 1);
   t.is(steps.filter(({ epoch }) => epoch === 3).length, 3);
   t.is(loader.batches.length, 12);
 });

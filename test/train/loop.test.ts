@@ -2,17 +2,21 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { VideoRow } from '#src/data/manifest.js';
 import type { Hyper } from '#src/methods/method.js';
 import type { NativeSession, NativeStepResult } from '#src/native/bindings.js';
 import type { TrainEvent } from '#src/train/events.js';
 import type { Feed, FeedItem } from '#src/train/feed.js';
 import type { EvaluationHook } from '#src/train/hooks.js';
 import { type LoopOptions, runLoop } from '#src/train/loop.js';
-import type { Find, QuarantineRecord } from '#src/train/quarantine.js';
+import { Faults, type Find } from '#src/train/quarantine.js';
 import { RunLog } from '#src/train/run-log.js';
 
-const find = (path: string): Find =>
-  ({ sample: { row: { id: path, path }, epoch: 0 }, code: 'X', reason: 'bad', where: -1 }) as unknown as Find;
+const ROWS = ['a', 'b', 'x', 'y', 'z'].map((path) => ({ id: path, path }) as VideoRow);
+const find = (path: string, code = 'X'): Find => {
+  const index = ROWS.findIndex((row) => row.path === path);
+  return { sample: { row: ROWS[index]!, index, epoch: 0 }, code, reason: 'bad', where: -1 };
+};
 
 interface Setup {
   readonly to?: number;
@@ -36,7 +40,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     next: async (): Promise<FeedItem> => {
       const step = fed++;
       await setup.next?.(step);
-      const samples = ['a', 'b'].map((path) => ({ row: { id: path, path }, sample: step, attempt: 0 }));
+      const samples = [0, 1].map((index) => ({ row: ROWS[index], index, sample: step, attempt: 0 }));
       return {
         step,
         epoch: Math.floor(step / 4),
@@ -61,8 +65,8 @@ async function run(setup: Setup, signal = new AbortController().signal) {
   } as unknown as NativeSession;
   const log = await RunLog.open({ folder, tensorboard: true, plans: true, step: from, quarantine: [] });
   const events: TrainEvent[] = [];
-  const saved: { step: number; epoch: number; quarantine: string[] }[] = [];
-  const quarantine: QuarantineRecord[] = [];
+  const saved: { step: number; epoch: number; quarantine: string[]; clips: [number, number] }[] = [];
+  const faults = new Faults(ROWS);
   const result = runLoop({
     session,
     feed,
@@ -73,9 +77,10 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     to,
     logEvery: setup.logEvery ?? 1,
     checkpointEvery: setup.checkpointEvery === undefined ? 3 : setup.checkpointEvery,
-    quarantine,
+    faults,
     saveCheckpoint: async (step, epoch) => {
-      saved.push({ step, epoch, quarantine: quarantine.map(({ path }) => path) });
+      const clips: [number, number] = [faults.clips.failures, faults.clips.loaded(0)];
+      saved.push({ step, epoch, quarantine: faults.files.map(({ path }) => path), clips });
     },
     nonFiniteFile: join(folder, 'nonfinite.json'),
     hooks: setup.hooks ?? [],
@@ -172,6 +177,46 @@ test('a checkpoint holds the finds of its own batches only', async (t) => {
       ['z', 4],
     ],
   );
+});
+
+test('clips that fail are told apart from files, and a file leaves at the end of an epoch', async (t) => {
+  const DECODE = 'ERR_VSSL_VIDEO_DECODE';
+  const { saved, events } = await run({
+    finds: {
+      0: [find('x', DECODE), find('a', DECODE)],
+      1: [find('x', DECODE), find('a', DECODE), find('y')],
+      2: [find('x', DECODE), find('a', DECODE)],
+    },
+  });
+  // a has four good clips beside its three bad ones
+  t.deepEqual(
+    saved.map(({ step, quarantine, clips }) => [step, quarantine, clips]),
+    [
+      [3, ['y'], [6, 3]],
+      [6, ['y', 'x'], [6, 6]],
+      [8, ['y', 'x'], [6, 8]],
+    ],
+  );
+  t.deepEqual(
+    events.flatMap((e) => (e.type === 'failed-clip' ? [[e.path, e.step, e.failed, e.loaded]] : [])),
+    [
+      ['x', 1, 1, 0],
+      ['a', 1, 1, 0],
+      ['x', 2, 2, 0],
+      ['a', 2, 2, 1],
+      ['x', 3, 3, 0],
+      ['a', 3, 3, 2],
+    ],
+  );
+  const files = events.filter((e) => e.type === 'quarantine');
+  t.deepEqual(
+    files.map(({ path, step, epoch }) => [path, step, epoch]),
+    [
+      ['y', 2, 0],
+      ['x', 4, 0],
+    ],
+  );
+  t.is(files[1]!.reason, '3 of 3 clips drawn from it could not be decoded');
 });
 
 test('a loss that is not finite: checkpoint of the state before it, report, typed error', async (t) => {

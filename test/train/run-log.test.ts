@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { PlannedBatch } from '#src/data/planner.js';
-import type { QuarantineRecord } from '#src/train/quarantine.js';
+import type { FailedClipRecord, QuarantineRecord } from '#src/train/quarantine.js';
 import { RunLog, removeRunLog } from '#src/train/run-log.js';
 import { parseEvents } from '#src/train/tensorboard.js';
 
@@ -25,6 +25,7 @@ async function eventSteps(folder: string): Promise<number[]> {
 const planned = (epoch: number) =>
   ({ plan: { version: 1, views: [] }, epoch, samples: [] }) as unknown as PlannedBatch;
 const record = (path: string, step: number): QuarantineRecord => ({
+  what: 'file',
   id: path,
   path,
   code: 'ERR_VSSL_VIDEO_DECODE',
@@ -32,6 +33,13 @@ const record = (path: string, step: number): QuarantineRecord => ({
   where: 1.5,
   epoch: 0,
   step,
+});
+
+const failedClip = (path: string, step: number): FailedClipRecord => ({
+  ...record(path, step),
+  what: 'clip',
+  failed: 1,
+  loaded: 0,
 });
 
 async function write(folder: string, from: number, to: number, quarantine: QuarantineRecord[] = []) {
@@ -48,6 +56,9 @@ test('after a resume each file reads as one run', async (t) => {
   const first = await write(folder, 0, 7);
   t.true(await first.quarantine(record('early', 2)));
   t.false(await first.quarantine(record('early', 5)));
+  t.true(await first.quarantine(failedClip('odd', 3)));
+  t.true(await first.quarantine(failedClip('odd', 4)));
+  t.true(await first.quarantine(failedClip('odd', 5)));
   t.true(await first.quarantine(record('late', 6)));
   await first.close();
   // killed while a line was written
@@ -66,10 +77,24 @@ test('after a resume each file reads as one run', async (t) => {
     expected,
   );
   t.deepEqual(
-    (await lines(folder, 'quarantine.jsonl')).map(({ path }) => path),
-    ['early', 'late'],
+    (await lines(folder, 'quarantine.jsonl')).map(({ path, step }) => [path, step]),
+    [
+      ['early', 2],
+      ['odd', 3],
+      ['odd', 4],
+      ['late', 6],
+    ],
   );
   t.deepEqual(await eventSteps(folder), [0, ...expected]);
+});
+
+test('a run that goes on in another folder has the files that are known to be bad', async (t) => {
+  const folder = await newFolder();
+  await (await write(folder, 4, 6, [record('early', 2)])).close();
+  t.deepEqual(
+    (await lines(folder, 'quarantine.jsonl')).map(({ path }) => path),
+    ['early'],
+  );
 });
 
 test('a new run starts its files anew', async (t) => {

@@ -32,7 +32,7 @@ const stepsOf = async (out: string) => (await readLines(join(out, 'metrics.jsonl
 test.serial('a run leaves everything that its folder should hold', async (t) => {
   const out = await newOut();
   const { result, events } = await run(out);
-  t.like(result, { out, step: 8, stepsDone: 8, totalSteps: 8, finished: true, quarantined: 2 });
+  t.like(result, { out, step: 8, stepsDone: 8, totalSteps: 8, finished: true });
   t.true(
     Number.isFinite(result.loss) && result.clipsPerSecond > 0 && result.dataWait >= 0 && result.dataWait <= 1,
   );
@@ -84,7 +84,18 @@ test.serial('a run leaves everything that its folder should hold', async (t) => 
   );
 
   const quarantine = await readLines(join(out, 'quarantine.jsonl'));
-  t.deepEqual(quarantine.map(({ path }) => path).sort(), [videos.garbage, videos.undecodable].sort());
+  const files = quarantine.filter(({ what }) => what === 'file');
+  const clips = quarantine.filter(({ what }) => what === 'clip');
+  t.is(files[0]!.path, videos.garbage);
+  t.true(clips.length > 0);
+  t.like(result, { quarantined: files.length, failedClips: clips.length });
+  t.is(events.filter(({ type }) => type === 'quarantine').length, files.length);
+  t.is(events.filter(({ type }) => type === 'failed-clip').length, clips.length);
+  // a clip says where it cannot be decoded, and the file behind it stays until there are three of them
+  clips.forEach(({ path, code, failed }, i) => {
+    t.deepEqual([path, code, failed], [videos.undecodable, 'ERR_VSSL_VIDEO_DECODE', i + 1]);
+  });
+  t.true(clips.every(({ where }) => (where as number) >= 0));
   for (const { reason, code, where } of quarantine) {
     t.true(typeof reason === 'string' && reason.length > 0 && typeof where === 'number');
     t.regex(String(code), /^ERR_VSSL_/);
@@ -280,10 +291,17 @@ test.serial('onError fail: the first bad file ends it', async (t) => {
   t.true(error!.message.includes(videos.garbage));
 });
 
-test.serial('onError substitute: a bad file is told once', async (t) => {
+test.serial('onError substitute: a bad file is told once, its clips each time', async (t) => {
   const out = await newOut();
-  await run(out, tinyConfig({ data: { onError: 'substitute' } }));
-  t.is((await readLines(join(out, 'quarantine.jsonl'))).length, 2);
+  const { result } = await run(out, tinyConfig({ data: { onError: 'substitute' }, train: { steps: 20 } }));
+  const told = await readLines(join(out, 'quarantine.jsonl'));
+  t.deepEqual(
+    told.filter(({ what }) => what === 'file').map(({ path }) => path),
+    [videos.garbage, videos.undecodable],
+  );
+  const clips = told.filter(({ what }) => what === 'clip');
+  t.true(clips.length > 3);
+  t.is(result.failedClips, clips.length);
 });
 
 test.serial('a loss that is not finite stops the run with the state before it', async (t) => {
