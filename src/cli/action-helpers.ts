@@ -1,6 +1,7 @@
 /** Small things that the actions of several commands need. */
 import { InvalidArgumentError } from 'commander';
 import { VsslError } from '../errors.js';
+import { canRedraw, cut, printable } from './terminal.js';
 
 /** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of the signal's reason. */
 export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
@@ -38,15 +39,15 @@ export function parseNumber(text: string): number {
   return value;
 }
 
-/** One line of stderr that is drawn again and again; silent when stderr is no terminal. */
+/** One line of stderr that is drawn again and again; silent where none can be. */
 export function openStatusLine(): { show: (text: string) => void; close: () => void } {
   const { stderr } = process;
   let shown = false;
   return {
     show(text) {
-      if (!stderr.isTTY) return;
+      if (!canRedraw(stderr)) return;
       shown = true;
-      stderr.write(`\r\x1b[K${text}`);
+      stderr.write(`\r\x1b[K${cut(printable(text), Math.max(1, (stderr.columns ?? 80) - 1))}`);
     },
     close() {
       if (shown) stderr.write('\r\x1b[K');

@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { colors as pc, printableLines } from './terminal.js';
 
 /** Messages for people. All go to stderr: stdout is for results. */
 export interface Logger {
@@ -16,11 +16,11 @@ export function createLogger(options: {
 }): Logger {
   const { verbose, write = (line) => process.stderr.write(`${line}\n`) } = options;
   return {
-    info: (message) => write(message),
-    warn: (message) => write(`${pc.yellow('warning:')} ${message}`),
-    error: (message) => write(`${pc.red('error:')} ${message}`),
+    info: (message) => write(printableLines(message)),
+    warn: (message) => write(`${pc.yellow('warning:')} ${printableLines(message)}`),
+    error: (message) => write(`${pc.red('error:')} ${printableLines(message)}`),
     debug: (message) => {
-      if (verbose) write(pc.dim(message));
+      if (verbose) write(pc.dim(printableLines(message)));
     },
   };
 }

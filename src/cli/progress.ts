@@ -1,7 +1,7 @@
 import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
-import pc from 'picocolors';
 import type { StartEvent, StepEvent, TrainEvent } from '../train/events.js';
+import { canRedraw, colors, cut, printableLines } from './terminal.js';
 
 export interface Progress {
   onEvent(event: TrainEvent): void;
@@ -15,12 +15,12 @@ export interface Progress {
 const PLAIN_MS = 10_000;
 const REDRAW_MS = 100;
 
-/** One status line on a terminal; plain lines when stderr is none, or CI is set. */
+/** One status line on a terminal; plain lines where none can be drawn again. */
 export function createProgress(
   stream: WriteStream & { isTTY?: boolean } = process.stderr as WriteStream,
   env: NodeJS.ProcessEnv = process.env,
 ): Progress {
-  return stream.isTTY && !env.CI ? new StatusLine(stream) : new PlainLines(stream);
+  return canRedraw(stream, env) ? new StatusLine(stream) : new PlainLines(stream);
 }
 
 /** Speed over the last steps, so that a checkpoint or a slow start does not linger in it. */
@@ -61,13 +61,13 @@ abstract class Base {
     switch (event.type) {
       case 'start':
         this.start = event;
-        this.writeLine(startLine(event));
+        this.writeLine(printableLines(startLine(event)));
         return true;
       case 'warning':
-        this.writeLine(`${pc.yellow('warning:')} ${event.message}`);
+        this.writeLine(`${colors.yellow('warning:')} ${printableLines(event.message)}`);
         return true;
       case 'quarantine':
-        this.writeLine(`${pc.yellow('not usable:')} ${event.path}: ${event.reason}`);
+        this.writeLine(`${colors.yellow('not usable:')} ${printableLines(`${event.path}: ${event.reason}`)}`);
         return true;
       case 'failed-clip':
         // one line a file: quarantine.jsonl has them all
@@ -143,7 +143,7 @@ class StatusLine extends Base implements Progress {
 
   /** Cut to the terminal's width at this moment: a longer line would wrap, and could not be cleared. */
   #fit(line: string): string {
-    return line.slice(0, Math.max(1, (this.stream.columns ?? 80) - 1));
+    return cut(line, Math.max(1, (this.stream.columns ?? 80) - 1));
   }
 }
 
@@ -154,7 +154,7 @@ class PlainLines extends Base implements Progress {
     if (this.tell(event)) return;
     if (event.type === 'index' && event.done === event.total)
       this.writeLine(`looked at ${event.total} videos`);
-    if (event.type === 'checkpoint') this.writeLine(`checkpoint ${event.path}`);
+    if (event.type === 'checkpoint') this.writeLine(printableLines(`checkpoint ${event.path}`));
     if (event.type !== 'step') return;
     this.speed.add(event);
     const time = performance.now();

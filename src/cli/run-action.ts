@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { createLogger, type Logger } from './logger.js';
+import { printableLines } from './terminal.js';
 
 /** What every command's action gets beside its own arguments. */
 export interface ActionContext {
@@ -67,7 +68,7 @@ export function runAction<Options>(
           logger: createLogger({ verbose }),
           signal: stop.signal,
           print: (text) => {
-            if (!json) process.stdout.write(`${text}\n`);
+            if (!json) process.stdout.write(`${printableLines(text)}\n`);
           },
         },
         options,

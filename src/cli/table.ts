@@ -1,5 +1,7 @@
 /** Text tables for the terminal: columns as wide as their widest cell, numbers to the right. */
 
+import { pad, printable, widthOf } from './terminal.js';
+
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
@@ -7,21 +9,16 @@ export interface Column {
 
 /** Lines of a table with a rule under its header. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map((column, c) =>
-    Math.max(column.title.length, ...rows.map((row) => (row[c] ?? '').length)),
-  );
-  const line = (cells: readonly string[]) =>
-    columns
-      .map(({ align }, c) =>
-        align === 'right' ? (cells[c] ?? '').padStart(widths[c]!) : (cells[c] ?? '').padEnd(widths[c]!),
-      )
+  const titles = columns.map(({ title }) => title);
+  const lines = [titles, ...rows].map((row) => columns.map((_, c) => printable(row[c] ?? '')));
+  const widths = columns.map((_, c) => lines.reduce((most, line) => Math.max(most, widthOf(line[c]!)), 0));
+  const [head, ...body] = lines.map((cells) =>
+    cells
+      .map((cell, c) => pad(cell, widths[c]!, columns[c]!.align))
       .join('  ')
-      .trimEnd();
-  return [
-    line(columns.map((c) => c.title)),
-    widths.map((w) => '-'.repeat(w)).join('  '),
-    ...rows.map(line),
-  ].join('\n');
+      .trimEnd(),
+  );
+  return [head, widths.map((w) => '-'.repeat(w)).join('  '), ...body].join('\n');
 }
 
 /** 0.734 as '73.4'. */

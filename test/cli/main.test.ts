@@ -115,6 +115,64 @@ test('--json: the last line of stdout is one object, and nothing else is there',
   t.is(JSON.parse(wrong.stdout).error.code, 'ERR_VSSL_INVALID_ARGUMENT');
 });
 
+test('--json: errors of usage, of every command, are one object too', (t) => {
+  const commands = cli('--help')
+    .stdout.match(/^ {2}[a-z]+(?= )/gm)!
+    .map((name) => name.trim());
+  t.true(commands.length >= 12);
+  const cases: string[][] = [
+    ['--json'],
+    ['--json', 'tran'],
+    ['tran', '--json'],
+    ['eval', '--json'],
+    ['eval', 'knnn', '--json'],
+    ['eval', 'knn', '--json', '--crops', '7'],
+    ['train', '--json', 'extra'],
+    ['train', '--json', '--set'],
+    ['embed', '--json', '--data', 'x'],
+    ['bench', 'kernels', '--json', '--pairs', '0'],
+    ...commands.filter((name) => name !== 'help').map((name) => [name, '--no-such-option', '--json']),
+  ];
+  for (const args of cases) {
+    const { status, stdout, stderr } = cli(...args);
+    t.is(status, 2, args.join(' '));
+    const lines = stdout.trimEnd().split('\n');
+    t.is(lines.length, 1, `${args.join(' ')}: ${stdout}`);
+    const { code, message, exitCode } = JSON.parse(lines[0]!).error;
+    t.is(code, 'ERR_VSSL_USAGE', args.join(' '));
+    t.is(exitCode, 2);
+    t.true(message.length > 10 && !message.includes('\n'), message);
+    t.true(stderr.length > 10, 'people are told as well');
+  }
+  t.regex(JSON.parse(cli('tran', '--json').stdout).error.message, /unknown command 'tran'.*train/);
+  t.regex(JSON.parse(cli('train', '--presett', '--json').stdout).error.message, /--presett.*--preset/);
+});
+
+test('--json: every other failure is one object with its exit code; help and version are objects', (t) => {
+  for (const [args, code, exit] of [
+    [['methods', 'nope'], 'ERR_VSSL_INVALID_ARGUMENT', 2],
+    [['presets', 'nope'], 'ERR_VSSL_CONFIG', 2],
+    [['train', '--preset', 'cvrl-tiny', '--data', '/nonexistent/videos', '--out', 'x'], 'ERR_VSSL_DATA', 4],
+    [
+      ['embed', '--weights', '/nonexistent.safetensors', '--data', '/nonexistent', '--out', 'x.jsonl'],
+      'ERR_VSSL_DATA',
+      4,
+    ],
+  ] as const) {
+    const { status, stdout } = cli(...args, '--json');
+    t.is(status, exit, args.join(' '));
+    t.is(stdout.trimEnd().split('\n').length, 1);
+    const { error } = JSON.parse(stdout);
+    t.is(error.code, code);
+    t.is(error.exitCode, exit);
+  }
+  for (const args of [['--help'], ['train', '--help'], ['--version']]) {
+    const { status, stdout } = cli(...args, '--json');
+    t.is(status, 0);
+    t.regex(JSON.parse(stdout).text, /Usage: vssl-native|^\d+\.\d+\.\d+$/);
+  }
+});
+
 test('a reader that goes away is no failure', async (t) => {
   const child = spawn(process.execPath, [main, 'presets', 'cvrl-tiny'], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -50,7 +50,7 @@ const packages: Record<string, readonly string[]> = {
   data: ['zod', 'yaml'],
   config: ['zod', 'yaml'],
   methods: ['zod'],
-  cli: ['commander', 'picocolors', 'yaml', 'zod'],
+  cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
 const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');

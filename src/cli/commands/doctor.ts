@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { addCommonOptions, runAction } from '../run-action.js';
 
 /** `vssl-native doctor`: what is found on this machine, and the remedy for what is not. */
@@ -11,7 +10,7 @@ export function registerDoctor(program: Command): void {
       runAction<{ selfTest: boolean }>(async ({ print }, { selfTest }) => {
         const { doctor } = await import('../../native/doctor.js');
         const report = await doctor({ selfTest });
-        const marks = { ok: pc.green('ok   '), note: pc.yellow('note '), fault: pc.red('FAULT') };
+        const marks = { ok: 'ok   ', note: 'note ', fault: 'FAULT' };
         const width = Math.max(...report.checks.map(({ name }) => name.length));
         print(`vssl-native ${report.version} on ${report.platform}`);
         for (const { name, status, found, remedy } of report.checks) {
