@@ -72,7 +72,9 @@ abstract class Base {
       case 'failed-clip':
         // one line a file: quarantine.jsonl has them all
         if (event.failed === 1)
-          this.writeLine(`${pc.yellow('clip left out:')} ${event.path}: ${event.reason}`);
+          this.writeLine(
+            `${colors.yellow('clip left out:')} ${printableLines(`${event.path}: ${event.reason}`)}`,
+          );
         return true;
       case 'evaluation':
         this.writeLine(`step ${event.step}: ${event.name} ${formatValues(event.values)}`);
