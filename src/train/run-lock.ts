@@ -1,13 +1,17 @@
 /**
  * One process trains in a run folder. The lock is a file naming its holder; it appears whole in one step (a hard link to
  * a written file), so it is never seen half made. A holder that is dead, or whose process number now belongs to another
- * process, has lost it. A holder on another machine is taken for alive while it renews the file's time.
+ * process, has lost it. So has a worker thread that was terminated, although its process lives: it listens on a socket
+ * that ends with the thread, however that ends, and to which the system answers even while the thread computes. A holder
+ * on another machine is taken for alive while it renews the file's time.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { connect, createServer } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { VsslError } from '../errors.js';
 
 export const LOCK_NAME = 'lock';
@@ -20,6 +24,8 @@ interface Holder {
   /** Tells a process from a later one with the same number; '' where the system does not say. */
   readonly started: string;
   readonly token: string;
+  /** Of a worker thread: the socket that it listens on; null where none can be had. */
+  readonly socket?: string | null;
 }
 
 export interface RunLock {
@@ -28,16 +34,29 @@ export interface RunLock {
 
 /** Throws ERR_VSSL_LOCKED when another living process (or another run of this one) holds the folder. */
 export async function lockRunFolder(folder: string): Promise<RunLock> {
+  const token = randomBytes(8).toString('hex');
+  // a main thread lives as long as its process
+  const life = isMainThread ? null : await listenAs(token);
+  try {
+    return await take(folder, token, life);
+  } catch (error) {
+    life?.end();
+    throw error;
+  }
+}
+
+async function take(folder: string, token: string, life: SignOfLife | null): Promise<RunLock> {
   const path = join(folder, LOCK_NAME);
   const me: Holder = {
     pid: process.pid,
     host: hostname(),
     started: processStart(process.pid),
-    token: randomBytes(8).toString('hex'),
+    token,
+    ...(life && { socket: life.socket }),
   };
   const mine = JSON.stringify(me);
   for (let attempt = 0; attempt < 10; attempt++) {
-    if (await create(path, mine, me.token)) return hold(path, mine);
+    if (await create(path, mine, me.token)) return hold(path, mine, life);
     const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
       throw error;
@@ -72,7 +91,7 @@ async function create(path: string, content: string, token: string): Promise<boo
   }
 }
 
-function hold(path: string, mine: string): RunLock {
+function hold(path: string, mine: string, life: SignOfLife | null): RunLock {
   const renew = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
@@ -91,6 +110,7 @@ function hold(path: string, mine: string): RunLock {
       clearInterval(renew);
       process.removeListener('exit', removeMine);
       removeMine();
+      life?.end();
     },
   };
 }
@@ -121,7 +141,45 @@ async function isAlive(holder: Holder, path: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  return holder.started === processStart(holder.pid);
+  if (holder.started !== processStart(holder.pid)) return false;
+  return !holder.socket || (await answers(holder.socket));
+}
+
+interface SignOfLife {
+  readonly socket: string | null;
+  end(): void;
+}
+
+/** Listens on a socket of this thread's own. Where that is refused the process alone is the sign of life. */
+async function listenAs(token: string): Promise<SignOfLife> {
+  const name = `vssl-native-${token}`;
+  const socket =
+    process.platform === 'win32'
+      ? `\\\\.\\pipe\\${name}`
+      : process.platform === 'linux'
+        ? `\0${name}` // of no file system: nothing is left behind
+        : join(tmpdir(), name);
+  const server = createServer((connection) => connection.destroy());
+  const listens = await new Promise<boolean>((done) => {
+    server.once('error', () => done(false));
+    server.listen(socket, () => done(true));
+  });
+  server.unref();
+  server.on('error', () => {});
+  return { socket: listens ? socket : null, end: () => server.close() };
+}
+
+/** Whether somebody listens there; no answer that says otherwise counts as yes. */
+function answers(socket: string): Promise<boolean> {
+  return new Promise((done) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      done(true);
+    });
+    connection.once('error', ({ code }: NodeJS.ErrnoException) =>
+      done(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
+  });
 }
 
 function parseHolder(text: string): Holder | null {

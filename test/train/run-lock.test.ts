@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { lockRunFolder } from '#src/train/run-lock.js';
 
@@ -42,6 +43,56 @@ test('another living process is respected, a killed one is not', async (t) => {
   const lock = await lockRunFolder(folder);
   t.is(JSON.parse(await readFile(join(folder, 'lock'), 'utf8')).pid, process.pid);
   await lock.release();
+});
+
+/** A worker thread that takes the lock, says so, and stays: idle, or computing without ever coming up for air. */
+async function workerHolder(folder: string, busy: boolean): Promise<Worker> {
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(${module}).then(async ({ lockRunFolder }) => {
+      await lockRunFolder(workerData.folder);
+      parentPort.postMessage('held');
+      setTimeout(() => { while (workerData.busy); }, 50);
+      setInterval(() => {}, 1000);
+    });`;
+  const worker = new Worker(script, { eval: true, workerData: { folder, busy } });
+  await once(worker, 'message');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return worker;
+}
+
+for (const busy of [false, true])
+  test(`a worker thread's lock holds while it ${busy ? 'computes' : 'waits'}, and ends with it`, async (t) => {
+    const folder = await newFolder();
+    const worker = await workerHolder(folder, busy);
+    await t.throwsAsync(lockRunFolder(folder), { code: 'ERR_VSSL_LOCKED' });
+    await worker.terminate();
+    t.deepEqual(await readdir(folder), ['lock']);
+    await (await lockRunFolder(folder)).release();
+    t.deepEqual(await readdir(folder), []);
+  });
+
+test('a terminated worker of another process has lost its lock, a living one has not', async (t) => {
+  const folder = await newFolder();
+  const script = `
+    import { Worker } from 'node:worker_threads';
+    const worker = new Worker(\`
+      import(${module}).then(async ({ lockRunFolder }) => {
+        await lockRunFolder(require('node:worker_threads').workerData);
+        require('node:worker_threads').parentPort.postMessage('held');
+        setInterval(() => {}, 1000);
+      });\`, { eval: true, execArgv: [], workerData: process.argv[1] });
+    worker.once('message', () => console.log('held'));
+    process.stdin.once('data', async () => { await worker.terminate(); console.log('gone'); setInterval(() => {}, 1000); });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  await t.throwsAsync(lockRunFolder(folder), { code: 'ERR_VSSL_LOCKED' });
+  child.stdin.write('end it');
+  await once(child.stdout, 'data');
+  await (await lockRunFolder(folder)).release();
+  child.kill('SIGKILL');
 });
 
 test('a lock whose process number now belongs to another process is taken over', async (t) => {
