@@ -106,7 +106,8 @@ Napi::Value from_index(Napi::Env env, const video::VideoIndex& index) {
   out.Set("codec", index.codec);
   set(out, "width", index.width);
   set(out, "height", index.height);
-  set(out, "rotation", index.rotation);
+  set(out, "rotation", index.orientation.rotation);
+  out.Set("mirrored", index.orientation.mirror);
   set(out, "sampleAspect", index.sample_aspect);
   set(out, "end", index.end);
   auto times = Napi::Float64Array::New(env, index.times.size());

@@ -59,8 +59,8 @@ inline void test_index_and_times(const TemporaryFolder& folder) {
     const std::string path = folder.file("numbered" + suffix);
     write_numbered(path, 50, 12);
     const VideoIndex index = index_file(path);
-    check(index.times.size() == 50 && index.width == kW && index.height == kH && index.rotation == 0 &&
-              index.codec == "mpeg4",
+    check(index.times.size() == 50 && index.width == kW && index.height == kH &&
+              index.orientation == Orientation{} && index.codec == "mpeg4",
           "index of " + suffix);
     check(std::fabs(index.end - 2) < 0.002 && std::fabs(index.times[49] - 1.96) < 0.002, "end of " + suffix);
     check(index.keys == std::vector<int32_t>({0, 12, 24, 36, 48}), "key frames of " + suffix);

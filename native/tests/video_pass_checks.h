@@ -40,7 +40,7 @@ inline PicturePtr random_picture(const PictureShape& shape, std::mt19937& random
     v.data = samples[p].data();
     v.stride = v.width;
   }
-  set_planes(*picture, views, planes, 0, 1);
+  set_planes(*picture, views, planes, {}, 1);
   return picture;
 }
 
@@ -196,15 +196,18 @@ inline void test_planes() {
   // 3 x 2 samples "abc / def": turned clockwise by 90 degrees they read "da / eb / fc".
   const std::vector<uint8_t> samples = {'a', 'b', 'c', 'd', 'e', 'f'};
   const PlaneView view{samples.data(), 3, 1, 3, 2, 3, 2};
-  const std::pair<int, std::string> turns[] = {
-      {0, "abcdef"}, {90, "daebfc"}, {180, "fedcba"}, {270, "cfbead"}};
-  for (const auto& [rotation, expected] : turns) {
+  const std::pair<Orientation, std::string> turns[] = {
+      {{0, false}, "abcdef"}, {{90, false}, "daebfc"}, {{180, false}, "fedcba"}, {{270, false}, "cfbead"},
+      {{0, true}, "cbafed"},  {{90, true}, "fcebda"},  {{180, true}, "defabc"},  {{270, true}, "adbecf"}};
+  for (const auto& [orientation, expected] : turns) {
     Picture p;
-    set_planes(p, &view, 1, rotation, 1);
-    check(std::string(p.samples.begin(), p.samples.begin() + 6) == expected,
-          "turn by " + std::to_string(rotation));
-    check(p.plane[0].width == (rotation % 180 ? 2 : 3) && p.plane[0].extent_y == (rotation % 180 ? 3 : 2),
-          "size after a turn by " + std::to_string(rotation));
+    set_planes(p, &view, 1, orientation, 1);
+    const std::string name =
+        std::to_string(orientation.rotation) + (orientation.mirror ? " after a mirror" : "");
+    check(std::string(p.samples.begin(), p.samples.begin() + 6) == expected, "turn by " + name);
+    const bool swaps = orientation.rotation % 180 != 0;
+    check(p.plane[0].width == (swaps ? 2 : 3) && p.plane[0].extent_y == (swaps ? 3 : 2),
+          "size after a turn by " + name);
   }
   std::mt19937 random(3);
   for (const int shrink : {2, 3, 4, 5, 16, 64}) {
@@ -213,7 +216,7 @@ inline void test_planes() {
       for (uint8_t& s : in) s = static_cast<uint8_t>(random());
       const PlaneView v{in.data(), w, 1, w, h, static_cast<double>(w), static_cast<double>(h)};
       Picture p;
-      set_planes(p, &v, 1, 0, shrink);
+      set_planes(p, &v, 1, {}, shrink);
       bool same =
           p.plane[0].width == (w + shrink - 1) / shrink && p.plane[0].height == (h + shrink - 1) / shrink;
       for (int y = 0; same && y < p.plane[0].height; ++y) {

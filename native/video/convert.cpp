@@ -9,7 +9,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
-#include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace vssl::video {
@@ -109,7 +109,7 @@ const AVPixFmtDescriptor* checked_format(const AVFrame* frame) {
 
 }  // namespace
 
-PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink) {
+PicturePtr picture_from_frame(const AVFrame* frame, const Orientation& orientation, int shrink) {
   const auto* d = checked_format(frame);
   FramePtr converted;
   const AVFrame* source = frame;
@@ -137,17 +137,28 @@ PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink) {
     views[p].extent_x = static_cast<double>(source->width) / (1 << sx);
     views[p].extent_y = static_cast<double>(source->height) / (1 << sy);
   }
-  set_planes(*picture, views, planes, rotation, shrink);
+  set_planes(*picture, views, planes, orientation, shrink);
   return picture;
 }
 
-std::vector<uint8_t> rgba_from_frame(const AVFrame* frame) {
+RgbaPicture rgba_from_frame(const AVFrame* frame, const Orientation& orientation) {
+  constexpr int kBytes = 4;  // a pixel
   const FramePtr rgba = to_format(frame, checked_format(frame), AV_PIX_FMT_RGBA);
-  const size_t row = static_cast<size_t>(frame->width) * 4;
-  std::vector<uint8_t> out(row * frame->height);
-  for (int y = 0; y < frame->height; ++y) {
-    const uint8_t* const from = rgba->data[0] + static_cast<ptrdiff_t>(y) * rgba->linesize[0];
-    std::copy(from, from + row, out.begin() + static_cast<ptrdiff_t>(row * y));
+  PlaneView view;
+  view.data = rgba->data[0];
+  view.stride = rgba->linesize[0];
+  view.step = kBytes;
+  view.width = frame->width;
+  view.height = frame->height;
+  view = upright(view, orientation);
+  RgbaPicture out;
+  out.height = view.height;
+  out.width = view.width;
+  out.rgba.resize(static_cast<size_t>(view.height) * view.width * kBytes);
+  uint8_t* to = out.rgba.data();
+  for (int y = 0; y < view.height; ++y) {
+    const uint8_t* from = view.data + y * view.stride;
+    for (int x = 0; x < view.width; ++x, from += view.step, to += kBytes) std::memcpy(to, from, kBytes);
   }
   return out;
 }

@@ -12,11 +12,16 @@
 
 namespace vssl::video {
 
-// `rotation` degrees clockwise. Throws ERR_VSSL_VIDEO_DECODE when swscale does not know the format.
-PicturePtr picture_from_frame(const AVFrame* frame, int rotation, int shrink);
+// Throws ERR_VSSL_VIDEO_DECODE when swscale does not know the format.
+PicturePtr picture_from_frame(const AVFrame* frame, const Orientation& orientation, int shrink);
 
-// Uint8 (height, width, 4), straight alpha; 255 where the format has none. Throws like picture_from_frame.
-std::vector<uint8_t> rgba_from_frame(const AVFrame* frame);
+struct RgbaPicture {
+  int height = 0, width = 0;
+  std::vector<uint8_t> rgba;  // (height, width, 4), straight alpha; 255 where the format has none
+};
+
+// Throws like picture_from_frame.
+RgbaPicture rgba_from_frame(const AVFrame* frame, const Orientation& orientation);
 
 }  // namespace vssl::video
 

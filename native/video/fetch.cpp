@@ -1,4 +1,5 @@
-// Sources without a decoder, and the choice between sources. Video files and image files: fetch_file.cpp.
+// Sources without a decoder, and the choice between sources. Video files: fetch_file.cpp; pictures:
+// fetch_images.cpp.
 #include "fetch.h"
 
 #include <fcntl.h>

@@ -51,6 +51,7 @@ class Fetcher {
   void fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats);
   void decode_missing(FileJob& job, LoadStats& stats);
   void fetch_images(FetchRequest& request, LoadStats& stats);
+  PicturePtr read_image(const std::string& path, int shrink, LoadStats& stats);
   void fetch_packed(FetchRequest& request);
   void fetch_memory(FetchRequest& request);
   void fetch_synthetic(FetchRequest& request);

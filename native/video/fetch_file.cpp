@@ -11,14 +11,11 @@
 #include "convert.h"
 #include "index.h"
 #include "reader.h"
+#include "stand_in.h"
 
 namespace vssl::video {
 
 namespace {
-
-// How far back a picture may lie that stands in for one that no decoder gives.
-constexpr int32_t kStandInPictures = 3;
-constexpr double kStandInSeconds = 0.5;
 
 // Segments up to this many pictures are decoded to their end while the cache has room.
 constexpr int32_t kWholeSegment = 600;
@@ -35,7 +32,7 @@ bool is_missing(const FileIndex& index, int32_t position) {
 int32_t stand_in(const FileIndex& index, int32_t position) {
   const std::vector<double>& times = index.info.times;
   for (int32_t p = position; p >= 0; --p) {
-    if (position - p > kStandInPictures && times[position] - times[p] > kStandInSeconds) return -1;
+    if (!may_stand_in(position - p, times[position] - times[p])) return -1;
     if (!is_missing(index, p)) return p;
   }
   return -1;
@@ -106,7 +103,7 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
         const auto it = job.pictures.find({position, shrink});
         const bool wanted = it != job.pictures.end() && !it->second;
         if (!wanted && !room) continue;
-        const PicturePtr picture = picture_from_frame(frame, job.index->info.rotation, shrink);
+        const PicturePtr picture = picture_from_frame(frame, job.index->info.orientation, shrink);
         if (wanted) it->second = picture;
         cache_.put(picture_key(job.identity, position, shrink), picture);
       }
@@ -173,39 +170,6 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
     fail_all(e.code, e.what());
   } catch (const std::exception& e) {  // out of memory
     fail_all("ERR_VSSL_VIDEO_DECODE", std::string("decoding stopped: ") + e.what());
-  }
-}
-
-void Fetcher::fetch_images(FetchRequest& request, LoadStats& stats) {
-  const ClipPlan& clip = *request.clip;
-  const auto count = static_cast<int64_t>(clip.source.files.size());
-  const FramePtr frame = make_frame();
-  const PacketPtr packet = make_packet();
-  for (const double t : clip.times) {
-    const std::string& path =
-        clip.source.files[static_cast<size_t>(picture_at_rate(t, clip.source.fps, count))];
-    try {
-      const PictureKey key = picture_key(file_identity(path), 0, clip.shrink);
-      PicturePtr picture = cache_.find(key);
-      ++(picture ? stats.cache_hits : stats.cache_misses);
-      if (!picture) {
-        const Input input = open_input(path);
-        const CodecPtr codec = open_decoder(input.format->streams[input.stream]);
-        av_packet_unref(packet.get());
-        int rc = read_video_packet(packet.get(), input);
-        if (rc >= 0) rc = avcodec_send_packet(codec.get(), packet.get());
-        if (rc >= 0) avcodec_send_packet(codec.get(), nullptr);
-        if (rc >= 0) rc = avcodec_receive_frame(codec.get(), frame.get());
-        if (rc < 0) throw Error("ERR_VSSL_VIDEO_DECODE", "not a readable picture: " + av_reason(rc));
-        ++stats.decoded_frames;
-        picture = picture_from_frame(frame.get(), 0, clip.shrink);
-        cache_.put(key, picture);
-      }
-      request.pictures.push_back(picture);
-    } catch (const Error& e) {
-      request.failure = ClipFailure{0, 0, path, e.code, e.what(), t};
-      return;
-    }
   }
 }
 

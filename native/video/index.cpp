@@ -8,18 +8,13 @@
 #include <cmath>
 #include <cstring>
 #include <list>
+#include <optional>
 #include <unordered_map>
 
-#include "libav.h"
+#include "first_picture.h"
 #include "reader.h"
 #include "scan.h"
 #include "timeline.h"
-
-extern "C" {
-#ifdef VSSL_WITH_LIBAV
-#include <libavutil/display.h>
-#endif
-}
 
 namespace vssl::video {
 
@@ -111,30 +106,41 @@ void make_segments(FileIndex& index) {
   for (const Segment& s : segments) index.info.keys.push_back(s.first);
 }
 
-// Clockwise turn in degrees of the stream's display matrix, 0 without one.
-int rotation_of(const AVStream* stream, std::vector<std::string>& warnings) {
-#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-  const AVPacketSideData* side = av_packet_side_data_get(
-      stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
-  const uint8_t* data = side ? side->data : nullptr;
-  const size_t size = side ? side->size : 0;
-#else
-  size_t size = 0;
-  const uint8_t* data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
-#endif
-  if (!data || size < 9 * sizeof(int32_t)) return 0;
-  const auto* m = reinterpret_cast<const int32_t*>(data);
-  const double theta = av_display_rotation_get(m);  // counter-clockwise
-  if (std::isnan(theta)) return 0;
-  if (static_cast<double>(m[0]) * m[4] - static_cast<double>(m[1]) * m[3] < 0) {
-    warnings.push_back("the display matrix mirrors the picture; only its rotation is applied");
+// Whether pictures of the codec may carry facts that the container does not have.
+bool is_told_by_pictures(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_PNG:
+    case AV_CODEC_ID_APNG:
+    case AV_CODEC_ID_WEBP:
+      return true;
+    default:
+      return false;
   }
-  const int quarters = static_cast<int>(std::lround(-theta / 90)) & 3;
-  if (std::fabs(-theta / 90 - std::lround(-theta / 90)) > 0.02) {
-    warnings.push_back("the display matrix turns by " + std::to_string(-theta) + " degrees; rounded to " +
-                       std::to_string(quarters * 90));
+}
+
+// Brightness beyond that of a screen and colours beyond its colours are used as if they were a screen's.
+void add_color_warnings(std::vector<std::string>& warnings, const AVCodecParameters* par,
+                        const AVFrame* first) {
+  AVColorTransferCharacteristic transfer = par->color_trc;
+  AVColorPrimaries primaries = par->color_primaries;
+  if (first && transfer == AVCOL_TRC_UNSPECIFIED) transfer = first->color_trc;
+  if (first && primaries == AVCOL_PRI_UNSPECIFIED) primaries = first->color_primaries;
+  const char* const hdr = transfer == AVCOL_TRC_SMPTE2084      ? "PQ"
+                          : transfer == AVCOL_TRC_ARIB_STD_B67 ? "HLG"
+                                                               : nullptr;
+  const char* const wide = primaries == AVCOL_PRI_BT2020     ? "BT.2020"
+                           : primaries == AVCOL_PRI_SMPTE431 ? "DCI-P3"
+                           : primaries == AVCOL_PRI_SMPTE432 ? "Display P3"
+                                                             : nullptr;
+  if (hdr) {
+    warnings.push_back(std::string("high dynamic range (") + hdr + (wide ? std::string(", ") + wide : "") +
+                       "); pictures are used without tone mapping");
+  } else if (wide) {
+    warnings.push_back(std::string("wide gamut (") + wide + "); colours are used as if they were BT.709");
   }
-  return quarters * 90;
 }
 
 void describe_stream(VideoIndex& info, const Input& input) {
@@ -151,13 +157,26 @@ void describe_stream(VideoIndex& info, const Input& input) {
                               " is beyond belief; 1 is used");
     }
   }
-  info.rotation = rotation_of(stream, info.warnings);
+  if (input.videos > 1) {
+    info.warnings.push_back("one of " + std::to_string(input.videos) + " video streams is used: number " +
+                            std::to_string(input.stream) + " of the file (" + info.codec + ", " +
+                            std::to_string(par->width) + " x " + std::to_string(par->height) + ")");
+  }
   info.width = std::max(1, static_cast<int>(std::lround(par->width * info.sample_aspect)));
   info.height = par->height;
-  if (info.rotation % 180 != 0) std::swap(info.width, info.height);
   if (par->field_order != AV_FIELD_UNKNOWN && par->field_order != AV_FIELD_PROGRESSIVE) {
     info.warnings.push_back("interlaced; pictures are used as they are, both fields together");
   }
+}
+
+// What the container says, or else the pictures themselves.
+void describe_pictures(VideoIndex& info, const AVStream* stream, const AVCodecParameters* parameters,
+                       const FirstPicture* first) {
+  std::optional<Orientation> orientation = orientation_of_stream(stream, info.warnings);
+  if (!orientation && first) orientation = first->orientation();
+  info.orientation = orientation.value_or(Orientation{});
+  if (info.orientation.swaps_sides()) std::swap(info.width, info.height);
+  add_color_warnings(info.warnings, parameters, first ? first->frame() : nullptr);
 }
 
 void add_count_warnings(VideoIndex& info, const PacketScan& scan, int64_t header_frames) {
@@ -237,9 +256,12 @@ std::shared_ptr<const FileIndex> make_index(const std::string& path) {
   }
   auto index = std::make_shared<FileIndex>();
   index->parameters = copy_parameters(stream);
-  open_decoder(*index->parameters, stream->time_base);  // fails here, not in the middle of an epoch
+  // Without a decoder this fails here, not in the middle of an epoch.
+  FirstPicture picture(*index->parameters, stream->time_base);
+  FirstPicture* const first = is_told_by_pictures(index->parameters->codec_id) ? &picture : nullptr;
   describe_stream(index->info, input);
-  PacketScan scan = scan_packets(input, index->parameters.get());
+  PacketScan scan = scan_packets(input, index->parameters.get(), first);
+  describe_pictures(index->info, stream, index->parameters.get(), first);
   if (scan.shown() == 0) {
     throw Error("ERR_VSSL_VIDEO_EMPTY", scan.damage.empty() ? "the video stream holds no pictures"
                                                             : "no picture can be read: " + scan.damage);

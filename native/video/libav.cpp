@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <vector>
 
 namespace vssl::video {
 
@@ -30,15 +31,77 @@ bool is_refused_format(const AVInputFormat* format) {
   return false;
 }
 
-int best_video_stream(const AVFormatContext* format) {
+// Opens the file and reads the headers of its streams.
+void open_streams(Input& input, const std::string& path) {
+  input.format.reset();
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback.callback = interrupt;
+  raw->interrupt_callback.opaque = input.deadline.get();
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  input.deadline->restart(kOpenSeconds);
+  // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
+  av_dict_free(&options);
+  if (opened < 0) {  // libav has freed the context
+    throw Error("ERR_VSSL_VIDEO_OPEN", "cannot open as video: " + av_reason(opened));
+  }
+  input.format.reset(raw);
+  if (is_refused_format(raw->iformat)) {
+    throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open as video: '") + raw->iformat->name +
+                                           "' is a list or text, not a video file");
+  }
+  input.deadline->restart(kOpenSeconds);
+  const int found = avformat_find_stream_info(raw, nullptr);
+  if (found < 0) throw Error("ERR_VSSL_VIDEO_OPEN", "cannot read the streams: " + av_reason(found));
+}
+
+bool is_video(const AVStream* s) {
+  return s->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+         !(s->disposition & AV_DISPOSITION_ATTACHED_PIC);  // cover art
+}
+
+int count_videos(const AVFormatContext* format) {
+  int count = 0;
+  for (unsigned i = 0; i < format->nb_streams; ++i) count += is_video(format->streams[i]);
+  return count;
+}
+
+// For each stream whether it has more than one picture among the file's first packets. Reads on: the file has
+// to be opened again.
+std::vector<bool> find_moving(const Input& input, int videos) {
+  constexpr int kPackets = 500;  // of video streams; a still one gives its only picture anywhere among them
+  AVFormatContext* format = input.format.get();
+  for (unsigned i = 0; i < format->nb_streams; ++i) {
+    if (!is_video(format->streams[i])) format->streams[i]->discard = AVDISCARD_ALL;
+  }
+  std::vector<int> pictures(format->nb_streams, 0);
+  const PacketPtr packet = make_packet();
+  input.deadline->restart(kOpenSeconds);
+  int moving = 0;
+  for (int read = 0; read < kPackets && moving < videos; ++read) {
+    if (av_read_frame(format, packet.get()) < 0) break;
+    const auto i = static_cast<size_t>(packet->stream_index);
+    if (i < pictures.size() && is_video(format->streams[i])) moving += ++pictures[i] == 2;
+    av_packet_unref(packet.get());
+  }
+  std::vector<bool> out;
+  for (const int n : pictures) out.push_back(n > 1);
+  return out;
+}
+
+// The largest moving stream; one that the file marks as its default before others. `moving` empty: all are.
+int best_video_stream(const AVFormatContext* format, const std::vector<bool>& moving) {
   int best = -1;
   int64_t best_score = -1;
   for (unsigned i = 0; i < format->nb_streams; ++i) {
     const AVStream* s = format->streams[i];
-    if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
-    if (s->disposition & AV_DISPOSITION_ATTACHED_PIC) continue;  // cover art
+    if (!is_video(s)) continue;
     const int64_t area = static_cast<int64_t>(s->codecpar->width) * s->codecpar->height;
-    const int64_t score = area + ((s->disposition & AV_DISPOSITION_DEFAULT) ? (int64_t{1} << 40) : 0);
+    int64_t score =
+        std::min(area, int64_t{1} << 60) + ((s->disposition & AV_DISPOSITION_DEFAULT) ? int64_t{1} << 61 : 0);
+    if (i < moving.size() && moving[i]) score += int64_t{1} << 62;
     if (score > best_score) {
       best = static_cast<int>(i);
       best_score = score;
@@ -78,28 +141,15 @@ Input open_input(const std::string& path) {
   silence_libav();
   Input input;
   input.deadline = std::make_unique<Deadline>();
-  AVFormatContext* raw = avformat_alloc_context();
-  if (!raw) throw std::bad_alloc();
-  raw->interrupt_callback.callback = interrupt;
-  raw->interrupt_callback.opaque = input.deadline.get();
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
-  input.deadline->restart(kOpenSeconds);
-  // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
-  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
-  av_dict_free(&options);
-  if (opened < 0) {  // libav has freed the context
-    throw Error("ERR_VSSL_VIDEO_OPEN", "cannot open as video: " + av_reason(opened));
+  open_streams(input, path);
+  input.videos = count_videos(input.format.get());
+  std::vector<bool> moving;
+  if (input.videos > 1) {
+    moving = find_moving(input, input.videos);
+    open_streams(input, path);
   }
-  input.format.reset(raw);
-  if (is_refused_format(raw->iformat)) {
-    throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open as video: '") + raw->iformat->name +
-                                           "' is a list or text, not a video file");
-  }
-  input.deadline->restart(kOpenSeconds);
-  const int found = avformat_find_stream_info(raw, nullptr);
-  if (found < 0) throw Error("ERR_VSSL_VIDEO_OPEN", "cannot read the streams: " + av_reason(found));
-  input.stream = best_video_stream(raw);
+  AVFormatContext* raw = input.format.get();
+  input.stream = best_video_stream(raw, moving);
   if (input.stream < 0) {
     throw Error("ERR_VSSL_VIDEO_NO_STREAM", "the file has no video stream (audio, or cover art only)");
   }

@@ -59,10 +59,12 @@ struct Input {
   std::unique_ptr<Deadline> deadline;  // outlives `format`, which holds its address
   FormatPtr format;
   int stream = -1;
+  int videos = 0;  // streams that it was chosen from
 };
 
-// Opens a local file (no network, no playlists) and finds its best video stream, pictures attached to audio
-// files not counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
+// Opens a local file (no network, no playlists) and finds its best video stream: one of several pictures
+// before a still one, then the file's default one, then the largest. Pictures attached to audio files are not
+// counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
 Input open_input(const std::string& path);
 
 // Next packet of the video stream. 0, AVERROR_EOF, or another AVERROR; a damaged stretch is stepped over.

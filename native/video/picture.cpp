@@ -83,12 +83,18 @@ void copy_plane(uint8_t* out, const PlaneView& in) {
   }
 }
 
-// The same samples seen upright: a turn is only another way of walking through memory.
-PlaneView turned(const PlaneView& v, int rotation) {
+}  // namespace
+
+PlaneView upright(const PlaneView& view, const Orientation& orientation) {
+  PlaneView v = view;
+  if (orientation.mirror) {
+    v.data += (v.width - 1) * v.step;
+    v.step = -v.step;
+  }
   PlaneView t = v;
   const uint8_t* last_row = v.data + (v.height - 1) * v.stride;
   const int64_t last_column = (v.width - 1) * v.step;
-  switch (rotation) {
+  switch (orientation.rotation) {
     case 90:  // the left column, read upwards, becomes the top row
       t.data = last_row;
       t.step = -v.stride;
@@ -107,26 +113,25 @@ PlaneView turned(const PlaneView& v, int rotation) {
     default:
       return t;
   }
-  if (rotation % 180 != 0) {
+  if (orientation.swaps_sides()) {
     std::swap(t.width, t.height);
     std::swap(t.extent_x, t.extent_y);
   }
   return t;
 }
 
-}  // namespace
-
-void set_planes(Picture& picture, const PlaneView* views, int planes, int rotation, int shrink) {
-  PlaneView upright[3];
+void set_planes(Picture& picture, const PlaneView* views, int planes, const Orientation& orientation,
+                int shrink) {
+  PlaneView turned[3];
   size_t size = 0;
   picture.planes = planes;
   for (int p = 0; p < planes; ++p) {
-    upright[p] = turned(views[p], rotation);
+    turned[p] = upright(views[p], orientation);
     Picture::Plane& out = picture.plane[p];
-    out.width = (upright[p].width + shrink - 1) / shrink;
-    out.height = (upright[p].height + shrink - 1) / shrink;
-    out.extent_x = upright[p].extent_x / shrink;
-    out.extent_y = upright[p].extent_y / shrink;
+    out.width = (turned[p].width + shrink - 1) / shrink;
+    out.height = (turned[p].height + shrink - 1) / shrink;
+    out.extent_x = turned[p].extent_x / shrink;
+    out.extent_y = turned[p].extent_y / shrink;
     out.offset = size;
     size += static_cast<size_t>(out.width) * out.height;
   }
@@ -134,9 +139,9 @@ void set_planes(Picture& picture, const PlaneView* views, int planes, int rotati
   for (int p = 0; p < planes; ++p) {
     uint8_t* out = picture.samples.data() + picture.plane[p].offset;
     if (shrink > 1) {
-      shrink_plane(out, upright[p], shrink);
+      shrink_plane(out, turned[p], shrink);
     } else {
-      copy_plane(out, upright[p]);
+      copy_plane(out, turned[p]);
     }
   }
 }
@@ -154,7 +159,7 @@ PicturePtr picture_from_rgb(const uint8_t* rgb, int64_t h, int64_t w, int shrink
                 static_cast<double>(w),
                 static_cast<double>(h)};
   }
-  set_planes(*picture, views, 3, 0, shrink);
+  set_planes(*picture, views, 3, {}, shrink);
   return picture;
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "orientation.h"
+
 namespace vssl::video {
 
 // How sample values become colour.
@@ -41,12 +43,16 @@ struct PlaneView {
   int64_t stride = 0;  // bytes between rows, may be negative
   int64_t step = 1;    // bytes between samples of a row
   int width = 0, height = 0;
-  double extent_x = 0, extent_y = 0;  // as in Picture::Plane, before rotation and shrinking
+  double extent_x = 0, extent_y = 0;  // as in Picture::Plane, before turning and shrinking
 };
 
-// Copies planes into `picture`: turned clockwise by `rotation` degrees, then shrunk (box mean, rounded to
-// nearest; the last box of a row or column may be partial).
-void set_planes(Picture& picture, const PlaneView* views, int planes, int rotation, int shrink);
+// The same samples seen upright: a turn is only another way of walking through memory.
+PlaneView upright(const PlaneView& view, const Orientation& orientation);
+
+// Copies planes into `picture`: brought upright, then shrunk (box mean, rounded to nearest; the last box of a
+// row or column may be partial).
+void set_planes(Picture& picture, const PlaneView* views, int planes, const Orientation& orientation,
+                int shrink);
 
 // Uint8 (h, w, 3) RGB as a picture.
 PicturePtr picture_from_rgb(const uint8_t* rgb, int64_t h, int64_t w, int shrink);

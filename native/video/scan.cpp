@@ -178,7 +178,7 @@ class StateLog {
 
 }  // namespace
 
-PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters) {
+PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first) {
   PacketScan scan;
   const AVStream* stream = input.format->streams[input.stream];
   PlaceholderCounter placeholders(parameters->codec_id);
@@ -209,6 +209,7 @@ PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters)
     r.pos = packet->pos;
     r.size = packet->size;
     r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0 && keys.is_key(packet.get());
+    if (first && r.key) first->offer(packet.get());
     // A packet in pieces (transport streams) spans more bytes than its size, so only the start is compared
     // there.
     const bool cut = (packet->flags & AV_PKT_FLAG_CORRUPT) && file_size > 0 && packet->pos >= 0 &&

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "first_picture.h"
 #include "index.h"
-#include "libav.h"
 
 namespace vssl::video {
 
@@ -29,7 +29,8 @@ struct PacketScan {
 };
 
 // `parameters`: those of the stream when the file was opened.
-PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters);
+// `first`, unless null, is offered the key frames.
+PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first);
 
 }  // namespace vssl::video
 

@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "convert.h"
+#include "first_picture.h"
 #include "index.h"
-#include "libav.h"
 #include "video.h"
 
 namespace vssl::video {
@@ -135,17 +135,9 @@ SpriteTexture make_sprite(const uint8_t* rgba, int h, int w) {
 namespace {
 
 SpriteTexture read_sprite(const std::string& path) {
-  const Input input = open_input(path);
-  const CodecPtr codec = open_decoder(input.format->streams[input.stream]);
-  const FramePtr frame = make_frame();
-  const PacketPtr packet = make_packet();
-  int rc = read_video_packet(packet.get(), input);
-  if (rc >= 0) rc = avcodec_send_packet(codec.get(), packet.get());
-  if (rc >= 0) avcodec_send_packet(codec.get(), nullptr);
-  if (rc >= 0) rc = avcodec_receive_frame(codec.get(), frame.get());
-  if (rc < 0) throw Error("ERR_VSSL_VIDEO_DECODE", "not a readable picture: " + av_reason(rc));
-  const std::vector<uint8_t> rgba = rgba_from_frame(frame.get());
-  return make_sprite(rgba.data(), frame->height, frame->width);
+  const StillPicture still = read_still(path);
+  const RgbaPicture picture = rgba_from_frame(still.frame.get(), still.orientation);
+  return make_sprite(picture.rgba.data(), picture.height, picture.width);
 }
 
 }  // namespace

@@ -11,14 +11,15 @@
 #include <vector>
 
 #include "../common/value.h"
+#include "orientation.h"
 
 namespace vssl::video {
 
 // What a planner must know of a video. Made by reading every packet once (headers lie), no full decode.
 struct VideoIndex {
   std::string codec;          // "h264", "mpeg4", ...
-  int width = 0, height = 0;  // as displayed: rotation and sample aspect ratio applied
-  int rotation = 0;           // degrees clockwise that the decoder output is turned: 0, 90, 180, 270
+  int width = 0, height = 0;  // as displayed: orientation and sample aspect ratio applied
+  Orientation orientation;    // how the decoder's output is brought upright
   double sample_aspect = 1;   // of the coded picture
   std::vector<double>
       times;  // presentation time of each picture, seconds, ascending, from the file's first 0 point

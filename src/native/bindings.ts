@@ -171,6 +171,8 @@ export interface NativeVideoIndex {
   codec: string;
   width: number;
   height: number;
+  /** How decoded pictures are brought upright: first mirrored left to right, then turned clockwise by 0, 90, 180 or 270. */
+  mirrored: boolean;
   rotation: number;
   sampleAspect: number;
   times: Float64Array;
