@@ -232,9 +232,29 @@ void test_file_and_edges(const TemporaryFolder& folder) {
   check(worst_edge < 1e-6 && clamped, "flow edges equal their formula, off by " + std::to_string(worst_edge));
   Value::Object late = plan("flow", 3);
   late["times"] = list({0.05, 0.25});
+  late["next"] = list({0.15, 0.35});
   const LoadResult cut = load_once(batch_plan({{Value(late)}}));
   check(cut.failures.size() == 1 && cut.failures[0].reason.find("ends before") != std::string::npos,
         "a cut file of flow");
+  // The file has the flow of neighbours and no other.
+  for (const std::string modality : {"flow", "flow-edges"}) {
+    for (const double next : {0.35, 0.05, 5.0, -0.04}) {
+      Value::Object lagged = plan(modality, 2);
+      lagged["times"] = list({0.05, 0.15});
+      lagged["next"] = list({0.15, next});
+      check_throws("ERR_VSSL_INVALID_ARGUMENT", "next[1]", [&] { load_once(batch_plan({{Value(lagged)}})); });
+    }
+    Value::Object skipped = plan(modality, 2);
+    skipped["times"] = list({0.05, 0.05});
+    skipped["next"] = list({0.25, 0.25});
+    check_throws("ERR_VSSL_INVALID_ARGUMENT", "next[0]", [&] { load_once(batch_plan({{Value(skipped)}})); });
+    // A picture does not move towards itself.
+    Value::Object still = plan(modality, 2);
+    still["next"] = still["times"];
+    const std::vector<float> nothing = floats(*load_once(batch_plan({{Value(still)}})).batch);
+    check(std::all_of(nothing.begin(), nothing.end(), [](float v) { return v == 0; }),
+          modality + " of a picture with itself");
+  }
 }
 
 void test_errors() {

@@ -362,6 +362,101 @@ void test_color(const TemporaryFolder& folder) {
   check(warning(1, 1).empty() && warning(0, 0).empty(), "nothing to say of a screen's colours");
 }
 
+// Numbered pictures in files of these names.
+std::vector<std::string> write_pictures(const TemporaryFolder& folder,
+                                        const std::vector<std::string>& names) {
+  const Bytes rgb = numbered_frames(static_cast<int>(names.size()), kH, kW);
+  const std::string one = folder.file("written.png");
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < names.size(); ++i) {
+    WriteOptions o;
+    o.codec = "png";
+    write_video(one, rgb.data() + i * kH * kW * 3, 1, kH, kW, o);
+    paths.push_back(folder.file(names[i]));
+    std::filesystem::rename(one, paths.back());
+  }
+  return paths;
+}
+
+// Names that libav would take for patterns, protocols or options, with a suffix that is wrong and without
+// one.
+void test_names(const TemporaryFolder& folder) {
+  const std::vector<std::string> names = {"50%d.png", "%03d.png",  "100%.png", "a?b.png", "aXb.png",
+                                          "a*.png",   "{1,2}.png", "[1].png",  "a:b.png", "-i.png",
+                                          "#1 x.png", "%d.jpg",    "?",        "file:%d", "%%.PNG"};
+  const std::vector<std::string> paths = write_pictures(folder, names);
+  std::vector<double> times;
+  std::vector<int> expected;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    times.push_back(static_cast<double>(i) / 5);
+    expected.push_back(static_cast<int>(i));
+    const VideoIndex index = index_file(paths[i]);
+    check(index.codec == "png" && index.width == kW && index.times.size() == 1, "index of " + names[i]);
+    check_numbers(names[i] + " as a video",
+                  load_once(batch_plan({{number_clip(file_source(paths[i]), {0})}})), {static_cast<int>(i)});
+  }
+  check_numbers("names", load_once(batch_plan({{number_clip(images(paths), times)}})), expected);
+  const std::string video = folder.file("v%03d?.mp4");
+  write_numbered(folder.file("v.mp4"), 5, 5);
+  std::filesystem::rename(folder.file("v.mp4"), video);
+  check_numbers("a video with such a name", load_once(batch_plan({{number_clip(file_source(video), {0.1})}})),
+                {2});
+}
+
+// A broken picture is replaced by the nearest earlier sound one that is near enough.
+void test_broken_pictures(const TemporaryFolder& folder) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 12; ++i) names.push_back("p" + std::to_string(i) + ".png");
+  const std::vector<std::string> paths = write_pictures(folder, names);
+  const auto damage = [&](size_t i, int how) {
+    Bytes bytes = read_bytes(paths[i]);
+    if (how == 0) bytes.clear();
+    if (how == 1) bytes.resize(40);  // the head alone
+    if (how == 2) std::fill(bytes.begin(), bytes.end(), uint8_t{0x55});
+    write_bytes(paths[i], bytes);
+    if (how == 3) std::filesystem::remove(paths[i]);
+  };
+  damage(0, 0);
+  for (int how = 0; how < 4; ++how) damage(static_cast<size_t>(4 + how), how);
+  const auto at = [&](double fps, const std::vector<int>& positions) {
+    std::vector<double> times;
+    for (const int p : positions) times.push_back((p + 0.5) / fps);
+    return load_once(batch_plan({{number_clip(images(paths, fps), times)}}), 1, 1 << 20);
+  };
+  check_numbers("replaced", at(5, {2, 3, 4, 5, 6, 8, 11}), {2, 3, 3, 3, 3, 8, 11});
+  const LoadResult far = at(5, {3, 7});  // the fourth back, and 0.8 s
+  check(far.failures.size() == 1 && far.failures[0].path == paths[7] &&
+            far.failures[0].code == "ERR_VSSL_VIDEO_OPEN" && std::fabs(far.failures[0].where - 1.5) < 1e-9,
+        "too far from the last sound one: " + describe(far.failures));
+  check_numbers("replaced within half a second", at(25, {7}), {3});
+  const LoadResult first = at(25, {0});
+  check(first.failures.size() == 1 && first.failures[0].path == paths[0], "nothing before the first");
+}
+
+void test_animations(const TemporaryFolder& folder) {
+  const Bytes rgb = numbered_frames(6, kH, kW);
+  WriteOptions o;
+  o.codec = "apng";
+  for (const std::string name : {"a.apng", "a.png"}) {
+    write_video(folder.file("written.apng"), rgb.data(), 6, kH, kW, o);
+    const std::string path = folder.file(name);
+    std::filesystem::rename(folder.file("written.apng"), path);
+    const VideoIndex index = index_file(path);
+    check(index.codec == "apng" && index.times.size() == 6, name + " is a video");
+    check_numbers(name, load_once(batch_plan({{number_clip(file_source(path), {0, 0.1, 0.2, 0.05})}})),
+                  {0, 2, 5, 1});
+    check_numbers(name + " among pictures", load_once(batch_plan({{number_clip(images({path}), {0, 5})}})),
+                  {0, 0});
+  }
+  Bytes animated = webp(kW, kH, 100, {});
+  animated[20] = static_cast<uint8_t>(animated[20] | 2);
+  write_bytes(folder.file("moves.webp"), animated);
+  check_throws("ERR_VSSL_VIDEO_OPEN", "animated WebP is not supported",
+               [&] { index_file(folder.file("moves.webp")); });
+  write_bytes(folder.file("stands.webp"), webp(kW, kH, 100, {}));
+  check(index_file(folder.file("stands.webp")).width == kW, "a still WebP");
+}
+
 }  // namespace
 }  // namespace vssl::video
 
@@ -374,6 +469,9 @@ int main() {
     test_sei(folder);
     test_streams(folder);
     test_color(folder);
+    test_names(folder);
+    test_broken_pictures(folder);
+    test_animations(folder);
   }
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

@@ -54,7 +54,7 @@ void fill(FetchRequest& request, double fps, int64_t count, const Make& make) {
 }  // namespace
 
 int64_t picture_at_rate(double t, double fps, int64_t count) {
-  const double position = std::floor((t + 1e-6) * fps);
+  const double position = slot_at_rate(t, fps);
   if (!(position > 0)) return 0;
   return position >= static_cast<double>(count) ? count - 1 : static_cast<int64_t>(position);
 }

@@ -31,6 +31,42 @@ bool is_refused_format(const AVInputFormat* format) {
   return false;
 }
 
+struct IoCloser {
+  void operator()(AVIOContext* c) const { avio_close(c); }
+};
+
+// libav takes a name with % or ? in it for the pattern of many pictures' names, whatever the file holds. Of
+// such a file the format is found from its content, under a name without these; null: libav may find it
+// itself.
+const AVInputFormat* format_of_pattern(const std::string& path, AVIOInterruptCB* interrupt_callback) {
+  if (path.find_first_of("%*?{") == std::string::npos) return nullptr;
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  AVIOContext* raw = nullptr;
+  const int opened = avio_open2(&raw, ("file:" + path).c_str(), AVIO_FLAG_READ, interrupt_callback, &options);
+  av_dict_free(&options);
+  if (opened < 0) return nullptr;  // opening it again says why
+  const std::unique_ptr<AVIOContext, IoCloser> io(raw);
+  std::string plain = path;
+  std::replace_if(
+      plain.begin(), plain.end(), [](char c) { return std::strchr("%*?{", c) != nullptr; }, '_');
+  const AVInputFormat* format = nullptr;
+  return av_probe_input_buffer2(io.get(), &format, plain.c_str(), nullptr, 0, 0) < 0 ? nullptr : format;
+}
+
+// FFmpeg's reader of single WebP pictures takes an animation too, and fails on it without saying why.
+bool is_animated_webp(AVFormatContext* format) {
+  if (std::strcmp(format->iformat->name, "webp_pipe") != 0 || !format->pb) return false;
+  // "RIFF", size, "WEBP", "VP8X", size, flags
+  constexpr int kFlags = 20, kAnimation = 2;
+  uint8_t head[kFlags + 1] = {0};
+  const int64_t place = avio_tell(format->pb);
+  const bool read = avio_seek(format->pb, 0, SEEK_SET) == 0 &&
+                    avio_read(format->pb, head, sizeof(head)) == static_cast<int>(sizeof(head));
+  avio_seek(format->pb, place, SEEK_SET);
+  return read && std::memcmp(head + 12, "VP8X", 4) == 0 && (head[kFlags] & kAnimation);
+}
+
 // Opens the file and reads the headers of its streams.
 void open_streams(Input& input, const std::string& path) {
   input.format.reset();
@@ -40,9 +76,11 @@ void open_streams(Input& input, const std::string& path) {
   raw->interrupt_callback.opaque = input.deadline.get();
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
+  av_dict_set(&options, "pattern_type", "none", 0);  // of the one format that has patterns
   input.deadline->restart(kOpenSeconds);
+  const AVInputFormat* format = format_of_pattern(path, &raw->interrupt_callback);
   // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
-  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), format, &options);
   av_dict_free(&options);
   if (opened < 0) {  // libav has freed the context
     throw Error("ERR_VSSL_VIDEO_OPEN", "cannot open as video: " + av_reason(opened));
@@ -51,6 +89,11 @@ void open_streams(Input& input, const std::string& path) {
   if (is_refused_format(raw->iformat)) {
     throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open as video: '") + raw->iformat->name +
                                            "' is a list or text, not a video file");
+  }
+  if (is_animated_webp(raw)) {
+    throw Error(
+        "ERR_VSSL_VIDEO_OPEN",
+        "animated WebP is not supported by the linked FFmpeg; convert it, to APNG or MP4 for instance");
   }
   input.deadline->restart(kOpenSeconds);
   const int found = avformat_find_stream_info(raw, nullptr);

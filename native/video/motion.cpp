@@ -99,7 +99,11 @@ void motion_clip(float* out, const std::vector<PicturePtr>& pictures, const Clip
       continue;
     }
     if (plan.flow) {
-      read_flow(scratch.field, *plan.flow, picture_at_rate(plan.times[t], plan.flow->fps, plan.flow->frames));
+      const double from = slot_at_rate(plan.times[t], plan.flow->fps);
+      const bool moves = slot_at_rate(plan.times[frames + t], plan.flow->fps) > from;
+      const double last = static_cast<double>(plan.flow->frames - 1);
+      read_flow(scratch.field, *plan.flow, static_cast<int64_t>(std::min(from, last)));
+      if (!moves) std::fill(scratch.field.uv.begin(), scratch.field.uv.end(), 0.0f);
     } else {
       compute_flow(scratch.field, *pictures[t], *pictures[frames + t]);
     }

@@ -134,6 +134,23 @@ FlowFile parse_flow(const Value& v, const std::string& name) {
   return f;
 }
 
+// Every pair must be one of the file's fields, or a picture with itself, which does not move.
+void check_fields(const ClipPlan& c, const std::string& name) {
+  const FlowFile& flow = *c.flow;
+  const auto frames = static_cast<size_t>(c.frames());
+  for (size_t i = 0; i < frames; ++i) {
+    const double from = slot_at_rate(c.times[i], flow.fps), to = slot_at_rate(c.times[frames + i], flow.fps);
+    const auto last = static_cast<double>(flow.frames);  // pictures are one more than fields
+    if (from >= 0 && to <= last && (to == from + 1 || to == from)) continue;
+    throw Error("ERR_VSSL_INVALID_ARGUMENT",
+                "expected the picture after that of times for " + name + ".next[" + std::to_string(i) +
+                    "] but received " + std::to_string(c.times[frames + i]) + " s for a pair from " +
+                    std::to_string(c.times[i]) + " s: " + flow.path + " has the flow from each of " +
+                    std::to_string(flow.frames + 1) + " pictures at " + std::to_string(flow.fps) +
+                    " a second to the next; leave out flow to have it computed");
+  }
+}
+
 // The modality, and what a clip of motion has besides a clip of pictures.
 void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
   const std::string modality = v.get_string("modality", "rgb");
@@ -158,6 +175,7 @@ void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
   for (const Value& t : next) c.times.push_back(finite(t, name + ".next"));
   if (!v["flow"].is_null() && c.modality != Modality::kDifference)
     c.flow = parse_flow(v["flow"], name + ".flow");
+  if (c.flow) check_fields(c, name);
 }
 
 ClipPlan parse_clip(const Value& v, const std::string& name) {

@@ -1,6 +1,7 @@
 // Batch plans (src/data/plan.ts) as C++ structs, checked once.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,8 +43,12 @@ struct SourcePlan {
   std::string name() const;                               // for failures: a path, or the kind
 };
 
+// Number of the picture shown at time t when picture i is shown from i / fps on; below 0 before the first.
+inline double slot_at_rate(double t, double fps) { return std::floor((t + 1e-6) * fps); }
+
 // Flow that was computed beforehand: 16-bit floats (frames, height, width, 2) from byte `offset` on; field i
-// is the movement from i / fps to (i + 1) / fps in pixels of the field.
+// is the movement from picture i to picture i + 1 in pixels of the field. It has no other movements: a clip
+// whose pairs are no neighbours cannot be made of it.
 struct FlowFile {
   std::string path;
   int64_t offset = 0, frames = 0, height = 0, width = 0;

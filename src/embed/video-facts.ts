@@ -6,7 +6,7 @@ import type { VideoRow } from '../data/manifest.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
-import type { EngineAddon } from '../native/bindings.js';
+import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
 
 /** The part of the engine that looks into files. */
 export type Indexer = Pick<EngineAddon, 'indexVideo'>;
@@ -57,8 +57,10 @@ export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFa
       return { path, codec, width, height, times, end, warnings };
     }
     case 'images': {
-      const { codec, width, height } = await index(source.files[0]!);
-      return { path, codec, width, height, warnings: [], ...evenTimes(source.files.length, source.fps) };
+      const { files, fps } = source;
+      const { first, codec, width, height, warnings } = await firstSound(path, files, index);
+      const { times, end } = evenTimes(files.length, fps);
+      return { path, codec, width, height, warnings, times: times.subarray(first), end };
     }
     case 'packed': {
       const { width, height, frames, fps } = source;
@@ -82,6 +84,32 @@ async function withPatience<T>(open: () => Promise<T>): Promise<T> {
       await delay(100 * attempt);
     }
   }
+}
+
+/** Pictures of a folder that are tried before it is given up. */
+const MOST_TRIED = 64;
+
+/** The first picture of a folder that can be used: what it shows begins there, as a video at its first sound picture. */
+async function firstSound(
+  path: string,
+  files: readonly string[],
+  index: (file: string) => Promise<NativeVideoIndex>,
+) {
+  let fault: VsslError | undefined;
+  for (const [first, file] of files.slice(0, MOST_TRIED).entries()) {
+    try {
+      const { codec, width, height, warnings } = await index(file);
+      const left = `the first ${first === 1 ? 'picture is' : `${first} pictures are`} left out: ${fault?.message}`;
+      return { first, codec, width, height, warnings: first === 0 ? warnings : [left, ...warnings] };
+    } catch (error) {
+      if (!(error instanceof VsslError && error.code.startsWith('ERR_VSSL_VIDEO_'))) throw error;
+      fault ??= new VsslError(error.code, `${basename(file)}: ${error.message}`, { cause: error });
+    }
+  }
+  throw (
+    fault ??
+    new VsslError('ERR_VSSL_VIDEO_EMPTY', `${path} is a folder without pictures`, { details: { path } })
+  );
 }
 
 /** Facts of `frames` pictures shown at a steady rate. */

@@ -5,6 +5,7 @@ import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
 import { PACKED_SUFFIX, packedSource, parsePackedShape } from '../packed.js';
 import type { ClipSource } from '../plan.js';
+import { folderLookup } from './folders.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from './pictures.js';
 
 /** One line of a manifest, whatever its format. */
@@ -23,11 +24,17 @@ export async function makeRows(
   folder: string,
 ): Promise<VideoRow[]> {
   const rows: VideoRow[] = [];
-  for (const record of records) rows.push(await makeRow(record, file, folder));
+  const isFolder = folderLookup();
+  for (const record of records) rows.push(await makeRow(record, file, folder, isFolder));
   return rows;
 }
 
-async function makeRow({ where, fields }: TableRecord, file: string, folder: string): Promise<VideoRow> {
+async function makeRow(
+  { where, fields }: TableRecord,
+  file: string,
+  folder: string,
+  isFolder: (path: string) => Promise<boolean>,
+): Promise<VideoRow> {
   const written = text(fields.path);
   if (written === undefined) throw wrongLine(file, where, "has no 'path'");
   const given = await localPath(written, folder);
@@ -47,7 +54,9 @@ async function makeRow({ where, fields }: TableRecord, file: string, folder: str
     start,
     end,
     extra,
-    source: await sourceOf(path, given, fields, folder, file, where),
+    source: (await isFolder(path))
+      ? await picturesOf(path, fields, file, where)
+      : sourceOf(path, given, fields, folder, file, where),
   };
 }
 
@@ -61,10 +70,19 @@ async function localPath(given: string, folder: string): Promise<string> {
   return isThere ? given : given.replaceAll('\\', '/');
 }
 
-/**
- * A packed file says in its row what it holds. A path without a suffix may be a folder of pictures; everything else is
- * left for the decoder to judge.
- */
+/** A folder of pictures, whatever its name looks like. */
+async function picturesOf(
+  path: string,
+  { fps }: TableRecord['fields'],
+  file: string,
+  where: string,
+): Promise<ClipSource> {
+  const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
+  if (!(rate > 0 && rate <= 1000)) throw wrongLine(file, where, `has fps '${String(fps)}', which is no rate`);
+  return { kind: 'images', files: await listPictures(path), fps: rate };
+}
+
+/** A packed file says in its row what it holds; everything else is left for the decoder to judge. */
 async function sourceOf(
   path: string,
   given: string,
@@ -73,7 +91,6 @@ async function sourceOf(
   file: string,
   where: string,
 ): Promise<ClipSource> {
-  const { fps } = fields;
   if (given.endsWith(PACKED_SUFFIX)) {
     const shape = parsePackedShape(fields);
     if (typeof shape === 'string') throw wrongLine(file, where, `cannot be read: ${shape}`);
@@ -84,15 +101,7 @@ async function sourceOf(
       flow === undefined ? undefined : resolve(folder, await localPath(flow, folder)),
     );
   }
-  if (/\.[^./\\]+$/.test(given)) return { kind: 'file', path };
-  const isFolder = await stat(fsPath(path)).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) return { kind: 'file', path };
-  const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
-  if (!(rate > 0 && rate <= 1000)) throw wrongLine(file, where, `has fps '${String(fps)}', which is no rate`);
-  return { kind: 'images', files: await listPictures(path), fps: rate };
+  return { kind: 'file', path };
 }
 
 function seconds(
