@@ -2,7 +2,9 @@
  * What arguments are asked before any work. Nothing here goes by `instanceof`: arrays, errors and signals made in another
  * realm (a vm context, a test runner's sandbox) are as good as this one's.
  */
+import { totalmem } from 'node:os';
 import { types } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { invalidArgument, VsslError } from './errors.js';
 import { didYouMean } from './nearest.js';
 
@@ -23,11 +25,62 @@ export function checkOptions(options: unknown, known: readonly string[], name = 
   if (options !== undefined) requireOptions(options, known, name);
 }
 
-/** A whole number of at least `least`, or an error that names the option. */
-export function checkCount(name: string, value: unknown, least = 1): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least)
-    throw invalidArgument(name, `a whole number of at least ${least}`, value);
+/** Bounds of what callers ask for, in options, configurations and on the command line alike; docs/limits.md has them. */
+export const LIMITS = {
+  /** Of the network, or of the decoder. */
+  threads: 1024,
+  /** Frames of a clip, and pixels of its side: native/video/plan.cpp has the same. */
+  frames: 4096,
+  side: 8192,
+  /** Frames of a video from one frame of a clip to the next: longer than any video that is a file. */
+  stride: 1e9,
+  /** Windows of one video. */
+  windows: 100_000,
+  /** Pictures a second. */
+  fps: [1e-6, 1000],
+  /** Runs of one arm of a claim. */
+  seeds: 10_000,
+  /** Rounds of a benchmark. */
+  rounds: 1e6,
+} as const;
+
+/** A whole number from `least` to `most`, or an error that names the option. */
+export function checkCount(
+  name: string,
+  value: unknown,
+  least = 1,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+    return value;
+  const bound = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw invalidArgument(name, `a whole number ${bound}`, value);
+}
+
+/** Pictures a second, or an error that names the option. */
+export function checkRate(name: string, value: unknown): number {
+  const [least, most] = LIMITS.fps;
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw invalidArgument(name, `pictures a second, from ${least} to ${most}`, value);
   return value;
+}
+
+/** Bytes that this process can have at most: the machine's memory, or what its container allows. */
+export function memoryLimit(): number {
+  const allowed = process.constrainedMemory?.() ?? 0;
+  return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+}
+
+/** Bytes that objects of this process can have at most; `node --max-old-space-size` raises it. */
+export function heapLimit(): number {
+  return getHeapStatistics().heap_size_limit;
+}
+
+/** Refuses what no memory of this machine holds, before any is taken: `what` says what needs so much. */
+export function checkFits(name: string, what: string, bytes: number, limit = memoryLimit()): void {
+  if (bytes <= limit) return;
+  const gigabytes = (n: number) => `${Number((n / 2 ** 30).toPrecision(3))} GB`;
+  throw invalidArgument(name, `at most the ${gigabytes(limit)} of memory here for ${what}`, gigabytes(bytes));
 }
 
 /** Text that is not empty: a path, a specification of data, a name. */

@@ -43,6 +43,7 @@ void Fetcher::fetch_images(FetchRequest& request, LoadStats& stats) {
     try {
       it->second.picture = read_image(files[static_cast<size_t>(position)], clip.shrink, stats);
     } catch (const Error& e) {
+      if (e.code.rfind("ERR_VSSL_VIDEO_", 0) != 0) throw;  // not the picture's fault
       it->second.fault = e;
     }
     return it->second;

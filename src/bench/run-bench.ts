@@ -1,3 +1,4 @@
+import { checkCount, LIMITS } from '../checks.js';
 import { VsslError } from '../errors.js';
 import { loadKernels } from '../native/load.js';
 import { type BenchCase, type Check, passed, type Workload } from './case.js';
@@ -24,6 +25,8 @@ export interface RunBenchOptions extends PeersOptions {
  * turns with the machine's limit and with each peer. A case that is wrong is not timed.
  */
 export async function runBench(options: RunBenchOptions): Promise<BenchResult> {
+  checkCount('pairs', options.pairs, 1, LIMITS.rounds);
+  checkCount('threads', options.threads, 0, LIMITS.threads);
   const { limits } = loadKernels();
   const threads = options.threads || limits.cores();
   const peers = new Peers(options);

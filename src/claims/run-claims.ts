@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { checkCount, checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
+import { checkCount, checkSignal, checkText, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { heldOutSpec, loadManifest, type VideoRow } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import { toVsslError, VsslError } from '../errors.js';
@@ -135,7 +135,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   const { seeds, signal, onEvent = () => {} } = options;
   checkSignal(signal);
   const out = resolve(checkText('out', 'a folder', options.out));
-  checkCount('seeds', seeds);
+  checkCount('seeds', seeds, 1, LIMITS.seeds);
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
   const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });

@@ -15,7 +15,7 @@ const cropSchema = z.strictObject({
   aspect: range(10)
     .default([0.5, 2])
     .describe('Width / height of the crop in pixels of the displayed picture'),
-  attempts: z.int().min(1).default(100).describe('Draws before the whole picture is taken'),
+  attempts: z.int().min(1).max(10_000).default(100).describe('Draws before the whole picture is taken'),
   minCovered: probability.default(0.1).describe('Crops covering less of the picture are drawn again'),
 });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMITS } from '../checks.js';
 import { augmentSchema } from './augment-schema.js';
 
 /** Version of the configuration format; in every config.json. */
@@ -21,7 +22,12 @@ export const ARCHITECTURES = [
 export const LEAST_WIDTH = 1 / 64;
 
 /** Frames of a clip. */
-export const frameCount = z.int().min(1).max(4096);
+export const frameCount = z.int().min(1).max(LIMITS.frames);
+
+/** Frames of the video from one frame of a clip to the next. */
+export const strideCount = z.int().min(1).max(LIMITS.stride);
+
+const threadCount = z.int().min(1).max(LIMITS.threads);
 
 const modelSchema = z.strictObject({
   arch: z.enum(ARCHITECTURES).default('r3d_18').describe('Backbone'),
@@ -36,15 +42,15 @@ const modelSchema = z.strictObject({
 
 const clipSchema = z.strictObject({
   frames: frameCount.default(16).describe('Frames of a clip'),
-  stride: count.default(2).describe('Frames of the video from one frame of the clip to the next'),
+  stride: strideCount.default(2).describe('Frames of the video from one frame of the clip to the next'),
   fps: z
     .number()
-    .positive()
-    .max(1000)
+    .min(LIMITS.fps[0])
+    .max(LIMITS.fps[1])
     .nullable()
     .default(null)
     .describe('Frames a second that stride counts, whatever the rate of a video; null: its own frames'),
-  size: z.int().min(8).max(8192).default(112).describe('Height and width in pixels'),
+  size: z.int().min(8).max(LIMITS.side).default(112).describe('Height and width in pixels'),
 });
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()]);
@@ -73,10 +79,15 @@ const dataSchema = z.strictObject({
         'epoch; fail: the run stops at the first clip that fails',
     ),
   workers: z
-    .union([z.literal('auto'), count])
+    .union([z.literal('auto'), threadCount])
     .default('auto')
     .describe('Decoder threads'),
-  cacheMB: z.number().min(0).default(1024).describe('Bound of the cache of decoded, shrunk frames; 0: none'),
+  cacheMB: z
+    .number()
+    .min(0)
+    .max(1e9)
+    .default(1024)
+    .describe('Bound of the cache of decoded, shrunk frames; 0: none'),
   shrink: z
     .union([z.literal('auto'), z.int().min(1).max(64)])
     .default('auto')
@@ -139,7 +150,7 @@ const trainSchema = z.strictObject({
   keepCheckpoints: count.default(3),
   seed: z.int().min(0).default(0),
   threads: z
-    .union([z.literal('auto'), count])
+    .union([z.literal('auto'), threadCount])
     .default('auto')
     .describe('Threads of the network'),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
@@ -156,7 +167,12 @@ const evalSchema = z.strictObject({
     .min(1)
     .default('group')
     .describe('Column whose values are the folds of the cross-validation'),
-  windows: count.default(1).describe('Windows of each video whose features are averaged'),
+  windows: z
+    .int()
+    .min(1)
+    .max(LIMITS.windows)
+    .default(1)
+    .describe('Windows of each video whose features are averaged'),
   neighbours: count.default(5),
 });
 

@@ -1,3 +1,4 @@
+import { checkCount, checkFits, checkRate, heapLimit } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { ClipSource } from './plan.js';
 import { Rng } from './rng.js';
@@ -107,6 +108,10 @@ const SPEED_RANGE = [0.2, 0.5] as const;
 const RADIUS_RANGE = [0.12, 0.28] as const;
 /** Of a set: its rows are made at once, and must fit into memory. */
 const MOST_CLIPS = 1_000_000;
+/** What a row takes in memory. */
+const ROW_BYTES = 2200;
+/** Pictures of a clip: a day at 25 a second is as many. */
+const MOST_PICTURES = 2 ** 21;
 
 /**
  * Clip `index` of the set: a pure function of (seed, index, options).
@@ -176,10 +181,12 @@ export function planSyntheticSet(
   const { seed, count, ...rest } = options;
   if (!Number.isInteger(count) || count < 1 || count > MOST_CLIPS)
     throw invalidArgument('count', `a whole number from 1 to ${MOST_CLIPS}`, count);
+  checkFits('count', `${count} clips`, count * ROW_BYTES, heapLimit());
   const split = rest.split ?? 'train';
+  const { seconds, fps } = checkOptions(0, rest);
+  const times = Array.from({ length: Math.round(seconds * fps) }, (_, i) => i / fps);
   return Array.from({ length: count }, (_, index) => {
     const clip = drawSyntheticSource(seed, index, rest);
-    const times = Array.from({ length: Math.round(clip.seconds * clip.fps) }, (_, i) => i / clip.fps);
     return { ...clip, index, name: `${clip.label}/${split}_${String(index).padStart(5, '0')}`, times };
   });
 }
@@ -200,13 +207,16 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
     if (!SYNTHETIC_MOTIONS.includes(name))
       throw invalidArgument('classes', `motions among ${SYNTHETIC_MOTIONS.join(', ')}`, name);
   }
-  if (!Number.isInteger(appearances) || appearances < 1)
-    throw invalidArgument('appearances', 'a whole number from 1', appearances);
+  checkCount('appearances', appearances, 1, 2 ** 32);
   if (!Number.isInteger(pixels) || pixels < 8 || pixels > 4096)
     throw invalidArgument('pixels', 'a whole number from 8 to 4096', pixels);
-  if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'a number above 0, at most 1000', fps);
-  if (!(seconds * fps >= 1 && seconds <= 3600))
-    throw invalidArgument('seconds', 'at least one frame, at most 3600 seconds', seconds);
+  checkRate('fps', fps);
+  if (!(seconds * fps >= 1 && seconds * fps <= MOST_PICTURES))
+    throw invalidArgument(
+      'seconds',
+      `a length of 1 to ${MOST_PICTURES} pictures at ${fps} a second`,
+      seconds,
+    );
   return { split, classes, appearances, pixels, seconds, fps, sprites };
 }
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
+import { checkCount, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
@@ -68,7 +68,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   requireOptions(options, ['data', 'deep', 'threads', 'signal', 'onProgress']);
   const { data, deep = false, threads = availableParallelism(), signal, onProgress } = options;
   checkSignal(signal);
-  checkCount('threads', threads);
+  checkCount('threads', threads, 1, LIMITS.threads);
   const manifest = await loadManifest(data);
   const engine = loadEngine();
   const loader = engine.createLoader({ threads, cacheBytes: 0 });

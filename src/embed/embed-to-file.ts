@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { checkCount, checkSignal, requireOptions } from '../checks.js';
+import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
@@ -79,7 +79,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
   const format = formatOf(out);
   checkSignal(signal);
   await checkOutFile(out);
-  checkCount('clips', clips);
+  checkCount('clips', clips, 1, LIMITS.windows);
   const start = performance.now();
   const manifest = await loadManifest(data);
   const own = typeof weights === 'string';

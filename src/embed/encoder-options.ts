@@ -1,7 +1,7 @@
 /** What VideoEncoder's calls take, and the checks that come before any work. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkCount, checkOptions, checkSignal, isUint8Array } from '../checks.js';
+import { checkCount, checkOptions, checkRate, checkSignal, isUint8Array, LIMITS } from '../checks.js';
 import type { InputKind } from '../data/plan.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
@@ -100,7 +100,7 @@ export function checkEmbedOptions(options: EmbedOptions): {
   checkOptions(options, ['clips', 'crops', 'signal']);
   const { clips = 3, crops = 1, signal } = options;
   if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
-  return { windows: checkCount('clips', clips), crops, signal: checkSignal(signal) };
+  return { windows: checkCount('clips', clips, 1, LIMITS.windows), crops, signal: checkSignal(signal) };
 }
 
 /** Refuses what is no video. */
@@ -110,11 +110,11 @@ export function checkVideo(video: VideoInput): VideoInput {
   if (typeof video !== 'object' || video === null) throw invalidArgument('video', expected, video);
   checkOptions(video, ['frames', 'shape', 'fps'], 'video');
   const { frames, shape, fps } = video;
-  if (fps !== undefined && !(Number.isFinite(fps) && fps > 0))
-    throw invalidArgument('video.fps', 'a number above 0', fps);
+  if (fps !== undefined) checkRate('video.fps', fps);
   if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== 3)
     throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
-  for (const extent of shape) checkCount('video.shape', extent);
+  for (const [i, extent] of shape.entries())
+    checkCount('video.shape', extent, 1, i === 1 || i === 2 ? LIMITS.side : undefined);
   const bytes = shape.reduce((a, b) => a * b, 1);
   if (!isUint8Array(frames) || frames.length !== bytes)
     throw invalidArgument('video.frames', `a Uint8Array of ${bytes} bytes`, frames);

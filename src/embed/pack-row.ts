@@ -1,7 +1,7 @@
 /** One video of `prepare`: its pictures, and their flow, decoded stretch by stretch into files of their own. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
@@ -96,22 +96,35 @@ async function packPictures(
   const facts = await readFacts(indexer, row);
   const clock = makeClock(facts, { start: row.start, end: row.end, fps: settings.fps });
   const size = sizeFor(facts, settings.shortSide);
-  const times = clipTimes(clock, 0, clock.frames, 1);
-  const plan = (part: Pick<ClipPlan, 'times'>): ClipPlan => ({
+  const shape = { frames: clock.frames, ...size, fps: 1 / clock.period };
+  await checkRoom(out, row, shape, job.flow);
+  const frame = {
     ...plainClip(row.source, size),
     shrink: chooseShrink('auto', facts.width, facts.height, Math.min(size.height, size.width)),
-    ...part,
-  });
+  };
+  function* plans(): Generator<ClipPlan> {
+    for (let i = 0; i < clock.frames; i += STRETCH)
+      yield { ...frame, times: clipTimes(clock, i, Math.min(STRETCH, clock.frames - i), 1) };
+  }
   const file = join(out, path);
   await mkdir(dirname(file), { recursive: true });
-  const chunks = readStretches(
-    loader,
-    job,
-    stretches(times).map((part) => plan({ times: part })),
-    toBytes,
+  await writeFileAtomic(file, readStretches(loader, job, plans(), toBytes), operations);
+  return shape;
+}
+
+/** Refuses a copy that its disk has no room for, before it is filled: a rate may ask for any number of frames. */
+async function checkRoom(out: string, { path }: VideoRow, shape: PackedShape, flow: boolean): Promise<void> {
+  const { bavail, bsize } = await statfs(out);
+  const bytes = sizeOf(shape) + (flow ? flowSizeOf(shape) : 0);
+  if (bytes <= bavail * bsize) return;
+  const gigabytes = (n: number) => `${Number((n / 2 ** 30).toPrecision(3))} GB`;
+  const { frames, height, width, fps } = shape;
+  throw new VsslError(
+    'ERR_VSSL_WRITE',
+    `the copy of ${path} needs ${gigabytes(bytes)} (${frames} frames of ${width} x ${height}, ${Number(fps.toPrecision(3))} a second) ` +
+      `and the disk of ${out} has room for ${gigabytes(bavail * bsize)}; take a smaller --short-side or a lower --fps`,
+    { details: { path, out, bytes, frames } },
   );
-  await writeFileAtomic(file, chunks, operations);
-  return { frames: clock.frames, ...size, fps: 1 / clock.period };
 }
 
 async function packFlow(
@@ -144,7 +157,7 @@ function factsOfPacked(path: string, { frames, height, width, fps }: PackedShape
 async function* readStretches(
   loader: NativeLoader,
   { signal }: PackJob,
-  plans: readonly ClipPlan[],
+  plans: Iterable<ClipPlan>,
   encode: (floats: Float32Array) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   for (const plan of plans) {

@@ -6,7 +6,7 @@
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkCount, checkSignal, requireOptions, throwIfAborted } from '../checks.js';
+import { checkCount, checkRate, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
@@ -80,12 +80,11 @@ export async function prepareWith(
   requireOptions(options, known);
   const { data, shortSide = 256, fps = null, flow = false, signal, onProgress } = options;
   checkSignal(signal);
-  const threads = checkCount('threads', options.threads ?? availableParallelism());
-  checkCount('shortSide', shortSide, 16);
+  const threads = checkCount('threads', options.threads ?? availableParallelism(), 1, LIMITS.threads);
+  checkCount('shortSide', shortSide, 16, LIMITS.side);
   if (typeof options.out !== 'string' || options.out === '')
     throw invalidArgument('out', 'a folder', options.out);
-  if (fps !== null && !(fps > 0 && fps <= 1000))
-    throw invalidArgument('fps', 'frames a second, above 0, or null', fps);
+  if (fps !== null) checkRate('fps', fps);
   const begun = performance.now();
   const out = resolve(options.out);
   const manifest = await loadManifest(data);

@@ -1,5 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { checkCount, checkOptions, isFloat32Array, requireOptions } from '../checks.js';
+import {
+  checkCount,
+  checkFits,
+  checkOptions,
+  checkRate,
+  isFloat32Array,
+  LIMITS,
+  requireOptions,
+} from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
 import type { VideoRow } from '../data/manifest.js';
@@ -98,16 +106,15 @@ export class VideoEncoder {
     if (!['rgb', 'temporal-mean-removed', 'difference'].includes(input))
       throw invalidArgument('input', "'rgb', 'temporal-mean-removed' or 'difference'", input);
     const { frames = 16, stride = 2, size = 112, fps = null } = clip;
-    if (fps !== null && !(Number.isFinite(fps) && fps > 0))
-      throw invalidArgument('clip.fps', 'a number above 0, or null', fps);
+    if (fps !== null) checkRate('clip.fps', fps);
     const description: EncoderDescription = {
       method: 'none',
       encoder: 'encoder',
       model: { arch, width },
       clip: {
-        frames: checkCount('clip.frames', frames),
-        stride: checkCount('clip.stride', stride),
-        size: checkCount('clip.size', size, 8),
+        frames: checkCount('clip.frames', frames, 1, LIMITS.frames),
+        stride: checkCount('clip.stride', stride, 1, LIMITS.stride),
+        size: checkCount('clip.size', size, 8, LIMITS.side),
         fps,
       },
       input,
@@ -116,6 +123,8 @@ export class VideoEncoder {
       shrink: 'auto',
       step: 0,
     };
+    const clipBytes = 3 * Float32Array.BYTES_PER_ELEMENT * frames * size * size;
+    checkFits('clip', `a clip of ${frames} frames of ${size} x ${size}`, clipBytes);
     return VideoEncoder.#open(description, seed, rest);
   }
 
@@ -139,7 +148,7 @@ export class VideoEncoder {
       throw invalidArgument('device', "'auto', 'cpu' or 'cuda'", device);
     if (precision !== 'fp32' && precision !== 'bf16')
       throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
-    if (threads !== undefined) checkCount('threads', threads);
+    if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
     const engine = loadEngine();
     if (threads !== undefined) engine.setThreads(threads);
     const where = chooseDevice(engine, device);

@@ -8,6 +8,8 @@ import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
 
+type PackedSource = Extract<ClipSource, { kind: 'packed' }>;
+
 /** The part of the engine that looks into files. */
 export type Indexer = Pick<EngineAddon, 'indexVideo'>;
 
@@ -63,8 +65,9 @@ export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFa
       return { path, codec, width, height, warnings, times: times.subarray(first), end };
     }
     case 'packed': {
-      const { width, height, frames, fps } = source;
-      return { path, codec: 'packed', width, height, warnings: [], ...evenTimes(frames, fps) };
+      const { width, height, fps } = source;
+      const { frames, warnings } = await countPacked(source);
+      return { path, codec: 'packed', width, height, warnings, ...evenTimes(frames, fps) };
     }
     default:
       throw new VsslError(
@@ -84,6 +87,21 @@ async function withPatience<T>(open: () => Promise<T>): Promise<T> {
       await delay(100 * attempt);
     }
   }
+}
+
+/** Pictures that a packed file has, whatever the manifest says: a number that somebody wrote costs nothing. */
+async function countPacked({ path, offset, frames, height, width }: PackedSource) {
+  const file = await stat(fsPath(path)).catch(() => null);
+  const held = file ? Math.floor((file.size - offset) / (3 * height * width)) : 0;
+  if (held >= frames) return { frames, warnings: [] };
+  if (held < 1)
+    throw new VsslError(
+      'ERR_VSSL_VIDEO_OPEN',
+      `${path} ${file ? `is too small for a picture of ${width} x ${height}` : 'is not there'}; expected ${frames} of them, as 'vssl-native prepare' writes them`,
+      { details: { path } },
+    );
+  const warning = `the manifest says ${frames} pictures, the file has ${held}; was it copied in part?`;
+  return { frames: held, warnings: [warning] };
 }
 
 /** Pictures of a folder that are tried before it is given up. */

@@ -2,7 +2,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
+import { checkFits, checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { loadEngine } from '../native/load.js';
@@ -34,11 +34,18 @@ export async function writeSyntheticVideos(options: WriteSyntheticOptions): Prom
   const manifests = await Promise.all([data].flat().map((spec) => loadManifest(spec)));
   const rows = manifests.flatMap((manifest) => manifest.rows);
   const names = rows.map(nameOf);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined)
     throw new VsslError(
       'ERR_VSSL_USAGE',
       `two clips would be written to '${twice}'; the sets of one folder must differ in their split`,
+    );
+  for (const { facts } of rows)
+    checkFits(
+      'data',
+      `a clip of ${facts!.times.length} pictures of ${facts!.width} x ${facts!.height}`,
+      3 * facts!.times.length * facts!.width * facts!.height,
     );
   const engine = loadEngine();
   let next = 0;

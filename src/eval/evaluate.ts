@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkCount, checkSignal, requireOptions } from '../checks.js';
+import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
 import type { ClipFormat } from '../data/clip-plan.js';
 import { weightsFile } from '../embed/encoder-options.js';
 import { invalidArgument, VsslError } from '../errors.js';
@@ -378,7 +378,7 @@ function checkEvaluateOptions(options: EvaluateOptions): {
   if ((run === undefined) === (weights === undefined))
     throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');
   if (options.protocol === 'linear') checkFactors(options.factors);
-  checkCount('windows', windows);
+  checkCount('windows', windows, 1, LIMITS.windows);
   checkCount('baselineSeed', baselineSeed, 0);
   if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
   if (baseline !== undefined && baseline !== 'random')

@@ -5,7 +5,13 @@
  */
 import { z } from 'zod';
 import { checkLeastClip } from '../config/least-clip.js';
-import { ARCHITECTURES, frameCount, LEAST_WIDTH, type ResolvedConfig } from '../config/schema.js';
+import {
+  ARCHITECTURES,
+  frameCount,
+  LEAST_WIDTH,
+  type ResolvedConfig,
+  strideCount,
+} from '../config/schema.js';
 import { clockOf, planTrainingClip } from '../data/clip-plan.js';
 import { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
 import { drawShiftedStarts } from '../data/samplers/starts.js';
@@ -52,7 +58,7 @@ const configSchema = z.strictObject({
         .default('auto')
         .describe('Frames of its clips; auto: data.clip.frames'),
       stride: z
-        .union([z.literal('auto'), z.int().min(1)])
+        .union([z.literal('auto'), strideCount])
         .default('auto')
         .describe('Their stride; auto: data.clip.stride'),
     })

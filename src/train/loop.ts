@@ -16,8 +16,9 @@ export interface LoopOptions {
   readonly session: NativeSession;
   readonly feed: Feed;
   readonly log: RunLog;
-  /** Learning rate of each step of the schedule. */
-  readonly rates: Float64Array;
+  /** Learning rate of a step of the schedule, and its steps. */
+  readonly rateAt: (step: number) => number;
+  readonly totalSteps: number;
   /** What the method tells its step besides the rate; `batch` is the plan as executed. */
   readonly hyper: (step: number, batch: BatchPlan) => Hyper;
   /** Steps done, and steps to have been done at the end. */
@@ -80,7 +81,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
     }
     try {
       const dataSeconds = (performance.now() - waitStart) / 1000;
-      const lr = options.rates[step]!;
+      const lr = options.rateAt(step);
       const stepStart = performance.now();
       const result = await options.session.step(item.batch, {
         ...options.hyper(step, item.planned.plan),
@@ -104,7 +105,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       await log.plan(step, item.planned);
       const event = stepEvent(options.session, item, result, { step, lr, dataSeconds, stepSeconds });
       emit(event);
-      if (step === 1 || step % logEvery === 0 || step === options.rates.length) {
+      if (step === 1 || step % logEvery === 0 || step === options.totalSteps) {
         await logStep(log, event, tally);
         tally = { steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 };
       }

@@ -1,4 +1,4 @@
-/** Learning rates as arrays, one entry a step, computed before the first step. */
+/** Learning rates: a function of the step. */
 import { invalidArgument } from '../errors.js';
 
 export interface ScheduleOptions {
@@ -26,19 +26,16 @@ export interface ScheduleOptions {
  * and for s < W: f + (r(W) - f) s / W, from f. The decay runs over all S steps, under the warm-up too, as in the
  * published CVRL configuration (methods: section 1.7; tensorflow/models LinearWarmup over CosineDecay).
  */
-export function buildSchedule(options: ScheduleOptions): Float64Array {
+export function buildSchedule(options: ScheduleOptions): (step: number) => number {
   const { lr, totalSteps, warmupSteps, warmupFrom = 0 } = options;
   if (!Number.isSafeInteger(totalSteps) || totalSteps < 1)
     throw invalidArgument('totalSteps', 'a whole number from 1', totalSteps);
   if (!Number.isSafeInteger(warmupSteps) || warmupSteps < 0)
     throw invalidArgument('warmupSteps', 'a whole number from 0', warmupSteps);
   const base = baseRate(options);
-  const rates = new Float64Array(totalSteps);
   // A run that ends within its warm-up climbs towards the peak.
   const top = warmupSteps < totalSteps ? base(warmupSteps) : lr;
-  for (let s = 0; s < totalSteps; s++)
-    rates[s] = s < warmupSteps ? warmupFrom + ((top - warmupFrom) * s) / warmupSteps : base(s);
-  return rates;
+  return (s) => (s < warmupSteps ? warmupFrom + ((top - warmupFrom) * s) / warmupSteps : base(s));
 }
 
 function baseRate({

@@ -82,7 +82,7 @@ export class Training {
     this.#totalSteps ||= countSteps(config.train, usable);
     this.#warn(usable);
     const stepsPerEpoch = countBatches(usable, config.train.batch);
-    const rates = this.#rates(stepsPerEpoch);
+    const rateAt = this.#schedule(stepsPerEpoch);
     const method = getMethod(config.method);
     const to = Math.min(this.#totalSteps, this.#options.maxSteps ?? this.#totalSteps);
 
@@ -123,7 +123,8 @@ export class Training {
           session,
           feed,
           log,
-          rates,
+          rateAt,
+          totalSteps: this.#totalSteps,
           hyper: (step, batch) => method.hyper(config, { step, totalSteps: this.#totalSteps }, batch),
           from,
           to,
@@ -217,7 +218,7 @@ export class Training {
       );
   }
 
-  #rates(stepsPerEpoch: number): Float64Array {
+  #schedule(stepsPerEpoch: number): (step: number) => number {
     const { schedule, optimizer, epochs } = this.#config.train;
     const warmup = schedule.warmupSteps ?? Math.round((schedule.warmupEpochs ?? 0) * stepsPerEpoch);
     const unit = epochs === null ? 1 : stepsPerEpoch;

@@ -134,6 +134,26 @@ test('a manifest may name folders of pictures, with a rate of their own', async 
   t.is((rows[1]!.source as { fps: number }).fps, 25);
 });
 
+test('a folder of pictures is one whatever its name looks like, and a file without a suffix is a file', async (t) => {
+  const names = ['clip_v1.2', 'take.mp4', 'x.csv', 'y.rgb8', 'z.png', '50%d?x'];
+  const videos = Array.from({ length: 30 }, (_, i) => `v${i}`); // more than are looked at one by one
+  const folder = await makeFolder(t, {
+    'm.csv': `path\n${[...videos, ...names].join('\n')}\nabsent.mp4\n`,
+    ...Object.fromEntries(names.map((name) => [`${name}/1.jpg`, ''])),
+    ...Object.fromEntries(videos.map((name) => [name, ''])),
+  });
+  const kinds = (rows: readonly { source: { kind: string } }[]) => rows.map(({ source }) => source.kind);
+  const { rows } = await loadManifest(join(folder, 'm.csv'));
+  t.deepEqual(kinds(rows), [...videos.map(() => 'file'), ...names.map(() => 'images'), 'file']);
+  const inside = await loadManifest(join(folder, '50%d?x'));
+  t.deepEqual(kinds(inside.rows), ['images']);
+  const walked = await loadManifest(folder);
+  t.deepEqual(
+    walked.rows.filter(({ source }) => source.kind === 'images').map(({ id }) => id),
+    [...names].sort(),
+  );
+});
+
 test('a query keeps the rows in which every column matches one of its globs', async (t) => {
   const folder = await makeFolder(t, {
     'm.csv': 'path,label,group,note\na,walk,set1_01,\nb,walk,set2_01,n\nc,run,c07,n\nd,run,c17,\ne,,,\n',

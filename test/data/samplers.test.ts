@@ -1,7 +1,13 @@
 import test from 'ava';
 import { Rng } from '#src/data/rng.js';
 import { bisectGap, drawGap, type GapLaw, gapCdf } from '#src/data/samplers/gap.js';
-import { countStarts, drawPairStarts, drawUniformStarts, spreadStarts } from '#src/data/samplers/starts.js';
+import {
+  countStarts,
+  drawPairStarts,
+  drawStartsWithin,
+  drawUniformStarts,
+  spreadStarts,
+} from '#src/data/samplers/starts.js';
 
 const LAWS: readonly GapLaw[] = [
   { kind: 'decreasing', power: 1 },
@@ -167,4 +173,25 @@ test('evaluation windows are spread evenly, a single one is in the middle', (t) 
   t.deepEqual(spreadStarts(span, 3), [0, 18, 35]);
   t.deepEqual(spreadStarts({ length: 5, frames: 8, stride: 2 }, 3), [0, 0, 0]);
   t.deepEqual(spreadStarts({ length: 15, frames: 8, stride: 2 }, 3), [0, 0, 0]);
+});
+
+test('starts within a distance: every pair is as likely as every other, without walking through the distances', (t) => {
+  for (const [a, b, most] of [
+    [1, 1, 0],
+    [5, 5, 2],
+    [7, 3, 1],
+    [3, 7, 100],
+    [4, 9, 4],
+    [9, 4, 6],
+  ] as const) {
+    const pairs: [number, number][] = [];
+    for (let gap = -most; gap <= most; gap++)
+      for (let first = 0; first < a; first++)
+        if (first + gap >= 0 && first + gap < b) pairs.push([first, first + gap]);
+    // The k-th of n equal parts of [0, 1) names the k-th pair.
+    pairs.forEach((pair, k) => {
+      const rng = { next: () => (k + 0.5) / pairs.length } as unknown as Rng;
+      t.deepEqual(drawStartsWithin([a, b], most, rng), pair, `${a} ${b} ${most}: pair ${k}`);
+    });
+  }
 });

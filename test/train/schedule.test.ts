@@ -1,5 +1,8 @@
 import test from 'ava';
-import { buildSchedule } from '#src/train/schedule.js';
+import { type ScheduleOptions, buildSchedule as scheduleOf } from '#src/train/schedule.js';
+
+const buildSchedule = (options: ScheduleOptions) =>
+  Float64Array.from({ length: options.totalSteps }, (_, step) => scheduleOf(options)(step));
 
 const close = (a: number, b: number) => Math.abs(a - b) <= 1e-12 * Math.max(1, Math.abs(b));
 
@@ -52,5 +55,12 @@ test('wrong lengths are refused', (t) => {
     { warmupSteps: -1 },
     { warmupSteps: Number.NaN },
   ])
-    t.throws(() => buildSchedule({ ...base, ...wrong }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+    t.throws(() => scheduleOf({ ...base, ...wrong }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+});
+
+test('a schedule takes no memory, whatever its length', (t) => {
+  const totalSteps = Number.MAX_SAFE_INTEGER;
+  const rate = scheduleOf({ name: 'cosine', lr: 1, totalSteps, warmupSteps: 1000 });
+  t.is(rate(500), 0.5);
+  t.true(close(rate(totalSteps - 1), 0));
 });

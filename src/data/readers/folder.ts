@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { extname, join, relative, resolve, sep } from 'node:path';
-import { environmentError, invalidArgument, messageOf, VsslError } from '../../errors.js';
+import { checkRate } from '../../checks.js';
+import { environmentError, messageOf, VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
 import { PREPARED_FILE } from '../packed.js';
@@ -173,9 +174,7 @@ function makeRow(root: string, path: string, source: VideoRow['source']): VideoR
 
 function parseFps(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PICTURE_FPS;
-  const fps = Number(text);
-  if (!(fps > 0 && fps <= 1000)) throw invalidArgument('fps', 'pictures per second, above 0', text);
-  return fps;
+  return checkRate('fps', Number(text));
 }
 
 /** The error for a path that is not there, or cannot be read. */

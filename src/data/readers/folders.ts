@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { fsPath } from '../file-names.js';
 
 /** Paths looked at one by one before their folder is listed as a whole: a manifest may name a million files. */
 const ONE_BY_ONE = 16;
@@ -29,7 +30,7 @@ async function listFolder(folder: string): Promise<Listing> {
   const files = new Set<string>();
   const folders = new Set<string>();
   // links are looked at one by one
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+  for (const entry of await readdir(fsPath(folder), { withFileTypes: true }).catch(() => [])) {
     if (entry.isFile()) files.add(entry.name);
     else if (entry.isDirectory()) folders.add(entry.name);
   }
@@ -37,7 +38,7 @@ async function listFolder(folder: string): Promise<Listing> {
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
+  return stat(fsPath(path)).then(
     (found) => found.isDirectory(),
     () => false,
   );

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, resolve, sep } from 'node:path';
+import { LIMITS } from '../../checks.js';
 import { VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
@@ -56,7 +57,7 @@ async function makeRow(
     extra,
     source: (await isFolder(path))
       ? await picturesOf(path, fields, file, where)
-      : sourceOf(path, given, fields, folder, file, where),
+      : await sourceOf(path, given, fields, folder, file, where),
   };
 }
 
@@ -78,7 +79,13 @@ async function picturesOf(
   where: string,
 ): Promise<ClipSource> {
   const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
-  if (!(rate > 0 && rate <= 1000)) throw wrongLine(file, where, `has fps '${String(fps)}', which is no rate`);
+  const [least, most] = LIMITS.fps;
+  if (!(rate >= least && rate <= most))
+    throw wrongLine(
+      file,
+      where,
+      `has fps '${String(fps)}'; expected pictures a second, from ${least} to ${most}`,
+    );
   return { kind: 'images', files: await listPictures(path), fps: rate };
 }
 

@@ -41,7 +41,13 @@ const CONSTANT_RATE_TOLERANCE = 0.25;
 /** Where in its slot a grid looks: not quite the middle, where at half a video's rate one picture gives way to the next. */
 const GRID_POINT = 0.48;
 
-/** The clock of a video, or of the part within the window. Throws ERR_VSSL_VIDEO_WINDOW when no picture is within. */
+/** What a draw can tell apart: four years at 30 frames a second. */
+const MOST_FRAMES = 2 ** 32;
+
+/**
+ * The clock of a video, or of the part within the window. Throws ERR_VSSL_VIDEO_WINDOW when no picture is within, or more
+ * frames than can be drawn from.
+ */
 export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = {}): VideoClock {
   const { times } = facts;
   if (times.length === 0)
@@ -57,6 +63,14 @@ export function makeClock(facts: VideoFacts, { fps, ...window }: ClockOptions = 
       `${facts.path}: no picture between ${window.start ?? 0} s and ${window.end ?? 'the end'} s; ` +
         `in the file's own clock the video runs from ${round(times[0] as number)} s to ${round(facts.end)} s`,
       { details: { path: facts.path, start: window.start, end: window.end } },
+    );
+  }
+  if (frames > MOST_FRAMES) {
+    throw new VsslError(
+      'ERR_VSSL_VIDEO_WINDOW',
+      `${facts.path}: at ${round(1 / pace.period)} frames a second it has ${frames} frames; at most ${MOST_FRAMES} can be ` +
+        'told apart. Give a window (start, end), or a lower rate',
+      { details: { path: facts.path, frames, most: MOST_FRAMES } },
     );
   }
   return {

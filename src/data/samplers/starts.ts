@@ -86,17 +86,31 @@ export function drawStartsWithin(
   rng: Rng,
 ): [number, number] {
   const [a, b] = counts;
-  // Pairs whose second start lies `gap` frames after the first.
-  const countOf = (gap: number) => Math.max(0, Math.min(a, b - gap) - Math.max(0, -gap));
   const lowest = -Math.min(most, a - 1);
   const highest = Math.min(most, b - 1);
-  let pairs = 0;
-  for (let gap = lowest; gap <= highest; gap++) pairs += countOf(gap);
-  let left = Math.floor(rng.next() * pairs);
-  let gap = lowest;
-  while (left >= countOf(gap)) left -= countOf(gap++);
-  const first = Math.max(0, -gap) + left;
-  return [first, first + gap];
+  const before = pairsUpTo(a, b, lowest - 1);
+  const left = Math.floor(rng.next() * (pairsUpTo(a, b, highest) - before));
+  // The first gap that has more pairs up to it than are left of it.
+  let low = lowest;
+  let high = highest;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (pairsUpTo(a, b, middle) - before > left) high = middle;
+    else low = middle + 1;
+  }
+  const first = Math.max(0, -low) + (left - (pairsUpTo(a, b, low - 1) - before));
+  return [first, first + low];
+}
+
+/** Pairs of a start in [0, a) and one in [0, b) that lies at most `gap` frames after the first, from a - 1 before it on. */
+function pairsUpTo(a: number, b: number, gap: number): number {
+  // At gap g there are min(u, a, b, a + b - u) of them with u = g + a: they rise by one, stay, and fall by one.
+  const u = Math.min(Math.max(0, gap + a), a + b - 1);
+  const least = Math.min(a, b);
+  const rising = Math.min(u, least);
+  const level = Math.max(0, Math.min(u, Math.max(a, b)) - least);
+  const falling = Math.max(0, u - Math.max(a, b));
+  return (rising * (rising + 1)) / 2 + level * least + falling * least - (falling * (falling + 1)) / 2;
 }
 
 /**
