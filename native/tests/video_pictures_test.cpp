@@ -457,6 +457,36 @@ void test_animations(const TemporaryFolder& folder) {
   check(index_file(folder.file("stands.webp")).width == kW, "a still WebP");
 }
 
+// Files of the folder of numbered pictures, where it is: what is shown is the coded picture, placed by the
+// matrix.
+void test_numbered_files(const std::string& data, const TemporaryFolder& folder) {
+  const auto picture = [](const std::string& path, int h, int w) {
+    return floats(*load_once(batch_plan({{Value(plain_clip(file_source(path), {1.3}, h, w))}})).batch);
+  };
+  const std::pair<std::string, Matrix> files[] = {{"mx_hflip.mp4", {-1, 0, 0, 1}},
+                                                  {"mx_transpose.mp4", {0, 1, 1, 0}}};
+  for (const auto& [name, m] : files) {
+    const std::string path = data + "/" + name, plain = folder.file("coded.mp4");
+    write_turned(plain, read_bytes(path), {1, 0, 0, 1});
+    const VideoIndex shown = index_file(path), coded = index_file(plain);
+    const std::vector<float> a = picture(path, shown.height, shown.width);
+    const std::vector<float> b = picture(plain, coded.height, coded.width);
+    double off = 0;
+    for (int y = 0; y < coded.height; ++y) {
+      for (int x = 0; x < coded.width; ++x) {
+        const int sx = m[0] < 0 ? coded.width - 1 - x : m[0] * x + m[2] * y, sy = m[1] * x + m[3] * y;
+        off = worse(off, std::fabs(a[static_cast<size_t>(sy * shown.width + sx) * 3] -
+                                   b[static_cast<size_t>(y * coded.width + x) * 3]));
+      }
+    }
+    check(shown.times.size() == 60 && off < 0.02, name + " is off by " + std::to_string(off));
+  }
+  const VideoIndex moving = index_file(data + "/two_still_first.mp4");
+  check(moving.codec == "h264" && moving.times.size() == 60, "the moving stream of two_still_first.mp4");
+  check_throws("ERR_VSSL_VIDEO_OPEN", "animated WebP is not supported",
+               [&] { index_file(data + "/anim.webp"); });
+}
+
 }  // namespace
 }  // namespace vssl::video
 
@@ -472,6 +502,9 @@ int main() {
     test_names(folder);
     test_broken_pictures(folder);
     test_animations(folder);
+    if (const char* data = std::getenv("VSSL_TEST_DATA");
+        data && std::filesystem::exists(std::string(data) + "/numbered"))
+      test_numbered_files(std::string(data) + "/numbered", folder);
   }
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

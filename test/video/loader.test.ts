@@ -60,7 +60,7 @@ async function writeRow(name: string, index: number): Promise<string> {
 videoTest('a written video is indexed with its true times', async (t) => {
   const index = await engine.indexVideo(await writeRow('index.mp4', 0));
   t.is(index.codec, 'mpeg4');
-  t.deepEqual([index.width, index.height, index.rotation], [48, 48, 0]);
+  t.deepEqual([index.width, index.height, index.rotation, index.mirrored], [48, 48, 0, false]);
   t.is(index.times.length, 25);
   t.true(index.times.every((time, i) => Math.abs(time - i / 25) < 1e-3));
   t.deepEqual([...index.keys], [0, 6, 12, 18, 24]);
