@@ -47,6 +47,9 @@ export async function writeSyntheticVideos(options: WriteSyntheticOptions): Prom
       `a clip of ${facts!.times.length} pictures of ${facts!.width} x ${facts!.height}`,
       3 * facts!.times.length * facts!.width * facts!.height,
     );
+  await mkdir(out, { recursive: true }).catch((error) => {
+    throw writeError(out, error);
+  });
   const engine = loadEngine();
   let next = 0;
   let done = 0;

@@ -77,7 +77,7 @@ export function writeError(path: string, error: unknown): VsslError {
 
 /** Why the system refused a write, in words, with its code where it has one. */
 export function writeReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
   switch (code) {
     case 'ENOSPC':
       return 'the disk is full (ENOSPC)';
@@ -91,6 +91,8 @@ export function writeReason(error: unknown): string {
       return `the folder is not writable (${code})`;
     case 'ENOENT':
       return 'its folder is not there (ENOENT)';
+    case 'EEXIST':
+      return syscall === 'mkdir' ? 'it is there and is no folder (EEXIST)' : message;
     case 'ENOTDIR':
       return 'a part of that path is a file (ENOTDIR)';
     case 'EMFILE':

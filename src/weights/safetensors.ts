@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { isUint8Array } from '../checks.js';
-import { invalidArgument, VsslError } from '../errors.js';
+import { environmentError, invalidArgument, VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from './atomic-write.js';
 
@@ -155,6 +155,8 @@ async function openForReading(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (error) {
+    const environment = environmentError(path, error);
+    if (environment) throw environment;
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be opened (${code})`;
     throw new VsslError('ERR_VSSL_FILE', `${path}: ${why}`, { details: { path }, cause: error });

@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { embedToFile } from '#src/embed/embed-to-file.js';
+import { prepare } from '#src/embed/prepare.js';
+import { writeSyntheticVideos } from '#src/embed/write-synthetic.js';
 import { checkOutFile, writeFileAtomic } from '#src/weights/atomic-write.js';
 import { scratch, writeSquareVideo, writeTinyWeights } from '../embed/make-videos.js';
 
@@ -119,13 +121,17 @@ test.serial('embed and eval keep what was there when the new result does not fit
     t.regex(error!.stderr, /v\.(jsonl|safetensors): the file would pass the size limit.*ERR_VSSL_WRITE/);
     t.is(readFileSync(out, 'utf8'), 'before');
   }
-  writeFileSync(file('run/eval-retrieval.json'), 'before');
+  const results = () =>
+    readdirSync(file('run')).flatMap((name) =>
+      name.startsWith('eval-') ? [[name, readFileSync(join(file('run'), name), 'utf8')]] : [],
+    );
+  const before = results();
   const args = [main, 'eval', 'retrieval', '--run', file('run'), '--data', file('videos')];
   const error = await t.throwsAsync<Error & { code: number; stderr: string }>(
     run('sh', ['-c', 'ulimit -f 1; exec "$@"', 'sh', process.execPath, ...args]),
   );
-  t.regex(error!.stderr, /eval-retrieval\.json.*ERR_VSSL_WRITE/);
-  t.is(readFileSync(file('run/eval-retrieval.json'), 'utf8'), 'before');
+  t.regex(error!.stderr, /eval-retrieval-\w+\.json.*ERR_VSSL_WRITE/);
+  t.deepEqual(results(), before);
   t.deepEqual(
     readdirSync(file('.'), { recursive: true }).filter((name) => String(name).endsWith('.tmp')),
     [],
@@ -153,6 +159,17 @@ test.serial('a name that cannot be a file is refused before any work', async (t)
   await t.throwsAsync(writeFileAtomic(file('device.jsonl'), 'x'), { code: 'EEXIST' });
   t.true(statSync('/dev/full').isCharacterDevice(), 'the device is still one');
   t.true(existsSync(file('pipe.jsonl')));
+});
+
+test('a folder to write that is a file or a device is refused', async (t) => {
+  writeFileSync(file('plain'), '');
+  for (const out of [file('plain'), file('plain/deeper'), '/dev/full'])
+    for (const write of [
+      () => prepare({ data: file('videos'), out }),
+      () => writeSyntheticVideos({ data: 'synthetic:motion?count=1&pixels=32', out }),
+    ])
+      await t.throwsAsync(write(), { code: 'ERR_VSSL_WRITE', message: /EEXIST|ENOTDIR/ }, out);
+  t.is(statSync(file('plain')).size, 0);
 });
 
 test('a full standard output is told on standard error', async (t) => {

@@ -6,7 +6,9 @@ import { fsPath } from '../file-names.js';
 import type { VideoRow } from '../manifest.js';
 import { PACKED_SUFFIX, packedSource, parsePackedShape } from '../packed.js';
 import type { ClipSource } from '../plan.js';
+import { unreadable } from './folder.js';
 import { folderLookup } from './folders.js';
+import { isForbidden } from './list-folder.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from './pictures.js';
 
 /** One line of a manifest, whatever its format. */
@@ -86,7 +88,12 @@ async function picturesOf(
       where,
       `has fps '${String(fps)}'; expected pictures a second, from ${least} to ${most}`,
     );
-  return { kind: 'images', files: await listPictures(path), fps: rate };
+  const files = await listPictures(path).catch((cause) => {
+    if (isForbidden((cause as NodeJS.ErrnoException).code)) return null;
+    throw unreadable(path, cause);
+  });
+  // one that may not be read costs its own row: the decoder says what is wrong with it
+  return files === null ? { kind: 'file', path } : { kind: 'images', files, fps: rate };
 }
 
 /** A packed file says in its row what it holds; everything else is left for the decoder to judge. */
