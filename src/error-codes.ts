@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   ERR_VSSL_BENCH_PEER: 1,
   /** The build of the addons failed. */
   ERR_VSSL_BUILD: 1,
+  /** The package was taken into a bundle, which lacks its addons: mark it as external. */
+  ERR_VSSL_BUNDLED: 3,
   /** A checkpoint is damaged, or of another version. */
   ERR_VSSL_CHECKPOINT: 1,
   /** A checkpoint could not be written; the one before is whole. */

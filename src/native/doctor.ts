@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkOptions } from '../checks.js';
 import type { KernelsAddon } from './bindings.js';
+import { bundleAdvice, bundlePlace } from './bundled.js';
 import { here } from './here.js';
 import { packageRoot, packageVersion, tryLoad } from './load.js';
 import { platformTag } from './platform.js';
@@ -49,6 +50,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   const built = engine.probe?.info !== undefined;
   const groups = await Promise.all([
     checkNode(),
+    checkBundle(),
     checkKernels(),
     checkEngine(engine),
     built ? [] : checkLibtorch(),
@@ -78,6 +80,13 @@ function checkNode(): DoctorCheck {
     ...(good ? {} : { remedy: 'install Node.js 20.17 or newer' }),
     details: { node: process.versions.node, napi },
   };
+}
+
+function checkBundle(): DoctorCheck[] {
+  const bundle = bundlePlace();
+  if (bundle === null) return [];
+  const found = `taken into a bundle (in ${bundle}), without its addons, tools and scripts`;
+  return [{ name: 'package', status: 'fault', found, remedy: bundleAdvice }];
 }
 
 function checkKernels(): DoctorCheck {

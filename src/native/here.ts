@@ -1,7 +1,10 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Folder of this module (dist/esm/native or dist/cjs/native); the CommonJS build writes its own version. */
+/** The module's URL; a bundler may leave nothing of it. */
 // biome-ignore lint/suspicious/noTsIgnore: an error in the CommonJS build alone, so nothing to expect in the other
 // @ts-ignore TS1343: import.meta is not CommonJS; tools/build-ts.mjs replaces this file there
-export const here: string = dirname(fileURLToPath(import.meta.url));
+const url: string | undefined = import.meta.url;
+
+/** Folder of this module (dist/esm/native or dist/cjs/native); '' in a bundle that does not say where it is. */
+export const here: string = url?.startsWith('file:') ? dirname(fileURLToPath(url)) : '';

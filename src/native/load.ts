@@ -1,18 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, VsslError } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
+import { bundleAdvice, bundlePlace } from './bundled.js';
 import { here } from './here.js';
+import { packageRoot } from './package-root.js';
 import { platformTag } from './platform.js';
 
-/** The package's own folder. */
-export const packageRoot: string = dirname(dirname(dirname(here)));
-
-/** Version of the package, as in package.json. */
-export const packageVersion: string = (
-  JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
-).version;
+export { packageRoot } from './package-root.js';
+export { packageVersion } from './version.js';
 
 type AddonName = 'kernels' | 'engine';
 
@@ -26,7 +23,7 @@ export interface LoadAttempt {
 const API_VERSION = { kernels: 1, engine: 1 } as const;
 const loaded = new Map<AddonName, unknown>();
 
-/** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
+/** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
 export function loadKernels(): KernelsAddon {
   return load('kernels') as KernelsAddon;
 }
@@ -41,7 +38,8 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
   const done = loaded.get(name);
   if (done)
     return { addon: done, attempts: [{ path: 'this process', code: 'loaded', message: 'already loaded' }] };
-  const require = createRequire(join(here, 'load.js'));
+  // a bundle has no place of its own: what it can find is what the process can
+  const require = createRequire(resolve(here, 'load.js'));
   const attempts: LoadAttempt[] = [];
   for (const path of candidates(name, require)) {
     if (!existsSync(path)) {
@@ -80,7 +78,8 @@ function candidates(name: AddonName, require: NodeJS.Require): string[] {
   const found: string[] = [];
   if (explicit) found.push(explicit.endsWith('.node') ? explicit : join(explicit, file));
   if (explicit?.endsWith('.node') && !explicit.endsWith(file)) found.pop();
-  found.push(join(packageRoot, 'build', 'Release', file));
+  const root = bundlePlace() === null ? packageRoot : installedPackage(require);
+  if (root !== null) found.push(join(root, 'build', 'Release', file));
   const platformPackage =
     name === 'kernels' ? `@vssl-native/${platformTag()}` : `@vssl-native/engine-${platformTag()}`;
   try {
@@ -91,9 +90,25 @@ function candidates(name: AddonName, require: NodeJS.Require): string[] {
   return found;
 }
 
+/** The folder of the package where it is installed beside a bundle; null where it is not. */
+function installedPackage(require: NodeJS.Require): string | null {
+  try {
+    return dirname(require.resolve('vssl-native/package.json'));
+  } catch {
+    return null;
+  }
+}
+
 function load(name: AddonName): unknown {
   const { addon, attempts } = tryLoad(name);
   if (addon) return addon;
+  const bundle = bundlePlace();
+  if (bundle !== null && attempts.every(({ code }) => code === 'absent'))
+    throw new VsslError(
+      'ERR_VSSL_BUNDLED',
+      `vssl-native was taken into a bundle (in ${bundle}), and its addons cannot be found from there: ${bundleAdvice}`,
+      { details: { bundle, attempts } },
+    );
   const tried = attempts.map((a) => `  ${a.path}: ${a.message}`).join('\n');
   const failed = attempts.find((a) => a.code === 'failed');
   const version = attempts.find((a) => a.code === 'version');
