@@ -36,6 +36,7 @@ export type { AnyMethod } from './methods/config.js';
 export type { ClaimArm, Hyper, StepPosition } from './methods/method.js';
 export type {
   EngineAddon,
+  Floats,
   NativeBatch,
   NativeClipFailure,
   NativeEncoder,
@@ -48,6 +49,6 @@ export type {
   NativeVideoIndex,
 } from './native/bindings.js';
 export type { StartEvent, StepEvent } from './train/events.js';
-export type { QuarantineRecord } from './train/quarantine.js';
+export type { FaultRecord, QuarantineRecord } from './train/quarantine.js';
 export type { WriteOperations } from './weights/atomic-write.js';
 export type { EncoderFile } from './weights/encoder-file.js';

@@ -8,7 +8,7 @@ import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { isEnvironmentCode, toVsslError, VsslError, type VsslErrorCode } from '../errors.js';
-import type { NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
+import type { Floats, NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { mapAhead } from './map-ahead.js';
 
 /** The clips of one video: for each view name the same number of clips. */
@@ -37,7 +37,7 @@ export type FeatureResult<T> =
   | {
       readonly item: T;
       readonly index: number;
-      readonly vectors: readonly Float32Array[];
+      readonly vectors: readonly Floats[];
       readonly lostClips: number;
     }
   | { readonly item: T; readonly index: number; readonly error: VsslError };

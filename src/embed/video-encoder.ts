@@ -15,6 +15,7 @@ import type { VideoFacts } from '../data/plan.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type {
   EngineAddon,
+  Floats,
   NativeBatch,
   NativeEncoder,
   NativeLoader,
@@ -165,7 +166,7 @@ export class VideoEncoder {
    * The vector of a video: the mean over its windows (and crops). Throws ERR_VSSL_VIDEO_* for a file that cannot be
    * used, and the signal's reason when it is aborted.
    */
-  embed(video: VideoInput, options: EmbedOptions = {}): Promise<Float32Array> {
+  embed(video: VideoInput, options: EmbedOptions = {}): Promise<Floats> {
     return this.#run(async () => {
       const { windows, crops, signal } = checkEmbedOptions(options);
       // tracked by itself: after an abort it goes on for a while, and dispose() has to wait for it
@@ -180,11 +181,7 @@ export class VideoEncoder {
   async *embedMany(
     videos: Iterable<string> | AsyncIterable<string>,
     options: EmbedOptions = {},
-  ): AsyncGenerator<
-    { path: string; vector: Float32Array } | { path: string; error: VsslError },
-    void,
-    undefined
-  > {
+  ): AsyncGenerator<{ path: string; vector: Floats } | { path: string; error: VsslError }, void, undefined> {
     const { windows, crops, signal } = checkEmbedOptions(options);
     if (typeof videos === 'string' || !(Symbol.iterator in videos || Symbol.asyncIterator in videos))
       throw invalidArgument('videos', 'an iterable or async iterable of paths', videos);
@@ -241,7 +238,7 @@ export class VideoEncoder {
   forward(
     clips: Float32Array,
     shape: readonly [n: number, channels: 3, t: number, h: number, w: number],
-  ): Promise<Float32Array> {
+  ): Promise<Floats> {
     return this.#run(() => {
       if (!Array.isArray(shape) || shape.length !== 5)
         throw invalidArgument('shape', '[N, 3, T, H, W]', shape);
@@ -325,7 +322,7 @@ export class VideoEncoder {
     windows: number,
     crops: 1 | 3,
     signal: AbortSignal | undefined,
-  ): Promise<Float32Array> {
+  ): Promise<Floats> {
     const memory = typeof video === 'string' ? null : this.#keepFrames(video);
     try {
       const planClips = async (): Promise<ClipViews> =>

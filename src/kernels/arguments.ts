@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { isFloat32Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
+import type { Floats } from '../native/bindings.js';
 
 export function checkInteger(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
@@ -58,11 +59,11 @@ function isDetached(buffer: ArrayBuffer & { detached?: boolean }): boolean {
 }
 
 /** Where a gradient of `length` goes: null for false, a new array for true, the array itself when it fits. */
-export function gradientTarget(gradient: unknown, length: number): Float32Array | null {
+export function gradientTarget(gradient: unknown, length: number): Floats | null {
   if (gradient === false) return null;
   if (gradient === true) return new Float32Array(length);
   if (!ArrayBuffer.isView(gradient))
     throw invalidArgument('gradient', 'true, false or a Float32Array', gradient);
   checkFloats('gradient', gradient, length, 'rows * dim');
-  return gradient as Float32Array;
+  return gradient as Floats; // checkFloats refuses shared memory
 }

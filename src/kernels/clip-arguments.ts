@@ -1,5 +1,6 @@
 import { isFloat32Array, isUint8Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
+import type { Floats } from '../native/bindings.js';
 import { checkFloats, checkInteger, checkMemory } from './arguments.js';
 
 /** Values of a clip, frames outermost; bytes count as 0..255. */
@@ -27,10 +28,10 @@ export function checkClip(clip: unknown, rows: number, meaning: string): number 
 }
 
 /** `out`, or a new array of `length`. */
-export function outputOf(out: unknown, length: number, meaning: string, clip: Clip): Float32Array {
+export function outputOf(out: unknown, length: number, meaning: string, clip: Clip): Floats {
   if (out === undefined) return new Float32Array(length);
   checkFloats('out', out, length, meaning);
-  const target = out as Float32Array;
+  const target = out as Floats; // checkFloats refuses shared memory
   const begins = isFloat32Array(clip) && clip.byteOffset === target.byteOffset;
   if (overlaps(target, clip) && !begins) {
     throw invalidArgument(

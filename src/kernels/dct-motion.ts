@@ -1,6 +1,6 @@
 import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
-import type { KernelsAddon } from '../native/bindings.js';
+import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import { checkInteger, checkOneOf } from './arguments.js';
 import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
@@ -32,7 +32,7 @@ const OPTION_KEYS = ['frames', 'dropLow', 'output', 'out', 'threads'];
  * @returns (frames, ...), or one value per pixel with output 'energy'
  * @throws VsslError ERR_VSSL_INVALID_ARGUMENT on wrong arguments, before any native work
  */
-export function dctMotion(clip: Clip, options: DctMotionOptions): Float32Array {
+export function dctMotion(clip: Clip, options: DctMotionOptions): Floats {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   try {
@@ -47,7 +47,7 @@ export function dctMotion(clip: Clip, options: DctMotionOptions): Float32Array {
  * As dctMotion(), off the event loop. The clip is copied at the call; `out` is written when the promise resolves.
  * Wrong arguments reject the promise.
  */
-export async function dctMotionAsync(clip: Clip, options: DctMotionOptions): Promise<Float32Array> {
+export async function dctMotionAsync(clip: Clip, options: DctMotionOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   const context = new Error();

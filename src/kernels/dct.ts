@@ -1,6 +1,6 @@
 import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
-import type { KernelsAddon } from '../native/bindings.js';
+import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import { checkInteger, checkOptionalBoolean } from './arguments.js';
 import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
@@ -29,7 +29,7 @@ const OPTION_KEYS = ['frames', 'inverse', 'keep', 'out', 'threads'];
  * @returns (keep, ...), or (frames, ...) with `inverse`
  * @throws VsslError ERR_VSSL_INVALID_ARGUMENT on wrong arguments, before any native work
  */
-export function dct(clip: Clip, options: DctOptions): Float32Array {
+export function dct(clip: Clip, options: DctOptions): Floats {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   try {
@@ -44,7 +44,7 @@ export function dct(clip: Clip, options: DctOptions): Float32Array {
  * As dct(), off the event loop. The clip is copied at the call; `out` is written when the promise resolves. Wrong
  * arguments reject the promise.
  */
-export async function dctAsync(clip: Clip, options: DctOptions): Promise<Float32Array> {
+export async function dctAsync(clip: Clip, options: DctOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   const context = new Error();

@@ -1,6 +1,6 @@
 import { requireOptions } from '../checks.js';
 import { toVsslError } from '../errors.js';
-import type { KernelsAddon } from '../native/bindings.js';
+import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import { checkInteger } from './arguments.js';
 import { type Clip, checkClip, checkThreads, outputOf } from './clip-arguments.js';
@@ -23,7 +23,7 @@ const MOST_FRAMES = 2 ** 20;
  * @returns (frames - 1, ...)
  * @throws VsslError ERR_VSSL_INVALID_ARGUMENT on wrong arguments, before any native work
  */
-export function frameDifference(clip: Clip, options: FrameDifferenceOptions): Float32Array {
+export function frameDifference(clip: Clip, options: FrameDifferenceOptions): Floats {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   try {
@@ -38,10 +38,7 @@ export function frameDifference(clip: Clip, options: FrameDifferenceOptions): Fl
  * As frameDifference(), off the event loop. The clip is copied at the call; `out` is written when the promise
  * resolves. Wrong arguments reject the promise.
  */
-export async function frameDifferenceAsync(
-  clip: Clip,
-  options: FrameDifferenceOptions,
-): Promise<Float32Array> {
+export async function frameDifferenceAsync(clip: Clip, options: FrameDifferenceOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
   const addon = loadKernels();
   const context = new Error();

@@ -1,6 +1,7 @@
 /** 'vssl-native/kernels': the kernels alone. Needs no libtorch and no FFmpeg. */
 
 export { VsslError, type VsslErrorCode } from '../errors.js';
+export type { Floats } from '../native/bindings.js';
 export type { Clip } from './clip-arguments.js';
 export type { DctOptions } from './dct.js';
 export { dct, dctAsync } from './dct.js';

@@ -1,6 +1,6 @@
 import { isFloat32Array, requireOptions } from '../checks.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
-import type { NativeMomentumQueue } from '../native/bindings.js';
+import type { Floats, NativeMomentumQueue } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import {
   checkFloats,
@@ -48,7 +48,7 @@ export interface InfoNceResult {
   /** Mean over the rows. */
   readonly loss: number;
   /** dL / d queries, rows x dim; absent with `gradient: false`. */
-  readonly gradient?: Float32Array;
+  readonly gradient?: Floats;
 }
 
 /** All that a queue is: plain data, for a checkpoint. */
@@ -204,7 +204,7 @@ export class MomentumQueue {
   }
 
   /** Ages of the keys, in slot order: a copy. */
-  get ages(): Float32Array {
+  get ages(): Floats {
     const native = this.#use();
     const ages = new Float32Array(native.length());
     native.copyAges(ages);
@@ -212,7 +212,7 @@ export class MomentumQueue {
   }
 
   /** The keys, length x dim in the slot order of `ages`: a copy. */
-  keys(): Float32Array {
+  keys(): Floats {
     const native = this.#use();
     const keys = new Float32Array(native.length() * this.dim);
     native.copyKeys(keys);
@@ -274,6 +274,6 @@ function rethrowing<T>(work: () => T): T {
   }
 }
 
-function toResult(loss: number, gradient: Float32Array | null): InfoNceResult {
+function toResult(loss: number, gradient: Floats | null): InfoNceResult {
   return gradient === null ? { loss } : { loss, gradient };
 }

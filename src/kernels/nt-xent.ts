@@ -1,5 +1,6 @@
 import { requireOptions } from '../checks.js';
 import { invalidArgument, toVsslError } from '../errors.js';
+import type { Floats } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import {
   checkFloats,
@@ -34,7 +35,7 @@ export interface NtXentResult {
   /** Mean over the rows. */
   readonly loss: number;
   /** dL / d embeddings, rows x dim; absent with `gradient: false`. */
-  readonly gradient?: Float32Array;
+  readonly gradient?: Floats;
   /** dL / d temperature; absent with `gradient: false`. */
   readonly gradTemperature?: number;
 }
@@ -42,16 +43,7 @@ export interface NtXentResult {
 const OPTION_KEYS = ['rows', 'dim', 'temperature', 'normalize', 'precision', 'gradient', 'threads'];
 const MOST_THREADS = 4096;
 
-type NativeArguments = [
-  Float32Array,
-  Float32Array | null,
-  number,
-  number,
-  number,
-  boolean,
-  Precision,
-  number,
-];
+type NativeArguments = [Float32Array, Floats | null, number, number, number, boolean, Precision, number];
 
 /**
  * NT-Xent loss (SimCLR, Chen et al. 2020, eq. 1) and its gradient: with z the (normalised) rows,
@@ -102,10 +94,7 @@ function checkArguments(embeddings: Float32Array, options: NtXentOptions): Nativ
   return [embeddings, target, rows, dim, temperature, normalize ?? true, precision, threads ?? 0];
 }
 
-function toResult(
-  raw: { loss: number; gradTemperature: number },
-  gradient: Float32Array | null,
-): NtXentResult {
+function toResult(raw: { loss: number; gradTemperature: number }, gradient: Floats | null): NtXentResult {
   if (gradient === null) return { loss: raw.loss };
   return { loss: raw.loss, gradient, gradTemperature: raw.gradTemperature };
 }

@@ -6,7 +6,7 @@ export interface KernelsAddon {
   isa(): { detected: string[]; selected: string };
   ntXent(
     embeddings: Float32Array,
-    gradient: Float32Array | null,
+    gradient: Floats | null,
     rows: number,
     dim: number,
     temperature: number,
@@ -16,7 +16,7 @@ export interface KernelsAddon {
   ): { loss: number; gradTemperature: number };
   ntXentAsync(
     embeddings: Float32Array,
-    gradient: Float32Array | null,
+    gradient: Floats | null,
     rows: number,
     dim: number,
     temperature: number,
@@ -38,7 +38,7 @@ export interface KernelsAddon {
   /** Frames x pixels to keep x pixels; back when `inverse`. Writes to `out`. */
   dct(
     clip: Float32Array | Uint8Array,
-    out: Float32Array,
+    out: Floats,
     frames: number,
     pixels: number,
     inverse: boolean,
@@ -48,7 +48,7 @@ export interface KernelsAddon {
   dctAsync(...args: Parameters<KernelsAddon['dct']>): Promise<void>;
   dctMotion(
     clip: Float32Array | Uint8Array,
-    out: Float32Array,
+    out: Floats,
     frames: number,
     pixels: number,
     dropLow: number,
@@ -58,7 +58,7 @@ export interface KernelsAddon {
   dctMotionAsync(...args: Parameters<KernelsAddon['dctMotion']>): Promise<void>;
   frameDifference(
     clip: Float32Array | Uint8Array,
-    out: Float32Array,
+    out: Floats,
     frames: number,
     pixels: number,
     threads: number,
@@ -142,7 +142,7 @@ export interface NativeMomentumQueue {
   infoNce(
     queries: Float32Array,
     keys: Float32Array,
-    gradient: Float32Array | null,
+    gradient: Floats | null,
     rows: number,
     temperature: number,
     normalize: boolean,
@@ -158,6 +158,12 @@ export interface NativeMomentumQueue {
   restore(keys: Float32Array, ages: Float32Array, length: number, next: number): void;
   dispose(): void;
 }
+
+/**
+ * Floats over an ArrayBuffer, as every array is that this package makes. Typed arrays name their buffer since TypeScript
+ * 5.7; written in this way, older versions read it as a plain Float32Array.
+ */
+export type Floats = ReturnType<Float32ArrayConstructor['of']>;
 
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
 export interface NamedTensor {
@@ -198,7 +204,7 @@ export interface NativeBatch {
     shape: [clips: number, frames: number, height: number, width: number, channels: 3];
   }[];
   /** A copy of a view's floats (N, T, H, W, 3). */
-  toFloat32(view: string): Float32Array;
+  toFloat32(view: string): Floats;
   dispose(): void;
 }
 
@@ -251,7 +257,7 @@ export interface NativeSession {
   exportEncoder(name: string): Promise<NamedTensor[]>;
   /** ModelSpec with which createEncoder makes the same architecture. */
   encoderSpec(name: string): Record<string, unknown>;
-  embed(batch: NativeBatch, view: string, encoder: string): Promise<Float32Array>;
+  embed(batch: NativeBatch, view: string, encoder: string): Promise<Floats>;
   stats(): NativeMemoryStats;
   dispose(): void;
 }
@@ -263,12 +269,9 @@ export interface NativeEncoder {
   calibrateBegin(): Promise<void>;
   calibrate(batch: NativeBatch, view: string): Promise<void>;
   calibrateEnd(): Promise<void>;
-  embed(batch: NativeBatch, view: string): Promise<Float32Array>;
+  embed(batch: NativeBatch, view: string): Promise<Floats>;
   /** Raw network in fp32 and eval mode; `shape` is (N, 3, T, H, W). */
-  forward(
-    clips: Float32Array,
-    shape: readonly [number, number, number, number, number],
-  ): Promise<Float32Array>;
+  forward(clips: Float32Array, shape: readonly [number, number, number, number, number]): Promise<Floats>;
   stats(): NativeMemoryStats;
   dispose(): void;
 }

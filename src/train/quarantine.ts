@@ -23,7 +23,8 @@ export interface Find {
   readonly where: number;
 }
 
-interface FaultRecord {
+/** What both kinds of records say of a file that a step met. */
+export interface FaultRecord {
   /** Name of the row in its manifest. */
   readonly id: string;
   readonly path: string;

@@ -6,7 +6,15 @@ export async function use(): Promise<number> {
   const encoder: vssl.VideoEncoder = await vssl.VideoEncoder.create({ arch: 'r3d_18' });
   const vector = await encoder.embed('clip.mp4');
   await encoder.dispose();
-  const { loss } = kernels.ntXent(vector, { rows: 2, dim: vector.length / 2 });
+  const { loss, gradient } = kernels.ntXent(vector, { rows: 2, dim: vector.length / 2 });
+  const queue = new kernels.MomentumQueue({ capacity: 1, dim: 1 });
+  // what the package makes lies over an ArrayBuffer: APIs that take no shared memory take it
+  const made: (Float32Array<ArrayBuffer> | undefined)[] = [
+    ...[gradient, queue.keys(), queue.ages, queue.infoNce(vector, vector, { rows: 1 }).gradient],
+    ...[kernels.dct(vector, { frames: 1 }), await kernels.dctAsync(vector, { frames: 1 })],
+    ...[kernels.dctMotion(vector, { frames: 1 }), kernels.frameDifference(vector, { frames: 1 })],
+  ];
+  void made;
   const error: vssl.VsslError = new vssl.VsslError('ERR_VSSL_USAGE', 'wrong');
   // @ts-expect-error: codes have a prefix
   new vssl.VsslError('wrong', 'wrong');

@@ -30,17 +30,17 @@ export async function use(): Promise<void> {
   const { weights }: { weights: string } = await run;
 
   await using encoder = await VideoEncoder.load(weights, { device: 'auto', threads: 2 });
-  const vector: Float32Array = await encoder.embed('clip.mp4', { clips: 3, crops: 1 });
+  const vector: Float32Array<ArrayBuffer> = await encoder.embed('clip.mp4', { clips: 3, crops: 1 });
   await encoder.embed({ frames: new Uint8Array(3), shape: [1, 1, 1, 3] });
   // @ts-expect-error: 1 or 3 crops
   await encoder.embed('clip.mp4', { crops: 2 });
   for await (const result of encoder.embedMany(['a.mp4'])) {
     const text: string = result.path;
     if ('error' in result) throw new Error(text + result.error.code, { cause: result.error });
-    const one: Float32Array = result.vector;
+    const one: Float32Array<ArrayBuffer> = result.vector;
     one.fill(0);
   }
-  const features: Float32Array = await encoder.forward(vector, [1, 3, 1, 1, 1]);
+  const features: Float32Array<ArrayBuffer> = await encoder.forward(vector, [1, 3, 1, 1, 1]);
   const size: number = encoder.inputSize.frames + encoder.dim + encoder.stats().liveTensors + features.length;
   await VideoEncoder.create({ arch: 'r3d_18', width: 0.25, seed: size });
 

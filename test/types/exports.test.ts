@@ -1,4 +1,5 @@
 // Every type that an exported signature mentions is exported from the same entry point: a caller can name it.
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -12,6 +13,21 @@ for (const entry of ['index.d.ts', 'kernels/index.d.ts'])
     t.true(exported > 10, `${exported} exports`);
     t.deepEqual(missing, []);
   });
+
+// TypeScript before 5.7 has no generic typed arrays: what says `Float32Array<ArrayBuffer>` is an error to it.
+test('declarations can be read by older TypeScript', (t) => {
+  const faults: string[] = [];
+  const files = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.d.ts'),
+  );
+  t.true(files.length > 100);
+  for (const name of files)
+    for (const [found] of readFileSync(join(root, 'dist', name), 'utf8').matchAll(
+      /\b(?:Int|Uint|Float|BigInt|BigUint)\d+(?:Clamped)?Array<|\bBuffer<|\bDataView</g,
+    ))
+      faults.push(`${name}: ${found}`);
+  t.deepEqual(faults, []);
+});
 
 /** The package's own types that exports of `file` mention and that are no exports themselves, with who mentions them. */
 function unnameable(file: string): { exported: number; missing: string[] } {
