@@ -269,11 +269,23 @@ void test_folder(const std::string& folder) {
       {"jump_year.mkv", {0, 79, 0, 3.16}},    {"late.ts", {0, 59, 1.48, 3.84}},
       {"mp4_two_stsd.mp4", {0, 79, 0, 3.16}}, {"nostss_hevc.mp4", {0, 59, 0, 2.36}},
       {"pal8_raw.mov", {0, 19, 0, 0.76}},     {"qtrle_gray.mov", {0, 39, 0, 1.56}},
-      {"stray.mkv", {0, 79, 0, 3.16}}};
+      {"stray.mkv", {0, 79, 0, 3.16}},        {"two_still_first.mp4", {0, 59, 0, 2.36}}};
   for (const auto& [name, truth] : truths) {
     check_every_picture(folder + "/" + name, numbers_from(truth.first, truth.last - truth.first + 1),
                         truth.begins, truth.ends);
   }
+  // as it is shown: mirrored left to right, so that the columns' bits change places
+  std::vector<int> mirrored;
+  for (int n = 0; n < 60; ++n) {
+    int m = 0;
+    for (int bit = 0; bit < kColumns * kRows; ++bit)
+      m |= ((n >> bit) & 1) << (bit / kColumns * kColumns + kColumns - 1 - bit % kColumns);
+    mirrored.push_back(m);
+  }
+  check_every_picture(folder + "/mx_hflip.mp4", mirrored, 0, 2.36);
+  const VideoIndex turned = index_file(folder + "/mx_transpose.mp4");
+  check(turned.width == 48 && turned.height == 64, "a transposed picture stands upright");
+  check_throws("ERR_VSSL_VIDEO_OPEN", "animated WebP", [&] { index_file(folder + "/anim.webp"); });
   for (const std::string name : {"intra_refresh_320.mp4", "vr8k.mp4"}) check_all_usable(folder + "/" + name);
 }
 
