@@ -7,6 +7,7 @@ import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import type { EncoderOptions } from './encoder-options.js';
+import { type DamagedVideo, warnOfLostClips } from './lost-clips.js';
 import { VideoEncoder } from './video-encoder.js';
 
 /** Version of the files written here. */
@@ -39,7 +40,7 @@ export interface EmbedToFileResult {
   readonly dim: number;
   /** Videos that could not be used; they are not in the file. */
   readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
-  /** What looked odd about the data, for people. */
+  /** What looked odd about the data, for people; videos whose vectors lack clips that cannot be decoded. */
   readonly warnings: readonly string[];
   readonly seconds: number;
 }
@@ -85,6 +86,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
   const failures: { path: string; code: string; reason: string }[] = [];
+  const damaged: DamagedVideo[] = [];
   try {
     const sink = await openSink(format, out, encoder, { clips, crops });
     try {
@@ -93,12 +95,16 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
         if ('error' in result && isEnvironmentCode(result.error.code)) throw result.error;
         if ('error' in result)
           failures.push({ path: result.item.path, code: result.error.code, reason: result.error.message });
-        else await sink.add(result.item, result.vectors[0]!);
+        else {
+          if (result.lostClips > 0) damaged.push({ path: result.item.path, lostClips: result.lostClips });
+          await sink.add(result.item, result.vectors[0]!);
+        }
         onProgress?.(++done, manifest.rows.length);
       }
       const count = await sink.finish(failures);
       const seconds = (performance.now() - start) / 1000;
-      return { out, format, count, dim: encoder.dim, failures, warnings: manifest.warnings, seconds };
+      const warnings = [...manifest.warnings, ...warnOfLostClips(damaged)];
+      return { out, format, count, dim: encoder.dim, failures, warnings, seconds };
     } catch (error) {
       await sink.cancel();
       throw error;

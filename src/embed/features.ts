@@ -220,6 +220,8 @@ export interface ExtractedFeatures {
   readonly features: readonly { readonly data: Float32Array; readonly rows: number; readonly dim: number }[];
   /** Which item each row belongs to, ascending. */
   readonly kept: readonly number[];
+  /** Kept items some of whose clips could not be decoded: their vectors are means over the others. */
+  readonly damaged: readonly { readonly index: number; readonly lostClips: number }[];
   /** Items that could not be used. */
   readonly failures: readonly { readonly index: number; readonly error: VsslError }[];
 }
@@ -231,6 +233,7 @@ export async function extractFeatures<T>(
 ): Promise<ExtractedFeatures> {
   const rows: (readonly Float32Array[])[] = [];
   const kept: number[] = [];
+  const damaged: { index: number; lostClips: number }[] = [];
   const failures: { index: number; error: VsslError }[] = [];
   let done = 0;
   for await (const result of streamFeatures(items, options)) {
@@ -240,6 +243,7 @@ export async function extractFeatures<T>(
     } else {
       rows.push(result.vectors);
       kept.push(result.index);
+      if (result.lostClips > 0) damaged.push({ index: result.index, lostClips: result.lostClips });
     }
     options.onProgress?.(++done, items.length);
   }
@@ -249,5 +253,5 @@ export async function extractFeatures<T>(
     for (const [r, vectors] of rows.entries()) data.set(vectors[e]!, r * dim);
     return { data, rows: rows.length, dim };
   });
-  return { features, kept, failures };
+  return { features, kept, damaged, failures };
 }

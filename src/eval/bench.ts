@@ -13,6 +13,7 @@ import {
   extractFeatures,
   type FeatureOptions,
 } from '../embed/features.js';
+import { warnOfLostClips } from '../embed/lost-clips.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
 import { readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
@@ -128,6 +129,12 @@ export class Bench {
     );
     this.note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
     if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
+    const pathOf = (index: number) => this.data.rows[rows[index]!]!.path;
+    this.warnings.push(
+      ...warnOfLostClips(
+        extracted.damaged.map(({ index, lostClips }) => ({ path: pathOf(index), lostClips })),
+      ),
+    );
     return { kept: extracted.kept.map((i) => rows[i]!), of: this.#representations(extracted) };
   }
 

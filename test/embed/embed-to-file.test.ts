@@ -3,6 +3,7 @@ import test from 'ava';
 import { embedToFile } from '#src/embed/embed-to-file.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
+import { eraseMediaData } from '../helpers/tiny-run.js';
 import { scratch, writeSquareVideo, writeTinyWeights } from './make-videos.js';
 
 const { folder, file, remove } = scratch();
@@ -48,6 +49,23 @@ test.serial('safetensors: vectors in the order of the list, paths in the metadat
   await encoder.dispose();
   const error = Math.max(...second.map((v, i) => Math.abs(v - features[64 + i]!)));
   t.true(error <= 1e-5 * Math.max(...second.map(Math.abs)), String(error));
+});
+
+test.serial('a damaged place costs the clips that it lies in, and a warning says so', async (t) => {
+  await writeSquareVideo(file('damaged.mp4'), (frame) => [0, frame % 40], { frames: 90 });
+  await eraseMediaData(file('damaged.mp4'));
+  writeFileSync(file('damaged.csv'), 'path\nv0.avi\ndamaged.mp4\nv1.avi\n');
+  const out = file('damaged.jsonl');
+  const result = await embedToFile({ weights: folder, data: file('damaged.csv'), out });
+  t.is(result.count, 3);
+  t.deepEqual(result.failures, []);
+  const warnings = result.warnings.filter((warning) => warning.includes('cannot be decoded'));
+  t.is(warnings.length, 1);
+  t.true(warnings[0]!.includes(`${file('damaged.mp4')} (2)`));
+  t.false(warnings[0]!.includes('v0.avi'));
+  const [, line] = readFileSync(out, 'utf8').split('\n');
+  const { vector } = JSON.parse(line!) as { vector: number[] };
+  t.true(vector.every(Number.isFinite) && vector.some((value) => value !== 0));
 });
 
 test.serial('JSON lines: one a video', async (t) => {

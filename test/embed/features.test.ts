@@ -6,6 +6,7 @@ import {
   type FeatureOptions,
   streamFeatures,
 } from '#src/embed/features.js';
+import { warnOfLostClips } from '#src/embed/lost-clips.js';
 import { VsslError } from '#src/errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '#src/native/bindings.js';
 
@@ -124,6 +125,27 @@ test('a bad clip is left out of the mean, an item without a good one is an error
   t.is('error' in third! && third.error.code, 'ERR_VSSL_VIDEO_DECODE');
   t.deepEqual('error' in third! && third.error.details, { path: 'v5', reason: 'torn', where: 1.5 });
   t.deepEqual('vectors' in fourth! && [...fourth.vectors[0]!], [7, 1]);
+});
+
+test('items that lost clips are told apart from those that are whole and those that failed', async (t) => {
+  const items: Item[] = [
+    { clips: [mark(1), mark(2, true), mark(3)] },
+    { clips: [mark(5, true), mark(6, true)] },
+    { clips: [mark(7)] },
+  ];
+  const { kept, damaged, failures } = await extractFeatures(items, optionsFor(pretend()));
+  t.deepEqual(kept, [0, 2]);
+  t.deepEqual(damaged, [{ index: 0, lostClips: 1 }]);
+  t.deepEqual(
+    failures.map(({ index }) => index),
+    [1],
+  );
+  t.deepEqual(warnOfLostClips([]), []);
+  t.deepEqual(warnOfLostClips([{ path: 'a.mp4', lostClips: 1 }]), [
+    'clips of a video cannot be decoded, and its vector is the mean of the others: a.mp4 (1)',
+  ]);
+  const many = Array.from({ length: 12 }, (_, i) => ({ path: `v${i}`, lostClips: 2 }));
+  t.regex(warnOfLostClips(many)[0]!, /clips of 12 videos .* v0 \(2\), .*v9 \(2\) and 2 more$/);
 });
 
 test('only bad items: nothing is loaded, everything is reported', async (t) => {

@@ -41,7 +41,7 @@ async function writePattern(path: string, seed: number): Promise<void> {
 }
 
 /** Zeros in the place of all but the first coded pictures; the tables that say where they are stay. */
-async function eraseMediaData(path: string): Promise<void> {
+export async function eraseMediaData(path: string): Promise<void> {
   const file = await readFile(path);
   for (let at = 0; at + 8 <= file.length; ) {
     const size = file.readUInt32BE(at);
