@@ -274,7 +274,7 @@ test('command line: exit codes of eval, embed and check', async (t) => {
   t.is(embed.code, 0, embed.stderr);
   t.is((JSON.parse(embed.stdout) as { count: number }).count, 12);
   const check = await cli('check', '--data', file('all.csv'), '--json');
-  t.is(check.code, 0);
+  t.is(check.code, 1);
   const { files } = JSON.parse(check.stdout) as {
     files: { path: string; status: string; reason?: string }[];
   };
