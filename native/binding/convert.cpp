@@ -16,6 +16,37 @@ Value::Array numbers(const Array& array) {
   return out;
 }
 
+// The bytes of a string: UTF-8, but a lone surrogate U+DC80 to U+DCFF is the byte 0x80 to 0xFF of a file name
+// that is not UTF-8 (src/data/file-names.ts).
+std::string bytes_of(const Napi::String& string) {
+  std::string utf8 = string.Utf8Value();
+  constexpr char kReplaced[] = "\xEF\xBF\xBD";  // what lone surrogates have become
+  if (utf8.find(kReplaced) == std::string::npos) return utf8;
+  const std::u16string units = string.Utf16Value();
+  utf8.clear();
+  for (size_t i = 0; i < units.size(); ++i) {
+    char32_t c = units[i];
+    const bool high = c >= 0xD800 && c < 0xDC00, low = c >= 0xDC00 && c < 0xE000;
+    if (high && i + 1 < units.size() && units[i + 1] >= 0xDC00 && units[i + 1] < 0xE000) {
+      c = 0x10000 + ((c - 0xD800) << 10) + (units[++i] - 0xDC00);
+      utf8 += {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 63)),
+               static_cast<char>(0x80 | (c >> 6 & 63)), static_cast<char>(0x80 | (c & 63))};
+    } else if (low && c >= 0xDC80 && c <= 0xDCFF) {
+      utf8 += static_cast<char>(c - 0xDC00);
+    } else if (high || low) {
+      utf8 += kReplaced;
+    } else if (c < 0x80) {
+      utf8 += static_cast<char>(c);
+    } else if (c < 0x800) {
+      utf8 += {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 63))};
+    } else {
+      utf8 += {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 63)),
+               static_cast<char>(0x80 | (c & 63))};
+    }
+  }
+  return utf8;
+}
+
 Value convert(const Napi::Value& value, int depth) {
   if (depth > kMaxDepth)
     throw_argument("expected plain data but received an object nested deeper than 32 levels");
@@ -28,7 +59,7 @@ Value convert(const Napi::Value& value, int depth) {
     case napi_number:
       return value.As<Napi::Number>().DoubleValue();
     case napi_string:
-      return value.As<Napi::String>().Utf8Value();
+      return bytes_of(value.As<Napi::String>());
     case napi_object:
       break;
     default:

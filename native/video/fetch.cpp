@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 
+#include "open_error.h"
 #include "reader.h"
 #include "synthetic.h"
 
@@ -99,7 +100,7 @@ void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
 void Fetcher::fetch_packed(FetchRequest& request) {
   const SourcePlan& s = request.clip->source;
   FileHandle file{::open(s.path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open: ") + std::strerror(errno));
+  if (file.fd < 0) throw open_error("cannot open", errno, std::strerror(errno));
   const int64_t frame_bytes = s.height * s.width * 3;
   std::vector<uint8_t> frame(static_cast<size_t>(frame_bytes));
   fill(request, s.fps, s.frames, [&](int64_t position) {

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "flow/flow_library.h"
+#include "open_error.h"
 #include "video.h"
 
 namespace vssl::video {
@@ -108,7 +109,7 @@ void read_flow(FlowField& out, const FlowFile& file, int64_t position) {
   thread_local std::vector<uint16_t> halves;
   halves.resize(values);
   const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Error("ERR_VSSL_VIDEO_OPEN", std::string("cannot open: ") + std::strerror(errno));
+  if (fd < 0) throw open_error("cannot open", errno, std::strerror(errno));
   auto* bytes = reinterpret_cast<uint8_t*>(halves.data());
   size_t left = 2 * values;
   int64_t offset = file.offset + position * static_cast<int64_t>(left);

@@ -1,5 +1,6 @@
 #include "libav.h"
 
+#include "open_error.h"
 #include "video.h"
 
 #ifdef VSSL_WITH_LIBAV
@@ -83,7 +84,7 @@ void open_streams(Input& input, const std::string& path) {
   const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), format, &options);
   av_dict_free(&options);
   if (opened < 0) {  // libav has freed the context
-    throw Error("ERR_VSSL_VIDEO_OPEN", "cannot open as video: " + av_reason(opened));
+    throw open_error("cannot open as video", AVUNERROR(opened), av_reason(opened));
   }
   input.format.reset(raw);
   if (is_refused_format(raw->iformat)) {
