@@ -35,6 +35,7 @@ struct EncoderSettings {
   bool global_header = true;
   std::string options;  // "name=value:..." of the encoder
   int width = 64, height = 48;
+  bool still = false;  // every picture shows the first number
   AVPixelFormat format = AV_PIX_FMT_YUV420P;
 };
 
@@ -97,7 +98,7 @@ inline TestStream encode_numbers(int first, int count, const EncoderSettings& s)
     frame->height = s.height;
     frame->format = s.format;
     expect_av(av_frame_get_buffer(frame, 0), "a frame");
-    draw_number(frame, first + i);
+    draw_number(frame, s.still ? first : first + i);
     frame->pts = i;
     expect_av(avcodec_send_frame(c, frame), "encoding");
     receive();

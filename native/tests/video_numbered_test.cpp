@@ -227,6 +227,21 @@ void test_shared_positions(const TemporaryFolder& folder) {
   }
 }
 
+// Pictures of a few bytes are pictures, but in AVI, where such packets mean "nothing new".
+void test_small_pictures(const TemporaryFolder& folder) {
+  EncoderSettings settings;
+  settings.width = 48;
+  settings.height = 32;
+  settings.still = true;
+  const TestStream stream = encode_numbers(5, 6, settings);
+  check(stream.packets.back()->size <= 8,
+        "a small picture has " + std::to_string(stream.packets.back()->size));
+  for (const std::string suffix : {".mp4", ".mkv", ".nut"}) {
+    write_stream(folder.file("still" + suffix), stream);
+    check_every_picture(folder.file("still" + suffix), {5, 5, 5, 5, 5, 5});
+  }
+}
+
 // Recordings joined byte by byte: each begins its clock anew.
 void test_joined_files(const TemporaryFolder& folder) {
   for (const std::string codec : {"mpeg2video", "libx264"}) {
@@ -301,6 +316,7 @@ int main() {
     test_false_keys(folder);
     test_cut_start(folder);
     test_clocks(folder);
+    test_small_pictures(folder);
     test_joined_files(folder);
     test_shared_positions(folder);
 #endif

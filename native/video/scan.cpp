@@ -33,7 +33,11 @@ struct FilterCloser {
 // one. Such a placeholder with no second picture before it means "nothing new" and gives none.
 class PlaceholderCounter {
  public:
-  explicit PlaceholderCounter(AVCodecID codec) : active_(codec == AV_CODEC_ID_MPEG4) {}
+  // AVI, and Matroska with the codec names of AVI: elsewhere a picture may be as small.
+  PlaceholderCounter(const AVInputFormat* format, const AVCodecParameters* p)
+      : active_(p->codec_id == AV_CODEC_ID_MPEG4 &&
+                (std::strcmp(format->name, "avi") == 0 ||
+                 (std::strncmp(format->name, "matroska", 8) == 0 && p->codec_tag != 0))) {}
 
   bool is_nothing_new(const AVPacket* packet) {
     if (!active_) return false;
@@ -181,7 +185,7 @@ class StateLog {
 PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first) {
   PacketScan scan;
   const AVStream* stream = input.format->streams[input.stream];
-  PlaceholderCounter placeholders(parameters->codec_id);
+  PlaceholderCounter placeholders(input.format->iformat, parameters);
   KeyCheck keys(parameters);
   HeaderFinder headers(stream, parameters);
   StateLog states(scan.states, parameters);
