@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "errors.h"
+#include "first_order.h"
 
 namespace vssl::engine {
 
@@ -31,6 +32,7 @@ struct InfoNceFunction : torch::autograd::Function<InfoNceFunction> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuse_second_order("InfoNCE");
     return {ctx->get_saved_variables()[0] * grads[0], Tensor(), Tensor(), Tensor()};
   }
 };

@@ -2,6 +2,7 @@
 
 #include "../kernels/kernels.h"
 #include "errors.h"
+#include "first_order.h"
 
 namespace vssl::engine {
 
@@ -24,6 +25,7 @@ struct NtXentFunction : torch::autograd::Function<NtXentFunction> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuse_second_order("NT-Xent");
     const Tensor gradient = ctx->get_saved_variables()[0];
     return {gradient.to(grads[0].device()) * grads[0], Tensor()};
   }

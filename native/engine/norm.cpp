@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "errors.h"
+#include "first_order.h"
 #include "layers.h"
 #include "norm_kernels.h"
 
@@ -225,6 +226,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuse_second_order("the fused BatchNorm");
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &gamma = saved[1], &mean = saved[2], &inverse = saved[3];
     const bool train = ctx->saved_data["train"].toBool(), relu = ctx->saved_data["relu"].toBool();
