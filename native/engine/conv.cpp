@@ -15,6 +15,8 @@
 // for a few shapes on the user's machine.
 #include <cmath>
 
+#include "../common/memory.h"
+#include "first_order.h"
 #include "layers.h"
 
 namespace vssl::engine {
@@ -128,6 +130,15 @@ std::tuple<Tensor, Tensor> library_gradients(const Tensor& grad_output, const Te
   return {grad_input, grad_weight};
 }
 
+// Clips of any size come from callers, and the first layer makes the most of them.
+void check_output(const Tensor& x, const Tensor& weight, Triple stride, Triple padding) {
+  double bytes = static_cast<double>(x.size(0)) * static_cast<double>(weight.size(0)) *
+                 static_cast<double>(x.element_size());
+  for (int64_t d = 0; d < 3; ++d)
+    bytes *= static_cast<double>((x.size(d + 2) + 2 * padding[d] - weight.size(d + 2)) / stride[d] + 1);
+  check_memory(bytes, "a convolution of clips " + shape_text(x.sizes()));
+}
+
 struct ConvFunction : torch::autograd::Function<ConvFunction> {
   // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x.
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
@@ -143,6 +154,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuse_second_order("the 3-D convolution");
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &w = saved[1];
     const auto s = ctx->saved_data["stride"].toIntVector(), p = ctx->saved_data["padding"].toIntVector();
@@ -188,6 +200,7 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
     pass.record->push_back(
         {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
   }
+  if (x.is_cpu()) check_output(x, weight_, stride_, padding_);
   if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
     const at::NoGradGuard no_grad;
     shadow_ = weight_.detach().to(pass.compute);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 
+#include "../common/memory.h"
 #include "errors.h"
 #include "runtime.h"
 
@@ -127,6 +128,13 @@ LinearFit fit_linear(const float* train, const int32_t* labels, int64_t train_ro
       if (labels[i] < 0 || labels[i] >= classes)
         throw_invalid("label " + std::to_string(labels[i]) + " of row " + std::to_string(i) +
                       " is not in 0.." + std::to_string(classes - 1));
+    // Features in double three times over; weights, their gradients and the 10 pairs that the search
+    // remembers; scores of rows.
+    const double columns = static_cast<double>(dim) + 1, kinds = static_cast<double>(classes);
+    const double rows = static_cast<double>(train_rows) + static_cast<double>(test_rows);
+    check_memory(sizeof(double) * (3 * rows * columns + 24 * kinds * columns + 2 * rows * kinds),
+                 "a probe of " + std::to_string(train_rows) + " rows of " + std::to_string(dim) + " and " +
+                     std::to_string(classes) + " classes");
     const bool normalize = options.get_bool("normalize", true);
     const int64_t iterations = int_in(options, "maxIterations", 500, 1, 1000000);
     const double tolerance = number_in(options, "tolerance", 1e-6, 0, 1);

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "../common/memory.h"
 #include "errors.h"
 #include "random.h"
 
@@ -67,7 +68,14 @@ Tensor Weights::add(const std::string& name, const Tensor& value, bool trainable
     tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast3d);
   if (trainable) tensor.set_requires_grad(true);
   entries_.push_back({name, tensor, trainable});
+  bytes_ += static_cast<double>(tensor.nbytes());
   return tensor;
+}
+
+void Weights::check_room(const std::string& name, at::IntArrayRef sizes) const {
+  double bytes = sizeof(float);
+  for (const int64_t size : sizes) bytes *= static_cast<double>(size);
+  check_memory(bytes_ + bytes, "a network with " + name + " of shape " + shape_text(sizes));
 }
 
 std::vector<NamedTensor> Weights::save() const {
@@ -117,6 +125,7 @@ Scope Scope::operator/(const std::string& name) const {
 }
 
 Tensor Scope::normal(const std::string& name, at::IntArrayRef sizes, double deviation) const {
+  weights_->check_room(full(name), sizes);
   Tensor tensor = at::empty(sizes, at::TensorOptions().dtype(at::kFloat));
   const CounterRandom random(seed_, full(name));
   float* out = tensor.mutable_data_ptr<float>();
@@ -128,11 +137,13 @@ Tensor Scope::normal(const std::string& name, at::IntArrayRef sizes, double devi
 }
 
 Tensor Scope::constant(const std::string& name, at::IntArrayRef sizes, double value) const {
+  weights_->check_room(full(name), sizes);
   return weights_->add(full(name), at::full(sizes, value, at::TensorOptions().dtype(at::kFloat)), true);
 }
 
 Tensor Scope::buffer(const std::string& name, at::IntArrayRef sizes, double value,
                      at::ScalarType type) const {
+  weights_->check_room(full(name), sizes);
   return weights_->add(full(name), at::full(sizes, value, at::TensorOptions().dtype(type)), false);
 }
 

@@ -33,6 +33,8 @@ class Weights {
   int64_t parameter_count() const;
 
   Tensor add(const std::string& name, const Tensor& value, bool trainable);
+  // Throws ERR_VSSL_OUT_OF_MEMORY when a tensor of these sizes, with those that are there, cannot fit.
+  void check_room(const std::string& name, at::IntArrayRef sizes) const;
 
   // Layers keep copies in the compute type; call this after writing to any tensor, so that they are made
   // anew.
@@ -48,6 +50,7 @@ class Weights {
   Placement placement_;
   std::vector<Entry> entries_;
   int64_t version_ = 0;
+  double bytes_ = 0;
 };
 
 // A name prefix within Weights plus the seed: `scope / "conv1"` is the place of a child.

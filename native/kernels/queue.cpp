@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../common/error.h"
+#include "../common/memory.h"
 #include "queue_panel.h"
 
 namespace vssl {
@@ -57,6 +58,9 @@ double centred_draw(uint64_t key, uint64_t counter) {
 
 MomentumQueue::MomentumQueue(const MomentumQueueOptions& options) : options_(options) {
   validate(options);
+  check_memory(static_cast<double>(options.capacity) * (static_cast<double>(options.dim) + 1) * sizeof(float),
+               "a queue of " + std::to_string(options.capacity) + " keys of " + std::to_string(options.dim) +
+                   " numbers");
   now_.options = options;
   now_.panels.resize((options.capacity + kKeyPanel - 1) / kKeyPanel);
   if (options.init == QueueInit::kRandom) fill_at_random();

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 
+#include "../common/memory.h"
 #include "open_error.h"
 #include "reader.h"
 #include "synthetic.h"
@@ -71,7 +72,7 @@ void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
     fetch_file(requests, stats);
   } else {
     for (FetchRequest* request : requests) {
-      if (cancelled_) throw FetchCancelled();
+      if (cancelled()) throw FetchCancelled();
       const SourcePlan& source = request->clip->source;
       try {
         switch (source.kind) {
@@ -143,6 +144,7 @@ int64_t Fetcher::add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, in
     throw Error("ERR_VSSL_INVALID_ARGUMENT",
                 "expected frames of shape (T, H, W, 3) with sides from 1 to 8192");
   }
+  check_memory(static_cast<double>(t) * static_cast<double>(h * w * 3), "a clip in memory");
   auto clip = std::make_shared<MemoryClip>();
   clip->frames.assign(frames, frames + t * h * w * 3);
   clip->t = t;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "../common/memory.h"
 #include "video.h"
 
 namespace vssl::video {
@@ -237,6 +238,9 @@ std::vector<uint8_t> render_synthetic(const Value& spec, const std::vector<doubl
   if (h < 8 || w < 8 || h > 4096 || w > 4096) fail("picture size", "sides from 8 to 4096");
   const SyntheticRenderer renderer(parse_synthetic(spec), static_cast<int>(h), static_cast<int>(w));
   const size_t frame = static_cast<size_t>(h) * w * 3;
+  check_memory(
+      static_cast<double>(frame) * static_cast<double>(times.size()),
+      std::to_string(times.size()) + " pictures of " + std::to_string(h) + " x " + std::to_string(w));
   std::vector<uint8_t> out(frame * times.size());
   for (size_t i = 0; i < times.size(); ++i) {
     if (!std::isfinite(times[i])) fail("times", "finite seconds");

@@ -8,6 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isUint8Array } from '../checks.js';
 import { environmentError, invalidArgument, VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
+import { checkMemory } from '../native/memory.js';
 import { type WriteOperations, writeFileAtomic } from './atomic-write.js';
 
 export interface SafetensorsFile {
@@ -50,6 +51,10 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await openForReading(path);
   try {
     const { entries, metadata, dataStart } = await readHeader(file, path);
+    checkMemory(
+      entries.reduce((bytes, { begin, end }) => bytes + end - begin, 0),
+      `${path}: its tensors together`,
+    );
     const tensors: NamedTensor[] = [];
     for (const { name, dtype, shape, begin, end } of entries) {
       const data = allocate(end - begin, path, name);
