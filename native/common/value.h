@@ -40,6 +40,8 @@ class Value {
   double as_number(const std::string& name) const { return get<double>(name, "a number"); }
   int64_t as_int(const std::string& name) const {
     const double d = as_number(name);
+    if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0))
+      throw_type(name, "a whole number");  // NaN too
     const auto i = static_cast<int64_t>(d);
     if (static_cast<double>(i) != d) throw_type(name, "a whole number");
     return i;

@@ -12,6 +12,7 @@ struct Encoder::Impl {
   Placement placement;
   at::ScalarType compute;
   std::unique_ptr<VideoNet> net;
+  KeptStats stats;                // weights keep their sizes
   int64_t calibration_pass = -1;  // passes since calibrate_begin; -1: not calibrating
 
   explicit Impl(const Value& spec) {
@@ -22,6 +23,9 @@ struct Encoder::Impl {
     for (const char* key : {"seed", "device", "precision", "channelsLast"}) model.erase(key);
     const auto seed = static_cast<uint64_t>(int_in(spec, "seed", 0, 0, int64_t{1} << 53));
     net = create_model(Value(model), seed, placement);
+    MemoryStats now;
+    for (const auto& entry : net->weights().entries()) count_tensor(now, entry.tensor);
+    stats.set(now);
   }
 
   std::vector<float> embed(const Tensor& clips, at::ScalarType type) {
@@ -105,11 +109,6 @@ std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, in
   });
 }
 
-MemoryStats Encoder::stats() {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  MemoryStats out;
-  for (const auto& entry : impl_->net->weights().entries()) count_tensor(out, entry.tensor);
-  return out;
-}
+MemoryStats Encoder::stats() { return impl_->stats.get(); }
 
 }  // namespace vssl::engine

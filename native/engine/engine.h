@@ -54,8 +54,9 @@ class Session {
  public:
   explicit Session(const Value& spec);
   ~Session();
-  // hyper: numbers of this step, at least { lr }; methods may read more (momentum, phase...), arrays with
-  // values for each sample included.
+  // hyper: numbers of this step, { lr } and those that the method reads (momentum, seeds...), arrays with
+  // values for each sample included. Missing or unknown keys, numbers out of range and arrays of the wrong
+  // length throw ERR_VSSL_INVALID_ARGUMENT. A call that throws leaves the state as it was.
   StepResult step(const video::Batch& batch, const Value& hyper);
   // Everything a later process needs to go on with the same bits: parameters, buffers, optimiser state,
   // counters.
@@ -66,7 +67,7 @@ class Session {
   Value encoder_spec(const std::string& name);  // ModelSpec with which Encoder can be created
   // Pooled features (N, dim) of a view by the current encoder in eval mode.
   std::vector<float> embed(const video::Batch& batch, const std::string& view, const std::string& encoder);
-  MemoryStats stats();
+  MemoryStats stats();  // of the last call that ended; never waits for one that runs
 
  private:
   struct Impl;
@@ -89,7 +90,7 @@ class Encoder {
   std::vector<float> embed(const video::Batch& batch, const std::string& view);  // (N, dim)
   // Raw network in fp32 and eval mode: clips (N, 3, T, H, W) contiguous floats -> (N, dim).
   std::vector<float> forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w);
-  MemoryStats stats();
+  MemoryStats stats();  // of the last call that ended; never waits for one that runs
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../common/memory.h"
 #include "errors.h"
 #include "optim_kernels.h"
 
@@ -20,9 +21,43 @@ Tensor aligned_gradient(const OptimParameter& p) {
 using State = std::vector<std::pair<std::string, Tensor>>;
 
 std::vector<Tensor> zeros_like_parameters(const std::vector<OptimParameter>& parameters) {
+  double bytes = 0;
+  for (const auto& p : parameters) bytes += static_cast<double>(p.tensor.nbytes());
+  check_memory(3 * bytes, "training this network (weights, gradients, optimiser)");
   std::vector<Tensor> out;
   for (const auto& p : parameters) out.push_back(at::zeros_like(p.tensor.detach()));
   return out;
+}
+
+// A parameter that moves in this step.
+struct Due {
+  size_t index;
+  Tensor gradient;  // aligned
+  double scale;
+  double rate;
+  Tensor scratch;  // see optim_kernels.h
+};
+
+// All that can fail comes here, before the first parameter moves: memory for gradients in another layout and
+// for the arithmetic of other devices than the CPU. The scratch is the same memory for all.
+std::vector<Due> due_updates(const std::vector<OptimParameter>& parameters, double lr,
+                             const std::vector<double>& scales) {
+  std::vector<Due> due;
+  const OptimParameter* largest = nullptr;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const OptimParameter& p = parameters[i];
+    const Tensor g = aligned_gradient(p);
+    if (!g.defined()) continue;
+    due.push_back({i, g, scales.at(p.objective), lr, {}});
+    if (!p.tensor.is_cpu() && (!largest || p.tensor.numel() > largest->tensor.numel())) largest = &p;
+  }
+  if (!largest) return due;
+  const Tensor room = at::empty({largest->tensor.numel()}, largest->tensor.options().requires_grad(false));
+  for (Due& d : due) {
+    const Tensor& p = parameters[d.index].tensor;
+    d.scratch = room.as_strided(p.sizes(), p.strides());
+  }
+  return due;
 }
 
 class Sgd : public Optimizer {
@@ -36,12 +71,10 @@ class Sgd : public Optimizer {
   }
 
   void step(double lr, const std::vector<double>& scales) override {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      const OptimParameter& p = parameters_[i];
-      const Tensor g = aligned_gradient(p);
-      if (!g.defined()) continue;
-      const double scale = scales.at(p.objective);
-      sgd_update(p.tensor, velocity_[i], g, {lr, momentum_, p.decay ? decay_ : 0, scale, nesterov_});
+    for (const Due& d : due_updates(parameters_, lr, scales)) {
+      const OptimParameter& p = parameters_[d.index];
+      sgd_update(p.tensor, velocity_[d.index], d.gradient,
+                 {d.rate, momentum_, p.decay ? decay_ : 0, d.scale, nesterov_}, d.scratch);
     }
   }
 
@@ -71,18 +104,18 @@ class Lars : public Optimizer {
   }
 
   void step(double lr, const std::vector<double>& scales) override {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      const OptimParameter& p = parameters_[i];
-      const Tensor g = aligned_gradient(p);
-      if (!g.defined()) continue;
-      const double scale = scales.at(p.objective);
-      double rate = lr;
-      if (p.decay) {
-        const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
-        const double gradient = std::sqrt(square_sum(g, scale, p.tensor, decay_));
-        if (weight > 0 && gradient > 0) rate *= trust_ * weight / gradient;
-      }
-      lars_update(p.tensor, velocity_[i], g, {rate, momentum_, p.decay ? decay_ : 0, scale, nesterov_});
+    std::vector<Due> due = due_updates(parameters_, lr, scales);
+    for (Due& d : due) {
+      const OptimParameter& p = parameters_[d.index];
+      if (!p.decay) continue;
+      const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
+      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_));
+      if (weight > 0 && gradient > 0) d.rate *= trust_ * weight / gradient;
+    }
+    for (const Due& d : due) {
+      const OptimParameter& p = parameters_[d.index];
+      lars_update(p.tensor, velocity_[d.index], d.gradient,
+                  {d.rate, momentum_, p.decay ? decay_ : 0, d.scale, nesterov_}, d.scratch);
     }
   }
 
@@ -106,8 +139,7 @@ class AdamW : public Optimizer {
       : parameters_(parameters),
         first_(zeros_like_parameters(parameters)),
         second_(zeros_like_parameters(parameters)),
-        updates_(
-            at::zeros({static_cast<int64_t>(parameters.size())}, at::TensorOptions().dtype(at::kLong))) {
+        updates_(at::zeros({static_cast<int64_t>(parameters.size())}, at::TensorOptions().dtype(at::kLong))) {
     check_keys(settings, {"name", "betas", "eps", "weightDecay"}, "optimizer");
     decay_ = number_in(settings, "weightDecay", 0.01, 0, 1e3);
     eps_ = number_in(settings, "eps", 1e-8, 0, 1);
@@ -122,14 +154,13 @@ class AdamW : public Optimizer {
 
   void step(double lr, const std::vector<double>& scales) override {
     int64_t* updates = updates_.mutable_data_ptr<int64_t>();
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      const OptimParameter& p = parameters_[i];
-      const Tensor g = aligned_gradient(p);
-      if (!g.defined()) continue;
-      const double t = static_cast<double>(++updates[i]);
-      adamw_update(p.tensor, first_[i], second_[i], g,
-                   {lr, beta1_, beta2_, eps_, p.decay ? decay_ : 0, scales.at(p.objective),
-                    1 - std::pow(beta1_, t), 1 - std::pow(beta2_, t)});
+    for (const Due& d : due_updates(parameters_, lr, scales)) {
+      const OptimParameter& p = parameters_[d.index];
+      const double t = static_cast<double>(++updates[d.index]);
+      adamw_update(p.tensor, first_[d.index], second_[d.index], d.gradient,
+                   {d.rate, beta1_, beta2_, eps_, p.decay ? decay_ : 0, d.scale, 1 - std::pow(beta1_, t),
+                    1 - std::pow(beta2_, t)},
+                   d.scratch);
     }
   }
 

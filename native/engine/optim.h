@@ -22,7 +22,7 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
   // One update with rate lr. Gradients are multiplied by their objective's scale first; parameters without a
-  // gradient stay, and so does all that is known of them.
+  // gradient stay, and so does all that is known of them. A step that throws has moved nothing.
   virtual void step(double lr, const std::vector<double>& scales) = 0;
   // The state that a checkpoint must hold, "<parameter>/momentum" and the like; written in place on import.
   virtual std::vector<std::pair<std::string, Tensor>> state() = 0;

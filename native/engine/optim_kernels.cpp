@@ -28,7 +28,7 @@ void momentum_loop(float* __restrict p, float* __restrict v, const float* __rest
 
 // v = momentum v + inner g;  p -= outer (v or its Nesterov form)
 void momentum_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
-                     double inner, double outer) {
+                     double inner, double outer, Tensor scratch) {
   const at::NoGradGuard no_grad;
   if (p.is_cpu()) {
     float *pp = data(p), *pv = data(v);
@@ -40,31 +40,34 @@ void momentum_update(const Tensor& p, const Tensor& v, const Tensor& gradient, c
     });
     return;
   }
-  const Tensor g = gradient.mul(s.scale).add_(p, s.decay);
+  const Tensor g = scratch.copy_(gradient).mul_(s.scale).add_(p, s.decay);
   v.mul_(s.momentum).add_(g, inner);
-  p.sub_(s.nesterov ? g.mul(inner).add_(v, s.momentum) : v, outer);
+  p.sub_(s.nesterov ? g.mul_(inner).add_(v, s.momentum) : v, outer);
 }
 
 }  // namespace
 
-void sgd_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s) {
-  momentum_update(p, v, gradient, s, 1, s.lr);
+void sgd_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
+                const Tensor& scratch) {
+  momentum_update(p, v, gradient, s, 1, s.lr, scratch);
 }
 
-void lars_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s) {
-  momentum_update(p, v, gradient, s, s.lr, 1);
+void lars_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
+                 const Tensor& scratch) {
+  momentum_update(p, v, gradient, s, s.lr, 1, scratch);
 }
 
 void adamw_update(const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& gradient,
-                  const AdamStep& s) {
+                  const AdamStep& s, const Tensor& scratch) {
   const at::NoGradGuard no_grad;
   const double rate = s.lr / s.correction1, root = std::sqrt(s.correction2);
   if (!p.is_cpu()) {
-    const Tensor g = gradient.mul(s.scale);
+    Tensor g = scratch;
+    g.copy_(gradient).mul_(s.scale);
     p.mul_(1 - s.lr * s.decay);
     m.mul_(s.beta1).add_(g, 1 - s.beta1);
     v.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
-    p.addcdiv_(m, v.sqrt().div_(root).add_(s.eps), -rate);
+    p.addcdiv_(m, at::sqrt_out(g, v).div_(root).add_(s.eps), -rate);
     return;
   }
   float *pp = data(p), *pm = data(m), *pv = data(v);

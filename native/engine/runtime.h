@@ -1,6 +1,7 @@
 // State of libtorch that is local to a thread, set at each entry through the facade.
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include "../video/video.h"
@@ -37,5 +38,22 @@ std::vector<float> to_floats(const Tensor& tensor);
 
 // Adds a tensor's bytes to the counters; undefined tensors count as nothing.
 void count_tensor(MemoryStats& stats, const Tensor& tensor);
+
+// The counters as they were last set, for readers that must not wait for a call that runs.
+class KeptStats {
+ public:
+  void set(const MemoryStats& stats) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stats_ = stats;
+  }
+  MemoryStats get() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  MemoryStats stats_;
+};
 
 }  // namespace vssl::engine

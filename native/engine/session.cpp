@@ -54,6 +54,7 @@ struct Session::Impl {
   std::vector<OptimParameter> parameters;
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<Collectives> collectives = std::make_unique<SingleProcess>();
+  KeptStats stats;
   Tensor steps = at::zeros({}, at::TensorOptions().dtype(at::kLong));
 
   explicit Impl(const Value& spec) : placement(placement_from(spec)) {
@@ -79,6 +80,7 @@ struct Session::Impl {
       }
     }
     optimizer = create_optimizer(spec["optimizer"], parameters);
+    count();
   }
 
   // But for what the method keeps to itself.
@@ -100,11 +102,21 @@ struct Session::Impl {
 
   void mark_changed() {
     for (const auto& network : networks) network.weights->changed();
+    count();
+  }
+
+  void count() {
+    MemoryStats now;
+    for (const auto& [name, tensor] : own_state()) count_tensor(now, tensor);
+    (placement.device.is_cpu() ? now.host_bytes : now.device_bytes) += method->extra_bytes();
+    stats.set(now);
   }
 
   StepResult step(const video::Batch& batch, const Value& hyper) {
+    std::vector<HyperKey> keys = method->hyper_keys();
+    keys.insert(keys.begin(), HyperKey{"lr", 0, 1e9});
+    check_hyper(hyper, keys, batch.views.empty() ? 0 : batch.views[0].clips);
     const double lr = hyper["lr"].as_number("hyper.lr");
-    if (!std::isfinite(lr)) throw_invalid("expected a finite number for hyper.lr");
     std::vector<View> views;
     for (const auto& view : batch.views) views.push_back({view.name, borrow_clips(view)});
 
@@ -205,12 +217,6 @@ std::vector<float> Session::embed(const video::Batch& batch, const std::string& 
   });
 }
 
-MemoryStats Session::stats() {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  MemoryStats out;
-  for (const auto& [name, tensor] : impl_->own_state()) count_tensor(out, tensor);
-  (impl_->placement.device.is_cpu() ? out.host_bytes : out.device_bytes) += impl_->method->extra_bytes();
-  return out;
-}
+MemoryStats Session::stats() { return impl_->stats.get(); }
 
 }  // namespace vssl::engine

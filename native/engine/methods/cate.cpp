@@ -75,6 +75,11 @@ class Cate : public Method {
     return *encoder_;
   }
 
+  std::vector<HyperKey> hyper_keys() const override {
+    if (!encodes()) return {};
+    return {{"encodings", -1e6, 1e6, false, true, 2 * head_->columns()}};
+  }
+
   void step(StepContext& context) override {
     Tensor codes;
     if (encodes()) codes = read_codes(context);

@@ -17,6 +17,7 @@
 #include "../collectives/collectives.h"
 #include "../layers.h"
 #include "../models/video_net.h"
+#include "hyper.h"
 
 namespace vssl::engine {
 
@@ -72,6 +73,8 @@ class Method {
  public:
   virtual ~Method() = default;
   virtual std::vector<Network> networks() = 0;
+  // What its step and commit read of context.hyper, beside the session's lr. Checked before each step.
+  virtual std::vector<HyperKey> hyper_keys() const { return {}; }
   // Computes context.losses and accumulates gradients into the trainable networks' parameters.
   virtual void step(StepContext& context) = 0;
   // After the update was applied.

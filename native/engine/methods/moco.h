@@ -16,6 +16,7 @@ class Moco : public Method {
  public:
   Moco(const MethodPlan& plan, MocoOptions options);
   std::vector<Network> networks() override;
+  std::vector<HyperKey> hyper_keys() const override { return branch_.hyper_keys(); }
   void step(StepContext& context) override;
   void commit(const StepContext& context) override;
   NamedHandles extra_state() const override { return branch_.queue().state(); }
@@ -32,6 +33,9 @@ class Moco : public Method {
   const Branch& query() const { return branch_.query(); }
   Tensor embed_queries(const StepContext& context, const Tensor& clips) const {
     return branch_.embed_queries(context, clips);
+  }
+  Tensor look_at_queries(const StepContext& context, const Tensor& clips) const {
+    return branch_.look_at_queries(context, clips);
   }
   Tensor info_nce(const Tensor& queries, const Tensor& keys) const { return branch_.info_nce(queries, keys); }
 

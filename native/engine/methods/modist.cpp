@@ -64,6 +64,8 @@ class Modist : public Method {
     return all;
   }
 
+  std::vector<HyperKey> hyper_keys() const override { return visual_.hyper_keys(); }
+
   void step(StepContext& context) override {
     const auto& [vv, vm, mv, mm] = factors_;
     context.losses["loss"] = 0;

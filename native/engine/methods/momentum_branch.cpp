@@ -30,11 +30,11 @@ MomentumBranch::MomentumBranch(const MethodPlan& plan, MomentumOptions options)
   queue_ = create_key_queue(options_.queue, plan.placement.device);
 }
 
-Tensor MomentumBranch::embed_in_groups(const Branch& branch, const Tensor& clips,
-                                       at::ScalarType compute) const {
+Tensor MomentumBranch::embed_in_groups(const Branch& branch, const Tensor& clips, at::ScalarType compute,
+                                       bool update_stats) const {
   Pass pass;
   pass.train = true;
-  pass.update_stats = true;
+  pass.update_stats = update_stats;
   pass.compute = compute;
   const int64_t n = clips.size(0), groups = std::min(options_.norm_groups, n);
   std::vector<Tensor> parts;
@@ -57,17 +57,21 @@ Tensor MomentumBranch::keys(StepContext& context, const View& view) const {
   }
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < chunks; ++i)
-    parts.push_back(
-        embed_in_groups(key_, context.clips(ordered, n * i / chunks, n * (i + 1) / chunks), context.compute));
+    parts.push_back(embed_in_groups(key_, context.clips(ordered, n * i / chunks, n * (i + 1) / chunks),
+                                    context.compute, true));
   const Tensor k = at::cat(parts);
   return back.defined() ? k.index_select(0, back) : k;
 }
 
 void MomentumBranch::commit(const StepContext& context, const std::vector<Tensor>& keys) {
-  const double m = number_in(context.hyper, "momentum", 0.999, 0, 1);
+  const double m = context.hyper["momentum"].as_number("hyper.momentum");
   momentum_update(key_.encoder_weights(), query_.encoder_weights(), m);
   momentum_update(key_.head_weights(), query_.head_weights(), m);
   for (const Tensor& k : keys) queue_->enqueue(context.collectives.all_gather(k));
+}
+
+std::vector<HyperKey> MomentumBranch::hyper_keys() const {
+  return {{"momentum", 0, 1}, seed_key("shuffle", options_.norm_groups > 1)};
 }
 
 std::vector<std::string> momentum_keys() {

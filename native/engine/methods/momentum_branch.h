@@ -24,7 +24,12 @@ class MomentumBranch {
 
   // Clips (n, 3, T, H, W) -> queries (n, D) in fp32, not normalised, with a graph.
   Tensor embed_queries(const StepContext& context, const Tensor& clips) const {
-    return embed_in_groups(query_, clips, context.compute);
+    return embed_in_groups(query_, clips, context.compute, true);
+  }
+  // The same numbers without a graph, for a second look at a batch: BatchNorm's running statistics stay.
+  Tensor look_at_queries(const StepContext& context, const Tensor& clips) const {
+    const at::NoGradGuard no_grad;
+    return embed_in_groups(query_, clips, context.compute, false);
   }
   // The momentum copy's embeddings of a view, (N, D), in the order of the batch, without a graph.
   Tensor keys(StepContext& context, const View& view) const;
@@ -32,6 +37,9 @@ class MomentumBranch {
   Tensor info_nce(const Tensor& queries, const Tensor& keys) const {
     return queue_->info_nce_loss(queries, keys, options_.temperature);
   }
+
+  // momentum, and shuffle where BatchNorm sees the batch in groups.
+  std::vector<HyperKey> hyper_keys() const;
 
   // Moves the copy by the step's momentum; then the keys enter the queue.
   void commit(const StepContext& context, const std::vector<Tensor>& keys);
@@ -41,7 +49,8 @@ class MomentumBranch {
   KeyQueue& queue() const { return *queue_; }
 
  private:
-  Tensor embed_in_groups(const Branch& branch, const Tensor& clips, at::ScalarType compute) const;
+  Tensor embed_in_groups(const Branch& branch, const Tensor& clips, at::ScalarType compute,
+                         bool update_stats) const;
 
   MomentumOptions options_;
   Branch query_, key_;

@@ -104,6 +104,10 @@ class Tcgl : public Method {
     return *encoder_;
   }
 
+  std::vector<HyperKey> hyper_keys() const override {
+    return {seed_key("orderSeed"), seed_key("corruptionSeed")};
+  }
+
   void step(StepContext& context) override {
     std::vector<const View*> views;
     for (int64_t p = 0; p < options_.places; ++p)

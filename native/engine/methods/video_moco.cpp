@@ -57,6 +57,13 @@ class VideoMoco : public Moco {
     return all;
   }
 
+  std::vector<HyperKey> hyper_keys() const override {
+    auto keys = Moco::hyper_keys();
+    keys.push_back({"drop", 0, 1, true, drop_.drop != Drop::kNone});
+    keys.push_back(seed_key("dropSeed", drop_.drop == Drop::kRandom));
+    return keys;
+  }
+
   void step(StepContext& context) override {
     drawn_ = 0;
     Moco::step(context);
@@ -64,17 +71,14 @@ class VideoMoco : public Moco {
 
  protected:
   void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, double share) override {
-    const bool drops = drop_.drop != Drop::kNone && number_in(context.hyper, "drop", 0, 0, 1) > 0.5;
+    const bool drops = drop_.drop != Drop::kNone && context.hyper["drop"].as_number("hyper.drop") == 1;
     if (!drops) return Moco::learn_chunk(context, clips, keys, share);
     Tensor scores, q, r;
     {
       const Stopwatch watch(context.times.forward);
       scores = generator_ ? score(context, clips) : random_scores(context, clips);
       q = embed_queries(context, dropped(clips, scores));
-      if (generator_) {
-        const at::NoGradGuard no_grad;
-        r = embed_queries(context, clips);
-      }
+      if (generator_) r = look_at_queries(context, clips);
     }
     Tensor loss, adversarial;
     {
