@@ -12,6 +12,8 @@
         ['prebuild_exists==1 and force_build!=1', {'type': 'none'}, {
           'sources': [
             '<!@(node -p "require(\'fs\').readdirSync(\'native/binding\').filter(f=>/^kernels_.*[.]cpp$/.test(f)).sort().map(f=>\'native/binding/\'+f).join(\' \')")',
+            # What both addons use; CMakeLists.txt names them too.
+            'native/binding/dispatcher.cpp', 'native/binding/executor.cpp', 'native/binding/pin.cpp',
             # The one source list, also read by CMakeLists.txt.
             '<!@(node -p "require(\'fs\').readFileSync(\'native/kernels/sources.txt\',\'utf8\').split(/[\\r\\n]+/).map(l=>l.replace(/#.*/,\'\').trim()).filter(Boolean).map(l=>\'native/kernels/\'+l).join(\' \')")',
           ],

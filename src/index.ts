@@ -74,7 +74,7 @@ export type { Claim, Method, Paper } from './methods/method.js';
 export { listMethods } from './methods/registry.js';
 export type { NamedTensor } from './native/bindings.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
-export { packageVersion as version } from './native/load.js';
+export { packageVersion as version, preload } from './native/load.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/quarantine.js';

@@ -176,19 +176,41 @@ Napi::Value from_step(Napi::Env env, const engine::StepResult& step) {
   return out;
 }
 
-Napi::Value from_tensors(Napi::Env env, const std::vector<engine::NamedTensor>& tensors) {
+namespace {
+
+// The bytes as a Uint8Array over the vector's own memory; a copy where the runtime has no such arrays.
+Napi::Uint8Array take_bytes(Napi::Env env, std::vector<uint8_t>& bytes) {
+  if (!bytes.empty()) {
+    auto owner = std::make_unique<std::vector<uint8_t>>(std::move(bytes));
+    const auto free_owner = [](napi_env, void*, void* hint) {
+      delete static_cast<std::vector<uint8_t>*>(hint);
+    };
+    napi_value buffer;
+    if (napi_create_external_arraybuffer(env, owner->data(), owner->size(), free_owner, owner.get(),
+                                         &buffer) == napi_ok) {
+      const size_t size = owner.release()->size();
+      return Napi::Uint8Array::New(env, size, Napi::ArrayBuffer(env, buffer), 0);
+    }
+    bytes = std::move(*owner);
+  }
+  auto copy = Napi::Uint8Array::New(env, bytes.size());
+  if (!bytes.empty()) std::memcpy(copy.Data(), bytes.data(), bytes.size());
+  return copy;
+}
+
+}  // namespace
+
+Napi::Value from_tensors(Napi::Env env, std::vector<engine::NamedTensor>& tensors) {
   auto out = Napi::Array::New(env, tensors.size());
   for (uint32_t i = 0; i < tensors.size(); ++i) {
-    const auto& tensor = tensors[i];
+    auto& tensor = tensors[i];
     auto item = Napi::Object::New(env);
     item.Set("name", tensor.name);
     item.Set("dtype", tensor.dtype);
     auto shape = Napi::Array::New(env, tensor.shape.size());
     for (uint32_t d = 0; d < tensor.shape.size(); ++d) shape.Set(d, static_cast<double>(tensor.shape[d]));
     item.Set("shape", shape);
-    auto data = Napi::Uint8Array::New(env, tensor.data.size());
-    if (!tensor.data.empty()) std::memcpy(data.Data(), tensor.data.data(), tensor.data.size());
-    item.Set("data", data);
+    item.Set("data", take_bytes(env, tensor.data));
     out.Set(i, item);
   }
   return out;

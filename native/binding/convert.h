@@ -19,7 +19,8 @@ Napi::Value from_value(Napi::Env env, const Value& value);
 Napi::Value from_index(Napi::Env env, const video::VideoIndex& index);
 Napi::Value from_stats(Napi::Env env, const engine::MemoryStats& stats);
 Napi::Value from_step(Napi::Env env, const engine::StepResult& step);
-Napi::Value from_tensors(Napi::Env env, const std::vector<engine::NamedTensor>& tensors);
+// Takes the bytes over: a checkpoint is too large to be copied on the event loop.
+Napi::Value from_tensors(Napi::Env env, std::vector<engine::NamedTensor>& tensors);
 std::vector<engine::NamedTensor> to_tensors(const Napi::Value& value);
 
 // A copy of the elements of a typed array; ERR_VSSL_INVALID_ARGUMENT names the argument otherwise.

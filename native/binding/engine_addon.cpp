@@ -2,7 +2,9 @@
 #include <utility>
 
 #include "convert.h"
+#include "engine_exit.h"
 #include "engine_objects.h"
+#include "pin.h"
 
 namespace vssl::binding {
 
@@ -10,7 +12,7 @@ namespace {
 
 Executor& jobs(Napi::Env env) {
   auto& executor = env.GetInstanceData<AddonData>()->jobs;
-  if (!executor) executor = std::make_unique<Executor>(2);
+  if (!executor) executor = shared_off_loop<Executor>(2);
   return *executor;
 }
 
@@ -127,7 +129,14 @@ Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
   });
 }
 
+void leaving(const Napi::CallbackInfo& call) {
+  guarded(call.Env(), [&] { guard_exit(static_cast<int>(to_value(call[0]).as_int("code"))); });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  stay_loaded();
+  static const bool guarding = (guard_exit(0), true);  // once, however many threads load the addon
+  (void)guarding;
   auto* data = new AddonData;
   data->dispatcher = Dispatcher::create(env);
   data->batch = Napi::Persistent(define_batch(env));
@@ -141,6 +150,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("engineApiVersion", Napi::Number::New(env, 1));
   add("info", info);
   add("setThreads", set_threads);
+  add("leaving", leaving);
   add("selfTest", self_test);
   add("indexVideo", index_video);
   add("createLoader", create_loader);

@@ -112,7 +112,7 @@ class LoaderObject : public Napi::ObjectWrap<LoaderObject> {
       o.cache_bytes = options.get_int("cacheBytes", 0);
       if (o.threads < 1 || o.threads > 1024) throw_argument("expected 1 to 1024 for threads");
       if (o.cache_bytes < 0) throw_argument("expected 0 or more bytes for cacheBytes");
-      loader_ = std::make_shared<video::Loader>(o);
+      loader_ = shared_off_loop<video::Loader>(o);
     });
   }
 
@@ -123,15 +123,22 @@ class LoaderObject : public Napi::ObjectWrap<LoaderObject> {
       const vssl::Value plan = to_value(info[0]);
       std::shared_ptr<video::Batch> into;
       if (info.Length() > 1 && !info[1].IsUndefined() && !info[1].IsNull()) into = to_batch(info[1]);
-      auto dispatcher = env.GetInstanceData<AddonData>()->dispatcher;
+      struct Answer {
+        video::LoadResult result;
+        std::exception_ptr error;
+      };
+      const auto answer = std::make_shared<Answer>();
+      const auto dispatcher = env.GetInstanceData<AddonData>()->dispatcher;
       const auto deferred = Napi::Promise::Deferred::New(env);
-      dispatcher->begin(env);
-      loader_->load(plan, into, [dispatcher, deferred](video::LoadResult result, std::exception_ptr error) {
-        dispatcher->post([deferred, result = std::move(result), error](Napi::Env js) {
-          if (error) return deferred.Reject(to_js_error(js, error));
-          deferred.Resolve(from_load(js, result));
-        });
+      const auto ticket = dispatcher->begin(env, [deferred, answer](Napi::Env js) {
+        if (answer->error) return deferred.Reject(to_js_error(js, answer->error));
+        deferred.Resolve(from_load(js, answer->result));
       });
+      loader_->load(plan, into,
+                    [dispatcher, ticket, answer](video::LoadResult result, std::exception_ptr error) {
+                      *answer = {std::move(result), error};
+                      dispatcher->post(ticket);
+                    });
       return deferred.Promise();
     });
   }

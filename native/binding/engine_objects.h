@@ -8,7 +8,7 @@
 
 #include "../engine/engine.h"
 #include "../video/video.h"
-#include "dispatcher.h"
+#include "engine_async.h"
 
 namespace vssl::binding {
 

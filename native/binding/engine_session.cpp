@@ -230,12 +230,12 @@ template <typename Native>
 Napi::Value create(const Napi::CallbackInfo& info, Napi::FunctionReference AddonData::*constructor) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    auto thread = std::make_shared<Executor>(1);
+    const auto thread = shared_off_loop<Executor>(1);
     Executor& executor = *thread;
     return run_async(
         env, executor,
         [spec = to_value(info[0]), thread] {
-          return Owned<Native>{std::make_shared<Native>(spec), thread};
+          return Owned<Native>{shared_off_loop<Native>(spec), thread};
         },
         [constructor](Napi::Env js, Owned<Native>& owned) -> Napi::Value {
           const auto external = Napi::External<Owned<Native>>::New(js, &owned);

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "../kernels/isa.h"
+#include "kernels_async.h"
 #include "kernels_guard.h"
 #include "kernels_limits.h"
 #include "kernels_load.h"
@@ -10,6 +11,7 @@
 #include "kernels_queue.h"
 #include "kernels_reference.h"
 #include "kernels_spans.h"
+#include "pin.h"
 
 namespace vssl::binding {
 namespace {
@@ -29,6 +31,7 @@ Napi::Value isa(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
+  env.SetInstanceData(new std::shared_ptr<Dispatcher>(Dispatcher::create(env)));
   exports.Set("kernelApiVersion", kApiVersion);
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
@@ -46,6 +49,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("emaUpdate", Napi::Function::New(env, ema_update_sync, "emaUpdate"));
   exports.Set("emaUpdateAsync", Napi::Function::New(env, ema_update_async, "emaUpdateAsync"));
   exports.Set("preload", Napi::Function::New(env, preload, "preload"));
+  exports.Set("preloadAsync", Napi::Function::New(env, preload_async, "preloadAsync"));
   return exports;
 }
 

@@ -3,65 +3,66 @@
 
 #include <napi.h>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include "dispatcher.h"
+#include "executor.h"
 #include "kernels_guard.h"
 
 namespace vssl::binding {
 
-/// Calls `work()` on a thread of the pool, then `finish(env, result)` on the event loop; the promise is of
-/// what that returns. Exceptions of either reject it. `work` must not touch JavaScript; both are destroyed on
-/// the event loop.
+/// Threads of the whole process that begin asynchronous calls; each call brings in the kernels' own pool as
+/// it needs. Not the threads of libuv, which an exit and the end of a worker thread wait for.
+Executor& kernel_threads();
+
+/// The channel of an environment, made when the addon loads there.
+std::shared_ptr<Dispatcher> dispatcher_of(Napi::Env env);
+
+/// Calls `work()` on one of kernel_threads(), then `finish(env, result)` on the event loop; the promise is of
+/// what that returns. Exceptions of either reject it. `work` must not touch JavaScript; `finish` is destroyed
+/// on the event loop. When the environment ends before, what has not begun is dropped and `finish` not
+/// called.
 template <typename Work, typename Finish>
-class AsyncCall : public Napi::AsyncWorker {
- public:
-  static Napi::Promise start(Napi::Env env, const char* name, Work work, Finish finish) {
-    auto* call = new AsyncCall(env, name, std::move(work), std::move(finish));
-    const Napi::Promise promise = call->deferred_.Promise();
-    call->Queue();  // deletes itself when done
-    return promise;
+Napi::Promise run_async(Napi::Env env, Work work, Finish finish) {
+  struct Call {
+    explicit Call(Work w) : work(std::move(w)) {}
+    Work work;
+    std::optional<decltype(work())> result;
+    std::optional<Failure> failure;
+  };
+  const auto call = std::make_shared<Call>(std::move(work));
+  const auto dispatcher = dispatcher_of(env);
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  const auto ticket =
+      dispatcher->begin(env, [deferred, call, finish = std::move(finish)](Napi::Env js) mutable {
+        if (!call->failure) {
+          try {
+            return deferred.Resolve(finish(js, std::move(*call->result)));
+          } catch (const Napi::Error&) {
+            throw;
+          } catch (...) {
+            call->failure = current_failure();
+          }
+        }
+        deferred.Reject(to_js_error(js, *call->failure).Value());
+      });
+  try {
+    kernel_threads().run([dispatcher, ticket, call] {
+      if (!dispatcher->open()) return;
+      try {
+        call->result.emplace(call->work());
+      } catch (...) {
+        call->failure = current_failure();
+      }
+      dispatcher->post(ticket);
+    });
+  } catch (...) {
+    dispatcher->forget(ticket);
+    throw;
   }
-
- protected:
-  void Execute() override {
-    try {
-      result_.emplace(work_());
-    } catch (...) {
-      failure_ = current_failure();
-      SetError(failure_.message);
-    }
-  }
-
-  void OnOK() override {
-    try {
-      deferred_.Resolve(finish_(Env(), std::move(*result_)));
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (...) {
-      deferred_.Reject(to_js_error(Env(), current_failure()).Value());
-    }
-  }
-
-  void OnError(const Napi::Error&) override { deferred_.Reject(to_js_error(Env(), failure_).Value()); }
-
- private:
-  AsyncCall(Napi::Env env, const char* name, Work work, Finish finish)
-      : Napi::AsyncWorker(env, name),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        work_(std::move(work)),
-        finish_(std::move(finish)) {}
-
-  Napi::Promise::Deferred deferred_;
-  Work work_;
-  Finish finish_;
-  std::optional<decltype(std::declval<Work&>()())> result_;
-  Failure failure_;
-};
-
-template <typename Work, typename Finish>
-Napi::Promise run_async(Napi::Env env, const char* name, Work work, Finish finish) {
-  return AsyncCall<Work, Finish>::start(env, name, std::move(work), std::move(finish));
+  return deferred.Promise();
 }
 
 }  // namespace vssl::binding

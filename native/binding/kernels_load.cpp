@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "kernels_async.h"
 #include "kernels_guard.h"
 
 #if defined(_WIN32)
@@ -13,37 +14,38 @@
 namespace vssl::binding {
 namespace {
 
-const char kAnchor = 0;  // an address inside this library
-
-void open_globally(const std::string& path) {
+// Stays open: what the library has registered to be run at exit must be there.
+void open_library(const std::string& path, bool globally) {
 #if defined(_WIN32)
+  (void)globally;
   if (LoadLibraryA(path.c_str()) == nullptr) throw Error("ERR_VSSL_LOAD", "cannot load " + path);
 #else
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+  if (dlopen(path.c_str(), globally ? RTLD_NOW | RTLD_GLOBAL : RTLD_LAZY | RTLD_LOCAL) == nullptr) {
     const char* reason = dlerror();
     throw Error("ERR_VSSL_LOAD", reason != nullptr ? reason : "cannot load " + path);
   }
 #endif
 }
 
+std::string path_of(const Napi::CallbackInfo& info) {
+  if (info.Length() != 1 || !info[0].IsString()) throw Error(kInvalidArgument, "expected a string for path");
+  return info[0].As<Napi::String>().Utf8Value();
+}
+
 }  // namespace
 
 void preload(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] {
-    if (info.Length() != 1 || !info[0].IsString())
-      throw Error(kInvalidArgument, "expected a string for path");
-    open_globally(info[0].As<Napi::String>().Utf8Value());
-  });
+  guarded(info.Env(), [&] { open_library(path_of(info), true); });
 }
 
-void stay_loaded() {
-#if defined(_WIN32)
-  HMODULE self;
-  GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, &kAnchor, &self);
-#else
-  Dl_info self;
-  if (dladdr(&kAnchor, &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
-#endif
+Napi::Value preload_async(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto work = [path = path_of(info)] {
+      open_library(path, false);
+      return true;
+    };
+    return run_async(info.Env(), work, [](Napi::Env env, bool) { return env.Undefined(); });
+  });
 }
 
 }  // namespace vssl::binding

@@ -9,8 +9,8 @@ namespace vssl::binding {
 /// Throws ERR_VSSL_LOAD with the loader's message.
 void preload(const Napi::CallbackInfo& info);
 
-/// Keeps this addon mapped until the process ends: Node unmaps an addon with the last worker thread that
-/// loaded it, but the kernels' thread pool goes on sleeping in its code.
-void stay_loaded();
+/// preloadAsync(path): a promise, without a value, of having opened the library with all that it needs, off
+/// the event loop. What loads it later finds it in place.
+Napi::Value preload_async(const Napi::CallbackInfo& info);
 
 }  // namespace vssl::binding

@@ -75,7 +75,7 @@ Napi::Value nt_xent_async(const Napi::CallbackInfo& info) {
       }
       return to_js(env, result);
     };
-    return run_async(info.Env(), "vssl.ntXent", work, std::move(finish));
+    return run_async(info.Env(), work, std::move(finish));
   });
 }
 

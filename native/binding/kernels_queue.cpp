@@ -77,7 +77,7 @@ class QueueObject : public Napi::ObjectWrap<QueueObject> {
         self->report(env);
         return env.Undefined();
       };
-      return run_async(info.Env(), "vssl.enqueue", work, std::move(finish));
+      return run_async(info.Env(), work, std::move(finish));
     });
   }
 
@@ -119,7 +119,7 @@ class QueueObject : public Napi::ObjectWrap<QueueObject> {
         }
         return Napi::Number::New(env, result);
       };
-      return run_async(info.Env(), "vssl.infoNce", work, std::move(finish));
+      return run_async(info.Env(), work, std::move(finish));
     });
   }
 

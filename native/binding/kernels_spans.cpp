@@ -35,7 +35,6 @@ struct DctCall : ClipCall {
   DctOptions options;
 
   static constexpr std::size_t kArguments = 7;
-  static constexpr char kName[] = "vssl.dct";
 
   explicit DctCall(const Napi::CallbackInfo& info) : ClipCall(info) {
     options.inverse = boolean(info[4], "inverse");
@@ -56,7 +55,6 @@ struct MotionCall : ClipCall {
   DctMotionOptions options;
 
   static constexpr std::size_t kArguments = 7;
-  static constexpr char kName[] = "vssl.dctMotion";
 
   explicit MotionCall(const Napi::CallbackInfo& info) : ClipCall(info) {
     options.drop_low = integer(info[4], "dropLow", static_cast<double>(frames));
@@ -79,7 +77,6 @@ struct DifferenceCall : ClipCall {
   int threads;
 
   static constexpr std::size_t kArguments = 5;
-  static constexpr char kName[] = "vssl.frameDifference";
 
   explicit DifferenceCall(const Napi::CallbackInfo& info) : ClipCall(info), threads(thread_count(info[4])) {}
 
@@ -129,8 +126,7 @@ std::unique_ptr<T[]> copy_of(const T* values, int64_t size) {
 
 // Calls work() off the event loop, then writes the array that it returned to `target`.
 template <typename Work>
-Napi::Value write_later(Napi::Env env, const char* name, const Napi::Float32Array& target,
-                        const char* argument, Work work) {
+Napi::Value write_later(Napi::Env env, const Napi::Float32Array& target, const char* argument, Work work) {
   auto place = std::make_unique<Napi::ObjectReference>(Napi::Persistent(target.As<Napi::Object>()));
   const auto size = static_cast<int64_t>(target.ElementLength());
   auto finish = [size, argument, place = std::move(place)](Napi::Env env,
@@ -139,12 +135,12 @@ Napi::Value write_later(Napi::Env env, const char* name, const Napi::Float32Arra
     std::copy_n(result.get(), size, float_array(place->Value(), argument, size).Data());
     return env.Undefined();
   };
-  return run_async(env, name, std::move(work), std::move(finish));
+  return run_async(env, std::move(work), std::move(finish));
 }
 
 template <typename Call, typename In>
 Napi::Value run_on_copy(Napi::Env env, const Call& call, const Napi::Float32Array& out, const In* clip) {
-  return write_later(env, Call::kName, out, "out", [call, values = copy_of(clip, call.size_in())] {
+  return write_later(env, out, "out", [call, values = copy_of(clip, call.size_in())] {
     std::unique_ptr<float[]> result(new float[call.size_out()]);
     call.run(result.get(), values.get());
     return result;
@@ -206,7 +202,7 @@ Napi::Value ema_update_async(const Napi::CallbackInfo& info) {
       ema_update(&span, 1, momentum);
       return std::move(target);
     };
-    return write_later(info.Env(), "vssl.emaUpdate", call.target, "target", std::move(work));
+    return write_later(info.Env(), call.target, "target", std::move(work));
   });
 }
 

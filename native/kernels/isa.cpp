@@ -69,10 +69,11 @@ const char* isa_name(Isa isa) {
 }
 
 const std::vector<Isa>& detected_isas() {
-  static const std::vector<Isa> found = [] {
-    std::vector<Isa> list;
+  // Never destroyed: a call may still run while the process exits.
+  static const std::vector<Isa>& found = *[] {
+    auto* list = new std::vector<Isa>;
     for (Isa isa : kAllIsas) {
-      if (cpu_has(isa)) list.push_back(isa);
+      if (cpu_has(isa)) list->push_back(isa);
     }
     return list;
   }();
@@ -82,7 +83,7 @@ const std::vector<Isa>& detected_isas() {
 Isa selected_isa() {
   const int forced = forced_isa.load(std::memory_order_relaxed);
   if (forced >= 0) return static_cast<Isa>(forced);
-  static const Choice choice = choose();
+  static const Choice& choice = *new Choice(choose());
   if (!choice.error.empty()) throw Error(kInvalidArgument, choice.error);
   return choice.isa;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../common/ending.h"
 #include "cache.h"
 #include "picture.h"
 #include "plan.h"
@@ -40,6 +41,7 @@ class Fetcher {
   int64_t add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w);
   void remove_memory_clip(int64_t id);
   void cancel() { cancelled_ = true; }
+  bool cancelled() const { return cancelled_ || ending::begun; }
 
  private:
   struct MemoryClip {

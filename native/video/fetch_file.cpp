@@ -96,7 +96,7 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
     const Segment& s = job.index->segments[segment];
     const bool whole = s.last - s.first <= kWholeSegment;
     reader->decode(segment, *positions.begin(), [&](int32_t position, const AVFrame* frame) {
-      if (cancelled_) throw FetchCancelled();
+      if (cancelled()) throw FetchCancelled();
       const bool room = cache_.has_room();
       positions.erase(position);
       for (const int32_t shrink : job.shrinks) {

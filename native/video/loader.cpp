@@ -11,6 +11,7 @@
 #include <limits>
 #include <thread>
 
+#include "../common/ending.h"
 #include "augment.h"
 #include "buffers.h"
 #include "fetch.h"
@@ -244,6 +245,10 @@ void Loader::Impl::work() {
   for (;;) {
     wake.wait(lock, [&] { return closing || !queue.empty(); });
     if (queue.empty()) return;  // closing
+    lock.unlock();
+    const ending::Work work;
+    lock.lock();
+    if (queue.empty()) continue;  // others were faster
     const std::shared_ptr<Job> job = queue.front();
     int64_t taken = 1;
     const int64_t unit = job->next_unit++;

@@ -12,7 +12,7 @@ import { MEASURES, type Measurement } from '../eval/measures.js';
 import type { Claim } from '../methods/method.js';
 import { getMethod } from '../methods/registry.js';
 import { noFlow } from '../native/flow.js';
-import { loadEngine, packageVersion } from '../native/load.js';
+import { openEngine, packageVersion } from '../native/load.js';
 import { absoluteSpec } from '../train/absolute-spec.js';
 import type { TrainEvent } from '../train/events.js';
 import { needsFlow } from '../train/flow-need.js';
@@ -241,7 +241,7 @@ async function checkFlow(
   out: string,
   seeds: number,
 ): Promise<void> {
-  const engine = loadEngine();
+  const engine = await openEngine();
   if (engine.info().flowVersion) return;
   const needing = new Set<string>();
   for (const arm of arms)

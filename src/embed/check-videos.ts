@@ -7,7 +7,7 @@ import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/cl
 import { chooseShrink } from '../data/shrink.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
-import { loadEngine } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import { abortable } from './abortable.js';
 import { refuseEnvironment } from './features.js';
 import { mapAhead } from './map-ahead.js';
@@ -70,7 +70,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   checkSignal(signal);
   checkCount('threads', threads, 1, LIMITS.threads);
   const manifest = await loadManifest(data);
-  const engine = loadEngine();
+  const engine = await openEngine();
   const loader = engine.createLoader({ threads, cacheBytes: 0 });
   const files: CheckedFile[] = [];
   try {

@@ -12,7 +12,7 @@ import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import { noFlow } from '../native/flow.js';
-import { loadEngine } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import {
   TEMPORARY_SUFFIX,
   type WriteOperations,
@@ -89,7 +89,7 @@ export async function prepareWith(
   const out = resolve(options.out);
   const manifest = await loadManifest(data);
   const settings: PackSettings = { shortSide, fps };
-  const engine = loadEngine();
+  const engine = await openEngine();
   if (flow && !engine.info().flowVersion) throw noFlow(engine, 'leave --flow out');
   await openFolder(out, settings, operations);
   const finished = await readFinished(join(out, FINISHED_FILE), settings);

@@ -21,7 +21,7 @@ import type {
   NativeLoader,
   NativeMemoryStats,
 } from '../native/bindings.js';
-import { loadEngine } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable, abortableStream } from './abortable.js';
 import {
@@ -150,7 +150,7 @@ export class VideoEncoder {
     if (precision !== 'fp32' && precision !== 'bf16')
       throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
     if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
-    const engine = loadEngine();
+    const engine = await openEngine();
     if (threads !== undefined) engine.setThreads(threads);
     const where = chooseDevice(engine, device);
     const spec = { ...description.model, seed, device: where, precision, channelsLast: true };

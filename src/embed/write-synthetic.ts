@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { checkFits, checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
-import { loadEngine } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import { writeError, writeResultFile } from '../weights/atomic-write.js';
 
 export interface WriteSyntheticOptions {
@@ -50,7 +50,7 @@ export async function writeSyntheticVideos(options: WriteSyntheticOptions): Prom
   await mkdir(out, { recursive: true }).catch((error) => {
     throw writeError(out, error);
   });
-  const engine = loadEngine();
+  const engine = await openEngine();
   let next = 0;
   let done = 0;
   const work = async () => {

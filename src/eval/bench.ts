@@ -18,7 +18,7 @@ import { VideoEncoder } from '../embed/video-encoder.js';
 import { readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
-import { loadEngine, packageVersion } from '../native/load.js';
+import { openEngine, packageVersion } from '../native/load.js';
 import { calibrateEncoder } from './calibrate.js';
 import type { EvaluationData } from './evaluation-data.js';
 import { floorEmbedder, splitFloors } from './floor-embedder.js';
@@ -81,7 +81,7 @@ export class Bench {
 
   static async open(weights: string, data: EvaluationData, options: BenchOptions): Promise<Bench> {
     const { device, threads, precision, baseline, baselineSeed: seed = 0 } = options;
-    const engine = loadEngine();
+    const engine = await openEngine();
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
     let random: VideoEncoder | null = null;
     try {

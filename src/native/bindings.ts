@@ -68,6 +68,8 @@ export interface KernelsAddon {
   emaUpdateAsync(...args: Parameters<KernelsAddon['emaUpdate']>): Promise<void>;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
+  /** dlopen off the event loop, with local symbols: what loads the library later finds it in place. */
+  preloadAsync(path: string): Promise<void>;
 }
 
 /** Ceilings of this machine on the instruction-set path in use (native/kernels/limits.h). threads 0: one per core. */
@@ -258,7 +260,9 @@ export interface NativeSession {
   /** ModelSpec with which createEncoder makes the same architecture. */
   encoderSpec(name: string): Record<string, unknown>;
   embed(batch: NativeBatch, view: string, encoder: string): Promise<Floats>;
+  /** As they were when the last call ended; never waits for one that runs. */
   stats(): NativeMemoryStats;
+  /** Frees it once calls under way are done, off the event loop. */
   dispose(): void;
 }
 
@@ -302,6 +306,8 @@ export interface EngineAddon {
     flowFault: string;
   };
   setThreads(threads: number): void;
+  /** The process is about to end with this code: see native/binding/engine_exit.h. Main thread only. */
+  leaving(code: number): void;
   /** '' when well, else what is wrong with this libtorch on this CPU. */
   selfTest(): Promise<string>;
   indexVideo(path: string): Promise<NativeVideoIndex>;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { messageOf, VsslError } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
 import { bundleAdvice, bundlePlace } from './bundled.js';
@@ -33,6 +34,29 @@ export function loadEngine(): EngineAddon {
   return load('engine') as EngineAddon;
 }
 
+/**
+ * As loadEngine, but the event loop goes on meanwhile: the files are opened, and libtorch sets itself up, on another
+ * thread first.
+ */
+export async function openEngine(): Promise<EngineAddon> {
+  if (!loaded.has('engine')) {
+    const path = candidates('engine', createRequire(join(here, 'load.js'))).find((file) => existsSync(file));
+    // What is wrong with a file is for loadEngine to say.
+    const kernels = path && tryLoad('kernels').addon;
+    if (kernels) await (kernels as KernelsAddon).preloadAsync(path).catch(() => {});
+  }
+  return loadEngine();
+}
+
+/**
+ * Loads the engine, and libtorch with it, without holding up the event loop, so that a server can have it in place
+ * before the first request. Loading happens by itself otherwise. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_LOAD or
+ * ERR_VSSL_VERSION_MISMATCH.
+ */
+export async function preload(): Promise<void> {
+  await openEngine();
+}
+
 /** Tries every place and tells what happened, without throwing (for `doctor`). */
 export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttempt[] } {
   const done = loaded.get(name);
@@ -59,6 +83,8 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
       }
       attempts.push({ path, code: 'loaded', message: 'loaded' });
       loaded.set(name, addon);
+      if (name === 'engine' && isMainThread)
+        process.once('exit', (code) => (addon as unknown as EngineAddon).leaving(code));
       return { addon, attempts };
     } catch (error) {
       attempts.push({

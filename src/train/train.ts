@@ -9,7 +9,7 @@ import { readFacts } from '../embed/video-facts.js';
 import { configError, invalidArgument, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import { noFlow } from '../native/flow.js';
-import { loadEngine, packageVersion } from '../native/load.js';
+import { openEngine, packageVersion } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
 import { absoluteSpec } from './absolute-spec.js';
 import type { TrainEvent, TrainResult } from './events.js';
@@ -93,7 +93,7 @@ async function runTraining(
     for (const warning of manifest.warnings) warn(warning);
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await emptyRunFolder(paths);
-    const engine = loadEngine();
+    const engine = await openEngine();
     if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, engine)))
       throw noFlow(engine, 'use frame differences, which need nothing more');
     const facts = await FactsIndex.open({

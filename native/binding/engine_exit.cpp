@@ -1,0 +1,50 @@
+#include "engine_exit.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "../common/ending.h"
+
+#if defined(_WIN32)
+#include <process.h>
+#else
+#include <dlfcn.h>
+#include <unistd.h>
+#endif
+
+namespace vssl::binding {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{200};
+
+void put_terminal_back() {
+#if !defined(_WIN32)
+  if (auto* const reset = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "uv_tty_reset_mode"))) reset();
+#endif
+}
+
+void finish_or_leave(int code) {
+  if (ending::begin_and_wait(kPatience)) return;
+  put_terminal_back();
+  std::fflush(nullptr);
+  _exit(code);
+}
+
+#if !defined(__GLIBC__)
+int exit_code = 0;
+#endif
+
+}  // namespace
+
+void guard_exit(int code) {
+#if defined(__GLIBC__)
+  (void)code;
+  on_exit([](int status, void*) { finish_or_leave(status); }, nullptr);
+#else
+  exit_code = code;
+  std::atexit([] { finish_or_leave(exit_code); });
+#endif
+}
+
+}  // namespace vssl::binding

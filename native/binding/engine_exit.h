@@ -1,0 +1,15 @@
+#pragma once
+
+namespace vssl::binding {
+
+/// At exit(), keeps the static objects of libtorch, FFmpeg and OpenCV from being destroyed under threads that
+/// use them: lets nothing new begin, waits a fifth of a second for what runs, and where something runs still
+/// (a step may take seconds), ends the process there and then with the exit code it was given. Standard
+/// output is flushed and the terminal put back; exit handlers that were registered before do not run then.
+///
+/// Handlers run latest first, and libtorch registers some as it goes: call this when the addon loads, and
+/// once more when the process is about to end. `code` is for systems that do not tell handlers the exit code
+/// (all but those with glibc).
+void guard_exit(int code);
+
+}  // namespace vssl::binding
