@@ -5,11 +5,8 @@
 
 #include "../common/ending.h"
 
-#if defined(_WIN32)
-#include <process.h>
-#else
+#if !defined(_WIN32)
 #include <dlfcn.h>
-#include <unistd.h>
 #endif
 
 namespace vssl::binding {
@@ -28,7 +25,7 @@ void finish_or_leave(int code) {
   if (ending::begin_and_wait(kPatience)) return;
   put_terminal_back();
   std::fflush(nullptr);
-  _exit(code);
+  std::_Exit(code);
 }
 
 #if !defined(__GLIBC__)
