@@ -135,8 +135,9 @@ void leaving(const Napi::CallbackInfo& call) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
-  static const bool guarding = (guard_exit(0), true);  // once, however many threads load the addon
+  static const bool guarding = (guard_exit(kUnknownCode), true);  // however many threads load the addon
   (void)guarding;
+  env.AddCleanupHook([] { guard_exit(kUnknownCode); });
   auto* data = new AddonData;
   data->dispatcher = Dispatcher::create(env);
   data->batch = Napi::Persistent(define_batch(env));

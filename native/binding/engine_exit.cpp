@@ -39,7 +39,7 @@ void guard_exit(int code) {
   (void)code;
   on_exit([](int status, void*) { finish_or_leave(status); }, nullptr);
 #else
-  exit_code = code;
+  if (code != kUnknownCode) exit_code = code;
   std::atexit([] { finish_or_leave(exit_code); });
 #endif
 }

@@ -7,9 +7,10 @@ namespace vssl::binding {
 /// (a step may take seconds), ends the process there and then with the exit code it was given. Standard
 /// output is flushed and the terminal put back; exit handlers that were registered before do not run then.
 ///
-/// Handlers run latest first, and libtorch registers some as it goes: call this when the addon loads, and
-/// once more when the process is about to end. `code` is for systems that do not tell handlers the exit code
-/// (all but those with glibc).
+/// Handlers run latest first, and libtorch registers some as it goes: call this when the addon loads, when
+/// an environment ends and when the process is about to. `code` is for systems that do not tell handlers the
+/// exit code (all but those with glibc); kUnknownCode leaves what was said before.
+constexpr int kUnknownCode = -1;
 void guard_exit(int code);
 
 }  // namespace vssl::binding
