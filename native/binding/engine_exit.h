@@ -2,6 +2,8 @@
 
 namespace vssl::binding {
 
+constexpr int kUnknownCode = -1;
+
 /// At exit(), keeps the static objects of libtorch, FFmpeg and OpenCV from being destroyed under threads that
 /// use them: lets nothing new begin, waits a fifth of a second for what runs, and where something runs still
 /// (a step may take seconds), ends the process there and then with the exit code it was given. Standard
@@ -10,7 +12,6 @@ namespace vssl::binding {
 /// Handlers run latest first, and libtorch registers some as it goes: call this when the addon loads, when
 /// an environment ends and when the process is about to. `code` is for systems that do not tell handlers the
 /// exit code (all but those with glibc); kUnknownCode leaves what was said before.
-constexpr int kUnknownCode = -1;
 void guard_exit(int code);
 
 }  // namespace vssl::binding
