@@ -28,8 +28,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   }
   void forget(Ticket ticket);  // JavaScript thread: no post() will come
   void post(Ticket ticket);    // any thread: the result is there; without effect once the environment ended
-  /// Any thread: false once the environment ended, when nobody waits for any result.
-  bool open() const { return !closed_; }
+  /// Any thread: set once the environment ended, when nobody waits for any result.
+  const std::atomic<bool>& closed() const { return closed_; }
 
  private:
   struct Callback {

@@ -130,15 +130,23 @@ Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
 }
 
 void leaving(const Napi::CallbackInfo& call) {
-  guarded(call.Env(), [&] { guard_exit(static_cast<int>(to_value(call[0]).as_int("code"))); });
+  guarded(call.Env(), [&] {
+    ending::begun = true;
+    wait_for_none(ending::working);
+    guard_exit(static_cast<int>(to_value(call[0]).as_int("code")));
+  });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
   static const bool guarding = (guard_exit(kUnknownCode), true);  // however many threads load the addon
   (void)guarding;
-  env.AddCleanupHook([] { guard_exit(kUnknownCode); });
   auto* data = new AddonData;
+  // Hooks run latest first: this one after the dispatcher's, which drops the calls at work.
+  env.AddCleanupHook([running = data->running] {
+    wait_for_none(*running);
+    guard_exit(kUnknownCode);
+  });
   data->dispatcher = Dispatcher::create(env);
   data->batch = Napi::Persistent(define_batch(env));
   data->loader = Napi::Persistent(define_loader(env));

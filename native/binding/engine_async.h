@@ -3,11 +3,13 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "../common/ending.h"
 #include "dispatcher.h"
 #include "executor.h"
 
@@ -15,6 +17,8 @@ namespace vssl::binding {
 
 struct AddonData {
   std::shared_ptr<Dispatcher> dispatcher;
+  // Calls at work. Threads hold it, for they may outlive the environment.
+  std::shared_ptr<std::atomic<int>> running = std::make_shared<std::atomic<int>>(0);
   std::shared_ptr<Executor> jobs;  // single calls: index a file, write a video, fit a probe
   Napi::FunctionReference batch, loader, session, encoder;
 };
@@ -53,14 +57,18 @@ Napi::Value run_async(Napi::Env env, Executor& executor, Work work, Convert conv
     deferred.Resolve(convert(js, *call->result));
   });
   try {
-    executor.run([dispatcher, ticket, call] {
-      if (!dispatcher->open()) return;
+    executor.run([dispatcher, ticket, call, running = env.GetInstanceData<AddonData>()->running] {
+      if (dispatcher->closed()) return;
+      ++*running;
+      ending::dropped = &dispatcher->closed();
       try {
         call->result.emplace((*call->work)());
       } catch (...) {
         call->error = std::current_exception();
       }
+      ending::dropped = nullptr;
       call->work.reset();  // what it holds goes before the promise is settled
+      --*running;
       dispatcher->post(ticket);
     });
   } catch (...) {

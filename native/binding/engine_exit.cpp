@@ -13,7 +13,7 @@ namespace vssl::binding {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{200};
+constexpr std::chrono::milliseconds kPatience{200}, kSetUp{250};
 
 void put_terminal_back() {
 #if !defined(_WIN32)
@@ -33,6 +33,12 @@ int exit_code = 0;
 #endif
 
 }  // namespace
+
+void wait_for_none(const std::atomic<int>& at_work) {
+  const auto deadline = std::chrono::steady_clock::now() + kSetUp;
+  while (at_work != 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 
 void guard_exit(int code) {
 #if defined(__GLIBC__)

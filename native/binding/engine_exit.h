@@ -1,6 +1,12 @@
 #pragma once
 
+#include <atomic>
+
 namespace vssl::binding {
+
+/// Waits until nothing is at work, or for as long as an operation of libtorch may take to set itself up: what
+/// it registers to be run at exit is then registered before guard_exit.
+void wait_for_none(const std::atomic<int>& at_work);
 
 constexpr int kUnknownCode = -1;
 

@@ -50,7 +50,7 @@ Napi::Promise run_async(Napi::Env env, Work work, Finish finish) {
       });
   try {
     kernel_threads().run([dispatcher, ticket, call] {
-      if (!dispatcher->open()) return;
+      if (dispatcher->closed()) return;
       try {
         call->result.emplace(call->work());
       } catch (...) {

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <thread>
 
+#include "error.h"
+
 namespace vssl::ending {
 
 inline std::atomic<bool> begun{false};  // the process ends: nothing new may begin
@@ -26,6 +28,15 @@ class Work {
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 };
+
+/// True where nobody waits any more for what this thread works at; null: somebody always does.
+inline thread_local const std::atomic<bool>* dropped = nullptr;
+
+/// Between the parts of long work: throws when the process ends, or the worker thread that asked for it has.
+inline void check() {
+  if (begun || (dropped != nullptr && *dropped))
+    throw Error("ERR_VSSL_DISPOSED", "the thread or process that asked for this has ended");
+}
 
 /// Lets nothing new begin and waits for what runs. False: something still runs after `longest`.
 inline bool begin_and_wait(std::chrono::milliseconds longest) {

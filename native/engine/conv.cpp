@@ -15,6 +15,7 @@
 // for a few shapes on the user's machine.
 #include <cmath>
 
+#include "../common/ending.h"
 #include "../common/memory.h"
 #include "first_order.h"
 #include "layers.h"
@@ -155,6 +156,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     refuse_second_order("the 3-D convolution");
+    ending::check();
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &w = saved[1];
     const auto s = ctx->saved_data["stride"].toIntVector(), p = ctx->saved_data["padding"].toIntVector();
@@ -195,6 +197,7 @@ Conv3d::Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Tripl
 }
 
 Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
+  ending::check();
   if (pass.record) {
     const auto k = weight_.sizes(), i = x.sizes();
     pass.record->push_back(

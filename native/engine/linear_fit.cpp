@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 
+#include "../common/ending.h"
 #include "../common/memory.h"
 #include "errors.h"
 #include "runtime.h"
@@ -92,6 +93,7 @@ Solution minimise(const Problem& problem, int64_t max_iterations, double toleran
     Tensor next, next_gradient;
     double next_loss = 0;
     bool found = false;
+    ending::check();
     for (int tries = 0; tries < 40 && !found; ++tries, step *= 0.5) {
       next = at.w + direction * step;
       next_loss = problem.loss(next_gradient, next);

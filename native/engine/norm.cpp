@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../common/ending.h"
 #include "errors.h"
 #include "first_order.h"
 #include "layers.h"
@@ -227,6 +228,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     refuse_second_order("the fused BatchNorm");
+    ending::check();
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &gamma = saved[1], &mean = saved[2], &inverse = saved[3];
     const bool train = ctx->saved_data["train"].toBool(), relu = ctx->saved_data["relu"].toBool();
@@ -254,6 +256,7 @@ BatchNorm::BatchNorm(const Scope& scope, int64_t channels, double momentum, doub
 }
 
 Tensor BatchNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
+  ending::check();
   if (pass.train && x.numel() / x.size(1) < 2)
     throw_invalid("BatchNorm in training needs at least 2 values per channel, got input of shape " +
                   shape_text(x.sizes()) + "; use a larger batch or larger clips");
