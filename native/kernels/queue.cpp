@@ -27,7 +27,7 @@ void validate(const MomentumQueueOptions& options) {
     throw Error(kInvalidArgument, "expected 1 to " + std::to_string(kMostQueueKeys) +
                                       " for capacity but received " + std::to_string(options.capacity));
   }
-  if (options.dim < 1 || options.dim > std::numeric_limits<int64_t>::max() / 4096 / options.capacity) {
+  if (options.dim < 1) {
     throw Error(kInvalidArgument, "expected 1 or more for dim but received " + std::to_string(options.dim));
   }
   if (!(options.decay > 0 && options.decay <= 1)) {
@@ -58,6 +58,7 @@ double centred_draw(uint64_t key, uint64_t counter) {
 
 MomentumQueue::MomentumQueue(const MomentumQueueOptions& options) : options_(options) {
   validate(options);
+  // In double, which does not overflow; what fits in memory is far from overflowing anything else.
   check_memory(static_cast<double>(options.capacity) * (static_cast<double>(options.dim) + 1) * sizeof(float),
                "a queue of " + std::to_string(options.capacity) + " keys of " + std::to_string(options.dim) +
                    " numbers");

@@ -29,10 +29,17 @@ test('a queue beyond memory', (t) => {
 });
 
 test('a network, a queue of a method and a batch beyond memory', async (t) => {
-  await t.throwsAsync(VideoEncoder.create({ arch: 'r3d_18', width: 1000 }), { code, message });
+  await t.throwsAsync(VideoEncoder.create({ arch: 'r3d_18', width: 1000 }), {
+    code: 'ERR_VSSL_INVALID_ARGUMENT', // a stated range comes first
+  });
   const spec = { method: 'moco', model: { arch: 'r3d_10', width: 0.125 }, optimizer: { name: 'sgd' } };
   const options = { queue: 2 ** 24, headDim: 65536 };
   await t.throwsAsync(loadEngine().createSession({ ...spec, options }), { code, message });
+  const head = { headLayers: 16, headHidden: 65536 };
+  await t.throwsAsync(loadEngine().createSession({ ...spec, method: 'simclr', options: head }), {
+    code,
+    message,
+  });
   const loader = loadEngine().createLoader({ threads: 1, cacheBytes: 0 });
   const { source } = drawSyntheticSource(1, 5, { pixels: 32 });
   const clip = {
