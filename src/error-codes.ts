@@ -56,6 +56,8 @@ export const ERROR_CODES = {
   ERR_VSSL_RUN_WRITE: 1,
   /** Not a whole, well-formed safetensors file. */
   ERR_VSSL_SAFETENSORS: 1,
+  /** A gradient of a gradient was asked for where there is none. */
+  ERR_VSSL_SECOND_ORDER: 1,
   /** The process may open no more files: raise the limit (ulimit -n). */
   ERR_VSSL_TOO_MANY_FILES: 3,
   /** libtorch refused a call. */
