@@ -366,8 +366,9 @@ void test_learning() {
 
 void test_specs() {
   const auto refused = [](const std::string& method, const Object& options) {
-    return code_of([&] { Session s(session_spec({{"method", method}, {"options", options}})); }) ==
-           "ERR_VSSL_INVALID_ARGUMENT";
+    return code_of([&] {
+             Session s(session_spec({{"method", method}, {"options", options}}));
+           }) == "ERR_VSSL_INVALID_ARGUMENT";
   };
   check(refused("moco", {{"queue", 0}}), "an empty queue is refused");
   check(refused("moco", {{"decayOn", "age"}}), "an unknown decay is refused");

@@ -35,11 +35,6 @@ test('a network, a queue of a method and a batch beyond memory', async (t) => {
   const spec = { method: 'moco', model: { arch: 'r3d_10', width: 0.125 }, optimizer: { name: 'sgd' } };
   const options = { queue: 2 ** 24, headDim: 65536 };
   await t.throwsAsync(loadEngine().createSession({ ...spec, options }), { code, message });
-  const head = { headLayers: 16, headHidden: 65536 };
-  await t.throwsAsync(loadEngine().createSession({ ...spec, method: 'simclr', options: head }), {
-    code,
-    message,
-  });
   const loader = loadEngine().createLoader({ threads: 1, cacheBytes: 0 });
   const { source } = drawSyntheticSource(1, 5, { pixels: 32 });
   const clip = {
@@ -63,7 +58,7 @@ test('a network, a queue of a method and a batch beyond memory', async (t) => {
 
 test('pictures and probes beyond memory', async (t) => {
   const engine = loadEngine();
-  const times = new Array<number>(2 ** 20).fill(0);
+  const times = new Array<number>(2 ** 16).fill(0);
   await t.throwsAsync(
     engine.renderSynthetic(drawSyntheticSource(1, 5, { pixels: 32 }).source, times, 4096, 4096),
     { code, message },
