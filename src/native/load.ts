@@ -40,7 +40,9 @@ export function loadEngine(): EngineAddon {
  */
 export async function openEngine(): Promise<EngineAddon> {
   if (!loaded.has('engine')) {
-    const path = candidates('engine', createRequire(join(here, 'load.js'))).find((file) => existsSync(file));
+    const path = candidates('engine', createRequire(resolve(here, 'load.js'))).find((file) =>
+      existsSync(file),
+    );
     // What is wrong with a file is for loadEngine to say.
     const kernels = path && tryLoad('kernels').addon;
     if (kernels) await (kernels as KernelsAddon).preloadAsync(path).catch(() => {});
