@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "libav.h"
 #include "video.h"
@@ -42,14 +43,17 @@ struct PartialFile {
   }
 };
 
-// 4:2:0 where the encoder takes it, else its first choice (full-range JPEG, RGB of PNG).
+// 4:2:0 where the encoder takes it, else its first choice (full-range JPEG, RGB of PNG) that pictures can be
+// converted to; none for palettes alone.
 AVPixelFormat choose_format(const AVCodec* codec) {
   if (!codec->pix_fmts) return AV_PIX_FMT_YUV420P;
   if (codec->pix_fmts[0] == AV_PIX_FMT_YUVJ420P) return AV_PIX_FMT_YUVJ420P;
+  AVPixelFormat first = AV_PIX_FMT_NONE;
   for (const AVPixelFormat* f = codec->pix_fmts; *f != AV_PIX_FMT_NONE; ++f) {
     if (*f == AV_PIX_FMT_YUV420P) return *f;
+    if (first == AV_PIX_FMT_NONE && sws_isSupportedOutput(*f)) first = *f;
   }
-  return codec->pix_fmts[0];
+  return first;
 }
 
 CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_header) {
@@ -57,11 +61,16 @@ CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_h
   if (!codec || codec->type != AVMEDIA_TYPE_VIDEO) {
     fail("the linked FFmpeg has no video encoder '" + o.codec + "'; 'mpeg4' is always there", 0);
   }
+  // libx265 3.5 writes beyond its memory for some pictures smaller than its largest block (48 x 32 is one).
+  if (std::strcmp(codec->name, "libx265") == 0 && (h < 64 || w < 64))
+    fail("encoder 'libx265' is not safe for pictures below 64 x 64; take 'libx264' or 'mpeg4'", 0);
   CodecPtr c(avcodec_alloc_context3(codec));
   if (!c) throw std::bad_alloc();
   c->width = static_cast<int>(w);
   c->height = static_cast<int>(h);
   c->pix_fmt = choose_format(codec);
+  if (c->pix_fmt == AV_PIX_FMT_NONE)
+    fail("encoder '" + o.codec + "' takes no pixel format that RGB pictures can be converted to", 0);
   c->framerate = o.times.empty() ? av_d2q(o.fps, 60000) : AVRational{1000, 1};
   c->time_base = av_inv_q(c->framerate);
   c->gop_size = o.gop;

@@ -28,13 +28,15 @@ inline std::vector<Seed> decode_seeds() {
                 {"m1v", "mpeg1video"}, {"3gp", "h263"},         {"rm", "rv10"},       {"dxf", "dnxhd"},
                 {"mjpeg", "mjpeg"},    {"webp", "libwebp_anim"}};
   const TemporaryFolder folder;
-  const int h = 32, w = 48, count = 9;
-  const std::vector<uint8_t> rgb = numbered_frames(count, h, w);
+  const int count = 9;
   std::vector<Seed> seeds;
   for (const auto& f : kFiles) {
     const std::string name = std::string(f.codec) + "." + f.container;
     WriteOptions o;
     o.codec = f.codec;
+    const bool large = o.codec == "libx265";  // which refuses smaller ones
+    const int h = large ? 64 : 32, w = large ? 64 : 48;
+    const std::vector<uint8_t> rgb = numbered_frames(count, h, w);
     o.gop = 4;
     o.quality = 20;
     try {
