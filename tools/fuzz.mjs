@@ -1,16 +1,7 @@
 // npm run test:fuzz [-- --minutes N --target NAME]: hostile input by the million, see docs/fuzzing.md.
 // Native targets run under libFuzzer (clang), the TypeScript readers under a mutator of the project's own.
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -71,48 +62,45 @@ async function runNative(target, seconds) {
   const corpus = join(build, 'corpus', target);
   const seeds = join(build, 'seeds', target);
   const kept = join(root, 'native/tests/fuzz/corpus', target);
-  for (const folder of [corpus, findings]) mkdirSync(folder, { recursive: true });
+  for (const folder of [corpus, findings, kept]) mkdirSync(folder, { recursive: true });
   rmSync(seeds, { recursive: true, force: true });
-  run(join(build, 'fuzz_write_seeds'), [target, seeds]);
+  mkdirSync(seeds, { recursive: true });
+  run(join(build, 'fuzz_write_seeds'), [target, seeds], { stdio: 'ignore' });
   const scratch = mkdtempSync(join(tmpdir(), 'vssl-fuzz-'));
-  const env = {
+  const env = (leaks) => ({
     TMPDIR: scratch,
-    // A refused allocation is an exception in the shipped build, and must be one here.
-    ASAN_OPTIONS: 'allocator_may_return_null=1:detect_leaks=1',
+    ASAN_OPTIONS: `allocator_may_return_null=1:detect_leaks=${leaks}`,
     UBSAN_OPTIONS: 'print_stacktrace=1',
-  };
+  });
+  const common = [
+    `-max_len=${target === 'decode' ? 1 << 16 : 4096}`,
+    '-timeout=20',
+    '-rss_limit_mb=3000',
+    '-print_final_stats=1',
+    `-artifact_prefix=${join(findings, `${target}-`)}`,
+  ];
   const faults = [];
   const foreign = [];
   let runs = 0;
+  /** Whether it ended well. What it found is noted. */
+  const start = async (args, leaks) => {
+    const { code, text } = await runToEnd(join(build, `fuzz_${target}`), [...common, ...args], env(leaks));
+    runs += Number(/number_of_executed_units:\s*(\d+)/.exec(text)?.[1] ?? 0);
+    if (code === 0) return true;
+    const report = readReport(text);
+    writeFileSync(join(findings, `${target}-${Date.now()}.log`), text);
+    const file = /Test unit written to (.*)/.exec(text)?.[1] ?? 'no file';
+    (report.inFfmpeg ? foreign : faults).push({ ...report, file });
+    return false;
+  };
   const end = performance.now() + seconds * 1000;
   try {
-    for (let seed = 1; performance.now() < end && faults.length === 0; seed++) {
+    while (performance.now() < end && faults.length === 0) {
       const left = Math.max(1, Math.round((end - performance.now()) / 1000));
-      const { code, text } = await runToEnd(
-        join(build, `fuzz_${target}`),
-        [
-          `-max_total_time=${left}`,
-          `-seed=${Date.now() % 1_000_000}`,
-          `-max_len=${target === 'decode' ? 1 << 16 : 4096}`,
-          '-timeout=20',
-          '-rss_limit_mb=3000',
-          '-print_final_stats=1',
-          `-artifact_prefix=${join(findings, `${target}-`)}`,
-          corpus,
-          seeds,
-          ...(existsSync(kept) ? [kept] : []),
-        ],
-        env,
-      );
-      runs += Number(
-        /number_of_executed_units:\s*(\d+)/.exec(text)?.[1] ?? /.*^#(\d+)/ms.exec(text)?.[1] ?? 0,
-      );
-      if (code === 0) break;
-      const report = readReport(text);
-      const file = /Test unit written to (.*)/.exec(text)?.[1] ?? 'no file';
-      writeFileSync(join(findings, `${target}-${seed}.log`), text);
-      (report.inFfmpeg ? foreign : faults).push({ ...report, file });
+      if (await start([`-max_total_time=${left}`, corpus, seeds, kept], 0)) break;
     }
+    // Leaks are looked for at the end, once an input: looking after each run takes most of the time.
+    if (faults.length === 0) await start(['-runs=0', corpus, seeds, kept], 1);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

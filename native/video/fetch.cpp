@@ -2,10 +2,6 @@
 // fetch_images.cpp.
 #include "fetch.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,33 +9,13 @@
 #include <new>
 
 #include "../common/memory.h"
-#include "open_error.h"
+#include "file_bytes.h"
 #include "reader.h"
 #include "synthetic.h"
 
 namespace vssl::video {
 
 namespace {
-
-struct FileHandle {
-  int fd = -1;
-  ~FileHandle() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-void read_exactly(uint8_t* out, int fd, int64_t bytes, int64_t offset) {
-  while (bytes > 0) {
-    const ssize_t got = ::pread(fd, out, static_cast<size_t>(bytes), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      throw Error("ERR_VSSL_VIDEO_DECODE", "the packed file ends before this frame; was it copied in part?");
-    }
-    out += got;
-    offset += got;
-    bytes -= got;
-  }
-}
 
 // Calls make(position) once per different picture of the clip and shares the result.
 template <typename Make>
@@ -100,12 +76,14 @@ void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
 
 void Fetcher::fetch_packed(FetchRequest& request) {
   const SourcePlan& s = request.clip->source;
-  FileHandle file{::open(s.path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) throw open_error("cannot open", errno, std::strerror(errno));
+  const FileBytes file(s.path);
   const int64_t frame_bytes = s.height * s.width * 3;
-  std::vector<uint8_t> frame(static_cast<size_t>(frame_bytes));
+  std::vector<uint8_t> frame;
   fill(request, s.fps, s.frames, [&](int64_t position) {
-    read_exactly(frame.data(), file.fd, frame_bytes, s.offset + position * frame_bytes);
+    const int64_t at = s.offset + position * frame_bytes;
+    if (file.reaches(at + frame_bytes)) frame.resize(static_cast<size_t>(frame_bytes));
+    if (frame.empty() || !file.read(frame.data(), frame_bytes, at))
+      throw Error("ERR_VSSL_VIDEO_DECODE", "the packed file ends before this frame; was it copied in part?");
     return picture_from_rgb(frame.data(), s.height, s.width, request.clip->shrink);
   });
 }

@@ -1,15 +1,12 @@
 #include "flow.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <mutex>
 
+#include "file_bytes.h"
 #include "flow/flow_library.h"
-#include "open_error.h"
 #include "video.h"
 
 namespace vssl::video {
@@ -105,31 +102,20 @@ void compute_flow(FlowField& out, const Picture& from, const Picture& to) {
 }
 
 void read_flow(FlowField& out, const FlowFile& file, int64_t position) {
-  const size_t values = 2 * static_cast<size_t>(file.width) * static_cast<size_t>(file.height);
+  const int64_t values = 2 * file.width * file.height, bytes = 2 * values;
+  const int64_t at = file.offset + position * bytes;
+  const FileBytes stored(file.path);
   thread_local std::vector<uint16_t> halves;
-  halves.resize(values);
-  const int fd = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw open_error("cannot open", errno, std::strerror(errno));
-  auto* bytes = reinterpret_cast<uint8_t*>(halves.data());
-  size_t left = 2 * values;
-  int64_t offset = file.offset + position * static_cast<int64_t>(left);
-  while (left > 0) {
-    const ssize_t got = ::pread(fd, bytes, left, offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    bytes += got;
-    offset += got;
-    left -= static_cast<size_t>(got);
-  }
-  ::close(fd);
-  if (left > 0)
+  const bool held = stored.reaches(at + bytes);
+  if (held) halves.resize(static_cast<size_t>(values));
+  if (!held || !stored.read(reinterpret_cast<uint8_t*>(halves.data()), bytes, at))
     throw Error("ERR_VSSL_VIDEO_DECODE", "the file of flow " + file.path + " ends before this field");
   out.width = static_cast<int>(file.width);
   out.height = static_cast<int>(file.height);
   out.extent_x = out.width;
   out.extent_y = out.height;
-  out.uv.resize(values);
-  for (size_t i = 0; i < values; ++i) out.uv[i] = half_to_float(halves[i]);
+  out.uv.resize(static_cast<size_t>(values));
+  for (size_t i = 0; i < out.uv.size(); ++i) out.uv[i] = half_to_float(halves[i]);
 }
 
 float half_to_float(uint16_t half) {

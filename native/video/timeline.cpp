@@ -211,9 +211,10 @@ void close_gaps(VideoIndex& info) {
     last = times[i];
     if (gap > longest) {
       if (gaps++ == 0) first = times[i - 1];
-      removed += gap - usual;
+      removed = last - (times[i - 1] + usual);
     }
-    times[i] -= removed;
+    // Stamps of a far away clock are coarse: no time may fall for that.
+    times[i] = std::max(last - removed, times[i - 1]);
   }
   if (gaps == 0) return;
   info.warnings.push_back("the clock jumps ahead " + in_words(gaps, "time", "times") + ", first after " +
