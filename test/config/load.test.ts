@@ -233,6 +233,15 @@ test('broken files: syntax, kind, absence', (t) => {
   t.regex(fail(() => loadConfig({ file: join(folder, 'gone.yaml') })).message, /no such file/);
 });
 
+test('what the YAML library throws or only warns of is an error of the configuration', (t) => {
+  for (const [text, reason] of [
+    ['train: *none\n', /alias/i],
+    [`method: ${'['.repeat(20_000)}`, /nested too deeply|not valid/],
+    ['method: !!js/function cvrl\n', /tag/],
+  ] as const)
+    t.regex(fail(() => parseConfigText(text, 'run.yaml')).message, reason, text.slice(0, 40));
+});
+
 test('the method: missing, misspelt, and options of another one', (t) => {
   t.regex(fail(() => resolveConfig({})).message, /'method': is missing; expected one of cvrl, simclr/);
   t.regex(

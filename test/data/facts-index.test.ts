@@ -99,6 +99,37 @@ test('broken lines cost their facts alone; a stale file is tidied', async (t) =>
   t.is((await readFile(cacheFile, 'utf8')).trim().split('\n').length, 1);
 });
 
+test('a line that says what no video is costs its facts: they are looked for anew', async (t) => {
+  const { path, cacheFile, open, reads } = await setup(t);
+  const index = await open();
+  await index.get(rowOf(path));
+  await index.flush();
+  const line = JSON.parse(await readFile(cacheFile, 'utf8'));
+  const steady = { unit: 25, per: 'second', first: 0 };
+  const wrong = [
+    { width: -1 },
+    { codec: undefined },
+    { end: -1 },
+    { warnings: [1] },
+    { times: [] },
+    { times: [1, 0] },
+    { times: [null] },
+    { times: { ...steady, runs: [1, 1e12] } },
+    { times: { ...steady, runs: [-1, 3] } },
+    { times: { ...steady, runs: [1] } },
+    { times: { ...steady, unit: 0, runs: [1, 3] } },
+    { times: { ...steady, per: 'week', runs: [1, 3] } },
+  ];
+  for (const [i, change] of wrong.entries()) {
+    await writeFile(cacheFile, `${JSON.stringify({ ...line, ...change })}\n`);
+    const again = await open();
+    const facts = await again.get(rowOf(path));
+    await again.flush();
+    t.is(reads(), i + 2, JSON.stringify(change));
+    t.true(facts.width > 0);
+  }
+});
+
 test('a cache that cannot be written is a warning, once', async (t) => {
   const { folder, path, reads } = await setup(t);
   const other = join(folder, 'b.mp4');
