@@ -47,7 +47,7 @@ void test_target(const std::string& name, Target target, int changes) {
 
 int main() {
   using namespace vssl::video::fuzz;
-  if (!vssl::video::libav_version().empty()) test_target("decode", decode_target, 6);
+  if (!vssl::video::libav_version().empty()) test_target("decode", decode_target, 20);
   test_target("plan", plan_target, 10);
   test_target("packed", packed_target, 10);
   std::printf("%d passed, %d failed\n", vssl::video::passed, vssl::video::failed);
