@@ -10,12 +10,6 @@ namespace vssl::binding {
 
 namespace {
 
-Executor& jobs(Napi::Env env) {
-  auto& executor = env.GetInstanceData<AddonData>()->jobs;
-  if (!executor) executor = shared_off_loop<Executor>(2);
-  return *executor;
-}
-
 Napi::Value info(const Napi::CallbackInfo& call) {
   return guarded(call.Env(), [&] {
     const auto i = engine::info();

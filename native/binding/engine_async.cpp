@@ -7,6 +7,12 @@
 
 namespace vssl::binding {
 
+Executor& jobs(Napi::Env env) {
+  auto& executor = env.GetInstanceData<AddonData>()->jobs;
+  if (!executor) executor = shared_off_loop<Executor>(2);
+  return *executor;
+}
+
 namespace {
 
 Napi::Value make_error(Napi::Env env, const std::string& code, const std::string& message) {

@@ -23,6 +23,9 @@ struct AddonData {
   Napi::FunctionReference batch, loader, session, encoder;
 };
 
+/// The environment's threads for single calls.
+Executor& jobs(Napi::Env env);
+
 /// A JavaScript Error with the code of a native one. Never throws.
 Napi::Value to_js_error(Napi::Env env, std::exception_ptr error);
 

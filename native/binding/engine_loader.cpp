@@ -164,6 +164,42 @@ class LoaderObject : public Napi::ObjectWrap<LoaderObject> {
     });
   }
 
+  Napi::Value add_memory_file(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      if (!loader_) throw_disposed("loader");
+      return Napi::Number::New(info.Env(), static_cast<double>(loader_->add_memory_file()));
+    });
+  }
+
+  void append_memory_file(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      if (!loader_) throw_disposed("loader");
+      const int64_t id = to_value(info[0]).as_int("id");
+      if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+        throw_argument("expected a Uint8Array for bytes");
+      const auto bytes = info[1].As<Napi::Uint8Array>();
+      // copied here and now, on the thread that alone could detach the array
+      if (bytes.ByteLength() > 0)
+        loader_->append_memory_file(id, bytes.Data(), static_cast<int64_t>(bytes.ByteLength()));
+    });
+  }
+
+  Napi::Value index_memory_file(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      if (!loader_) throw_disposed("loader");
+      return run_async(
+          info.Env(), jobs(info.Env()),
+          [loader = loader_, id = to_value(info[0]).as_int("id")] { return loader->index_memory_file(id); },
+          from_index);
+    });
+  }
+
+  void remove_memory_file(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      if (loader_) loader_->remove_memory_file(to_value(info[0]).as_int("id"));
+    });
+  }
+
   void dispose(const Napi::CallbackInfo&) { loader_.reset(); }
 
  private:
@@ -185,6 +221,10 @@ Napi::Function define_loader(Napi::Env env) {
       {LoaderObject::InstanceMethod("load", &LoaderObject::load),
        LoaderObject::InstanceMethod("addMemoryClip", &LoaderObject::add_memory_clip),
        LoaderObject::InstanceMethod("removeMemoryClip", &LoaderObject::remove_memory_clip),
+       LoaderObject::InstanceMethod("addMemoryFile", &LoaderObject::add_memory_file),
+       LoaderObject::InstanceMethod("appendMemoryFile", &LoaderObject::append_memory_file),
+       LoaderObject::InstanceMethod("indexMemoryFile", &LoaderObject::index_memory_file),
+       LoaderObject::InstanceMethod("removeMemoryFile", &LoaderObject::remove_memory_file),
        LoaderObject::InstanceMethod("dispose", &LoaderObject::dispose)});
 }
 

@@ -44,7 +44,8 @@ Fetcher::~Fetcher() = default;
 
 void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
   const auto started = std::chrono::steady_clock::now();
-  if (requests.front()->clip->source.kind == SourceKind::kFile) {
+  const SourceKind kind = requests.front()->clip->source.kind;
+  if (kind == SourceKind::kFile || kind == SourceKind::kBytes) {
     fetch_file(requests, stats);
   } else {
     for (FetchRequest* request : requests) {
@@ -136,6 +137,14 @@ int64_t Fetcher::add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, in
 void Fetcher::remove_memory_clip(int64_t id) {
   std::lock_guard<std::mutex> lock(memory_mutex_);
   memory_.erase(id);
+}
+
+void Fetcher::remove_memory_file(int64_t id) {
+  const std::shared_ptr<MemoryFile> file = files_.remove(id);
+  if (!file) return;
+  std::lock_guard<std::mutex> lock(readers_mutex_);
+  const auto reads_it = [&](const auto& idle) { return idle.first == file->identity(); };
+  readers_.erase(std::remove_if(readers_.begin(), readers_.end(), reads_it), readers_.end());
 }
 
 #ifndef VSSL_WITH_LIBAV

@@ -11,6 +11,7 @@
 
 #include "../common/ending.h"
 #include "cache.h"
+#include "memory_file.h"
 #include "picture.h"
 #include "plan.h"
 #include "video.h"
@@ -40,6 +41,8 @@ class Fetcher {
 
   int64_t add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w);
   void remove_memory_clip(int64_t id);
+  MemoryFiles& files() { return files_; }
+  void remove_memory_file(int64_t id);
   void cancel() { cancelled_ = true; }
   bool cancelled() const { return cancelled_ || ending::begun; }
 
@@ -58,11 +61,15 @@ class Fetcher {
   void fetch_memory(FetchRequest& request);
   void fetch_synthetic(FetchRequest& request);
 
-  std::unique_ptr<Reader> acquire_reader(const std::string& identity, const std::string& path,
+  std::unique_ptr<Reader> acquire_reader(const std::string& identity, const Origin& origin,
                                          const std::shared_ptr<const FileIndex>& index);
-  void release_reader(const std::string& identity, std::unique_ptr<Reader> reader);
+  void release_reader(const std::string& identity, const Origin& origin, std::unique_ptr<Reader> reader);
+
+  PictureCache& cache_of(const FileJob& job);
 
   PictureCache cache_;
+  PictureCache no_cache_{0};  // of files in memory, which live for a few batches
+  MemoryFiles files_;
   const size_t idle_readers_;
   std::atomic<bool> cancelled_{false};
 

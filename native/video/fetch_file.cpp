@@ -48,13 +48,16 @@ int32_t segment_of(const FileIndex& index, int32_t position) {
 
 // What one source's requests need together.
 struct Fetcher::FileJob {
-  std::string path, identity;
+  Origin origin;
+  std::string path, identity;  // `path`: the name in failures
   std::shared_ptr<const FileIndex> index;
   std::map<Want, PicturePtr> pictures;  // null: still wanted
   std::set<int32_t> shrinks;
 };
 
-std::unique_ptr<Reader> Fetcher::acquire_reader(const std::string& identity, const std::string& path,
+PictureCache& Fetcher::cache_of(const FileJob& job) { return job.origin.memory ? no_cache_ : cache_; }
+
+std::unique_ptr<Reader> Fetcher::acquire_reader(const std::string& identity, const Origin& origin,
                                                 const std::shared_ptr<const FileIndex>& index) {
   {
     std::lock_guard<std::mutex> lock(readers_mutex_);
@@ -65,12 +68,17 @@ std::unique_ptr<Reader> Fetcher::acquire_reader(const std::string& identity, con
       return reader;
     }
   }
-  return std::make_unique<Reader>(path, index);
+  return std::make_unique<Reader>(origin, index);
 }
 
-void Fetcher::release_reader(const std::string& identity, std::unique_ptr<Reader> reader) {
+void Fetcher::release_reader(const std::string& identity, const Origin& origin,
+                             std::unique_ptr<Reader> reader) {
   std::unique_ptr<Reader> oldest;  // closed outside the lock
   std::lock_guard<std::mutex> lock(readers_mutex_);
+  if (origin.memory && origin.memory->removed()) {
+    oldest = std::move(reader);
+    return;
+  }
   readers_.emplace_back(identity, std::move(reader));
   if (readers_.size() > idle_readers_) {
     oldest = std::move(readers_.front().second);
@@ -88,7 +96,7 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
     }
   }
   if (by_segment.empty()) return;
-  std::unique_ptr<Reader> reader = acquire_reader(job.identity, job.path, job.index);
+  std::unique_ptr<Reader> reader = acquire_reader(job.identity, job.origin, job.index);
   const int64_t before = reader->decoded_frames();
   for (auto& entry : by_segment) {
     const int32_t segment = entry.first;
@@ -97,7 +105,7 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
     const bool whole = s.last - s.first <= kWholeSegment;
     reader->decode(segment, *positions.begin(), [&](int32_t position, const AVFrame* frame) {
       if (cancelled()) throw FetchCancelled();
-      const bool room = cache_.has_room();
+      const bool room = cache_of(job).has_room();
       positions.erase(position);
       for (const int32_t shrink : job.shrinks) {
         const auto it = job.pictures.find({position, shrink});
@@ -105,26 +113,28 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
         if (!wanted && !room) continue;
         const PicturePtr picture = picture_from_frame(frame, job.index->info.orientation, shrink);
         if (wanted) it->second = picture;
-        cache_.put(picture_key(job.identity, position, shrink), picture);
+        cache_of(job).put(picture_key(job.identity, position, shrink), picture);
       }
       return !positions.empty() || (room && whole);
     });
   }
   stats.decoded_frames += reader->decoded_frames() - before;
-  release_reader(job.identity, std::move(reader));
+  release_reader(job.identity, job.origin, std::move(reader));
 }
 
 void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats) {
   FileJob job;
-  job.path = requests.front()->clip->source.path;
+  const SourcePlan& source = requests.front()->clip->source;
+  job.path = source.name();
   const auto fail_all = [&](const std::string& code, const std::string& reason) {
     for (FetchRequest* r : requests) {
       if (!r->failure) r->failure = ClipFailure{0, 0, job.path, code, reason, -1};
     }
   };
   try {
-    job.identity = file_identity(job.path);
-    job.index = cached_index(job.path, job.identity);
+    job.origin = source.kind == SourceKind::kBytes ? Origin(files_.complete(source.id)) : Origin(source.path);
+    job.identity = job.origin.identity();
+    job.index = cached_index(job.origin, job.identity);
     const std::vector<double>& times = job.index->info.times;
     // Pictures that do not come out are replaced by earlier ones, which are looked up and decoded in turn.
     for (bool complete = false; !complete;) {
@@ -143,7 +153,7 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
             picture = it->second;
             continue;
           }
-          picture = cache_.find(picture_key(job.identity, p, r->clip->shrink));
+          picture = cache_of(job).find(picture_key(job.identity, p, r->clip->shrink));
           ++(picture ? stats.cache_hits : stats.cache_misses);
         }
       }

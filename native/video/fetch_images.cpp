@@ -39,7 +39,7 @@ void Fetcher::fetch_images(FetchRequest& request, LoadStats& stats) {
   const auto read = [&](int64_t position) -> const Outcome& {
     const auto [it, is_new] = outcomes.try_emplace(position);
     if (!is_new) return it->second;
-    if (cancelled_) throw FetchCancelled();
+    if (cancelled()) throw FetchCancelled();
     try {
       it->second.picture = read_image(files[static_cast<size_t>(position)], clip.shrink, stats);
     } catch (const Error& e) {

@@ -41,7 +41,8 @@ int64_t FileIndex::bytes() const {
   return static_cast<int64_t>(sum);
 }
 
-std::shared_ptr<const FileIndex> cached_index(const std::string& path, const std::string& identity) {
+std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity) {
+  if (origin.memory) return origin.memory->index_once([&] { return make_index(origin); });
   constexpr int64_t kMaxBytes = int64_t{64} << 20;
   struct Entry {
     std::shared_ptr<const FileIndex> index;
@@ -59,7 +60,7 @@ std::shared_ptr<const FileIndex> cached_index(const std::string& path, const std
       return it->second.index;
     }
   }
-  std::shared_ptr<const FileIndex> index = make_index(path);
+  std::shared_ptr<const FileIndex> index = make_index(origin);
   std::lock_guard<std::mutex> lock(mutex);
   const auto it = entries.find(identity);
   if (it != entries.end()) return it->second.index;  // another thread was first
@@ -203,8 +204,8 @@ std::shared_ptr<const AVCodecParameters> copy_parameters(const AVStream* stream)
 }
 
 // The place of the first picture that a decoder gives and that needs nothing before it; 0 where none does.
-int32_t first_decodable(const std::string& path, const std::shared_ptr<FileIndex>& index) {
-  Reader reader(path, index);
+int32_t first_decodable(const Origin& origin, const std::shared_ptr<FileIndex>& index) {
+  Reader reader(origin, index);
   int32_t first = -1;
   for (int32_t segment = 0; first < 0 && segment < static_cast<int32_t>(index->segments.size()); ++segment) {
     reader.decode(segment, 0, [&](int32_t position, const AVFrame* frame) {
@@ -217,7 +218,7 @@ int32_t first_decodable(const std::string& path, const std::shared_ptr<FileIndex
 }
 
 // A recording that was cut begins with pictures whose references are gone. They are no part of the time axis.
-void drop_undecodable_start(const std::string& path, const std::shared_ptr<FileIndex>& index) {
+void drop_undecodable_start(const Origin& origin, const std::shared_ptr<FileIndex>& index) {
   if (index->numbering == Numbering::kCount || is_intra_only(*index->parameters)) return;
   const auto key = std::find_if(index->packets.begin(), index->packets.end(),
                                 [](const PacketRecord& r) { return r.feed && r.key; });
@@ -226,7 +227,7 @@ void drop_undecodable_start(const std::string& path, const std::shared_ptr<FileI
       std::none_of(index->packets.begin(), key, [](const PacketRecord& r) { return r.feed; }) &&
       key->position <= 0;
   if (begins_with_it) return;
-  const int32_t first = first_decodable(path, index);
+  const int32_t first = first_decodable(origin, index);
   index->findings.missing.clear();
   index->findings.start_of.clear();
   if (first == 0) return;
@@ -246,9 +247,9 @@ void drop_undecodable_start(const std::string& path, const std::shared_ptr<FileI
 
 }  // namespace
 
-std::shared_ptr<const FileIndex> make_index(const std::string& path) {
-  file_identity(path);  // a clear error for a name that is no file
-  const Input input = open_input(path);
+std::shared_ptr<const FileIndex> make_index(const Origin& origin) {
+  origin.identity();  // a clear error for a name that is no file
+  const Input input = open_input(origin);
   const AVStream* stream = input.format->streams[input.stream];
   if (stream->codecpar->width <= 0 || stream->codecpar->height <= 0) {
     throw Error("ERR_VSSL_VIDEO_OPEN",
@@ -273,19 +274,19 @@ std::shared_ptr<const FileIndex> make_index(const std::string& path) {
   make_timeline(*index, scan, tick, frame_seconds(stream));
   make_segments(*index);
   add_count_warnings(index->info, scan, stream->nb_frames);
-  drop_undecodable_start(path, index);
+  drop_undecodable_start(origin, index);
   return index;
 }
 
 #else
 
-std::shared_ptr<const FileIndex> make_index(const std::string&) {
+std::shared_ptr<const FileIndex> make_index(const Origin&) {
   throw Error("ERR_VSSL_NO_LIBAV",
               "this build has no video decoder; install FFmpeg's development packages and build again");
 }
 
 #endif  // VSSL_WITH_LIBAV
 
-VideoIndex index_file(const std::string& path) { return make_index(path)->info; }
+VideoIndex index_file(const std::string& path) { return make_index(Origin(path))->info; }
 
 }  // namespace vssl::video

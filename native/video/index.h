@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "memory_file.h"
 #include "video.h"
 
 struct AVCodecParameters;
@@ -92,9 +93,10 @@ int64_t position_at(const std::vector<double>& times, double t);
 // Identity of a file's present content: path, size and modification time. Throws ERR_VSSL_VIDEO_OPEN.
 std::string file_identity(const std::string& path);
 
-std::shared_ptr<const FileIndex> make_index(const std::string& path);
+std::shared_ptr<const FileIndex> make_index(const Origin& origin);
 
-// The same from a process-wide cache, keyed by file_identity and bounded in bytes.
-std::shared_ptr<const FileIndex> cached_index(const std::string& path, const std::string& identity);
+// The same from a process-wide cache, keyed by the identity and bounded in bytes. A file in memory keeps its
+// own.
+std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity);
 
 }  // namespace vssl::video

@@ -42,7 +42,8 @@ struct IoCloser {
 const AVInputFormat* format_of_pattern(const std::string& path, AVIOInterruptCB* interrupt_callback) {
   if (path.find_first_of("%*?{") == std::string::npos) return nullptr;
   AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  // Bytes in memory may open nothing at all: no protocol has the name "none".
+  av_dict_set(&options, "protocol_whitelist", origin.memory ? "none" : "file", 0);
   AVIOContext* raw = nullptr;
   const int opened = avio_open2(&raw, ("file:" + path).c_str(), AVIO_FLAG_READ, interrupt_callback, &options);
   av_dict_free(&options);
@@ -69,19 +70,24 @@ bool is_animated_webp(AVFormatContext* format) {
 }
 
 // Opens the file and reads the headers of its streams.
-void open_streams(Input& input, const std::string& path) {
+void open_streams(Input& input, const Origin& origin) {
   input.format.reset();
+  input.memory = origin.memory ? std::make_unique<MemoryIo>(origin.memory, input.deadline.get()) : nullptr;
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
+  if (input.memory) input.memory->attach(raw);
   raw->interrupt_callback.callback = interrupt;
   raw->interrupt_callback.opaque = input.deadline.get();
   AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  // Bytes in memory may open nothing at all: no protocol has the name "none".
+  av_dict_set(&options, "protocol_whitelist", origin.memory ? "none" : "file", 0);
   av_dict_set(&options, "pattern_type", "none", 0);  // of the one format that has patterns
   input.deadline->restart(kOpenSeconds);
-  const AVInputFormat* format = format_of_pattern(path, &raw->interrupt_callback);
+  const AVInputFormat* format =
+      origin.memory ? nullptr : format_of_pattern(origin.path, &raw->interrupt_callback);
   // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
-  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), format, &options);
+  const std::string url = origin.memory ? "" : "file:" + origin.path;
+  const int opened = avformat_open_input(&raw, url.c_str(), format, &options);
   av_dict_free(&options);
   if (opened < 0) {  // libav has freed the context
     throw open_error("cannot open as video", AVUNERROR(opened), av_reason(opened));
@@ -181,16 +187,16 @@ void Deadline::restart(double seconds) {
 
 bool Deadline::passed() const { return std::chrono::steady_clock::now() > end_; }
 
-Input open_input(const std::string& path) {
+Input open_input(const Origin& origin) {
   silence_libav();
   Input input;
   input.deadline = std::make_unique<Deadline>();
-  open_streams(input, path);
+  open_streams(input, origin);
   input.videos = count_videos(input.format.get());
   std::vector<bool> moving;
   if (input.videos > 1) {
     moving = find_moving(input, input.videos);
-    open_streams(input, path);
+    open_streams(input, origin);
   }
   AVFormatContext* raw = input.format.get();
   input.stream = best_video_stream(raw, moving);

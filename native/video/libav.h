@@ -13,7 +13,11 @@ extern "C" {
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "memory_file.h"
+#include "memory_io.h"
 
 namespace vssl::video {
 
@@ -56,16 +60,28 @@ constexpr double kReadSeconds = 30;  // to read one packet, or to seek
 
 // An opened file and its one video stream.
 struct Input {
+  Input() = default;
+  Input(Input&&) = default;
+  Input& operator=(Input&& o) noexcept {  // what was held goes with `o`, in the order that it needs
+    std::swap(deadline, o.deadline);
+    std::swap(memory, o.memory);
+    std::swap(format, o.format);
+    std::swap(stream, o.stream);
+    std::swap(videos, o.videos);
+    return *this;
+  }
+
   std::unique_ptr<Deadline> deadline;  // outlives `format`, which holds its address
+  std::unique_ptr<MemoryIo> memory;    // likewise; null for a file on disk
   FormatPtr format;
   int stream = -1;
   int videos = 0;  // streams that it was chosen from
 };
 
-// Opens a local file (no network, no playlists) and finds its best video stream: one of several pictures
-// before a still one, then the file's default one, then the largest. Pictures attached to audio files are not
-// counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
-Input open_input(const std::string& path);
+// Opens a local file or one in memory (no network, no playlists) and finds its best video stream: one of
+// several pictures before a still one, then the file's default one, then the largest. Pictures attached to
+// audio files are not counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
+Input open_input(const Origin& origin);
 
 // Next packet of the video stream. 0, AVERROR_EOF, or another AVERROR; a damaged stretch is stepped over.
 int read_video_packet(AVPacket* packet, const Input& input);

@@ -16,6 +16,7 @@
 #include "buffers.h"
 #include "fetch.h"
 #include "flow.h"
+#include "index.h"
 #include "motion.h"
 #include "plan.h"
 #include "video.h"
@@ -49,7 +50,8 @@ void add_stats(LoadStats& sum, const LoadStats& s) {
 }
 
 bool same_source(const SourcePlan& a, const SourcePlan& b) {
-  return a.kind == SourceKind::kFile && b.kind == SourceKind::kFile && a.path == b.path;
+  if (a.kind != b.kind) return false;
+  return a.kind == SourceKind::kFile ? a.path == b.path : a.kind == SourceKind::kBytes && a.id == b.id;
 }
 
 [[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
@@ -343,5 +345,18 @@ int64_t Loader::add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int
 }
 
 void Loader::remove_memory_clip(int64_t id) { impl_->fetcher.remove_memory_clip(id); }
+
+int64_t Loader::add_memory_file() { return impl_->fetcher.files().add(); }
+
+void Loader::append_memory_file(int64_t id, const uint8_t* data, int64_t size) {
+  impl_->fetcher.files().append(id, data, size);
+}
+
+VideoIndex Loader::index_memory_file(int64_t id) {
+  const Origin origin(impl_->fetcher.files().complete(id));
+  return cached_index(origin, origin.identity())->info;
+}
+
+void Loader::remove_memory_file(int64_t id) { impl_->fetcher.remove_memory_file(id); }
 
 }  // namespace vssl::video

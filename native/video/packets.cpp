@@ -11,8 +11,8 @@ constexpr int32_t kReadAhead = 48;  // packets that are rather read over than so
 constexpr int kRecognise = 64;      // packets after a seek among which one must be found in the index
 }  // namespace
 
-PacketSource::PacketSource(std::string path, std::shared_ptr<const FileIndex> index)
-    : path_(std::move(path)), index_(std::move(index)), input_(open_input(path_)) {}
+PacketSource::PacketSource(Origin origin, std::shared_ptr<const FileIndex> index)
+    : origin_(std::move(origin)), index_(std::move(index)), input_(open_input(origin_)) {}
 
 void PacketSource::throw_changed() const {
   throw Error("ERR_VSSL_VIDEO_DECODE",
@@ -20,7 +20,7 @@ void PacketSource::throw_changed() const {
 }
 
 void PacketSource::reopen() {
-  input_ = open_input(path_);
+  input_ = open_input(origin_);
   kept_.clear();
   read_next_ = cursor_ = kept_first_ = 0;
   strayed_ = false;

@@ -16,7 +16,7 @@ namespace vssl::video {
 
 class PacketSource {
  public:
-  PacketSource(std::string path, std::shared_ptr<const FileIndex> index);
+  PacketSource(Origin origin, std::shared_ptr<const FileIndex> index);
 
   // The next take() gives packet `number`. Throws ERR_VSSL_VIDEO_DECODE when the file is not the indexed one.
   void move_to(int32_t number);
@@ -40,7 +40,7 @@ class PacketSource {
   bool is_surely(const AVPacket* p, int32_t n) const;
   [[noreturn]] void throw_changed() const;
 
-  std::string path_;
+  Origin origin_;
   std::shared_ptr<const FileIndex> index_;
   Input input_;
   int32_t read_next_ = 0;  // number of the packet that the demuxer gives next

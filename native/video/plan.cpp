@@ -57,11 +57,14 @@ SourcePlan parse_source(const Value& v, const std::string& name) {
     s.kind = SourceKind::kMemory;
     s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
     s.fps = positive(v["fps"], name + ".fps");
+  } else if (kind == "bytes") {
+    s.kind = SourceKind::kBytes;
+    s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
   } else if (kind == "synthetic") {
     s.kind = SourceKind::kSynthetic;
     s.synthetic = v;
   } else {
-    fail(name + ".kind", "file, images, packed, memory or synthetic");
+    fail(name + ".kind", "file, images, packed, memory, bytes or synthetic");
   }
   return s;
 }
@@ -236,6 +239,8 @@ std::string SourcePlan::name() const {
       return files.front();
     case SourceKind::kMemory:
       return "memory:" + std::to_string(id);
+    case SourceKind::kBytes:
+      return "the video";
     case SourceKind::kSynthetic:
       return "synthetic";
     default:

@@ -11,7 +11,7 @@
 
 namespace vssl::video {
 
-enum class SourceKind { kFile, kImages, kPacked, kMemory, kSynthetic };
+enum class SourceKind { kFile, kImages, kPacked, kMemory, kBytes, kSynthetic };
 enum class Modality { kRgb, kDifference, kFlow, kFlowEdges };
 enum class InputKind { kRgb, kTemporalMeanRemoved, kDifference };
 enum class ColorKind { kBrightness, kContrast, kSaturation, kHue };
@@ -38,7 +38,7 @@ struct SourcePlan {
   std::vector<std::string> files;                         // kImages
   double fps = 0;                                         // kImages, kPacked, kMemory
   int64_t offset = 0, frames = 0, height = 0, width = 0;  // kPacked
-  int64_t id = 0;                                         // kMemory
+  int64_t id = 0;                                         // kMemory, kBytes
   Value synthetic;                                        // kSynthetic
   std::string name() const;                               // for failures: a path, or the kind
 };

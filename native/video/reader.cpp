@@ -59,8 +59,8 @@ bool stands_alone(const AVFrame* frame, const FileIndex& index) {
   return frame->key_frame || frame->pict_type == AV_PICTURE_TYPE_I || frame->pict_type == AV_PICTURE_TYPE_SI;
 }
 
-Reader::Reader(std::string path, std::shared_ptr<const FileIndex> index)
-    : index_(index), packets_(std::move(path), std::move(index)) {}
+Reader::Reader(Origin origin, std::shared_ptr<const FileIndex> index)
+    : index_(index), packets_(std::move(origin), std::move(index)) {}
 
 // A fresh decoder rather than a flushed one: nothing of earlier pictures can shine through in damaged files.
 void Reader::open_codec(int32_t packet) {

@@ -17,7 +17,7 @@ namespace vssl::video {
 
 class Reader {
  public:
-  Reader(std::string path, std::shared_ptr<const FileIndex> index);
+  Reader(Origin origin, std::shared_ptr<const FileIndex> index);
 
   // Called with each sound picture of the segment as it comes out of the decoder; false ends the call.
   using Sink = std::function<bool(int32_t position, const AVFrame* frame)>;

@@ -98,6 +98,15 @@ class Loader {
   int64_t add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w);
   void remove_memory_clip(int64_t id);
 
+  // Encoded video files held in memory, for plan sources of kind "bytes". Made empty; the bytes of what is
+  // appended are copied. It is complete once it is indexed or loaded from. Unknown ids and appending to a
+  // complete one throw ERR_VSSL_INVALID_ARGUMENT. Batches under way keep what they read from until they are
+  // done.
+  int64_t add_memory_file();
+  void append_memory_file(int64_t id, const uint8_t* data, int64_t size);
+  VideoIndex index_memory_file(int64_t id);  // throws as index_file does; any thread
+  void remove_memory_file(int64_t id);
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;  // pool threads hold it too

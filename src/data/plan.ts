@@ -26,6 +26,8 @@ export type ClipSource =
     }
   /** Frames given to the loader beforehand (addMemoryClip). */
   | { readonly kind: 'memory'; readonly id: number; readonly fps: number }
+  /** An encoded file in memory, given to the loader beforehand. */
+  | { readonly kind: 'bytes'; readonly id: number }
   /** A procedural motion clip (src/data/synthetic.ts draws the parameters, native/video/synthetic.cpp renders). */
   | { readonly kind: 'synthetic'; readonly motion: number; readonly [parameter: string]: unknown };
 

@@ -227,6 +227,12 @@ export interface NativeLoader {
   load(plan: object, into?: NativeBatch): Promise<NativeLoadResult>;
   addMemoryClip(frames: Uint8Array, t: number, h: number, w: number): number;
   removeMemoryClip(id: number): void;
+  /** An encoded file in memory for sources of kind `bytes`, empty at first. */
+  addMemoryFile(): number;
+  /** Copies the bytes to its end, at once. Throws when it was indexed or loaded from, or removed. */
+  appendMemoryFile(id: number, bytes: Uint8Array): void;
+  indexMemoryFile(id: number): Promise<NativeVideoIndex>;
+  removeMemoryFile(id: number): void;
   dispose(): void;
 }
 
