@@ -96,6 +96,7 @@ Napi::Value from_load(Napi::Env env, const video::LoadResult& result) {
   stats.Set("decodedFrames", static_cast<double>(result.stats.decoded_frames));
   stats.Set("cacheHits", static_cast<double>(result.stats.cache_hits));
   stats.Set("cacheMisses", static_cast<double>(result.stats.cache_misses));
+  stats.Set("standIns", static_cast<double>(result.stats.stand_ins));
   stats.Set("decodeSeconds", result.stats.decode_seconds);
   stats.Set("augmentSeconds", result.stats.augment_seconds);
   out.Set("stats", stats);

@@ -163,7 +163,9 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
     }
     for (FetchRequest* r : requests) {
       for (const double t : r->clip->times) {
-        const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(times, t)));
+        const auto wanted = static_cast<int32_t>(position_at(times, t));
+        const int32_t p = stand_in(*job.index, wanted);
+        stats.stand_ins += p != wanted;
         if (p < 0) {
           r->failure = ClipFailure{0,
                                    0,

@@ -45,6 +45,7 @@ void add_stats(LoadStats& sum, const LoadStats& s) {
   sum.decoded_frames += s.decoded_frames;
   sum.cache_hits += s.cache_hits;
   sum.cache_misses += s.cache_misses;
+  sum.stand_ins += s.stand_ins;
   sum.decode_seconds += s.decode_seconds;
   sum.augment_seconds += s.augment_seconds;
 }

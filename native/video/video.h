@@ -49,6 +49,7 @@ struct ClipFailure {
 struct LoadStats {
   int64_t decoded_frames = 0;                // pictures that came out of a decoder
   int64_t cache_hits = 0, cache_misses = 0;  // frames found / not found in the cache of small decoded frames
+  int64_t stand_ins = 0;  // pictures of clips that no decoder gives, shown as an earlier one
   double decode_seconds = 0, augment_seconds = 0;  // summed over threads
 };
 

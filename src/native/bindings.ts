@@ -219,6 +219,8 @@ export interface NativeLoadResult {
     cacheMisses: number;
     decodeSeconds: number;
     augmentSeconds: number;
+    /** Pictures of clips that could not be decoded, each shown as an earlier one. */
+    standIns: number;
   };
 }
 

@@ -56,7 +56,7 @@ function pretend() {
             ]
           : [],
       );
-      return { batch, failures, stats: {} };
+      return { batch, failures, stats: { standIns: 0 } };
     },
   } as unknown as NativeLoader;
   const embedder: ClipEmbedder = {

@@ -51,7 +51,14 @@ class FakeLoader {
           failures.push({ ...fault, code: 'ERR_VSSL_VIDEO_DECODE' });
         else batch.clips[view]![slots ? slots[sample]! : sample] = clipName(clip);
       }
-    const stats = { decodedFrames: 0, cacheHits: 0, cacheMisses: 0, decodeSeconds: 0, augmentSeconds: 0 };
+    const stats = {
+      decodedFrames: 0,
+      cacheHits: 0,
+      cacheMisses: 0,
+      decodeSeconds: 0,
+      augmentSeconds: 0,
+      standIns: 0,
+    };
     return { batch, failures, stats };
   }
 
