@@ -43,8 +43,12 @@ export {
 export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
 export type {
   CreateEncoderOptions,
+  EmbedManyResult,
   EmbedOptions,
+  EmbedResult,
+  EncodedVideo,
   EncoderOptions,
+  FramesInput,
   InputSize,
   VideoInput,
 } from './embed/encoder-options.js';

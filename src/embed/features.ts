@@ -9,6 +9,7 @@ import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { isEnvironmentCode, toVsslError, VsslError, type VsslErrorCode } from '../errors.js';
 import type { Floats, NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
+import { endable } from './endable.js';
 import { mapAhead } from './map-ahead.js';
 
 /** The clips of one video: for each view name the same number of clips. */
@@ -22,8 +23,8 @@ export interface ClipEmbedder {
 
 export interface FeatureOptions<T> {
   readonly loader: NativeLoader;
-  /** Clips of one item. Rejects for a video that cannot be used. */
-  readonly planClips: (item: T) => Promise<ClipViews>;
+  /** Clips of one item. Rejects for a video that cannot be used; the signal says that nobody will ask for it. */
+  readonly planClips: (item: T, index: number, signal: AbortSignal) => Promise<ClipViews>;
   readonly embedders: readonly ClipEmbedder[];
   /** Clips in a batch at most. Default 16. */
   readonly batchClips?: number;
@@ -39,6 +40,8 @@ export type FeatureResult<T> =
       readonly index: number;
       readonly vectors: readonly Floats[];
       readonly lostClips: number;
+      /** What of it could not be decoded. Of pictures only where items have batches of their own (`separate`). */
+      readonly warnings: readonly string[];
     }
   | { readonly item: T; readonly index: number; readonly error: VsslError };
 
@@ -58,6 +61,8 @@ interface Progress<T> {
   done: number;
   lost: number;
   fault?: NativeClipFailure;
+  /** Pictures for which an earlier one stood in. */
+  standIns: number;
 }
 
 /** A stretch of an item's clips within a batch. */
@@ -67,44 +72,80 @@ interface Part<T> {
   readonly count: number;
 }
 
-/** Yields one result an item, in order. Throws the signal's reason when it is aborted, and what an embedder throws. */
+/**
+ * Yields one result an item, in order and as soon as it is there. Throws the signal's reason when it is aborted, and what
+ * an embedder throws. When it ends early for whatever reason, what is planned ahead is told to stop.
+ */
 export async function* streamFeatures<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: FeatureOptions<T>,
 ): AsyncGenerator<FeatureResult<T>, void, undefined> {
   const { loader, signal } = options;
   throwIfAborted(signal);
-  const planned = mapAhead(items, (item, index) => plan(item, index, options), kPlanAhead);
+  const leaving = new AbortController();
+  const leave = () => leaving.abort(signal?.reason);
+  const leaveAnd = (error: unknown): never => {
+    leave();
+    throw error;
+  };
+  signal?.addEventListener('abort', leave, { once: true });
+  const planned = mapAhead(
+    endable(items, leaving.signal),
+    (item, index) => plan(item, index, options, leaving.signal),
+    kPlanAhead,
+  );
   const loaded = mapAhead(
     groupParts(planned, options.batchClips ?? 16, options.separate ?? false),
     async (parts) => {
       throwIfAborted(signal);
       const batchPlan = joinParts(parts);
-      return { parts, ...(batchPlan ? await loader.load(batchPlan) : { batch: null, failures: [] }) };
+      return {
+        parts,
+        ...(batchPlan
+          ? await loader.load(batchPlan).catch(leaveAnd)
+          : { batch: null, failures: [], stats: null }),
+      };
     },
     kLoadAhead,
     ({ batch }) => batch?.dispose(),
   );
-  for await (const { parts, batch, failures } of loaded) {
-    try {
-      throwIfAborted(signal);
-      if (batch) {
-        const vectors: Float32Array[] = [];
-        for (const embedder of options.embedders) vectors.push(await embedder.embed(batch));
-        addVectors(parts, vectors, failures);
+  try {
+    for await (const { parts, batch, failures, stats } of loaded) {
+      let goesOn = false;
+      try {
+        try {
+          throwIfAborted(signal);
+          if (batch) {
+            const vectors: Float32Array[] = [];
+            for (const embedder of options.embedders) vectors.push(await embedder.embed(batch));
+            addVectors(parts, vectors, failures);
+            if (options.separate && stats) addStandIns(parts, stats.standIns);
+          }
+        } finally {
+          batch?.dispose();
+        }
+        for (const { owner } of parts) if (owner.done === owner.count) yield finish(owner);
+        goesOn = true;
+      } finally {
+        // before the stages are closed: they wait for what is under way
+        if (!goesOn) leave();
       }
-    } finally {
-      batch?.dispose();
     }
-    for (const { owner } of parts) if (owner.done === owner.count) yield finish(owner);
+  } finally {
+    signal?.removeEventListener('abort', leave);
   }
 }
 
-async function plan<T>(item: T, index: number, options: FeatureOptions<T>): Promise<Progress<T>> {
+async function plan<T>(
+  item: T,
+  index: number,
+  options: FeatureOptions<T>,
+  leaving: AbortSignal,
+): Promise<Progress<T>> {
   throwIfAborted(options.signal);
-  const start = { item, index, sums: [], done: 0, lost: 0 };
+  const start = { item, index, sums: [], done: 0, lost: 0, standIns: 0 };
   try {
-    const clips = await options.planClips(item);
+    const clips = await options.planClips(item, index, leaving);
     const count = Object.values(clips)[0]?.length ?? 0;
     // a plan that the loader refuses would take the videos that share the batch with it
     for (const clip of Object.values(clips).flat()) checkClipPlan(clip);
@@ -187,6 +228,11 @@ function addVectors<T>(
   }
 }
 
+/** Of a batch whose clips are all of one item. */
+function addStandIns<T>(parts: readonly Part<T>[], standIns: number): void {
+  for (const { owner, count } of parts) if (count > 0) owner.standIns += standIns;
+}
+
 function finish<T>(owner: Progress<T>): FeatureResult<T> {
   const { item, index, error, count, lost, fault } = owner;
   if (error) return { item, index, error };
@@ -197,7 +243,18 @@ function finish<T>(owner: Progress<T>): FeatureResult<T> {
     index,
     vectors: owner.sums.map((sum) => Float32Array.from(sum, (value) => value / (count - lost))),
     lostClips: lost,
+    warnings: warningsOf(owner),
   };
+}
+
+function warningsOf<T>({ count, lost, fault, standIns }: Progress<T>): string[] {
+  const warnings: string[] = [];
+  if (fault) warnings.push(`${lost} of ${count} clips cannot be decoded and are left out: ${fault.reason}`);
+  if (standIns > 0)
+    warnings.push(
+      `${standIns} ${standIns === 1 ? 'picture' : 'pictures'} of the clips cannot be decoded; an earlier one stands in`,
+    );
+  return warnings;
 }
 
 /** What the loader says of a clip, as an error. */

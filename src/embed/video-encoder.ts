@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
+  abortReason,
   checkCount,
   checkFits,
   checkOptions,
@@ -24,24 +25,27 @@ import type {
 import { openEngine } from '../native/load.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable, abortableStream } from './abortable.js';
+import { embedVideos } from './embed-many.js';
 import {
   type CreateEncoderOptions,
   checkEmbedOptions,
   checkVideo,
   chooseDevice,
+  type EmbedManyResult,
   type EmbedOptions,
+  type EmbedResult,
   type EncoderOptions,
   type InputSize,
   type VideoInput,
   weightsFile,
 } from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
-import { readFacts, videoRow } from './video-facts.js';
+import { type OpenVideo, openVideo } from './open-video.js';
+import { readFacts } from './video-facts.js';
+import { isBytes } from './video-kinds.js';
 
 /** Name of the one view of the plans made here. */
 const kView = 'clip';
-/** For frames in memory without a rate, when strides count frames: any rate gives the same clips. */
-const kMemoryRate = 25;
 /** Batches of embedMany hold one video's clips, and at most this many. */
 const kBatchClips = 16;
 
@@ -59,6 +63,8 @@ export class VideoEncoder {
   readonly #native: NativeEncoder;
   readonly #loader: NativeLoader;
   readonly #underway = new Set<Promise<unknown>>();
+  /** Of the embedMany calls under way. */
+  readonly #ending = new Set<AbortController>();
   #disposed: Promise<void> | null = null;
 
   private constructor(
@@ -163,47 +169,67 @@ export class VideoEncoder {
   }
 
   /**
-   * The vector of a video: the mean over its windows (and crops). Throws ERR_VSSL_VIDEO_* for a file that cannot be
-   * used, and the signal's reason when it is aborted.
+   * The vector of a video: the mean over its windows (and crops). With `details`, also what was wrong with the video.
+   * Throws ERR_VSSL_VIDEO_* for a video that cannot be used, ERR_VSSL_TOO_LARGE for bytes beyond `maxBytes`,
+   * ERR_VSSL_STREAM when a stream fails (its error is the cause), and the signal's reason when it is aborted.
    */
-  embed(video: VideoInput, options: EmbedOptions = {}): Promise<Floats> {
+  embed(video: VideoInput, options: EmbedOptions & { readonly details: true }): Promise<EmbedResult>;
+  embed(video: VideoInput, options?: EmbedOptions & { readonly details?: false }): Promise<Floats>;
+  embed(
+    video: VideoInput,
+    options?: EmbedOptions & { readonly details?: boolean },
+  ): Promise<Floats | EmbedResult>;
+  embed(
+    video: VideoInput,
+    options: EmbedOptions & { readonly details?: boolean } = {},
+  ): Promise<Floats | EmbedResult> {
     return this.#run(async () => {
-      const { windows, crops, signal } = checkEmbedOptions(options);
+      const checked = checkEmbedOptions(options, ['details']);
+      if (options.details !== undefined && typeof options.details !== 'boolean')
+        throw invalidArgument('details', 'true or false', options.details);
       // tracked by itself: after an abort it goes on for a while, and dispose() has to wait for it
-      return abortable(this.#track(this.#first(checkVideo(video), windows, crops, signal)), signal);
+      const { signal } = checked;
+      const result = await abortable(this.#track(this.#first(checkVideo(video), checked)), signal);
+      return options.details ? result : result.vector;
     });
   }
 
   /**
-   * Vectors of many videos, in order. Reads no further ahead than a few videos of what the consumer has taken; a file
-   * that cannot be used comes as `{ path, error }` and ends nothing. An aborted signal throws its reason.
+   * Vectors of many videos, in order. Reads no further ahead than a few videos of what the consumer has taken; a video
+   * that cannot be used comes as `{ path, index, error }` and ends nothing. An aborted signal throws its reason.
    */
   async *embedMany(
-    videos: Iterable<string> | AsyncIterable<string>,
+    videos: Iterable<VideoInput> | AsyncIterable<VideoInput>,
     options: EmbedOptions = {},
-  ): AsyncGenerator<{ path: string; vector: Floats } | { path: string; error: VsslError }, void, undefined> {
-    const { windows, crops, signal } = checkEmbedOptions(options);
-    if (typeof videos === 'string' || !(Symbol.iterator in videos || Symbol.asyncIterator in videos))
-      throw invalidArgument('videos', 'an iterable or async iterable of paths', videos);
+  ): AsyncGenerator<EmbedManyResult, void, undefined> {
+    const { windows, crops, maxBytes, signal } = checkEmbedOptions(options);
+    if (!isIterable(videos) || isBytes(videos))
+      throw invalidArgument('videos', 'an iterable or async iterable of videos', videos);
     this.#checkAlive();
+    const ending = new AbortController();
+    const end = () => ending.abort(signal && abortReason(signal));
+    signal?.addEventListener('abort', end, { once: true });
+    this.#ending.add(ending);
     try {
-      const stream = streamFeatures(videos, {
+      const stream = embedVideos(videos, {
         loader: this.#loader,
-        planClips: (path) => this.planFile(path, windows, crops),
-        embedders: [this.embedder()],
+        open: (video, stop) => this.#openVideo(video, maxBytes, stop),
+        planClips: ({ row, facts }) => this.planRow(row, facts, windows, crops),
+        embedder: this.embedder(),
         batchClips: kBatchClips,
-        separate: true,
-        signal,
+        signal: ending.signal,
       });
-      for await (const result of abortableStream(stream, signal)) {
-        const path = result.item;
-        yield 'error' in result ? { path, error: result.error } : { path, vector: result.vectors[0]! };
+      for await (const result of abortableStream(stream, ending.signal)) {
+        yield result;
         this.#checkAlive();
       }
     } catch (error) {
       // the consumer may dispose of the encoder between two vectors; what was read ahead then fails in its own way
       this.#checkAlive();
       throw isNativeError(error) ? toVsslError(error) : error;
+    } finally {
+      signal?.removeEventListener('abort', end);
+      this.#ending.delete(ending);
     }
   }
 
@@ -270,6 +296,7 @@ export class VideoEncoder {
 
   /** Frees the network and the decoder once calls under way are done; new calls fail. Any number of times. */
   dispose(): Promise<void> {
+    for (const ending of this.#ending) ending.abort(disposedError());
     this.#disposed ??= Promise.allSettled([...this.#underway]).then(() => {
       this.#native.dispose();
       this.#loader.dispose();
@@ -296,12 +323,8 @@ export class VideoEncoder {
   /** Clips of a video file as embed cuts them, for a pipeline of one's own. */
   async planFile(path: string, windows: number, crops: 1 | 3): Promise<ClipViews> {
     if (typeof path !== 'string') throw invalidArgument('video', 'a path', path);
-    try {
-      const row = await videoRow(path);
-      return this.planRow(row, await readFacts(this.#engine, row), windows, crops);
-    } catch (error) {
-      throw namingFile(error, path);
-    }
+    const { row, facts } = await this.#openVideo(path, 1, undefined);
+    return this.planRow(row, facts, windows, crops);
   }
 
   /** Clips of a row of a data set, as embed cuts them. */
@@ -319,58 +342,32 @@ export class VideoEncoder {
 
   async #first(
     video: VideoInput,
-    windows: number,
-    crops: 1 | 3,
-    signal: AbortSignal | undefined,
-  ): Promise<Floats> {
-    const memory = typeof video === 'string' ? null : this.#keepFrames(video);
+    { windows, crops, maxBytes, signal }: ReturnType<typeof checkEmbedOptions>,
+  ): Promise<EmbedResult> {
+    const { row, facts, close } = await this.#openVideo(video, maxBytes, signal);
     try {
-      const planClips = async (): Promise<ClipViews> =>
-        memory
-          ? this.planRow(memory.row, memory.facts, windows, crops)
-          : this.planFile(video as string, windows, crops);
       // not this.embedder(): a call that began before dispose() is finished
       const embedders = [{ embed: (batch: NativeBatch) => this.#native.embed(batch, kView) }];
-      const options = { loader: this.#loader, planClips, embedders, batchClips: kBatchClips, signal };
-      for await (const result of streamFeatures([video], options)) {
+      for await (const result of streamFeatures([row], {
+        loader: this.#loader,
+        planClips: async () => this.planRow(row, facts, windows, crops),
+        embedders,
+        batchClips: kBatchClips,
+        separate: true,
+        signal,
+      })) {
         if ('error' in result) throw result.error;
-        return result.vectors[0]!;
+        return { vector: result.vectors[0]!, warnings: [...facts.warnings, ...result.warnings] };
       }
       throw new VsslError('ERR_VSSL_INTERNAL', 'no vector was made');
     } finally {
-      if (memory) this.#loader.removeMemoryClip(memory.id);
+      close();
     }
   }
 
-  /** Frames given by the caller, as a row and facts of a video. */
-  #keepFrames(video: Exclude<VideoInput, string>): { id: number; row: VideoRow; facts: VideoFacts } {
-    const [t, h, w] = video.shape;
-    const id = this.#loader.addMemoryClip(video.frames, t, h, w);
-    const fps = video.fps ?? this.#description.clip.fps ?? kMemoryRate;
-    const source = { kind: 'memory', id, fps } as const;
-    const path = 'frames in memory';
-    return {
-      id,
-      row: {
-        id: path,
-        path,
-        label: undefined,
-        group: undefined,
-        start: undefined,
-        end: undefined,
-        extra: {},
-        source,
-      },
-      facts: {
-        path,
-        codec: 'raw',
-        width: w,
-        height: h,
-        times: Float64Array.from({ length: t }, (_, i) => i / fps),
-        end: t / fps,
-        warnings: [],
-      },
-    };
+  #openVideo(video: VideoInput, maxBytes: number, signal: AbortSignal | undefined): Promise<OpenVideo> {
+    const { fps } = this.#description.clip;
+    return openVideo(video, { engine: this.#engine, loader: this.#loader, fps, maxBytes, signal });
   }
 
   /** Runs a call as one of those that dispose() waits for; errors gain a code and the caller's stack. */
@@ -401,14 +398,10 @@ function disposedError(): VsslError {
   return new VsslError('ERR_VSSL_DISPOSED', 'this encoder was disposed of: load or create another');
 }
 
-/** The error with the file's name in its message, where it has none. */
-function namingFile(error: unknown, path: string): VsslError {
-  const known = toVsslError(error);
-  if (known.message.includes(path)) return known;
-  return new VsslError(known.code, `${path}: ${known.message}`, {
-    details: { path, ...known.details },
-    cause: error,
-  });
+function isIterable(value: unknown): value is object {
+  return (
+    typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+  );
 }
 
 function isNativeError(error: unknown): boolean {
