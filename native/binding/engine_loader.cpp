@@ -197,7 +197,10 @@ class LoaderObject : public Napi::ObjectWrap<LoaderObject> {
 
   void remove_memory_file(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
-      if (loader_) loader_->remove_memory_file(to_value(info[0]).as_int("id"));
+      if (!loader_) return;
+      auto bytes = loader_->remove_memory_file(to_value(info[0]).as_int("id"));
+      // freed on another thread: it takes a while where they are many
+      if (bytes) jobs(info.Env()).run([bytes = std::move(bytes)] {});
     });
   }
 

@@ -139,12 +139,13 @@ void Fetcher::remove_memory_clip(int64_t id) {
   memory_.erase(id);
 }
 
-void Fetcher::remove_memory_file(int64_t id) {
-  const std::shared_ptr<MemoryFile> file = files_.remove(id);
-  if (!file) return;
+std::shared_ptr<const MemoryFile> Fetcher::remove_memory_file(int64_t id) {
+  std::shared_ptr<MemoryFile> file = files_.remove(id);
+  if (!file) return nullptr;
   std::lock_guard<std::mutex> lock(readers_mutex_);
   const auto reads_it = [&](const auto& idle) { return idle.first == file->identity(); };
   readers_.erase(std::remove_if(readers_.begin(), readers_.end(), reads_it), readers_.end());
+  return file;
 }
 
 #ifndef VSSL_WITH_LIBAV

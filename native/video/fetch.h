@@ -42,7 +42,7 @@ class Fetcher {
   int64_t add_memory_clip(const uint8_t* frames, int64_t t, int64_t h, int64_t w);
   void remove_memory_clip(int64_t id);
   MemoryFiles& files() { return files_; }
-  void remove_memory_file(int64_t id);
+  std::shared_ptr<const MemoryFile> remove_memory_file(int64_t id);  // null: no such file
   void cancel() { cancelled_ = true; }
   bool cancelled() const { return cancelled_ || ending::begun; }
 

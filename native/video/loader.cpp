@@ -358,6 +358,8 @@ VideoIndex Loader::index_memory_file(int64_t id) {
   return cached_index(origin, origin.identity())->info;
 }
 
-void Loader::remove_memory_file(int64_t id) { impl_->fetcher.remove_memory_file(id); }
+std::shared_ptr<const void> Loader::remove_memory_file(int64_t id) {
+  return impl_->fetcher.remove_memory_file(id);
+}
 
 }  // namespace vssl::video

@@ -106,7 +106,8 @@ class Loader {
   int64_t add_memory_file();
   void append_memory_file(int64_t id, const uint8_t* data, int64_t size);
   VideoIndex index_memory_file(int64_t id);  // throws as index_file does; any thread
-  void remove_memory_file(int64_t id);
+  // The bytes go with what is returned (null: no such file), which may take milliseconds a 100 MB.
+  std::shared_ptr<const void> remove_memory_file(int64_t id);
 
  private:
   struct Impl;

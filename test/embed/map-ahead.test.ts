@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
+import { endable } from '#src/embed/endable.js';
 import { mapAhead } from '#src/embed/map-ahead.js';
 
 test('results come in order, whatever takes longer', async (t) => {
@@ -70,4 +71,75 @@ test('a failure comes in its turn, after the results before it', async (t) => {
   );
   t.deepEqual(seen, [0, 1]);
   t.deepEqual(discarded, [3, 4]);
+});
+
+test('a result is given as soon as it is there, though the source waits; the next call begins when its value comes', async (t) => {
+  let goOn = () => {};
+  const more = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const begun: number[] = [];
+  async function* source() {
+    yield 0;
+    await more;
+    yield 1;
+  }
+  const results = mapAhead(
+    source(),
+    async (value) => {
+      begun.push(value);
+      return value;
+    },
+    3,
+  );
+  t.is((await results.next()).value, 0);
+  goOn();
+  await delay(5);
+  t.deepEqual(begun, [0, 1], 'while nobody asks for the next result');
+  t.is((await results.next()).value, 1);
+  t.true((await results.next()).done);
+});
+
+test('a source that fails while nobody waits for it fails the next result', async (t) => {
+  const boom = new Error('boom');
+  async function* source() {
+    yield 0;
+    await delay(1);
+    throw boom;
+  }
+  const results = mapAhead(source(), async (value) => value, 2);
+  t.is((await results.next()).value, 0);
+  await delay(10);
+  await t.throwsAsync(results.next(), { is: boom });
+});
+
+test('endable: a source that waits for ever ends with the signal, and is told to end', async (t) => {
+  let closed = false;
+  const waiting = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<number>>(() => {}),
+      return: async () => {
+        closed = true;
+        return { done: true as const, value: undefined };
+      },
+    }),
+  };
+  const stop = new AbortController();
+  const items = endable(waiting, stop.signal);
+  setTimeout(() => stop.abort(), 5);
+  t.true((await items.next()).done);
+  t.true(closed);
+  t.true((await items.next()).done);
+  const seen: number[] = [];
+  for await (const item of endable([1, 2, 3], new AbortController().signal)) seen.push(item);
+  t.deepEqual(seen, [1, 2, 3]);
+  const boom = new Error('boom');
+  const broken = endable(
+    (function* (): Generator<number> {
+      throw boom;
+    })(),
+    new AbortController().signal,
+  );
+  await t.throwsAsync(broken.next(), { is: boom });
+  t.true((await broken.next()).done);
 });

@@ -1,6 +1,8 @@
 // Compiled, never run: the package as an ES module with types.
+import { Readable } from 'node:stream';
 import {
   doctor,
+  type EmbedResult,
   embedToFile,
   evaluate,
   listMethods,
@@ -34,6 +36,12 @@ export async function use(): Promise<void> {
   await encoder.embed({ frames: new Uint8Array(3), shape: [1, 1, 1, 3] });
   // @ts-expect-error: 1 or 3 crops
   await encoder.embed('clip.mp4', { crops: 2 });
+  for (const held of [Buffer.alloc(1), new ArrayBuffer(1), new Blob([]), new URL('file:///a.mp4')])
+    await encoder.embed(held, { maxBytes: 1e6 });
+  const { warnings }: EmbedResult = await encoder.embed(Readable.from([]), { details: true });
+  // @ts-expect-error: a vector alone
+  await encoder.embed(new Blob([]).stream(), { details: false }).then(({ warnings }) => warnings);
+  for await (const { index } of encoder.embedMany([new Uint8Array(1), 'a.mp4'])) index + warnings.length;
   for await (const result of encoder.embedMany(['a.mp4'])) {
     const text: string = result.path;
     if ('error' in result) throw new Error(text + result.error.code, { cause: result.error });
