@@ -134,12 +134,12 @@ test('endable: a source that waits for ever ends with the signal, and is told to
   for await (const item of endable([1, 2, 3], new AbortController().signal)) seen.push(item);
   t.deepEqual(seen, [1, 2, 3]);
   const boom = new Error('boom');
-  const broken = endable(
-    (function* (): Generator<number> {
+  const failing = {
+    next(): IteratorResult<number> {
       throw boom;
-    })(),
-    new AbortController().signal,
-  );
+    },
+  };
+  const broken = endable({ [Symbol.iterator]: () => failing }, new AbortController().signal);
   await t.throwsAsync(broken.next(), { is: boom });
   t.true((await broken.next()).done);
 });
