@@ -58,6 +58,10 @@ export const ERROR_CODES = {
   ERR_VSSL_SAFETENSORS: 1,
   /** A gradient of a gradient was asked for where there is none. */
   ERR_VSSL_SECOND_ORDER: 1,
+  /** The stream of a video failed; its error is the cause. */
+  ERR_VSSL_STREAM: 1,
+  /** A video that is not a file on disk has more bytes than `maxBytes` allows. */
+  ERR_VSSL_TOO_LARGE: 1,
   /** The process may open no more files: raise the limit (ulimit -n). */
   ERR_VSSL_TOO_MANY_FILES: 3,
   /** libtorch refused a call. */
