@@ -38,10 +38,12 @@ const server = createServer(async (request, response) => {
     const { vector, warnings } = await encoder.embed(request, options);
     answer(200, { vector: [...vector], warnings });
   } catch (error) {
-    if (gone.signal.aborted) return; // the client hung up, or sent more than it said
-    const refused = /^ERR_VSSL_VIDEO/.test(error.code);
-    if (!refused) console.error(error);
-    answer(refused ? 422 : 500, { code: error.code, message: refused ? error.message : 'failed' });
+    if (gone.signal.aborted) return; // the client hung up
+    const { code, message } = error;
+    if (code === 'ERR_VSSL_TOO_LARGE') return answer(413, { code, message });
+    if (/^ERR_VSSL_VIDEO/.test(code)) return answer(422, { code, message });
+    console.error(error);
+    answer(500, { message: 'failed' });
   } finally {
     busy--;
   }
