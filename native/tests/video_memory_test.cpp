@@ -152,14 +152,14 @@ void test_lists(const TemporaryFolder& folder) {
   std::filesystem::current_path(folder.path);
   Loader loader({1, 0});
   for (const std::string& name : {std::string("five.mp4"), path, "file:" + path}) {
-    for (const std::string& list :
-         {"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\n" + name + "\n#EXT-X-ENDLIST\n",
-          "ffconcat version 1.0\nfile '" + name + "'\n",
-          "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
-          "a=rtpmap:96 H264/90000\n",
-          "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"><Period><AdaptationSet "
-          "mimeType=\"video/mp4\"><Representation id=\"0\"><BaseURL>" +
-              name + "</BaseURL></Representation></AdaptationSet></Period></MPD>"}) {
+    for (const std::string& list : std::vector<std::string>{
+             "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\n" + name + "\n#EXT-X-ENDLIST\n",
+             "ffconcat version 1.0\nfile '" + name + "'\n",
+             "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+             "a=rtpmap:96 H264/90000\n",
+             "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"><Period><AdaptationSet "
+             "mimeType=\"video/mp4\"><Representation id=\"0\"><BaseURL>" +
+                 name + "</BaseURL></Representation></AdaptationSet></Period></MPD>"}) {
       const std::vector<uint8_t> bytes(list.begin(), list.end());
       check_throws("ERR_VSSL_VIDEO_OPEN", "cannot open",
                    [&] { loader.index_memory_file(add_bytes(loader, bytes)); });
