@@ -42,8 +42,7 @@ struct IoCloser {
 const AVInputFormat* format_of_pattern(const std::string& path, AVIOInterruptCB* interrupt_callback) {
   if (path.find_first_of("%*?{") == std::string::npos) return nullptr;
   AVDictionary* options = nullptr;
-  // Bytes in memory may open nothing at all: no protocol has the name "none".
-  av_dict_set(&options, "protocol_whitelist", origin.memory ? "none" : "file", 0);
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
   AVIOContext* raw = nullptr;
   const int opened = avio_open2(&raw, ("file:" + path).c_str(), AVIO_FLAG_READ, interrupt_callback, &options);
   av_dict_free(&options);
