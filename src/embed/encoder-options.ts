@@ -6,7 +6,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { checkCount, checkOptions, checkRate, checkSignal, isUint8Array, LIMITS } from '../checks.js';
 import type { InputKind } from '../data/plan.js';
 import { invalidArgument, VsslError } from '../errors.js';
-import type { EngineAddon } from '../native/bindings.js';
+import type { EngineAddon, Floats } from '../native/bindings.js';
 import { isEncodedVideo, isUrl, pathOf } from './video-kinds.js';
 
 /** Default of EmbedOptions.maxBytes. */
@@ -60,7 +60,7 @@ export interface EmbedOptions {
 /** A vector, and what was wrong with the video. */
 export interface EmbedResult {
   /** As embed gives it without `details`. */
-  readonly vector: Float32Array;
+  readonly vector: Floats;
   /** Sentences about a damaged or unusual video, and about what of it could not be decoded. Empty for a sound one. */
   readonly warnings: readonly string[];
 }

@@ -91,7 +91,7 @@ export async function* streamFeatures<T>(
   signal?.addEventListener('abort', leave, { once: true });
   const planned = mapAhead(
     endable(items, leaving.signal),
-    (item, index) => plan(item, index, options, leaving.signal),
+    (item, index) => plan(item, index, options, leaving.signal).catch(leaveAnd),
     kPlanAhead,
   );
   const loaded = mapAhead(
