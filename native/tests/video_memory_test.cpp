@@ -51,7 +51,7 @@ void test_reading() {
 }
 
 void check_same_index(const std::string& name, const VideoIndex& a, const VideoIndex& b) {
-  check(a.codec == b.codec && a.width == b.width && a.height == b.height && a.rotation == b.rotation &&
+  check(a.codec == b.codec && a.width == b.width && a.height == b.height && a.orientation == b.orientation &&
             a.times == b.times && a.keys == b.keys && a.end == b.end && a.warnings == b.warnings,
         "the index of " + name + " in memory is that of the file");
 }
