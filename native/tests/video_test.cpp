@@ -90,7 +90,8 @@ void test_plan_errors() {
   check_throws("ERR_VSSL_INVALID_ARGUMENT", "threads", [] { Loader loader({0, 0}); });
   // Each number is allowed, and all together are 3 TB: refused before they are taken.
   Value::Object vast = plain_clip(source, std::vector<double>(4096, 0.0), 8192, 8192);
-  fails("does not fit in memory", batch_plan({{Value(vast)}}));
+  check_throws("ERR_VSSL_OUT_OF_MEMORY", "a batch of 1 clips",
+               [&] { load_once(batch_plan({{Value(vast)}})); });
 }
 
 Value synthetic_source(int motion) {

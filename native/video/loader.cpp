@@ -1,17 +1,14 @@
 // The pool that executes batch plans: first come, first served; the unit of work is one sample with all its
 // views.
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <deque>
-#include <limits>
 #include <thread>
 
 #include "../common/ending.h"
+#include "../common/memory.h"
 #include "augment.h"
 #include "buffers.h"
 #include "fetch.h"
@@ -57,40 +54,15 @@ bool same_source(const SourcePlan& a, const SourcePlan& b) {
 
 [[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
 
-// Memory of the machine in bytes; 0: not known.
-double machine_memory() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGE_SIZE);
-  return pages > 0 && bytes > 0 ? static_cast<double>(pages) * static_cast<double>(bytes) : 0;
-}
-
-// Refuses what the machine cannot hold before any of it is taken: the system would grant it, and end the
-// process when it is used.
-void check_memory(const BatchPlan& plan) {
-  constexpr double kGigabyte = 1024.0 * 1024 * 1024;
-  const double limit = machine_memory();
+std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
+  auto batch = std::make_shared<Batch>();
   double bytes = 0;
   for (const ViewPlan& view : plan.views) {
     const ClipPlan& clip = view.clips.front();
-    bytes += static_cast<double>(view.clips.size()) * static_cast<double>(clip.frames()) * clip.height *
-             clip.width * 3 * sizeof(float);
+    bytes += static_cast<double>(view.clips.size()) * static_cast<double>(clip.frames()) *
+             static_cast<double>(clip.height) * static_cast<double>(clip.width) * 3 * sizeof(float);
   }
-  if (limit == 0 || bytes <= limit) return;
-  const ClipPlan& clip = plan.views.front().clips.front();
-  char text[160];
-  std::snprintf(text, sizeof text,
-                "the batch does not fit in memory: %zu clips of %lld frames of %d x %d (view '%.40s') need ",
-                plan.views.front().clips.size(), static_cast<long long>(clip.frames()), clip.height,
-                clip.width, plan.views.front().name.c_str());
-  char sizes[160];
-  std::snprintf(sizes, sizeof sizes,
-                "%.3g GB with all views, and there are %.3g GB; fewer or smaller clips need less",
-                bytes / kGigabyte, limit / kGigabyte);
-  invalid(std::string(text) + sizes);
-}
-
-std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
-  check_memory(plan);
-  auto batch = std::make_shared<Batch>();
+  check_memory(bytes, "a batch of " + std::to_string(plan.views.front().clips.size()) + " clips");
   for (const ViewPlan& view : plan.views) {
     const ClipPlan& clip = view.clips.front();
     ViewBuffer b;
@@ -99,10 +71,7 @@ std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
     b.frames = clip.frames();
     b.height = clip.height;
     b.width = clip.width;
-    // Each factor is bounded by the plan's parser, and their product by check_memory.
     const int64_t per_clip = b.frames * b.height * b.width * 3;
-    if (per_clip > std::numeric_limits<int64_t>::max() / 64 / b.clips)
-      invalid("the batch does not fit in memory");
     b.data = buffers.take(per_clip * b.clips);
     batch->views.push_back(std::move(b));
   }

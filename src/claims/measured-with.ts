@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import type { VideoRow } from '../data/manifest.js';
 import { dataFingerprint } from '../data/source-key.js';
 import { chooseDevice, type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
-import { loadEngine, packageVersion } from '../native/load.js';
+import { openEngine, packageVersion } from '../native/load.js';
 
 /** What measures, and on which videos; the same for all runs of a call. */
 export interface MeasuredWith {
@@ -21,7 +21,7 @@ export async function describeMeasuring(
   rows: readonly VideoRow[],
   { device = 'auto', precision = 'fp32' }: Pick<EncoderOptions, 'device' | 'precision'>,
 ): Promise<MeasuredWith> {
-  const engine = loadEngine();
+  const engine = await openEngine();
   const { torchVersion, libavVersion, cpuCapability } = engine.info();
   return {
     packageVersion,

@@ -178,7 +178,10 @@ test('wrong values say what was expected, what came, and the nearest valid word'
     ['model.arch=r3d18', /expected one of r3d_10, .* but got 'r3d18'; did you mean 'r3d_18'/],
     ['train.optimizer.lr=-1', /expected a number > 0 but got -1/],
     ['train.optimizer.momentum=1', /expected a number >= 0 and < 1 but got 1/],
-    ['data.workers=autp', /expected 'auto' or a whole number >= 1 and <= 1024 but got 'autp'; did you mean 'auto'/],
+    [
+      'data.workers=autp',
+      /expected 'auto' or a whole number >= 1 and <= 1024 but got 'autp'; did you mean 'auto'/,
+    ],
     ['train.clipNorm=x', /expected a number > 0 or null but got 'x'/],
     ['log.tensorboard=yes', /expected true or false but got 'yes'/],
     ['train=5', /expected keys and values \(batch, epochs, .*\) but got 5/],
