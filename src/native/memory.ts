@@ -1,11 +1,5 @@
-import { totalmem } from 'node:os';
+import { memoryLimit } from '../checks.js';
 import { VsslError } from '../errors.js';
-
-/** Bytes that this process can have at most: physical memory, or less where its control group is limited. */
-export function memoryLimit(): number {
-  const group = process.constrainedMemory?.() ?? 0;
-  return group > 0 ? Math.min(totalmem(), group) : totalmem();
-}
 
 /**
  * Throws ERR_VSSL_OUT_OF_MEMORY when `bytes` are more than there can be; `what` begins the sentence. The same rule as

@@ -6,7 +6,7 @@ import { drawSyntheticSource } from '#src/data/synthetic.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { MomentumQueue } from '#src/kernels/index.js';
 import { loadEngine } from '#src/native/load.js';
-import { memoryLimit } from '#src/native/memory.js';
+import { memoryLimit } from '#src/checks.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
 import { scratch } from '../embed/make-videos.js';
 
