@@ -1,5 +1,6 @@
 #include "libav.h"
 
+#include "../common/ending.h"
 #include "open_error.h"
 #include "video.h"
 
@@ -21,7 +22,10 @@ void silence_libav() {
   std::call_once(once, [] { av_log_set_callback([](void*, int, const char*, va_list) {}); });
 }
 
-int interrupt(void* opaque) { return static_cast<const Deadline*>(opaque)->passed() ? 1 : 0; }
+// A demuxer may search a damaged file for long: not beyond its time, and not once the process ends.
+int interrupt(void* opaque) {
+  return ending::begun || static_cast<const Deadline*>(opaque)->passed() ? 1 : 0;
+}
 
 // Formats that are lists of other files or text art, which a mislabelled text file would turn into "video".
 bool is_refused_format(const AVInputFormat* format) {
