@@ -65,7 +65,9 @@ async function runNative(target, seconds) {
   for (const folder of [corpus, findings, kept]) mkdirSync(folder, { recursive: true });
   rmSync(seeds, { recursive: true, force: true });
   mkdirSync(seeds, { recursive: true });
-  run(join(build, 'fuzz_write_seeds'), [target, seeds], { stdio: 'ignore' });
+  // Encoders leak, and chatter.
+  const quiet = { stdio: 'ignore', env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } };
+  run(join(build, 'fuzz_write_seeds'), [target, seeds], quiet);
   const scratch = mkdtempSync(join(tmpdir(), 'vssl-fuzz-'));
   const env = (leaks) => ({
     TMPDIR: scratch,
