@@ -76,7 +76,8 @@ async function runNative(target, seconds) {
   });
   const common = [
     `-max_len=${target === 'decode' ? 1 << 16 : 4096}`,
-    '-timeout=20',
+    // A picture may have 2^27 pixels, which takes seconds under the sanitizers.
+    '-timeout=60',
     '-rss_limit_mb=3000',
     '-print_final_stats=1',
     `-artifact_prefix=${join(findings, `${target}-`)}`,
@@ -133,7 +134,7 @@ function keepCorpus(target) {
   for (const folder of [merged, into]) mkdirSync(folder, { recursive: true });
   run(join(build, `fuzz_${target}`), [
     '-merge=1',
-    '-timeout=20',
+    '-timeout=60',
     merged,
     into,
     join(build, 'corpus', target),
