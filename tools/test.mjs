@@ -1,6 +1,6 @@
 // npm test: set-up, then all tests (C++ suites, AVA), then the count line `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { cmakeBuild } from './build-native.mjs';
@@ -11,6 +11,7 @@ import { setup } from './setup.mjs';
 const count = { passed: 0, failed: 0, skipped: 0 };
 // What the tests leave behind goes with this folder: they make temporary folders by the hundred.
 const scratch = mkdtempSync(join(tmpdir(), 'vssl-test-'));
+chmodSync(scratch, 0o711); // some tests look at a folder in it as another user
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 const env = { ...process.env, TMPDIR: scratch };

@@ -431,7 +431,8 @@ void test_resume() {
                                        {"options", options_of(mode, 3)}});
       Session whole(spec), before(spec);
       const auto go = [&](Session& session, int i) {
-        return session.step(make_batch(6, 4, 16, i), hyper_of(0.02, 6, i)).finite;
+        const Value hyper = mode == "bare" ? rate(0.02) : hyper_of(0.02, 6, i);
+        return session.step(make_batch(6, 4, 16, i), hyper).finite;
       };
       for (int i = 0; i < 4; ++i) check(go(whole, i), "a finite step");
       for (int i = 0; i < 2; ++i) go(before, i);

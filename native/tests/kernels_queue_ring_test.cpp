@@ -208,12 +208,12 @@ void test_restore() {
 }
 
 template <typename Work>
-void check_throws(const std::string& what, Work&& work) {
+void check_throws(const std::string& what, Work&& work, const std::string& code = kInvalidArgument) {
   try {
     work();
     check(false, what + ": nothing thrown");
   } catch (const Error& error) {
-    check(error.code == kInvalidArgument, what + ": code " + error.code);
+    check(error.code == code, what + ": code " + error.code);
   }
 }
 
@@ -227,7 +227,8 @@ void test_arguments() {
   };
   for (int64_t capacity : {int64_t{-1}, int64_t{0}, kMostQueueKeys + 1})
     check_throws("capacity", with(capacity, 4, 1));
-  for (int64_t dim : {int64_t{-1}, int64_t{0}, int64_t{1} << 60}) check_throws("dim", with(4, dim, 1));
+  for (int64_t dim : {int64_t{-1}, int64_t{0}}) check_throws("dim", with(4, dim, 1));
+  check_throws("a dim beyond memory", with(4, int64_t{1} << 60, 1), "ERR_VSSL_OUT_OF_MEMORY");
   for (double decay : {0.0, -0.5, 1.01, double{INFINITY}, std::nan("")})
     check_throws("decay", with(4, 4, decay));
   MomentumQueue queue(options_of(3, 2, AgeUnit::kEnqueue, QueueInit::kRandom));

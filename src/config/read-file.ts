@@ -66,8 +66,8 @@ function orConfigError<T>(origin: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    const reason =
-      cause instanceof RangeError ? 'it is nested too deeply' : firstLine((cause as Error).message);
+    const { name, message } = cause as Error;
+    const reason = name === 'RangeError' ? 'it is nested too deeply' : firstLine(message);
     throw new VsslError('ERR_VSSL_CONFIG', `${origin} is not valid YAML or JSON: ${reason}`, {
       details: { origin },
       cause,

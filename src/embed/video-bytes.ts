@@ -1,7 +1,7 @@
 /** The bytes of an encoded video, from wherever a program holds them, into the loader's memory. No file is made. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isUint8Array, throwIfAborted } from '../checks.js';
-import { invalidArgument, VsslError } from '../errors.js';
+import { invalidArgument, messageOf, VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { abortable } from './abortable.js';
 import type { EncodedVideo } from './encoder-options.js';
@@ -142,8 +142,7 @@ function ofIterable(stream: AsyncIterable<unknown> & { destroy?: () => unknown }
 }
 
 function failed(cause: unknown): never {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  throw new VsslError('ERR_VSSL_STREAM', `the stream of the video failed: ${why}`, { cause });
+  throw new VsslError('ERR_VSSL_STREAM', `the stream of the video failed: ${messageOf(cause)}`, { cause });
 }
 
 interface ReadableStreamLike {

@@ -84,7 +84,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
 
 /** Exports without options: values, and calls of positional arguments alone. */
 const plain = [
-  ...['VsslError', 'version', 'listMethods', 'listPresets'],
+  ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload'],
   ...['readEncoderDescription', 'readEncoderFile', 'readSafetensors', 'writeSafetensors'],
   ...['emaUpdate', 'emaUpdateAsync'],
 ];
