@@ -150,7 +150,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, auto function) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
-  exports.Set("engineApiVersion", Napi::Number::New(env, 1));
+  exports.Set("engineApiVersion", Napi::Number::New(env, 2));
   add("info", info);
   add("setThreads", set_threads);
   add("leaving", leaving);

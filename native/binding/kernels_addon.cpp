@@ -16,7 +16,7 @@
 namespace vssl::binding {
 namespace {
 
-constexpr int kApiVersion = 1;
+constexpr int kApiVersion = 2;
 
 Napi::Value isa(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {

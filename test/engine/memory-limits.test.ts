@@ -2,11 +2,11 @@
 import { open, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import test from 'ava';
+import { memoryLimit } from '#src/checks.js';
 import { drawSyntheticSource } from '#src/data/synthetic.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { MomentumQueue } from '#src/kernels/index.js';
 import { loadEngine } from '#src/native/load.js';
-import { memoryLimit } from '#src/checks.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
 import { scratch } from '../embed/make-videos.js';
 
