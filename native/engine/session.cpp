@@ -1,6 +1,7 @@
 // One training run's networks, optimiser and counters, moved forward a step at a time.
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <mutex>
 
 #include "errors.h"
@@ -114,7 +115,7 @@ struct Session::Impl {
 
   StepResult step(const video::Batch& batch, const Value& hyper) {
     std::vector<HyperKey> keys = method->hyper_keys();
-    keys.insert(keys.begin(), HyperKey{"lr", 0, 1e9});
+    keys.insert(keys.begin(), HyperKey{"lr", 0, std::numeric_limits<float>::max()});
     check_hyper(hyper, keys, batch.views.empty() ? 0 : batch.views[0].clips);
     const double lr = hyper["lr"].as_number("hyper.lr");
     std::vector<View> views;
