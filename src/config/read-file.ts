@@ -26,10 +26,13 @@ export function readConfigFile(path: string): RawConfig {
   return config;
 }
 
+/** Keys are names: keys that are maps themselves, nested, would be written out again and again, for minutes. */
+const YAML = { stringKeys: true, logLevel: 'error' } as const;
+
 /** Parses YAML, of which JSON is a part. `origin` names the text in messages. */
 export function parseConfigText(text: string, origin: string): RawConfig {
   const document = orConfigError(origin, () =>
-    parseDocument(text.replace(/^\uFEFF/, ''), { uniqueKeys: true, prettyErrors: true, logLevel: 'error' }),
+    parseDocument(text.replace(/^\uFEFF/, ''), { ...YAML, uniqueKeys: true, prettyErrors: true }),
   );
   // A warning (an unknown tag, an ambiguous alias) means a value that is not what its writer meant.
   const problem = document.errors[0] ?? document.warnings[0];
@@ -90,7 +93,7 @@ export function parseSetting(setting: string): RawConfig {
   }
   let value: unknown;
   try {
-    value = parse(setting.slice(equals + 1), { logLevel: 'error' });
+    value = parse(setting.slice(equals + 1), YAML);
   } catch (cause) {
     throw configError(key, `'${setting.slice(equals + 1)}' is not a value: ${firstLine(String(cause))}`);
   }

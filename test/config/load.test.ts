@@ -241,8 +241,10 @@ test('what the YAML library throws or only warns of is an error of the configura
     ['train: *none\n', /alias/i],
     [`method: ${'['.repeat(20_000)}`, /nested too deeply|not valid/],
     ['method: !!js/function cvrl\n', /tag/],
+    ['? '.repeat(650), /all keys must be strings/],
   ] as const)
     t.regex(fail(() => parseConfigText(text, 'run.yaml')).message, reason, text.slice(0, 40));
+  t.regex(fail(() => parseSetting(`train.batch=${'? '.repeat(650)}`)).message, /train\.batch/);
 });
 
 test('the method: missing, misspelt, and options of another one', (t) => {
