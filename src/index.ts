@@ -34,12 +34,6 @@ export {
 export type { Preset } from './config/presets/preset.js';
 export { getPreset, listPresets, type PresetName } from './config/presets/registry.js';
 export type { ResolvedConfig } from './config/schema.js';
-export {
-  type CheckedFile,
-  type CheckResult,
-  type CheckVideosOptions,
-  checkVideos,
-} from './embed/check-videos.js';
 export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
 export type {
   CreateEncoderOptions,
@@ -52,13 +46,7 @@ export type {
   InputSize,
   VideoInput,
 } from './embed/encoder-options.js';
-export { type PrepareOptions, type PrepareResult, prepare } from './embed/prepare.js';
 export { VideoEncoder } from './embed/video-encoder.js';
-export {
-  type WriteSyntheticOptions,
-  type WriteSyntheticResult,
-  writeSyntheticVideos,
-} from './embed/write-synthetic.js';
 export { VsslError, type VsslErrorCode } from './errors.js';
 export {
   type EvaluateOptions,
@@ -79,6 +67,18 @@ export { listMethods } from './methods/registry.js';
 export type { NamedTensor } from './native/bindings.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
 export { packageVersion as version, preload } from './native/load.js';
+export {
+  type CheckedFile,
+  type CheckResult,
+  type CheckVideosOptions,
+  checkVideos,
+} from './prepare/check-videos.js';
+export { type PrepareOptions, type PrepareResult, prepare } from './prepare/prepare.js';
+export {
+  type WriteSyntheticOptions,
+  type WriteSyntheticResult,
+  writeSyntheticVideos,
+} from './prepare/write-synthetic.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/quarantine.js';

@@ -17,8 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { type ClaimsEvent, runClaims } from '#src/claims/run-claims.js';
-import { writeSyntheticVideos } from '#src/embed/write-synthetic.js';
 import { packageRoot } from '#src/native/load.js';
+import { writeSyntheticVideos } from '#src/prepare/write-synthetic.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vssl-claims-'));
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));

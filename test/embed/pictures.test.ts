@@ -2,10 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
-import { checkVideos } from '#src/embed/check-videos.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { readFacts, videoRow } from '#src/embed/video-facts.js';
 import { loadEngine } from '#src/native/load.js';
+import { checkVideos } from '#src/prepare/check-videos.js';
 import { encodePng } from '../helpers/png.js';
 import { scratch, tiny } from './make-videos.js';
 

@@ -26,6 +26,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   config: ['checks', 'nearest', 'errors'],
   methods: ['checks', 'config', 'data', 'nearest', 'errors'],
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
+  prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
   eval: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'nearest', 'errors'],
   claims: [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { loadManifest } from '#src/data/manifest.js';
 import { embedToFile } from '#src/embed/embed-to-file.js';
-import { prepare } from '#src/embed/prepare.js';
+import { prepare } from '#src/prepare/prepare.js';
 import { train } from '#src/train/train.js';
 import { encodePng } from '../helpers/png.js';
 import { makeTinyVideos, tinyConfig } from '../helpers/tiny-run.js';

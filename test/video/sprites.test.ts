@@ -6,8 +6,8 @@ import test from 'ava';
 import { heldOutSpec, loadManifest } from '#src/data/manifest.js';
 import type { ClipSource } from '#src/data/plan.js';
 import { drawSyntheticSource, FLIPPED_MOTION, SYNTHETIC_MOTIONS } from '#src/data/synthetic.js';
-import { writeSyntheticVideos } from '#src/embed/write-synthetic.js';
 import { loadEngine } from '#src/native/load.js';
+import { writeSyntheticVideos } from '#src/prepare/write-synthetic.js';
 import { encodePng } from '../helpers/png.js';
 
 const engine = loadEngine();

@@ -14,8 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { embedToFile } from '#src/embed/embed-to-file.js';
-import { prepare } from '#src/embed/prepare.js';
-import { writeSyntheticVideos } from '#src/embed/write-synthetic.js';
+import { prepare } from '#src/prepare/prepare.js';
+import { writeSyntheticVideos } from '#src/prepare/write-synthetic.js';
 import { checkOutFile, writeFileAtomic } from '#src/weights/atomic-write.js';
 import { scratch, writeSquareVideo, writeTinyWeights } from '../embed/make-videos.js';
 

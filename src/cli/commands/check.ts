@@ -21,7 +21,7 @@ export function registerCheck(program: Command): void {
     .action(
       runAction<CheckOptions>(async ({ logger, print, signal }, options) => {
         const { data, deep, threads, allowUnusable = false } = options;
-        const { checkVideos } = await import('../../embed/check-videos.js');
+        const { checkVideos } = await import('../../prepare/check-videos.js');
         const meter = openMeter('checked');
         const result = await unlessStopped(
           signal,

@@ -23,7 +23,7 @@ export function registerPrepare(program: Command): void {
     .option('--threads <n>', 'videos under way at once (default: all processors)', parseCount)
     .action(
       runAction<PrepareFlags>(async ({ logger, print, signal }, flags) => {
-        const { prepare } = await import('../../embed/prepare.js');
+        const { prepare } = await import('../../prepare/prepare.js');
         const { data, out, shortSide, fps, flow, threads } = flags;
         const meter = openMeter('prepared');
         const result = await unlessStopped(

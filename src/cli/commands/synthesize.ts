@@ -18,7 +18,7 @@ export function registerSynthesize(program: Command): void {
     .requiredOption('--out <dir>', 'folder to write into')
     .action(
       runAction<SynthesizeFlags>(async ({ print, signal }, { data, out }) => {
-        const { writeSyntheticVideos } = await import('../../embed/write-synthetic.js');
+        const { writeSyntheticVideos } = await import('../../prepare/write-synthetic.js');
         const meter = openMeter('written');
         const result = await unlessStopped(
           signal,

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
-import { checkVideos } from '#src/embed/check-videos.js';
 import { loadEngine } from '#src/native/load.js';
-import { scratch, writeSquareVideo } from './make-videos.js';
+import { checkVideos } from '#src/prepare/check-videos.js';
+import { scratch, writeSquareVideo } from '../embed/make-videos.js';
 
 const { folder, file, remove } = scratch();
 test.after.always(remove);

@@ -13,11 +13,11 @@ import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
+import { evenTimes, type Indexer, readFacts } from '../embed/video-facts.js';
 import { VsslError, type VsslErrorCode } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { floatToHalf } from './half.js';
-import { evenTimes, type Indexer, readFacts } from './video-facts.js';
 
 export interface PackSettings {
   readonly shortSide: number;

@@ -10,6 +10,7 @@ import { checkCount, checkRate, checkSignal, LIMITS, requireOptions, throwIfAbor
 import { encodeName } from '../data/file-names.js';
 import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
+import { mapAhead } from '../embed/map-ahead.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
@@ -19,7 +20,6 @@ import {
   writeFileAtomic,
   writeReason,
 } from '../weights/atomic-write.js';
-import { mapAhead } from './map-ahead.js';
 import { type Entry, type PackSettings, packRow } from './pack-row.js';
 import { formatPreparedManifest } from './prepared-manifest.js';
 

@@ -5,13 +5,13 @@ import { loadManifest, type VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
+import { abortable } from '../embed/abortable.js';
+import { refuseEnvironment } from '../embed/features.js';
+import { mapAhead } from '../embed/map-ahead.js';
+import { type Indexer, readFacts } from '../embed/video-facts.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { openEngine } from '../native/load.js';
-import { abortable } from './abortable.js';
-import { refuseEnvironment } from './features.js';
-import { mapAhead } from './map-ahead.js';
-import { type Indexer, readFacts } from './video-facts.js';
 
 export interface CheckVideosOptions {
   /** Folder, manifest or video file. */

@@ -17,13 +17,13 @@ import { planMotionClip } from '#src/data/motion-clip.js';
 import { type ClipPlan, PLAN_VERSION } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
 import { makeClock } from '#src/data/samplers/clock.js';
-import { floatToHalf } from '#src/embed/half.js';
-import { prepare, prepareWith } from '#src/embed/prepare.js';
 import { readFacts } from '#src/embed/video-facts.js';
 import { resolveConfig } from '#src/methods/config.js';
 import { loadEngine } from '#src/native/load.js';
+import { floatToHalf } from '#src/prepare/half.js';
+import { prepare, prepareWith } from '#src/prepare/prepare.js';
+import { scratch, writeSquareVideo } from '../embed/make-videos.js';
 import { encodePng } from '../helpers/png.js';
-import { scratch, writeSquareVideo } from './make-videos.js';
 
 const { file, remove } = scratch();
 test.after.always(remove);
