@@ -6,7 +6,7 @@ import { totalmem } from 'node:os';
 import { types } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import { invalidArgument, VsslError } from './errors.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './spelling.js';
 
 export const { isFloat32Array, isUint8Array } = types;
 

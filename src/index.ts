@@ -80,8 +80,8 @@ export {
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
+export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
-export type { FailedClipRecord, QuarantineRecord } from './train/quarantine.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
 export type * from './types.js';

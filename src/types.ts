@@ -26,9 +26,9 @@ export type {
 export type { Rng } from './data/rng.js';
 export type { PlanViews, ViewContext, ViewPlan } from './data/views.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
-export type { BenchOptions } from './eval/bench.js';
 export type { CommonEvaluationOptions } from './eval/evaluate.js';
 export type { DataOptions } from './eval/evaluation-data.js';
+export type { ExtractorOptions } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
 export type { Measurement } from './eval/measures.js';
 export type { RetrievalResult } from './eval/retrieval.js';
@@ -49,6 +49,6 @@ export type {
   NativeVideoIndex,
 } from './native/bindings.js';
 export type { StartEvent, StepEvent } from './train/events.js';
-export type { FaultRecord, QuarantineRecord } from './train/quarantine.js';
+export type { FaultRecord, QuarantineRecord } from './train/faults.js';
 export type { WriteOperations } from './weights/atomic-write.js';
 export type { EncoderFile } from './weights/encoder-file.js';

@@ -7,7 +7,7 @@ import type { ResolvedConfig } from '../config/schema.js';
 import { configError, invalidArgument, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../spelling.js';
 
 /** A run to train with each seed. Arms of several claims that come to the same configuration share it. */
 export interface PlannedArm {

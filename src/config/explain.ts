@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VsslError } from '../errors.js';
-import { didYouMean, findNearest } from '../nearest.js';
+import { didYouMean, nearestName } from '../spelling.js';
 import { readRaw } from './raw.js';
 
 /** The part of JSON Schema that z.toJSONSchema uses for our schemas. */
@@ -110,7 +110,7 @@ function suggestKey(root: Node, path: readonly PropertyKey[]): string {
   const name = String(path[path.length - 1]);
   const section = path.slice(0, -1);
   const siblings = keysOf(nodeAt(root, section));
-  const near = findNearest(name, siblings);
+  const near = nearestName(name, siblings);
   if (near !== undefined) return `; did you mean '${joinPath([...section, near])}'?`;
   const elsewhere = allPaths(root).filter((p) => p[p.length - 1] === name);
   if (elsewhere.length === 1) return `; did you mean '${joinPath(elsewhere[0] as string[])}'?`;

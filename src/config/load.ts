@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { requireOptions } from '../checks.js';
 import { configError, VsslError } from '../errors.js';
-import { didYouMean, findNearest } from '../nearest.js';
+import { didYouMean, nearestName } from '../spelling.js';
 import { checkConsistency } from './consistency.js';
 import { explainIssues } from './explain.js';
 import { getPreset } from './presets/registry.js';
@@ -118,7 +118,7 @@ function chooseMethod(methods: readonly MethodSlice[], layers: readonly ConfigLa
   const names = methods.map((m) => m.name);
   const layer = layers.findLast((l) => l.value.method !== undefined);
   if (layer === undefined) {
-    const misspelt = layers.flatMap((l) => Object.keys(l.value)).find((key) => findNearest(key, ['method']));
+    const misspelt = layers.flatMap((l) => Object.keys(l.value)).find((key) => nearestName(key, ['method']));
     const hint = misspelt === undefined ? '' : ` (did you mean 'method' where it says '${misspelt}'?)`;
     throw configError('method', `is missing${hint}; expected one of ${names.join(', ')}, or a preset`);
   }

@@ -1,5 +1,5 @@
 import { VsslError } from '../errors.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../spelling.js';
 import { matchesGlob } from './glob.js';
 import type { VideoRow } from './manifest.js';
 

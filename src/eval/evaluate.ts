@@ -7,12 +7,12 @@ import { invalidArgument, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
 import { readEncoderDescription } from '../weights/encoder-file.js';
-import { Bench, type BenchOptions, type Representations } from './bench.js';
 import { type DataOptions, labelledRows, loadEvaluationData, narrowSplits } from './evaluation-data.js';
 import { probeFactor, readFactors } from './factors.js';
+import { type ExtractorOptions, FeatureExtractor, type Representations } from './feature-extractor.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
 import { type Augmentation, defaultAugmentation } from './instance-windows.js';
-import { type FeatureMatrix, selectRows } from './nearest.js';
 import {
   type ClassificationScore,
   type LabelledRows,
@@ -30,7 +30,7 @@ export const EVALUATION_FORMAT_VERSION = 1;
 
 export type Protocol = 'knn' | 'linear' | 'retrieval';
 
-export interface CommonEvaluationOptions extends DataOptions, BenchOptions {
+export interface CommonEvaluationOptions extends DataOptions, ExtractorOptions {
   /**
    * Run folder: its weights are evaluated, its augmentation is used, and the result is written into it, as
    * `eval-PROTOCOL-KEY.json`, unless `out` says otherwise. KEY stands for the videos, labels, splits and settings, so
@@ -161,13 +161,13 @@ export async function evaluate(
     ...{ weights, step, data, settings: { ...settings, ...beside } },
   });
   const file = await resultFile(options, key);
-  const bench = await Bench.open(path, data, options);
+  const extractor = await FeatureExtractor.open(path, data, options);
   try {
-    const { description } = bench.encoder;
+    const { description } = extractor.encoder;
     const scores =
       options.protocol === 'retrieval'
-        ? await retrievalScores(bench, options)
-        : await classScores(bench, options);
+        ? await retrievalScores(extractor, options)
+        : await classScores(extractor, options);
     const { trained, random, floors, factors } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
@@ -180,7 +180,7 @@ export async function evaluate(
         step: description.step,
         arch: description.model.arch,
         width: description.model.width,
-        dim: bench.encoder.dim,
+        dim: extractor.encoder.dim,
         clip: description.clip,
         input: description.input,
       },
@@ -198,14 +198,14 @@ export async function evaluate(
       ...(random ? { random: { seed: options.baselineSeed ?? 0, ...random } } : {}),
       ...(floors ? { floors } : {}),
       ...(factors ? { factors } : {}),
-      failures: bench.failures,
-      warnings: bench.warnings,
+      failures: extractor.failures,
+      warnings: extractor.warnings,
       seconds: (performance.now() - start) / 1000,
     };
     if (file !== undefined) await writeResultFile(file, `${JSON.stringify(result, null, 2)}\n`);
     return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
   } finally {
-    await bench.close();
+    await extractor.close();
   }
 }
 
@@ -219,12 +219,12 @@ interface Scores<S> {
 }
 
 async function classScores(
-  bench: Bench,
+  extractor: FeatureExtractor,
   options: KnnEvaluationOptions | LinearEvaluationOptions,
 ): Promise<Scores<ClassificationScore>> {
-  const rows = rowsToScore(bench);
-  const { kept, of } = await bench.windowFeatures(rows);
-  const labelled = labelledSplits(bench, kept);
+  const rows = rowsToScore(extractor);
+  const { kept, of } = await extractor.windowFeatures(rows);
+  const labelled = labelledSplits(extractor, kept);
   const { signal } = options;
   const score = (features: FeatureMatrix) => {
     if (options.protocol === 'knn') {
@@ -232,18 +232,18 @@ async function classScores(
       return scoreKnn(features, labelled, { k, weighting, temperature }, signal);
     }
     const { weightDecay = 'select', maxIterations = 200 } = options;
-    return scoreLinear(bench.engine, features, labelled, { weightDecay, maxIterations }, signal);
+    return scoreLinear(extractor.engine, features, labelled, { weightDecay, maxIterations }, signal);
   };
   const factors =
     options.protocol === 'linear' && options.factors
-      ? await factorScores(bench, kept, of, options.factors, signal)
+      ? await factorScores(extractor, kept, of, options.factors, signal)
       : undefined;
   return { ...(await scoreEach(of, score)), used: kept.length, factors };
 }
 
 /** Probes of the columns of the tested videos, on each representation. */
 async function factorScores(
-  { data, warnings }: Bench,
+  { data, warnings }: FeatureExtractor,
   kept: readonly number[],
   of: Representations,
   names: true | readonly string[],
@@ -266,22 +266,22 @@ async function factorScores(
 }
 
 async function retrievalScores(
-  bench: Bench,
+  extractor: FeatureExtractor,
   options: RetrievalEvaluationOptions,
 ): Promise<Scores<RetrievalScore>> {
   const { seed = 0, signal } = options;
-  const { data } = bench;
+  const { data } = extractor;
   const augment = await runAugmentation(options.run);
   const asked = data.splits.length === 1 ? data.splits[0]!.test : data.rows.map((_, row) => row);
-  const pairs = await bench.pairFeatures(asked, augment, seed);
+  const pairs = await extractor.pairFeatures(asked, augment, seed);
   const instance = await scoreEach(pairs.query, (query, pick) =>
     scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
   );
   let label: Omit<Scores<RecallScore>, 'used'> | undefined;
   let used = pairs.query.trained.rows;
   if (data.splits.length > 0 && data.labels.length > 0) {
-    const { kept, of } = await bench.windowFeatures(rowsToScore(bench));
-    const labelled = labelledSplits(bench, kept);
+    const { kept, of } = await extractor.windowFeatures(rowsToScore(extractor));
+    const labelled = labelledSplits(extractor, kept);
     label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
     used = kept.length;
   }
@@ -316,14 +316,14 @@ function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
 }
 
 /** The rows with a label, and a warning of the others. */
-function rowsToScore({ data, warnings }: Bench): number[] {
+function rowsToScore({ data, warnings }: FeatureExtractor): number[] {
   const rows = labelledRows(data);
   const without = data.rows.length - rows.length;
   if (without > 0) warnings.push(`${without} videos without a label were left out`);
   return rows;
 }
 
-function labelledSplits({ data, warnings }: Bench, kept: readonly number[]): LabelledRows {
+function labelledSplits({ data, warnings }: FeatureExtractor, kept: readonly number[]): LabelledRows {
   const splits = narrowSplits(data.splits, kept);
   if (splits.length === 0)
     throw new VsslError(

@@ -2,7 +2,7 @@
 import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
 import { sourceKey } from '../data/source-key.js';
 import { VsslError } from '../errors.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../spelling.js';
 import { type Fold, parseFoldSpec, planFolds } from './folds.js';
 
 /** Where the videos come from: two sets, or one with folds, or (for instance retrieval) one alone. */

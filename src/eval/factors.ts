@@ -11,9 +11,9 @@
 import { throwIfAborted } from '../checks.js';
 import type { VideoRow } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';
 import { standardize } from './linear.js';
-import { type FeatureMatrix, selectRows } from './nearest.js';
 
 const FOLDS = 5;
 const INNER_FOLDS = 3;

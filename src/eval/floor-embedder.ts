@@ -1,6 +1,6 @@
 import type { ClipEmbedder } from '../embed/features.js';
+import type { FeatureMatrix } from './feature-matrix.js';
 import { type FloorName, floorDims, floorFeatures, floorNames } from './floors.js';
-import type { FeatureMatrix } from './nearest.js';
 
 /** The pixel floors of each clip of a view (plain RGB in [0, 1]), one after the other in one vector. */
 export function floorEmbedder(view: string): ClipEmbedder {

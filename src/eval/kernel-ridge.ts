@@ -2,7 +2,7 @@
  * Ridge regression in its kernel form, min 1/n |X w - y|^2 + penalty |w|^2 with y centred: all it needs of the features
  * is their products, which many targets and folds share. w = X' (X X' + n penalty I)^-1 y.
  */
-import type { FeatureMatrix } from './nearest.js';
+import type { FeatureMatrix } from './feature-matrix.js';
 
 /** Penalties tried, strongest first; of features that are shifted and scaled to mean 0 and deviation 1. */
 export const ridgePenalties: readonly number[] = [100, 10, 1, 0.1, 0.01];

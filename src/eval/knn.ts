@@ -1,6 +1,7 @@
 /** k nearest neighbours: the label of a video is voted by the training videos nearest to it in feature space. */
 import { invalidArgument } from '../errors.js';
-import { type FeatureMatrix, findNearest, type Neighbours } from './nearest.js';
+import type { FeatureMatrix } from './feature-matrix.js';
+import { findNeighbours, type Neighbours } from './neighbours.js';
 
 export interface KnnOptions {
   /** Number of neighbours that vote. Default 5. */
@@ -40,7 +41,7 @@ export async function classifyKnn(
     throw invalidArgument('weighting', "'majority' or 'softmax'", weighting);
   if (!Number.isFinite(temperature) || temperature <= 0)
     throw invalidArgument('temperature', 'a number above 0', temperature);
-  const neighbours = await findNearest(test, train, { k, signal: options.signal });
+  const neighbours = await findNeighbours(test, train, { k, signal: options.signal });
   const predictions = new Int32Array(test.rows);
   for (let row = 0; row < test.rows; row++)
     predictions[row] = vote(neighbours, row, labels, (s) =>

@@ -10,8 +10,8 @@
 import { throwIfAborted } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { planFolds } from './folds.js';
-import { type FeatureMatrix, selectRows } from './nearest.js';
 
 /** Penalties tried, strongest first. */
 export const weightDecays: readonly number[] = [1, 0.1, 0.01, 0.001, 0.0001];

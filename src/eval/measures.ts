@@ -2,15 +2,15 @@
 import { type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import type { Claim } from '../methods/method.js';
-import { Bench, type BenchOptions } from './bench.js';
 import { type EvaluationResult, evaluate } from './evaluate.js';
 import { type DataOptions, loadEvaluationData } from './evaluation-data.js';
+import { type ExtractorOptions, FeatureExtractor } from './feature-extractor.js';
 import { measureShiftProbe } from './shift-probe.js';
 
 export interface MeasureRequest
   extends DataOptions,
     EncoderOptions,
-    Pick<BenchOptions, 'signal' | 'onProgress'> {
+    Pick<ExtractorOptions, 'signal' | 'onProgress'> {
   /** Run folder with the trained encoder. */
   readonly run: string;
 }
@@ -77,28 +77,28 @@ const shiftProbe: Measure = {
     const data = await loadEvaluationData(request);
     if (data.splits.length === 0)
       throw new VsslError('ERR_VSSL_USAGE', 'the shift probe needs train and test, or data with folds');
-    const bench = await Bench.open(await weightsFile(request.run), data, request);
+    const extractor = await FeatureExtractor.open(await weightsFile(request.run), data, request);
     try {
       let sum = 0;
       for (const { train, test } of data.splits) {
         const probe = await measureShiftProbe({
-          loader: bench.loader,
-          embedder: bench.encoder.embedder(),
-          format: bench.encoder.description,
+          loader: extractor.loader,
+          embedder: extractor.encoder.embedder(),
+          format: extractor.encoder.description,
           rows: data.rows,
-          getFacts: (row) => bench.facts.get(row),
+          getFacts: (row) => extractor.facts.get(row),
           train,
           test,
           signal: request.signal,
-          onFailure: (failure) => bench.note([failure]),
+          onFailure: (failure) => extractor.note([failure]),
         });
         sum += probe.r2 / data.splits.length;
       }
       const tested = data.splits.reduce((count, { test }) => count + test.length, 0);
-      const { warnings, failures } = bench;
+      const { warnings, failures } = extractor;
       return { value: sum, resolution: 1 / tested, warnings, failures };
     } finally {
-      await bench.close();
+      await extractor.close();
     }
   },
 };

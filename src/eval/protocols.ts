@@ -1,10 +1,10 @@
 /** The protocols, on features that are there already: what they return is what a results file holds. */
 import type { EngineAddon } from '../native/bindings.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import type { Fold } from './folds.js';
 import { classifyKnn } from './knn.js';
 import { fitLinearProbe } from './linear.js';
 import { type Classification, meanAndSpread, scoreClassification } from './metrics.js';
-import { type FeatureMatrix, selectRows } from './nearest.js';
 import { type RetrievalResult, retrieveByLabel, retrieveInstance } from './retrieval.js';
 
 /** Rows that a protocol works on: features' row i has class classes[i] and group groups[i]. */

@@ -1,6 +1,7 @@
 /** Retrieval: how often the right thing is among the k nearest of a gallery (R@k). */
 import { invalidArgument } from '../errors.js';
-import { type FeatureMatrix, forEachQuery } from './nearest.js';
+import type { FeatureMatrix } from './feature-matrix.js';
+import { forEachQuery } from './neighbours.js';
 
 /** The ks that the literature reports. */
 export const recallRanks: readonly number[] = [1, 5, 10, 20, 50];

@@ -22,8 +22,8 @@ import { drawUniformStarts } from '../data/samplers/starts.js';
 import { type ClipEmbedder, extractFeatures } from '../embed/features.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
+import type { FeatureMatrix } from './feature-matrix.js';
 import { planFolds } from './folds.js';
-import type { FeatureMatrix } from './nearest.js';
 
 /** Penalties tried, strongest first. */
 export const shiftPenalties: readonly number[] = [10, 1, 0.1, 0.01, 0.001, 0.0001];

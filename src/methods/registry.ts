@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../spelling.js';
 import { cate } from './cate.js';
 import { cvrl } from './cvrl.js';
 import type { Method } from './method.js';

@@ -1,4 +1,4 @@
-import type { FailedClipRecord, QuarantineRecord } from './quarantine.js';
+import type { FailedClipRecord, QuarantineRecord } from './faults.js';
 
 /** What a run tells while it goes on. */
 export type TrainEvent =

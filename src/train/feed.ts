@@ -15,7 +15,7 @@ import type { Quarantine } from '../data/quarantine.js';
 import { refuseEnvironment } from '../embed/features.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
-import { drawsOf, type Find, isWithinFile } from './quarantine.js';
+import { drawsOf, type Find, isWithinFile } from './faults.js';
 
 export interface FeedOptions {
   readonly planner: Pick<BatchPlanner, 'position' | 'stepsPerEpoch' | 'planBatch' | 'planReplacements'>;

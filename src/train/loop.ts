@@ -7,9 +7,9 @@ import type { Hyper } from '../methods/method.js';
 import type { NativeSession, NativeStepResult } from '../native/bindings.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import type { StepEvent, TrainEvent } from './events.js';
+import type { Faults } from './faults.js';
 import type { Feed, FeedItem } from './feed.js';
 import { type EvaluationHook, type HookContext, isDue } from './hooks.js';
-import type { Faults } from './quarantine.js';
 import { type RunLog, runWriteError } from './run-log.js';
 
 export interface LoopOptions {

@@ -10,7 +10,7 @@ import { basename, join } from 'node:path';
 import type { PlannedBatch } from '../data/planner.js';
 import { VsslError } from '../errors.js';
 import { writeReason } from '../weights/atomic-write.js';
-import type { FailedClipRecord, QuarantineRecord } from './quarantine.js';
+import type { FailedClipRecord, QuarantineRecord } from './faults.js';
 import { encodeEvent, FILE_VERSION, parseEvents } from './tensorboard.js';
 
 export interface RunLogOptions {

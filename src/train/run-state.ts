@@ -6,7 +6,7 @@ import type { Manifest } from '../data/manifest.js';
 import { VsslError } from '../errors.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../weights/checkpoint.js';
 import { readEncoderDescription } from '../weights/encoder-file.js';
-import type { QuarantineRecord } from './quarantine.js';
+import type { QuarantineRecord } from './faults.js';
 import { checkSameConfig, type RunPaths } from './run-folder.js';
 
 /**

@@ -3,9 +3,9 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import test from 'ava';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
-import { Bench } from '#src/eval/bench.js';
 import { evaluate } from '#src/eval/evaluate.js';
 import { loadEvaluationData } from '#src/eval/evaluation-data.js';
+import { FeatureExtractor } from '#src/eval/feature-extractor.js';
 import { scratch, squareFrames, writeTinyWeights } from '../embed/make-videos.js';
 import { encodePng } from '../helpers/png.js';
 
@@ -56,14 +56,14 @@ for (const kind of ['packed', 'pictures'])
       data.rows.slice(0, 4).map(({ id }) => id),
       data.rows.slice(4).map(({ id }) => id),
     );
-    const bench = await Bench.open(file('weights.safetensors'), data, { threads: 2 });
+    const extractor = await FeatureExtractor.open(file('weights.safetensors'), data, { threads: 2 });
     try {
       for (const [i, row] of data.rows.entries()) {
-        const { times, width } = await bench.facts.get(row);
+        const { times, width } = await extractor.facts.get(row);
         t.deepEqual([times.length, width], i < 4 ? [40, 32] : [9, 48]);
       }
     } finally {
-      await bench.close();
+      await extractor.close();
     }
     const alone: number[][] = [];
     await using encoder = await VideoEncoder.load(file('weights.safetensors'), { threads: 2 });
@@ -81,26 +81,26 @@ test('windows of one packed file, and the same pictures in two manifests, share 
   const rows = ['v0.rgb8,right,40,32,32,25,0,1', 'v0.rgb8,right,40,32,32,25,1,'];
   put('a/windows.csv', [`${COLUMNS},start,end`, ...rows].join('\n'));
   const data = await loadEvaluationData({ train: file('a/windows.csv'), test: file('a/packed.csv') });
-  const bench = await Bench.open(file('weights.safetensors'), data, {});
+  const extractor = await FeatureExtractor.open(file('weights.safetensors'), data, {});
   try {
-    const [first, second, whole] = await Promise.all(data.rows.map((row) => bench.facts.get(row)));
+    const [first, second, whole] = await Promise.all(data.rows.map((row) => extractor.facts.get(row)));
     t.is(first, second);
     t.is(first, whole);
   } finally {
-    await bench.close();
+    await extractor.close();
   }
 });
 
 test('a folder of pictures that grows is looked at again', async (t) => {
   const load = () => loadEvaluationData({ data: file('a/pictures.csv'), folds: 'label' });
-  const bench = await Bench.open(file('weights.safetensors'), await load(), {});
+  const extractor = await FeatureExtractor.open(file('weights.safetensors'), await load(), {});
   try {
-    const before = await bench.facts.get((await load()).rows[0]!);
+    const before = await extractor.facts.get((await load()).rows[0]!);
     const some = readdirSync(file('a/p0'))[0]!;
     copyFileSync(file(`a/p0/${some}`), file('a/p0/99.png'));
-    const after = await bench.facts.get((await load()).rows[0]!);
+    const after = await extractor.facts.get((await load()).rows[0]!);
     t.deepEqual([before.times.length, after.times.length], [40, 41]);
   } finally {
-    await bench.close();
+    await extractor.close();
   }
 });

@@ -3,8 +3,8 @@ import test from 'ava';
 import type { VideoRow } from '#src/data/manifest.js';
 import { loadEvaluationData } from '#src/eval/evaluation-data.js';
 import { probeFactor, readFactors } from '#src/eval/factors.js';
+import type { FeatureMatrix } from '#src/eval/feature-matrix.js';
 import { gramMatrix, predictRidge, solveInPlace } from '#src/eval/kernel-ridge.js';
-import type { FeatureMatrix } from '#src/eval/nearest.js';
 import { scoreMerged } from '#src/eval/protocols.js';
 import { scratch } from '../embed/make-videos.js';
 

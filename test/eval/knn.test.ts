@@ -1,6 +1,6 @@
 import test from 'ava';
+import { featureMatrix } from '#src/eval/feature-matrix.js';
 import { classifyKnn } from '#src/eval/knn.js';
-import { featureMatrix } from '#src/eval/nearest.js';
 
 const matrix = (rows: number[][]) => featureMatrix(Float32Array.from(rows.flat()), rows[0]!.length);
 /** Unit vectors at these angles in degrees: the angle between two is their distance. */

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { featureMatrix } from '#src/eval/feature-matrix.js';
 import { fitLinearProbe, standardize, weightDecays } from '#src/eval/linear.js';
-import { featureMatrix } from '#src/eval/nearest.js';
 import { loadEngine } from '#src/native/load.js';
 
 const matrix = (rows: number[][]) => featureMatrix(Float32Array.from(rows.flat()), rows[0]!.length);

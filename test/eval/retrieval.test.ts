@@ -1,5 +1,5 @@
 import test from 'ava';
-import { featureMatrix } from '#src/eval/nearest.js';
+import { featureMatrix } from '#src/eval/feature-matrix.js';
 import { retrieveByLabel, retrieveInstance } from '#src/eval/retrieval.js';
 
 const angles = (...degrees: number[]) =>

@@ -4,7 +4,7 @@ import type { VideoRow } from '#src/data/manifest.js';
 import type { VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
 import type { ClipEmbedder } from '#src/embed/features.js';
-import { featureMatrix } from '#src/eval/nearest.js';
+import { featureMatrix } from '#src/eval/feature-matrix.js';
 import {
   fitShiftProbe,
   measureShiftProbe,

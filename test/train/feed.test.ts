@@ -9,8 +9,8 @@ import type { PlanViews } from '#src/data/views.js';
 import { VsslError } from '#src/errors.js';
 import { resolveConfig } from '#src/methods/config.js';
 import type { NativeBatch, NativeLoadResult } from '#src/native/bindings.js';
+import { Faults, type QuarantineRecord } from '#src/train/faults.js';
 import { Feed } from '#src/train/feed.js';
-import { Faults, type QuarantineRecord } from '#src/train/quarantine.js';
 
 /** A batch that remembers what was loaded into it. */
 interface FakeBatch extends NativeBatch {

@@ -6,10 +6,10 @@ import type { VideoRow } from '#src/data/manifest.js';
 import type { Hyper } from '#src/methods/method.js';
 import type { NativeSession, NativeStepResult } from '#src/native/bindings.js';
 import type { TrainEvent } from '#src/train/events.js';
+import { Faults, type Find } from '#src/train/faults.js';
 import type { Feed, FeedItem } from '#src/train/feed.js';
 import type { EvaluationHook } from '#src/train/hooks.js';
 import { type LoopOptions, runLoop } from '#src/train/loop.js';
-import { Faults, type Find } from '#src/train/quarantine.js';
 import { RunLog } from '#src/train/run-log.js';
 
 const ROWS = ['a', 'b', 'x', 'y', 'z'].map((path) => ({ id: path, path }) as VideoRow);

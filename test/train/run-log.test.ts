@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { PlannedBatch } from '#src/data/planner.js';
-import type { FailedClipRecord, QuarantineRecord } from '#src/train/quarantine.js';
+import type { FailedClipRecord, QuarantineRecord } from '#src/train/faults.js';
 import { RunLog, removeRunLog } from '#src/train/run-log.js';
 import { parseEvents } from '#src/train/tensorboard.js';
 

@@ -3,9 +3,9 @@
 import test from 'ava';
 import { loadManifest, type VideoRow } from '#src/data/manifest.js';
 import { SYNTHETIC_MOTIONS, SYNTHETIC_PAIRS, type SyntheticMotion } from '#src/data/synthetic.js';
+import type { FeatureMatrix } from '#src/eval/feature-matrix.js';
 import { classifyKnn } from '#src/eval/knn.js';
 import { fitLinearProbe } from '#src/eval/linear.js';
-import type { FeatureMatrix } from '#src/eval/nearest.js';
 import { loadEngine } from '#src/native/load.js';
 import { nameMotion } from '../helpers/motion-oracle.js';
 

@@ -1,5 +1,5 @@
 import { VsslError } from '../../errors.js';
-import { didYouMean } from '../../nearest.js';
+import { didYouMean } from '../../spelling.js';
 import { cate } from './cate.js';
 import { cateTiny } from './cate-tiny.js';
 import { cvrl } from './cvrl.js';

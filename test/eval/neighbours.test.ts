@@ -1,5 +1,6 @@
 import test from 'ava';
-import { featureMatrix, findNearest, forEachQuery, normalizeRows, selectRows } from '#src/eval/nearest.js';
+import { featureMatrix, normalizeRows, selectRows } from '#src/eval/feature-matrix.js';
+import { findNeighbours, forEachQuery } from '#src/eval/neighbours.js';
 
 const matrix = (rows: number[][]) => featureMatrix(Float32Array.from(rows.flat()), rows[0]!.length);
 
@@ -9,7 +10,7 @@ test('neighbours come by cosine, not by length', async (t) => {
     [0.1, 0.1],
     [0, 1],
   ]);
-  const found = await findNearest(matrix([[1, 1]]), gallery, { k: 3 });
+  const found = await findNeighbours(matrix([[1, 1]]), gallery, { k: 3 });
   t.deepEqual([...found.indices], [1, 0, 2]);
   t.true(Math.abs(found.similarities[0]! - 1) < 1e-6);
   t.true(Math.abs(found.similarities[1]! - Math.SQRT1_2) < 1e-6);
@@ -25,7 +26,7 @@ test('of equal similarities the lower row comes first, at any k', async (t) => {
   ]);
   const query = matrix([[1, 0]]);
   for (let k = 1; k <= 5; k++) {
-    const { indices } = await findNearest(query, gallery, { k });
+    const { indices } = await findNeighbours(query, gallery, { k });
     t.deepEqual([...indices], [0, 2, 3, 1, 4].slice(0, k));
   }
 });
@@ -41,7 +42,7 @@ test('k above the gallery takes all of it; rows of any count agree with a plain 
     const make = (rows: number) => featureMatrix(Float32Array.from({ length: rows * dim }, draw), dim);
     const query = make(queries);
     const gallery = make(6);
-    const found = await findNearest(query, gallery, { k: 10 });
+    const found = await findNeighbours(query, gallery, { k: 10 });
     t.is(found.k, 6);
     const q = normalizeRows(query).data;
     const g = normalizeRows(gallery).data;
@@ -64,7 +65,7 @@ test('zero rows stay zero, NaN is farther than everything', async (t) => {
     [-1, 0],
     [1, 0],
   ]);
-  const { indices } = await findNearest(matrix([[1, 0]]), gallery, { k: 3 });
+  const { indices } = await findNeighbours(matrix([[1, 0]]), gallery, { k: 3 });
   t.deepEqual([...indices], [2, 1, 0]);
 });
 
@@ -85,8 +86,8 @@ test('rows can be selected, wrong shapes are refused', async (t) => {
   const invalid = { code: 'ERR_VSSL_INVALID_ARGUMENT' };
   t.throws(() => featureMatrix(new Float32Array(5), 2), invalid);
   t.throws(() => featureMatrix([1, 2] as unknown as Float32Array, 2), invalid);
-  await t.throwsAsync(findNearest(matrix([[1]]), matrix([[1, 2]]), { k: 1 }), invalid);
-  await t.throwsAsync(findNearest(matrix([[1]]), matrix([[1]]), { k: 0 }), invalid);
+  await t.throwsAsync(findNeighbours(matrix([[1]]), matrix([[1, 2]]), { k: 1 }), invalid);
+  await t.throwsAsync(findNeighbours(matrix([[1]]), matrix([[1]]), { k: 0 }), invalid);
 });
 
 test('a long search leaves the event loop free and stops when asked', async (t) => {

@@ -21,12 +21,12 @@ import type { EngineAddon, NativeLoader } from '../native/bindings.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { calibrateEncoder } from './calibrate.js';
 import type { EvaluationData } from './evaluation-data.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { floorEmbedder, splitFloors } from './floor-embedder.js';
 import type { FloorName } from './floors.js';
 import { type Augmentation, planInstancePair } from './instance-windows.js';
-import { type FeatureMatrix, selectRows } from './nearest.js';
 
-export interface BenchOptions extends EncoderOptions {
+export interface ExtractorOptions extends EncoderOptions {
   /** Run folder, whose index of video files is shared. */
   readonly run?: string;
   /** Windows of each video whose vectors are averaged. Default 3. */
@@ -55,10 +55,10 @@ export interface Representations {
 }
 
 /** What an evaluation works with: encoders, loader, data, and what was found wrong on the way. */
-export class Bench {
+export class FeatureExtractor {
   readonly failures: { path: string; code: string; reason: string }[] = [];
   readonly warnings: string[];
-  readonly #options: BenchOptions;
+  readonly #options: ExtractorOptions;
   readonly #embedders: readonly ClipEmbedder[];
 
   private constructor(
@@ -68,7 +68,7 @@ export class Bench {
     readonly random: VideoEncoder | null,
     readonly data: EvaluationData,
     readonly facts: FactsIndex,
-    options: BenchOptions,
+    options: ExtractorOptions,
   ) {
     this.#options = options;
     this.warnings = [...data.warnings];
@@ -79,7 +79,11 @@ export class Bench {
     ];
   }
 
-  static async open(weights: string, data: EvaluationData, options: BenchOptions): Promise<Bench> {
+  static async open(
+    weights: string,
+    data: EvaluationData,
+    options: ExtractorOptions,
+  ): Promise<FeatureExtractor> {
     const { device, threads, precision, baseline, baselineSeed: seed = 0 } = options;
     const engine = await openEngine();
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
@@ -101,22 +105,22 @@ export class Bench {
       cacheFile: options.run === undefined ? null : join(options.run, 'video-index.jsonl'),
       generation: `${packageVersion} ${engine.info().libavVersion}`,
     });
-    const bench = new Bench(engine, loader, encoder, random, data, facts, options);
+    const extractor = new FeatureExtractor(engine, loader, encoder, random, data, facts, options);
     try {
       if (random) {
-        bench.#progress('baseline', 0, 1);
+        extractor.#progress('baseline', 0, 1);
         const rows = data.trainRows.map((row) => data.rows[row]!);
         await calibrateEncoder(
           random,
           loader,
           rows,
-          async (row) => (await bench.#windows(row, 1, 1))[0]!,
+          async (row) => (await extractor.#windows(row, 1, 1))[0]!,
           options.signal,
         );
       }
-      return bench;
+      return extractor;
     } catch (error) {
-      await bench.close();
+      await extractor.close();
       throw error;
     }
   }

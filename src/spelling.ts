@@ -23,7 +23,7 @@ export function editDistance(a: string, b: string): number {
 }
 
 /** The candidate that a misspelt `name` most likely means, or undefined when none is near. Case does not count. */
-export function findNearest(name: string, candidates: readonly string[]): string | undefined {
+export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -39,7 +39,7 @@ export function findNearest(name: string, candidates: readonly string[]): string
 
 /** The end of a message about a name that is not among the candidates: `; did you mean 'moco'?`, or nothing. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
-  const nearest = findNearest(name, candidates);
+  const nearest = nearestName(name, candidates);
   return nearest === undefined ? '' : `; did you mean '${nearest}'?`;
 }
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { didYouMean, editDistance, findNearest } from '#src/nearest.js';
+import { didYouMean, editDistance, nearestName } from '#src/spelling.js';
 
 test('edit distance with swaps of neighbours', (t) => {
   const cases: readonly [string, string, number][] = [
@@ -18,11 +18,11 @@ test('edit distance with swaps of neighbours', (t) => {
 });
 
 test('the nearest name, or none', (t) => {
-  t.is(findNearest('bacth', ['batch', 'epochs']), 'batch');
-  t.is(findNearest('weight_decay', ['weightDecay', 'momentum']), 'weightDecay');
-  t.is(findNearest('SGD', ['sgd', 'lars']), 'sgd');
-  t.is(findNearest('zzz', ['batch', 'epochs']), undefined);
-  t.is(findNearest('lr', ['name']), undefined);
+  t.is(nearestName('bacth', ['batch', 'epochs']), 'batch');
+  t.is(nearestName('weight_decay', ['weightDecay', 'momentum']), 'weightDecay');
+  t.is(nearestName('SGD', ['sgd', 'lars']), 'sgd');
+  t.is(nearestName('zzz', ['batch', 'epochs']), undefined);
+  t.is(nearestName('lr', ['name']), undefined);
   t.is(didYouMean('mocoo', ['cvrl', 'moco']), "; did you mean 'moco'?");
   t.is(didYouMean('zzz', ['cvrl', 'moco']), '');
 });
