@@ -10,7 +10,6 @@ export type {
   ScheduleConfig,
 } from './config/schema.js';
 export type { ClipFormat } from './data/clip-plan.js';
-export type { VideoRow } from './data/manifest.js';
 export type {
   BatchPlan,
   ClipPlan,
@@ -24,6 +23,7 @@ export type {
   VideoFacts,
 } from './data/plan.js';
 export type { Rng } from './data/rng.js';
+export type { VideoRow } from './data/rows.js';
 export type { PlanViews, ViewContext, ViewPlan } from './data/views.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
 export type { CommonEvaluationOptions } from './eval/evaluate.js';

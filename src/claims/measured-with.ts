@@ -1,7 +1,7 @@
 /** Everything that a measure's value hangs on: a value that is kept is taken again only where all of it is the same. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { VideoRow } from '../data/manifest.js';
+import type { VideoRow } from '../data/rows.js';
 import { dataFingerprint } from '../data/source-key.js';
 import { chooseDevice, type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
 import { openEngine, packageVersion } from '../native/load.js';

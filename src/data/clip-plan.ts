@@ -1,9 +1,9 @@
 import { drawAugment, plainAugment } from './augment/draw-augment.js';
 import type { AugmentOptions } from './augment/options.js';
 import { squareCrops } from './augment/square-crops.js';
-import type { VideoRow } from './manifest.js';
 import type { ClipPlan, ClipSource, InputKind, VideoFacts } from './plan.js';
 import type { Rng } from './rng.js';
+import type { VideoRow } from './rows.js';
 import { clipTimes, makeClock, type TimeWindow, type VideoClock } from './samplers/clock.js';
 import { type ClipSpan, spreadStarts } from './samplers/starts.js';
 import { chooseShrink } from './shrink.js';

@@ -2,8 +2,8 @@ import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:f
 import { dirname, resolve } from 'node:path';
 import { isEnvironmentCode } from '../errors.js';
 import { fsPath } from './file-names.js';
-import type { VideoRow } from './manifest.js';
 import type { VideoFacts } from './plan.js';
+import type { VideoRow } from './rows.js';
 import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 

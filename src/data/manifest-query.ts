@@ -1,7 +1,7 @@
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../spelling.js';
 import { matchesGlob } from './glob.js';
-import type { VideoRow } from './manifest.js';
+import type { VideoRow } from './rows.js';
 
 /** `key=glob,glob&key=glob`: a row stays when for every key one of its globs matches. */
 export type ManifestQuery = ReadonlyMap<string, string>;

@@ -4,39 +4,12 @@ import { VsslError } from '../errors.js';
 import { fsPath } from './file-names.js';
 import { filterRows, parseQuery } from './manifest-query.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from './packed.js';
-import type { ClipSource, VideoFacts } from './plan.js';
 import { csvReader } from './readers/csv.js';
 import { folderReader, unreadable } from './readers/folder.js';
 import { jsonlReader } from './readers/jsonl.js';
 import type { DatasetReader } from './readers/reader.js';
 import { syntheticReader } from './readers/synthetic.js';
-
-/** One video of a data set. */
-export interface VideoRow {
-  /** Stable name inside its manifest, the same on any machine: relative path, and the window when it has one. */
-  readonly id: string;
-  /** Absolute path of the file or of the folder of pictures; for a synthetic clip its id. For messages and results. */
-  readonly path: string;
-  readonly label: string | undefined;
-  readonly group: string | undefined;
-  /** Only pictures shown at or after `start` and before `end` (seconds of the file) belong to the row. */
-  readonly start: number | undefined;
-  readonly end: number | undefined;
-  /** Further columns of the manifest, as they came. */
-  readonly extra: Readonly<Record<string, unknown>>;
-  readonly source: ClipSource;
-  /** Of sources that need no looking into. */
-  readonly facts?: VideoFacts;
-}
-
-/** The videos of a data set, in a fixed order. */
-export interface Manifest {
-  /** What it was loaded from, as given. */
-  readonly spec: string;
-  readonly rows: readonly VideoRow[];
-  /** What was left out or looks wrong, for people. */
-  readonly warnings: readonly string[];
-}
+import type { Manifest, VideoRow } from './rows.js';
 
 /** Data sources that are named with a scheme, `name:target?query`. */
 const SOURCES: readonly DatasetReader[] = [syntheticReader];
@@ -77,11 +50,6 @@ export function heldOutSpec(spec: string): string | null {
   const { target, query } = splitQuery(spec);
   const other = source.heldOut(query);
   return other === null ? null : `${target}?${other}`;
-}
-
-/** The labels of a manifest, sorted. */
-export function listLabels(manifest: Manifest): string[] {
-  return [...new Set(manifest.rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
 }
 
 async function chooseReader(spec: string): Promise<{ reader: DatasetReader; target: string; query: string }> {

@@ -1,9 +1,9 @@
 import { drawAugment } from './augment/draw-augment.js';
 import { type ClipSettings, clipFormatOf, clipFrame } from './clip-plan.js';
-import type { VideoRow } from './manifest.js';
 import { countFields } from './packed.js';
 import type { ClipPlan, FrameAugment, MotionModality, VideoFacts } from './plan.js';
 import type { Rng } from './rng.js';
+import type { VideoRow } from './rows.js';
 import { clipTimes, makePairs, type PicturePair, type VideoClock } from './samplers/clock.js';
 
 /** Form of a clip of motion; height and width are those of the clips of pictures. */

@@ -1,10 +1,10 @@
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import { checkClipPlan } from './clip-limits.js';
 import { countBatches, epochOrder } from './epoch-order.js';
-import type { Manifest, VideoRow } from './manifest.js';
 import { type BatchPlan, PLAN_VERSION, type VideoFacts } from './plan.js';
 import type { Quarantine } from './quarantine.js';
 import { Rng } from './rng.js';
+import type { Manifest, VideoRow } from './rows.js';
 import type { PlanViews, ViewPlan } from './views.js';
 
 /** One place of one batch. (seed, epoch, sample, attempt) fixes the row and every draw made for it. */

@@ -1,4 +1,4 @@
-import type { VideoRow } from './manifest.js';
+import type { VideoRow } from './rows.js';
 
 /** Rows found bad, and in which epoch. A row found in epoch e leaves the sampler at epoch e + 1. */
 export class Quarantine {

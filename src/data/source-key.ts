@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { encodeName, fsPath } from './file-names.js';
-import type { VideoRow } from './manifest.js';
 import type { ClipSource } from './plan.js';
+import type { VideoRow } from './rows.js';
 
 /** Digests of lists of pictures: a list may be of 100,000 names, and is asked about for each clip. */
 const digests = new WeakMap<readonly string[], string>();

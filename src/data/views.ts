@@ -1,6 +1,6 @@
-import type { VideoRow } from './manifest.js';
 import type { ClipPlan, VideoFacts } from './plan.js';
 import type { Rng } from './rng.js';
+import type { VideoRow } from './rows.js';
 
 /** One view of one sample: clips with the same name are stacked into one tensor of the batch. */
 export interface ViewPlan {

@@ -1,7 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
-import { loadManifest, type VideoRow } from '../data/manifest.js';
+import { loadManifest } from '../data/manifest.js';
+import type { VideoRow } from '../data/rows.js';
 import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';

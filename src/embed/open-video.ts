@@ -1,6 +1,7 @@
 /** From what a caller gives as a video to what a planner needs: a row, its facts, and how to let go of what is held. */
-import type { VideoRow } from '../data/manifest.js';
+
 import type { ClipSource, VideoFacts } from '../data/plan.js';
+import type { VideoRow } from '../data/rows.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
 import type { EncodedVideo, FramesInput, VideoInput } from './encoder-options.js';

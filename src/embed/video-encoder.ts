@@ -11,8 +11,8 @@ import {
 } from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { VideoFacts } from '../data/plan.js';
+import type { VideoRow } from '../data/rows.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type {
   EngineAddon,

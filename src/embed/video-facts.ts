@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fsPath } from '../data/file-names.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
+import type { VideoRow } from '../data/rows.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
 

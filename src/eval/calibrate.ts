@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
-import type { VideoRow } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
+import type { VideoRow } from '../data/rows.js';
 import { refuseEnvironment } from '../embed/features.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import type { VideoEncoder } from '../embed/video-encoder.js';

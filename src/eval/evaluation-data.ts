@@ -1,5 +1,6 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
-import { loadManifest, type Manifest, type VideoRow } from '../data/manifest.js';
+import { loadManifest } from '../data/manifest.js';
+import type { Manifest, VideoRow } from '../data/rows.js';
 import { sourceKey } from '../data/source-key.js';
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../spelling.js';

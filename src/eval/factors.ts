@@ -9,7 +9,7 @@
  * such folds inside the training part.
  */
 import { throwIfAborted } from '../checks.js';
-import type { VideoRow } from '../data/manifest.js';
+import type { VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';

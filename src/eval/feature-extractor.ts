@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { ClipPlan } from '../data/plan.js';
+import type { VideoRow } from '../data/rows.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import {
   type ClipEmbedder,

@@ -1,9 +1,9 @@
 import { type BaseConfig, baseConfigSchema } from '../config/schema.js';
 import { drawAugment } from '../data/augment/draw-augment.js';
 import { type ClipFormat, clockOf, planEvaluationClips, spanOf } from '../data/clip-plan.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { ClipPlan, VideoFacts } from '../data/plan.js';
 import { Rng } from '../data/rng.js';
+import type { VideoRow } from '../data/rows.js';
 import { clipTimes } from '../data/samplers/clock.js';
 import { drawUniformStarts } from '../data/samplers/starts.js';
 

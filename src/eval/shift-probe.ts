@@ -14,9 +14,9 @@
  * the training videos; of equal results the stronger wins.
  */
 import { type ClipFormat, clockOf, planEvaluationClips, spanOf } from '../data/clip-plan.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { ClipPlan, VideoFacts } from '../data/plan.js';
 import { Rng } from '../data/rng.js';
+import type { VideoRow } from '../data/rows.js';
 import { clipTimes } from '../data/samplers/clock.js';
 import { drawUniformStarts } from '../data/samplers/starts.js';
 import { type ClipEmbedder, extractFeatures } from '../embed/features.js';

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { checkCount, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
-import { loadManifest, type VideoRow } from '../data/manifest.js';
+import { loadManifest } from '../data/manifest.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import type { VideoRow } from '../data/rows.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { abortable } from '../embed/abortable.js';

@@ -1,5 +1,5 @@
-import type { VideoRow } from '../data/manifest.js';
 import { PACKED_COLUMNS } from '../data/packed.js';
+import type { VideoRow } from '../data/rows.js';
 import type { Entry } from './pack-row.js';
 
 /**

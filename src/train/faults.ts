@@ -1,7 +1,7 @@
 /** What was found bad in the videos of a run: files that cannot be used, and single clips of files that can. */
 import { type ClipCounts, ClipLedger } from '../data/clip-ledger.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { PlannedBatch, SampleRef } from '../data/planner.js';
+import type { VideoRow } from '../data/rows.js';
 
 /** Epoch of files that the first look at the data, before epoch 0, found unusable. */
 export const BEFORE_EPOCHS = -1;

@@ -8,10 +8,10 @@
  *  - `FeedItem.finds` lists the finds of that batch, so that a checkpoint holds those of the batches up to its step only.
  */
 import { type ClipCounts, ClipLedger } from '../data/clip-ledger.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { BatchPlan } from '../data/plan.js';
 import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
 import type { Quarantine } from '../data/quarantine.js';
+import type { VideoRow } from '../data/rows.js';
 import { refuseEnvironment } from '../embed/features.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';

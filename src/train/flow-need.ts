@@ -1,8 +1,8 @@
 /** Whether a run has to compute optical flow: found out before anything is indexed or trained. */
 import type { ResolvedConfig } from '../config/schema.js';
-import type { VideoRow } from '../data/manifest.js';
 import type { Modality } from '../data/plan.js';
 import { Rng } from '../data/rng.js';
+import type { VideoRow } from '../data/rows.js';
 import { type Indexer, readFacts } from '../embed/video-facts.js';
 import { getMethod } from '../methods/registry.js';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ResolvedConfig } from '../config/schema.js';
 import type { ClipCounts } from '../data/clip-ledger.js';
-import type { Manifest } from '../data/manifest.js';
+import type { Manifest } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../weights/checkpoint.js';
 import { readEncoderDescription } from '../weights/encoder-file.js';

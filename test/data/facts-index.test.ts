@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { FactsIndex } from '#src/data/facts-index.js';
-import type { VideoRow } from '#src/data/manifest.js';
 import type { VideoFacts } from '#src/data/plan.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { decodeTimes, encodeTimes } from '#src/data/times-codec.js';
 
 function rowOf(path: string): VideoRow {

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { listLabels, loadManifest } from '#src/data/manifest.js';
+import { loadManifest } from '#src/data/manifest.js';
+import { listLabels } from '#src/data/rows.js';
 
 /** A folder with these (empty) files, removed after the test. */
 async function makeFolder(

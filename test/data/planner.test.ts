@@ -1,9 +1,9 @@
 import test from 'ava';
 import { countBatches, countSteps, epochOrder } from '#src/data/epoch-order.js';
-import type { Manifest, VideoRow } from '#src/data/manifest.js';
 import type { ClipPlan, VideoFacts } from '#src/data/plan.js';
 import { BatchPlanner, type PlannedBatch } from '#src/data/planner.js';
 import { Quarantine } from '#src/data/quarantine.js';
+import type { Manifest, VideoRow } from '#src/data/rows.js';
 import type { ViewContext } from '#src/data/views.js';
 import { VsslError } from '#src/errors.js';
 

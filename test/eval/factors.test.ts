@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
-import type { VideoRow } from '#src/data/manifest.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { loadEvaluationData } from '#src/eval/evaluation-data.js';
 import { probeFactor, readFactors } from '#src/eval/factors.js';
 import type { FeatureMatrix } from '#src/eval/feature-matrix.js';

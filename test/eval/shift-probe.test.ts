@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ClipFormat } from '#src/data/clip-plan.js';
-import type { VideoRow } from '#src/data/manifest.js';
 import type { VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import type { VideoRow } from '#src/data/rows.js';
 import type { ClipEmbedder } from '#src/embed/features.js';
 import { featureMatrix } from '#src/eval/feature-matrix.js';
 import {

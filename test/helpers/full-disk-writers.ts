@@ -5,7 +5,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactsIndex } from '#src/data/facts-index.js';
-import type { VideoRow } from '#src/data/manifest.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { embedToFile } from '#src/embed/embed-to-file.js';
 import { evaluate } from '#src/eval/evaluate.js';
 import { prepare } from '#src/prepare/prepare.js';

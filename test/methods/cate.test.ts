@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { VideoRow } from '#src/data/manifest.js';
 import type { BatchPlan, ClipPlan, FrameAugment, VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { drawStartsWithin } from '#src/data/samplers/starts.js';
 import {
   ENCODINGS,

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { mergeRaw, type RawConfig } from '#src/config/raw.js';
-import type { VideoRow } from '#src/data/manifest.js';
 import { packedSource } from '#src/data/packed.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { VideoRow } from '#src/data/manifest.js';
 import { PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { drawSnippetStarts } from '#src/data/samplers/snippets.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';

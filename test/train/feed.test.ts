@@ -1,10 +1,10 @@
 import test from 'ava';
 import type { ResolvedConfig } from '#src/config/schema.js';
 import { type ClipCounts, ClipLedger } from '#src/data/clip-ledger.js';
-import type { Manifest } from '#src/data/manifest.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { BatchPlanner } from '#src/data/planner.js';
 import { Quarantine } from '#src/data/quarantine.js';
+import type { Manifest } from '#src/data/rows.js';
 import type { PlanViews } from '#src/data/views.js';
 import { VsslError } from '#src/errors.js';
 import { resolveConfig } from '#src/methods/config.js';

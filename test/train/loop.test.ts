@@ -2,7 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { VideoRow } from '#src/data/manifest.js';
+import type { VideoRow } from '#src/data/rows.js';
 import type { Hyper } from '#src/methods/method.js';
 import type { NativeSession, NativeStepResult } from '#src/native/bindings.js';
 import type { TrainEvent } from '#src/train/events.js';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { FactsIndex } from '#src/data/facts-index.js';
-import type { VideoRow } from '#src/data/manifest.js';
 import { Quarantine } from '#src/data/quarantine.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { VsslError } from '#src/errors.js';
 import { Feed } from '#src/train/feed.js';
 

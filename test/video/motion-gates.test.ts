@@ -1,7 +1,8 @@
 // What makes the motion set a test of motion: no single frame and no mean of frames tells the class (of a mirrored
 // pair), and what moves where does. All of it on rendered clips, with probes that learn, and with one that only looks.
 import test from 'ava';
-import { loadManifest, type VideoRow } from '#src/data/manifest.js';
+import { loadManifest } from '#src/data/manifest.js';
+import type { VideoRow } from '#src/data/rows.js';
 import { SYNTHETIC_MOTIONS, SYNTHETIC_PAIRS, type SyntheticMotion } from '#src/data/synthetic.js';
 import type { FeatureMatrix } from '#src/eval/feature-matrix.js';
 import { classifyKnn } from '#src/eval/knn.js';

@@ -1,4 +1,4 @@
-import type { VideoRow } from '../manifest.js';
+import type { VideoRow } from '../rows.js';
 
 /** What a reader is asked to read. */
 export interface ReaderRequest {

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { invalidArgument, VsslError } from '../../errors.js';
-import type { VideoRow } from '../manifest.js';
 import { decodeValue } from '../manifest-query.js';
 import type { VideoFacts } from '../plan.js';
+import type { VideoRow } from '../rows.js';
 import { planSyntheticSet, type SyntheticOptions } from '../synthetic.js';
 import { listPictures } from './pictures.js';
 import type { DatasetReader, ReaderRequest, ReaderResult } from './reader.js';

@@ -1,0 +1,33 @@
+import type { ClipSource, VideoFacts } from './plan.js';
+
+/** One video of a data set. */
+export interface VideoRow {
+  /** Stable name inside its manifest, the same on any machine: relative path, and the window when it has one. */
+  readonly id: string;
+  /** Absolute path of the file or of the folder of pictures; for a synthetic clip its id. For messages and results. */
+  readonly path: string;
+  readonly label: string | undefined;
+  readonly group: string | undefined;
+  /** Only pictures shown at or after `start` and before `end` (seconds of the file) belong to the row. */
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  /** Further columns of the manifest, as they came. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly source: ClipSource;
+  /** Of sources that need no looking into. */
+  readonly facts?: VideoFacts;
+}
+
+/** The videos of a data set, in a fixed order. */
+export interface Manifest {
+  /** What it was loaded from, as given. */
+  readonly spec: string;
+  readonly rows: readonly VideoRow[];
+  /** What was left out or looks wrong, for people. */
+  readonly warnings: readonly string[];
+}
+
+/** The labels of a manifest, sorted. */
+export function listLabels(manifest: Manifest): string[] {
+  return [...new Set(manifest.rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
+}
