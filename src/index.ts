@@ -40,13 +40,11 @@ export type {
   EmbedManyResult,
   EmbedOptions,
   EmbedResult,
-  EncodedVideo,
   EncoderOptions,
-  FramesInput,
   InputSize,
-  VideoInput,
 } from './embed/encoder-options.js';
 export { VideoEncoder } from './embed/video-encoder.js';
+export type { EncodedVideo, FramesInput, VideoInput } from './embed/video-input.js';
 export { VsslError, type VsslErrorCode } from './errors.js';
 export {
   type EvaluateOptions,

@@ -1,9 +1,9 @@
 /** The stream behind VideoEncoder.embedMany: videos of any kind, each opened a little ahead and closed in its turn. */
 import type { NativeLoader } from '../native/bindings.js';
-import { checkVideo, type EmbedManyResult, type VideoInput } from './encoder-options.js';
+import type { EmbedManyResult } from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, streamFeatures } from './features.js';
 import type { OpenVideo } from './open-video.js';
-import { nameOf } from './video-kinds.js';
+import { checkVideo, nameOf, type VideoInput } from './video-input.js';
 
 export interface EmbedManyStages {
   readonly loader: NativeLoader;

@@ -1,13 +1,10 @@
 /** What VideoEncoder's calls take, and the checks that come before any work. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
-import { checkCount, checkOptions, checkRate, checkSignal, isUint8Array, LIMITS } from '../checks.js';
+import { checkCount, checkOptions, checkSignal, LIMITS } from '../checks.js';
 import type { InputKind } from '../data/plan.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { EngineAddon, Floats } from '../native/bindings.js';
-import { isEncodedVideo, isUrl, pathOf } from './video-kinds.js';
 
 /** Default of EmbedOptions.maxBytes. */
 const kMaxBytes = 2 ** 30;
@@ -73,33 +70,6 @@ export type EmbedManyResult = {
   readonly index: number;
 } & (EmbedResult | { readonly error: VsslError });
 
-/**
- * An encoded video file that is not on disk: its bytes, or a stream of them. The bytes are copied while a call runs, so
- * leave an array as it is until then. A stream is read to its end by the call and by nothing else; it is destroyed
- * when the call fails or is aborted.
- */
-export type EncodedVideo =
-  | Uint8Array
-  | ArrayBuffer
-  | SharedArrayBuffer
-  | Blob
-  | Readable
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>;
-
-/**
- * Frames in memory: uint8 RGB of shape (T, H, W, 3), `fps` of them a second. Without `fps` they are taken to come at the
- * rate that the encoder's clips are cut at, so that its stride counts them as they are.
- */
-export interface FramesInput {
-  readonly frames: Uint8Array;
-  readonly shape: readonly [t: number, h: number, w: number, channels: 3];
-  readonly fps?: number;
-}
-
-/** A video file by its path or file URL (or a folder of pictures), an encoded video in memory, or its frames. */
-export type VideoInput = string | URL | EncodedVideo | FramesInput;
-
 export interface InputSize {
   readonly frames: number;
   readonly stride: number;
@@ -152,28 +122,4 @@ export function checkEmbedOptions(
     maxBytes: checkCount('maxBytes', maxBytes),
     signal: checkSignal(signal),
   };
-}
-
-/** Refuses what is no video. */
-export function checkVideo(video: VideoInput): VideoInput {
-  if (typeof video === 'string' || isUrl(video)) {
-    pathOf(video);
-    return video;
-  }
-  if (isEncodedVideo(video)) return video;
-  const expected =
-    'a path, a file URL, the bytes of an encoded file (Uint8Array, Blob, stream) or { frames: Uint8Array, shape: [T, H, W, 3], fps? }';
-  if (typeof video !== 'object' || video === null || !('frames' in video))
-    throw invalidArgument('video', expected, video);
-  checkOptions(video, ['frames', 'shape', 'fps'], 'video');
-  const { frames, shape, fps } = video;
-  if (fps !== undefined) checkRate('video.fps', fps);
-  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== 3)
-    throw invalidArgument('video.shape', '[T, H, W, 3]', shape);
-  for (const [i, extent] of shape.entries())
-    checkCount('video.shape', extent, 1, i === 1 || i === 2 ? LIMITS.side : undefined);
-  const bytes = shape.reduce((a, b) => a * b, 1);
-  if (!isUint8Array(frames) || frames.length !== bytes)
-    throw invalidArgument('video.frames', `a Uint8Array of ${bytes} bytes`, frames);
-  return video;
 }

@@ -4,10 +4,16 @@ import type { ClipSource, VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
-import type { EncodedVideo, FramesInput, VideoInput } from './encoder-options.js';
 import { keepBytes } from './video-bytes.js';
 import { evenTimes, readFacts, videoRow } from './video-facts.js';
-import { isEncodedVideo, isUrl, pathOf } from './video-kinds.js';
+import {
+  type EncodedVideo,
+  type FramesInput,
+  isEncodedVideo,
+  isUrl,
+  pathOf,
+  type VideoInput,
+} from './video-input.js';
 
 /** For frames in memory without a rate, when strides count frames: any rate gives the same clips. */
 const kMemoryRate = 25;

@@ -4,8 +4,7 @@ import { isUint8Array, throwIfAborted } from '../checks.js';
 import { invalidArgument, messageOf, VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { abortable } from './abortable.js';
-import type { EncodedVideo } from './encoder-options.js';
-import { isBlob, isBytes } from './video-kinds.js';
+import { type EncodedVideo, isBlob, isBytes } from './video-input.js';
 
 /** Bytes copied before the event loop has its turn: about a millisecond. */
 const kPiece = 2 ** 20;

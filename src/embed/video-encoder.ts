@@ -29,20 +29,18 @@ import { embedVideos } from './embed-many.js';
 import {
   type CreateEncoderOptions,
   checkEmbedOptions,
-  checkVideo,
   chooseDevice,
   type EmbedManyResult,
   type EmbedOptions,
   type EmbedResult,
   type EncoderOptions,
   type InputSize,
-  type VideoInput,
   weightsFile,
 } from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
 import { type OpenVideo, openVideo } from './open-video.js';
 import { readFacts } from './video-facts.js';
-import { isBytes } from './video-kinds.js';
+import { checkVideo, isBytes, type VideoInput } from './video-input.js';
 
 /** Name of the one view of the plans made here. */
 const kView = 'clip';

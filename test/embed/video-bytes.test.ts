@@ -6,8 +6,9 @@ import { ReadableStream } from 'node:stream/web';
 import { pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
-import type { EmbedManyResult, VideoInput } from '#src/embed/encoder-options.js';
+import type { EmbedManyResult } from '#src/embed/encoder-options.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
+import type { VideoInput } from '#src/embed/video-input.js';
 import { loadEngine } from '#src/native/load.js';
 import { scratch, squareFrames, tiny, writeSquareVideo } from './make-videos.js';
 

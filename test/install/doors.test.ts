@@ -54,6 +54,8 @@ const packages: Record<string, readonly string[]> = {
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
+const importLines = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
+const includeLines = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm;
 const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');
 
 test('TypeScript rooms import only what their doors allow', (t) => {
@@ -67,7 +69,7 @@ test('TypeScript rooms import only what their doors allow', (t) => {
       continue;
     }
     const text = readFileSync(join(root, file), 'utf8');
-    for (const match of text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g)) {
+    for (const match of text.matchAll(importLines)) {
       const target = match[1]!;
       seen++;
       if (target.startsWith('node:')) continue;
@@ -123,9 +125,7 @@ test('native rooms include only what their doors allow', (t) => {
       faults.push(`${file}: room '${room}' is not in the list`);
       continue;
     }
-    for (const match of readFileSync(join(root, file), 'utf8').matchAll(
-      /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm,
-    )) {
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(includeLines)) {
       const header = match[2]!;
       seen++;
       if (match[1] === '<') {
@@ -142,4 +142,40 @@ test('native rooms include only what their doors allow', (t) => {
   }
   t.true(seen > 50, `only ${seen} includes were found: the pattern is out of date`);
   t.deepEqual(faults, []);
+});
+
+/** The first circle that following `next` from any of `files` comes upon, or null. */
+function findCircle(files: readonly string[], next: (file: string) => readonly string[]): string[] | null {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return null;
+    for (const other of next(file)) {
+      const circle = visit(other, [...path, file]);
+      if (circle) return circle;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of files) {
+    const circle = visit(file, []);
+    if (circle) return circle;
+  }
+  return null;
+}
+
+test('no circle among files, imports of types included', (t) => {
+  const targets = (file: string, lines: RegExp, group: number, suffix: RegExp) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(lines)]
+      .filter((match) => match[group]!.startsWith('.') || match[1] === '"')
+      .map((match) => normalize(join(dirname(file), match[group]!.replace(suffix, '.ts'))));
+  const imports = (file: string) => targets(file, importLines, 1, /\.js$/);
+  t.is(findCircle(filesUnder('src', /\.ts$/), imports), null);
+  const includes = (file: string) => targets(file, includeLines, 2, /$^/);
+  t.is(findCircle(filesUnder('native', /\.(h|cpp|inl|cu|cuh)$/), includes), null);
+  const ring: Record<string, string[]> = { a: ['b', 'd'], b: ['c'], c: ['b'], d: [] };
+  t.deepEqual(
+    findCircle(['a'], (name) => ring[name]!),
+    ['b', 'c', 'b'],
+  );
 });
