@@ -23,14 +23,8 @@ function evaluationsOf(config: TrainConfig) {
   }
 }
 
-export type { Comparison, Verdict } from './claims/judge.js';
-export {
-  type ClaimResult,
-  type ClaimsEvent,
-  type ClaimsOptions,
-  type ClaimsResult,
-  runClaims,
-} from './claims/run-claims.js';
+export type { ClaimResult, ClaimsResult, Comparison, Verdict } from './claims/result.js';
+export { type ClaimsEvent, type ClaimsOptions, runClaims } from './claims/run-claims.js';
 export type { Preset } from './config/presets/preset.js';
 export { getPreset, listPresets, type PresetName } from './config/presets/registry.js';
 export type { ResolvedConfig } from './config/schema.js';

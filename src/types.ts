@@ -1,5 +1,5 @@
 /** Types that the exported signatures mention: whoever has such a value can name its type. */
-export type { ArmResult, LeftOut } from './claims/run-claims.js';
+export type { ArmResult, LeftOut } from './claims/result.js';
 export type { LoadOptions, MethodSlice } from './config/load.js';
 export type { RawConfig } from './config/raw.js';
 export type {

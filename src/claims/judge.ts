@@ -1,17 +1,10 @@
 /** Whether one arm beats another: a paired t interval over seeds, and what it says. */
 import { invalidArgument } from '../errors.js';
+import type { Measurement } from '../eval/measures.js';
 import { meanAndSpread } from '../eval/metrics.js';
-
-export type Verdict = 'holds' | 'does not hold' | 'cannot tell';
-
-/** The difference of two arms, one value a seed, better arm of the claim first. */
-export interface Comparison {
-  readonly seeds: number;
-  readonly difference: number;
-  /** 95 %; null with fewer than 2 seeds. */
-  readonly interval: readonly [number, number] | null;
-  readonly verdict: Verdict;
-}
+import type { Claim } from '../methods/method.js';
+import type { PlannedClaim } from './plan-arms.js';
+import type { ClaimResult, Comparison, Verdict } from './result.js';
 
 /** 97.5 % points of Student's t, by degrees of freedom from 1. */
 const T_POINTS = [
@@ -52,4 +45,33 @@ export function compareArms(a: readonly number[], b: readonly number[], resoluti
 export function joinVerdicts(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes('does not hold')) return 'does not hold';
   return verdicts.length > 0 && verdicts.every((verdict) => verdict === 'holds') ? 'holds' : 'cannot tell';
+}
+
+/** Compares the arms of a claim by what was measured; a seed with which an arm's training failed does not count. */
+export function judgeClaim(
+  { claim, arms }: PlannedClaim,
+  seeds: number,
+  measured: { get(id: string, seed: number, measure: Claim['measure']): Measurement | undefined },
+): ClaimResult {
+  const { name, statement, source, measure } = claim;
+  const of = (id: string, seed: number) => measured.get(id, seed, measure);
+  const all = Array.from({ length: seeds }, (_, seed) => seed);
+  const pairs = arms.slice(1).map((worse, i) => {
+    const better = arms[i]!;
+    const both = all.filter((seed) => of(better, seed) && of(worse, seed));
+    const pick = (id: string) => both.map((seed) => of(id, seed)!.value);
+    const resolution = both.length > 0 ? of(better, both[0]!)!.resolution : 0;
+    const comparison = compareArms(pick(better), pick(worse), resolution);
+    return { better: claim.arms[i]!.name, worse: claim.arms[i + 1]!.name, ...comparison };
+  });
+  return {
+    ...{ name, statement, source, measure },
+    arms: arms.map((id, i) => ({
+      name: claim.arms[i]!.name,
+      id,
+      values: all.map((seed) => of(id, seed)?.value ?? null),
+    })),
+    pairs,
+    verdict: joinVerdicts(pairs.map(({ verdict }) => verdict)),
+  };
 }

@@ -1,4 +1,4 @@
-import type { ClaimResult, ClaimsResult } from '../claims/run-claims.js';
+import type { ClaimResult, ClaimsResult } from '../claims/result.js';
 import { MEASURES } from '../eval/measures.js';
 import { meanAndSpread } from '../eval/metrics.js';
 import type { Method } from '../methods/method.js';

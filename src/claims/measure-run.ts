@@ -1,0 +1,81 @@
+/**
+ * The measures of a run, kept beside its weights with everything that they hang on: a kept one is taken again only where
+ * all of it is the same.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { VideoRow } from '../data/rows.js';
+import { dataFingerprint } from '../data/source-key.js';
+import { chooseDevice, type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
+import type { DataOptions } from '../eval/evaluation-data.js';
+import { MEASURES, type Measurement } from '../eval/measures.js';
+import type { Claim } from '../methods/method.js';
+import { openEngine, packageVersion } from '../native/load.js';
+import { runWriteError } from '../train/run-log.js';
+import { writeFileAtomic } from '../weights/atomic-write.js';
+import { CLAIMS_FORMAT_VERSION } from './result.js';
+
+/** What measures, and on which videos; the same for all runs of a call. */
+export interface MeasuredWith {
+  readonly packageVersion: string;
+  /** Versions of libtorch and FFmpeg, and the instructions that libtorch uses. */
+  readonly engine: string;
+  readonly device: 'cpu' | 'cuda';
+  readonly precision: 'fp32' | 'bf16';
+  /** Of what the rows say and of the state of all files. */
+  readonly videos: string;
+}
+
+export async function describeMeasuring(
+  rows: readonly VideoRow[],
+  { device = 'auto', precision = 'fp32' }: Pick<EncoderOptions, 'device' | 'precision'>,
+): Promise<MeasuredWith> {
+  const engine = await openEngine();
+  const { torchVersion, libavVersion, cpuCapability } = engine.info();
+  return {
+    packageVersion,
+    engine: `libtorch ${torchVersion} ${cpuCapability}, FFmpeg ${libavVersion}`,
+    device: chooseDevice(engine, device),
+    precision,
+    videos: await dataFingerprint(rows),
+  };
+}
+
+/** The measure of a finished run. */
+export async function measureRun(
+  measure: Claim['measure'],
+  run: string,
+  data: DataOptions,
+  measuring: MeasuredWith,
+  { device, threads, precision, signal }: EncoderOptions & { readonly signal?: AbortSignal },
+): Promise<Measurement> {
+  const file = join(run, `measure-${measure}.json`);
+  const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
+  const weights = await weightsDigest(run);
+  const made = { formatVersion: CLAIMS_FORMAT_VERSION, ...measuring, weights, measure, data };
+  const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
+  if (isSame) return kept;
+  const { value, resolution, warnings, failures } = await MEASURES[measure].run({
+    ...{ run, ...data, device, threads, precision, signal },
+  });
+  const measured = { ...made, value, resolution, warnings, failures };
+  await writeMeasures(run, file, measured);
+  return measured;
+}
+
+/** Digest of the weights that a run folder exports. */
+async function weightsDigest(run: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(await weightsFile(run))) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** Writes what a run folder, or the folder of all runs, keeps of measures. Throws what a run throws that cannot write. */
+export async function writeMeasures(folder: string, file: string, result: object): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
+    throw runWriteError(folder, error, file);
+  });
+}
