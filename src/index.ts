@@ -25,8 +25,7 @@ function evaluationsOf(config: TrainConfig) {
 
 export type { ClaimResult, ClaimsResult, Comparison, Verdict } from './claims/result.js';
 export { type ClaimsEvent, type ClaimsOptions, runClaims } from './claims/run-claims.js';
-export type { Preset } from './config/presets/preset.js';
-export { getPreset, listPresets, type PresetName } from './config/presets/registry.js';
+export type { Preset } from './config/load.js';
 export type { ResolvedConfig } from './config/schema.js';
 export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
 export type {
@@ -55,7 +54,7 @@ export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export type { Claim, Method, Paper } from './methods/method.js';
-export { listMethods } from './methods/registry.js';
+export { getPreset, listMethods, listPresets, type PresetName } from './methods/registry.js';
 export type { NamedTensor } from './native/bindings.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
 export { packageVersion as version, preload } from './native/load.js';

@@ -32,8 +32,8 @@ export type { ExtractorOptions } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
 export type { Measurement } from './eval/measures.js';
 export type { RetrievalResult } from './eval/retrieval.js';
-export type { AnyMethod } from './methods/config.js';
-export type { ClaimArm, Hyper, StepPosition } from './methods/method.js';
+export type { ClaimArm, ExportedEncoder, Hyper, StepPosition } from './methods/method.js';
+export type { AnyMethod } from './methods/registry.js';
 export type {
   EngineAddon,
   Floats,

@@ -1,12 +1,12 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
-import { getPreset, listPresets } from '../config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { configError, invalidArgument, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
+import { getPreset } from '../methods/registry.js';
 import { didYouMean } from '../spelling.js';
 
 /** A run to train with each seed. Arms of several claims that come to the same configuration share it. */
@@ -96,10 +96,9 @@ export function planArms(method: Method, claims: readonly Claim[], options: ArmO
 
 function checkPreset(method: Method, name: string | undefined): void {
   if (name === undefined || getPreset(name).config.method === method.name) return;
-  const own = listPresets().filter(({ config }) => config.method === method.name);
   throw new VsslError(
     'ERR_VSSL_CONFIG',
-    `the preset '${name}' is of another method; expected one of ${method.name}: ${own.map((preset) => preset.name).join(', ')}`,
+    `the preset '${name}' is of another method; expected one of ${method.name}: ${method.presets.map((preset) => preset.name).join(', ')}`,
     { details: { preset: name } },
   );
 }

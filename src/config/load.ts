@@ -4,10 +4,17 @@ import { configError, VsslError } from '../errors.js';
 import { didYouMean, nearestName } from '../spelling.js';
 import { checkConsistency } from './consistency.js';
 import { explainIssues } from './explain.js';
-import { getPreset } from './presets/registry.js';
 import { type ConfigLayer, isRecord, mergeRaw, type RawConfig, readRaw } from './raw.js';
 import { parseSetting, readConfigFile } from './read-file.js';
-import { baseConfigShape, type ResolvedConfig } from './schema.js';
+import { type BaseConfigInput, baseConfigShape, type ResolvedConfig } from './schema.js';
+
+/** Named settings of a method that a configuration can start from. */
+export interface Preset<Name extends string = string> {
+  readonly name: Name;
+  /** One sentence for people. */
+  readonly description: string;
+  readonly config: BaseConfigInput & { readonly [slice: string]: unknown };
+}
 
 /** What the configuration must know of a method. */
 export interface MethodSlice {
@@ -16,6 +23,7 @@ export interface MethodSlice {
   readonly configSchema: z.ZodType;
   /** Settings outside its slice whose published values differ from the general defaults. */
   readonly defaults: RawConfig;
+  readonly presets: readonly Preset[];
   /** Rules between its options and the other keys. Throws ERR_VSSL_CONFIG. */
   readonly check: (config: ResolvedConfig) => void;
 }
@@ -31,9 +39,9 @@ export interface LoadOptions {
 export function loadConfigWith(methods: readonly MethodSlice[], options: LoadOptions): ResolvedConfig {
   requireOptions(options, ['file', 'preset', 'set']);
   const layers: ConfigLayer[] = [];
-  if (options.preset !== undefined) layers.push(presetLayer(options.preset));
+  if (options.preset !== undefined) layers.push(presetLayer(methods, options.preset));
   if (options.file !== undefined) {
-    layers.push(...fileLayers(readConfigFile(options.file), options.file, options.preset));
+    layers.push(...fileLayers(methods, readConfigFile(options.file), options.file, options.preset));
   }
   for (const setting of options.set ?? []) {
     layers.push({ origin: `--set ${setting}`, value: parseSetting(setting), dropOtherMethods: false });
@@ -44,7 +52,7 @@ export function loadConfigWith(methods: readonly MethodSlice[], options: LoadOpt
 /** Checks a configuration object and fills in every default. */
 export function resolveConfigWith(methods: readonly MethodSlice[], config: RawConfig): ResolvedConfig {
   if (!isRecord(config)) throw configError('', 'expected an object with the keys of a configuration');
-  return resolveLayers(methods, fileLayers(config, undefined, undefined));
+  return resolveLayers(methods, fileLayers(methods, config));
 }
 
 /** Schema of a whole configuration of one method. */
@@ -65,17 +73,31 @@ export function configJsonSchemaWith(methods: readonly MethodSlice[]): Record<st
   return z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
 }
 
-function presetLayer(name: string): ConfigLayer {
-  return { origin: `preset '${name}'`, value: getPreset(name).config, dropOtherMethods: true };
+/** The preset of that name. Throws ERR_VSSL_CONFIG with the nearest name. */
+export function findPreset(methods: readonly MethodSlice[], name: string): Preset {
+  const presets = methods.flatMap((method) => method.presets);
+  const found = presets.find((preset) => preset.name === name);
+  if (found) return found;
+  const names = presets.map((preset) => preset.name);
+  throw new VsslError(
+    'ERR_VSSL_CONFIG',
+    `there is no preset '${name}'; there are ${names.join(', ')}${didYouMean(name, names)}`,
+    { details: { preset: name } },
+  );
+}
+
+function presetLayer(methods: readonly MethodSlice[], name: string): ConfigLayer {
+  return { origin: `preset '${name}'`, value: findPreset(methods, name).config, dropOtherMethods: true };
 }
 
 function fileLayers(
+  methods: readonly MethodSlice[],
   config: RawConfig,
-  origin: string | undefined,
-  preset: string | undefined,
+  origin = 'config',
+  preset?: string,
 ): ConfigLayer[] {
   const { extends: base, ...value } = config;
-  const own: ConfigLayer = { origin: origin ?? 'config', value, dropOtherMethods: false };
+  const own: ConfigLayer = { origin, value, dropOtherMethods: false };
   if (base === undefined || base === null) return [own];
   if (typeof base !== 'string') throw configError('extends', 'expected the name of a preset');
   if (preset !== undefined && preset !== base) {
@@ -84,7 +106,7 @@ function fileLayers(
       `the file extends '${base}' but the preset '${preset}' was asked for; give one of them`,
     );
   }
-  return [presetLayer(base), own];
+  return [presetLayer(methods, base), own];
 }
 
 function resolveLayers(methods: readonly MethodSlice[], layers: readonly ConfigLayer[]): ResolvedConfig {

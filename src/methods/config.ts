@@ -1,12 +1,8 @@
 /** The configuration of this package's methods: src/config with the registry of src/methods filled in. */
 import type { z } from 'zod';
 import { configJsonSchemaWith, type LoadOptions, loadConfigWith, resolveConfigWith } from '../config/load.js';
-import type { PresetName } from '../config/presets/registry.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
-import { METHODS } from './registry.js';
-
-/** The methods with their schemas: what TrainConfig is made of. */
-export type AnyMethod = (typeof METHODS)[number];
+import { type AnyMethod, METHODS, type PresetName } from './registry.js';
 
 /** What a user may write: every key is optional but `method` (or `extends`, a preset that has one). */
 export type TrainConfig = Partial<BaseConfigInput> & {

@@ -11,6 +11,7 @@ import { drawPairStarts } from '../data/samplers/starts.js';
 import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
+import { tinySettings } from './tiny.js';
 
 /** No spatial augmentation at all: the arm that has temporal augmentation alone. */
 const NO_SPATIAL = { crop: null, flip: 0, jitter: { p: 0 }, gray: 0, blur: { p: 0 }, solarize: { p: 0 } };
@@ -56,7 +57,33 @@ export const cvrl = defineMethod({
     }));
   },
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
-  evaluatedEncoder: 'encoder',
+  presets: [
+    // CVRL on Kinetics as published (configs/experiments/cvrl_pretrain_k600_200ep.yaml of the authors' code).
+    {
+      name: 'cvrl',
+      description:
+        "CVRL's published Kinetics settings: R3D-50, 16 x 224 x 224, batch 1024, SGD 0.32, 200 epochs",
+      config: {
+        method: 'cvrl',
+        model: { arch: 'r3d_50', width: 1 },
+        data: { clip: { frames: 16, stride: 2, size: 224 }, input: 'rgb' },
+        train: {
+          batch: 1024,
+          epochs: 200,
+          optimizer: { name: 'sgd', lr: 0.32, momentum: 0.9, nesterov: false, weightDecay: 1e-6 },
+          schedule: { name: 'cosine', warmupEpochs: 5, finalLr: 0 },
+          precision: 'bf16',
+        },
+      },
+    },
+    // CVRL for two CPU cores and a few hundred short videos.
+    {
+      name: 'cvrl-tiny',
+      description: 'CVRL for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 720 steps',
+      config: { method: 'cvrl', ...tinySettings },
+    },
+  ],
+  encoders: [{ name: 'encoder' }],
   claims: [
     {
       name: 'consistent-augmentation',

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { MethodSlice } from '../config/load.js';
+import type { MethodSlice, Preset } from '../config/load.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
+import { type ClipFormat, clipFormatOf } from '../data/clip-plan.js';
 import type { BatchPlan } from '../data/plan.js';
 import type { PlanViews, ViewContext, ViewPlan } from '../data/views.js';
 
@@ -65,19 +66,26 @@ export interface Method extends MethodSlice {
    * batch's plan, the one that was executed (what took the place of bad files included).
    */
   readonly hyper: (config: ResolvedConfig, position: StepPosition, batch: BatchPlan) => Hyper;
-  /** The exported encoder that its paper evaluates. */
-  readonly evaluatedEncoder: string;
+  /** What is exported; first the one that the paper evaluates. At least one. */
+  readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
 }
 
+/** A trained encoder as the engine names it, and the clips that it takes. */
+export interface ExportedEncoder {
+  readonly name: string;
+  readonly format: (config: ResolvedConfig) => ClipFormat;
+}
+
 /** A method as its file writes it down: its functions get the method's own options, checked and typed. */
-export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
+export interface MethodSpec<Name extends string, Schema extends z.ZodType, PresetName extends string> {
   readonly name: Name;
   readonly title: string;
   readonly paper: Paper;
   readonly description: string;
   readonly configSchema: Schema;
   readonly defaults?: RawConfig;
+  readonly presets: readonly Preset<PresetName>[];
   /** Rules between the options and the other keys. Throws ERR_VSSL_CONFIG. */
   readonly check?: (options: z.output<Schema>, config: ResolvedConfig) => void;
   readonly planViews: (
@@ -94,14 +102,26 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType> {
     config: ResolvedConfig,
     batch: BatchPlan,
   ) => Hyper;
-  readonly evaluatedEncoder: string;
+  /** `format`: default the clips of the configuration's `data` section. */
+  readonly encoders: readonly {
+    readonly name: string;
+    readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
+  }[];
   readonly claims: readonly Claim[];
 }
 
 /** Makes a method of its description. */
-export function defineMethod<const Name extends string, Schema extends z.ZodType>(
-  spec: MethodSpec<Name, Schema>,
-): Method & { readonly name: Name; readonly configSchema: Schema } {
+export function defineMethod<
+  const Name extends string,
+  Schema extends z.ZodType,
+  const PresetName extends string,
+>(
+  spec: MethodSpec<Name, Schema, PresetName>,
+): Method & {
+  readonly name: Name;
+  readonly configSchema: Schema;
+  readonly presets: readonly Preset<PresetName>[];
+} {
   const optionsOf = (config: ResolvedConfig) => config[spec.name] as z.output<Schema>;
   return {
     ...spec,
@@ -110,5 +130,9 @@ export function defineMethod<const Name extends string, Schema extends z.ZodType
     planViews: (context) => spec.planViews(context, optionsOf(context.config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position, batch) => spec.hyper?.(optionsOf(config), position, config, batch) ?? {},
+    encoders: spec.encoders.map(({ name, format }) => ({
+      name,
+      format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),
+    })),
   };
 }

@@ -5,7 +5,8 @@
  */
 import { z } from 'zod';
 import { defineMethod } from './method.js';
-import { checkMomentum, momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { checkMomentum, momentumFields, momentumHyper, nativeMomentum, tinyMomentum } from './momentum.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 import { planUniformPair } from './uniform-pair.js';
 
 export const moco = defineMethod({
@@ -39,7 +40,42 @@ export const moco = defineMethod({
   planViews: planUniformPair,
   nativeOptions: nativeMomentum,
   hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
-  evaluatedEncoder: 'query',
+  presets: [
+    // MoCo on video (facebookresearch/SlowFast, configs/contrastive_ssl/MoCo_SlowR50_8x8.yaml, 2 clips).
+    {
+      name: 'moco',
+      description:
+        'MoCo v2 on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, SGD, 200 epochs',
+      config: {
+        method: 'moco',
+        model: { arch: 'r3d_50', width: 1 },
+        data: {
+          clip: { frames: 8, stride: 8, size: 224 },
+          input: 'rgb',
+          augment: {
+            crop: { area: [0.2, 0.766], aspect: [3 / 4, 4 / 3] },
+            jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.15 },
+          },
+        },
+        train: {
+          batch: 512,
+          epochs: 200,
+          optimizer: { name: 'sgd', lr: 0.4, momentum: 0.9, weightDecay: 1e-4 },
+          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
+          precision: 'bf16',
+        },
+        moco: { temperature: 0.1, momentum: 0.994, momentumSchedule: 'cosine', head: { hiddenLayers: 2 } },
+      },
+    },
+    // MoCo for two CPU cores and a few hundred short videos.
+    {
+      name: 'moco-tiny',
+      description:
+        'MoCo v2 for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 450 steps',
+      config: { method: 'moco', ...tinySettings, train: tinyTrain, moco: tinyMomentum },
+    },
+  ],
+  encoders: [{ name: 'query' }, { name: 'key' }],
   claims: [
     {
       name: 'momentum',

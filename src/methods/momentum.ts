@@ -58,6 +58,15 @@ export function momentumFields({ temperature: tau, head, decay }: MomentumDefaul
   };
 }
 
+/** Options of small presets, beside tinySettings: a queue shorter than the set and a copy that keeps up. */
+export const tinyMomentum = {
+  queue: 192,
+  momentum: 0.99,
+  momentumSchedule: 'cosine',
+  temperature: 0.1,
+  normGroups: 4,
+} as const;
+
 type MomentumOptions = z.output<z.ZodObject<ReturnType<typeof momentumFields>>>;
 
 /** Rules between the options and the batch. Throws ERR_VSSL_CONFIG. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
+import { tinySettings } from './tiny.js';
 import { planUniformPair } from './uniform-pair.js';
 
 const NO_COLOUR = { jitter: { p: 0 }, gray: 0, blur: { p: 0 } };
@@ -45,7 +46,34 @@ export const simclr = defineMethod({
   },
   planViews: planUniformPair,
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
-  evaluatedEncoder: 'encoder',
+  presets: [
+    // SimCLR on video (facebookresearch/SlowFast, configs/contrastive_ssl/SimCLR_SlowR50_8x8.yaml).
+    {
+      name: 'simclr',
+      description:
+        'SimCLR on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, LARS, 200 epochs',
+      config: {
+        method: 'simclr',
+        model: { arch: 'r3d_50', width: 1 },
+        data: { clip: { frames: 8, stride: 8, size: 224 }, input: 'rgb' },
+        train: {
+          batch: 512,
+          epochs: 200,
+          optimizer: { name: 'lars', lr: 4.8, momentum: 0.9, weightDecay: 1e-6, trustCoefficient: 0.001 },
+          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
+          precision: 'bf16',
+        },
+      },
+    },
+    // SimCLR for two CPU cores and a few hundred short videos: cvrl-tiny with clips drawn uniformly in time.
+    {
+      name: 'simclr-tiny',
+      description:
+        'SimCLR for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 720 steps',
+      config: { method: 'simclr', ...tinySettings },
+    },
+  ],
+  encoders: [{ name: 'encoder' }],
   claims: [
     {
       name: 'crop-and-colour',

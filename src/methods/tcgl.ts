@@ -13,6 +13,7 @@ import { drawSnippetStarts } from '../data/samplers/snippets.js';
 import { configError } from '../errors.js';
 import { lossWeight, temperature } from './fields.js';
 import { type Claim, defineMethod } from './method.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 
 const probability = z.number().min(0).max(1);
 const weight = lossWeight.default(1);
@@ -188,7 +189,47 @@ export const tcgl = defineMethod({
     orderSeed: new Rng(train.seed, 'snippet order', step).bits(),
     corruptionSeed: new Rng(train.seed, 'graph corruption', step).bits(),
   }),
-  evaluatedEncoder: 'encoder',
+  presets: [
+    // TCGL on UCF101 (YangLiu9208/TCGL, 1_train_TCGL_UCF101_R3D.py). The authors divide the rate by 10 when
+    // the validation loss has not fallen for 50 epochs; here it is divided after two thirds and five sixths
+    // of the run.
+    {
+      name: 'tcgl',
+      description: 'TCGL on UCF101: R3D-18, 3 snippets of 16 frames, 112 x 112, batch 24, SGD, 300 epochs',
+      config: {
+        method: 'tcgl',
+        model: { arch: 'r3d_18', width: 1 },
+        data: { clip: { frames: 16, stride: 1, size: 112 }, input: 'temporal-mean-removed' },
+        train: {
+          batch: 24,
+          epochs: 300,
+          optimizer: { name: 'sgd', lr: 3e-3, momentum: 0.9, weightDecay: 5e-4 },
+          schedule: { name: 'step', milestones: [200, 250], gamma: 0.1 },
+          precision: 'bf16',
+        },
+      },
+    },
+    // TCGL for two CPU cores and a few hundred short videos. A video passes the encoder as three snippets and
+    // as twelve frame sets, three times the frames of two clips, so batches and the run are shorter. Snippets
+    // of 0.8 seconds: three of them nearly fit into a video of two seconds.
+    {
+      name: 'tcgl-tiny',
+      description:
+        'TCGL for 2 CPU cores: R3D-10 at a quarter of its width, 3 snippets of 8 x 64 x 64, batch 16, 450 steps',
+      config: {
+        method: 'tcgl',
+        model: tinySettings.model,
+        data: {
+          clip: { ...tinySettings.data.clip, stride: 2 },
+          input: 'temporal-mean-removed',
+          augment: { crop: { area: [0.5, 1], aspect: [2 / 3, 3 / 2] } },
+        },
+        train: { ...tinyTrain, batch: 16 },
+        tcgl: { gap: 2 },
+      },
+    },
+  ],
+  encoders: [{ name: 'encoder' }],
   claims: [
     ablation(
       'all-over-order',

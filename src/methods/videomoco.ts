@@ -9,7 +9,8 @@ import { Rng } from '../data/rng.js';
 import { configError } from '../errors.js';
 import { lossWeight } from './fields.js';
 import { defineMethod } from './method.js';
-import { checkMomentum, momentumFields, momentumHyper, nativeMomentum } from './momentum.js';
+import { checkMomentum, momentumFields, momentumHyper, nativeMomentum, tinyMomentum } from './momentum.js';
+import { tinySettings, tinyTrain } from './tiny.js';
 import { planUniformPair } from './uniform-pair.js';
 
 const configSchema = z.strictObject({
@@ -96,7 +97,44 @@ export const videomoco = defineMethod({
     drop: step >= options.dropFrom * totalSteps ? 1 : 0,
     dropSeed: new Rng(train.seed, 'dropped frames', step).bits(),
   }),
-  evaluatedEncoder: 'query',
+  presets: [
+    // VideoMoCo on Kinetics (tinapan-pt/VideoMoCo, README's command and train.py's defaults).
+    {
+      name: 'videomoco',
+      description: 'VideoMoCo on Kinetics: R(2+1)D-18, 32 frames, 112 x 112, batch 32, SGD, 200 epochs',
+      config: {
+        method: 'videomoco',
+        model: { arch: 'r2plus1d_18', width: 1 },
+        data: {
+          clip: { frames: 32, stride: 1, size: 112 },
+          input: 'rgb',
+          normalize: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+        },
+        train: {
+          batch: 32,
+          epochs: 200,
+          optimizer: { name: 'sgd', lr: 0.005, momentum: 0.9, weightDecay: 1e-4 },
+          schedule: { name: 'step', milestones: [120, 160], gamma: 0.1 },
+          precision: 'bf16',
+        },
+      },
+    },
+    // VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, frames dropped
+    // half the time. The views are two windows as there, not one window as published, so that what differs
+    // from MoCo is dropping and decay.
+    {
+      name: 'videomoco-tiny',
+      description:
+        'VideoMoCo for 2 CPU cores: R3D-10 at a quarter of its width, 8 x 64 x 64, batch 48, 450 steps',
+      config: {
+        method: 'videomoco',
+        ...tinySettings,
+        train: tinyTrain,
+        videomoco: { ...tinyMomentum, sameWindow: false },
+      },
+    },
+  ],
+  encoders: [{ name: 'query' }, { name: 'key' }],
   claims: [
     {
       name: 'drop-and-decay',

@@ -1,12 +1,11 @@
 import test from 'ava';
-import { listPresets } from '#src/config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '#src/config/raw.js';
 import { type BatchPlan, PLAN_VERSION, type VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
 import type { VideoRow } from '#src/data/rows.js';
 import type { VsslError } from '#src/errors.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
-import { getMethod, listMethods } from '#src/methods/registry.js';
+import { getMethod, listMethods, listPresets } from '#src/methods/registry.js';
 
 function factsOf(frames: number): VideoFacts {
   const times = Float64Array.from({ length: frames }, (_, i) => i / 25);

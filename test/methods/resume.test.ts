@@ -2,9 +2,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { getPreset } from '#src/config/presets/registry.js';
 import { mergeRaw, type RawConfig } from '#src/config/raw.js';
-import { listMethods } from '#src/methods/registry.js';
+import { getPreset, listMethods } from '#src/methods/registry.js';
 import { killWhen, resumeAndCompare, runToEnd } from '../helpers/killed-run.js';
 
 /**

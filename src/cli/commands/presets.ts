@@ -9,7 +9,7 @@ export function registerPresets(program: Command): void {
     .description('the presets; with a name, its whole configuration as YAML')
     .action(
       runAction(async ({ print }, _options, [name]) => {
-        const { getPreset, listPresets } = await import('../../config/presets/registry.js');
+        const { getPreset, listPresets } = await import('../../methods/registry.js');
         if (name === undefined) {
           const presets = listPresets().map(({ name, description, config }) => ({
             name,

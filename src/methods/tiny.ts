@@ -1,4 +1,4 @@
-import type { BaseConfigInput } from '../schema.js';
+import type { BaseConfigInput } from '../config/schema.js';
 
 /**
  * Settings for two CPU cores and a few hundred short videos. What differs from the published settings besides size: the
@@ -28,7 +28,7 @@ export const tinySettings = {
   },
 } satisfies Omit<BaseConfigInput, 'method'>;
 
-/** `train` of the other methods' small presets. cvrl-tiny and simclr-tiny are longer, for the sake of retrieval. */
+/** `train` of most small presets. cvrl-tiny and simclr-tiny are longer, for the sake of retrieval. */
 export const tinyTrain = {
   ...tinySettings.train,
   steps: 450,
