@@ -39,19 +39,17 @@ export type {
 export { VideoEncoder } from './embed/video-encoder.js';
 export type { EncodedVideo, FramesInput, VideoInput } from './embed/video-input.js';
 export { VsslError, type VsslErrorCode } from './errors.js';
-export {
-  type EvaluateOptions,
-  type EvaluationResult,
-  evaluate,
-  type FactorScore,
-  type KnnEvaluationOptions,
-  type LinearEvaluationOptions,
-  type Protocol,
-  type RetrievalEvaluationOptions,
-  type RetrievalScore,
-} from './eval/evaluate.js';
+export { type EvaluationResult, evaluate } from './eval/evaluate.js';
+export type {
+  EvaluateOptions,
+  KnnEvaluationOptions,
+  LinearEvaluationOptions,
+  Protocol,
+  RetrievalEvaluationOptions,
+} from './eval/evaluation-options.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
+export type { FactorScore, RetrievalScore } from './eval/scores.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export type { Claim, Method, Paper } from './methods/method.js';
 export { getPreset, listMethods, listPresets, type PresetName } from './methods/registry.js';

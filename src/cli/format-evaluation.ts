@@ -1,6 +1,7 @@
-import type { EvaluationResult, FactorScore, RetrievalScore } from '../eval/evaluate.js';
+import type { EvaluationResult } from '../eval/evaluate.js';
 import type { FloorName } from '../eval/floors.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';
+import type { FactorScore, RetrievalScore } from '../eval/scores.js';
 import { type Column, formatTable, percent } from './table.js';
 
 type Result = EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;

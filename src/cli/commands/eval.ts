@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { EvaluateOptions, Protocol } from '../../eval/evaluate.js';
+import type { EvaluateOptions, Protocol } from '../../eval/evaluation-options.js';
 import { leftOut, openMeter, parseCount, parseNumber, parseSeed, unlessStopped } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';

@@ -1,0 +1,105 @@
+/** What an evaluation may be asked, its defaults, and the checks that come before any work. */
+import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
+import { invalidArgument, VsslError } from '../errors.js';
+import type { DataOptions } from './evaluation-data.js';
+import type { ExtractorOptions } from './feature-extractor.js';
+import type { KnnSettings, LinearSettings } from './protocols.js';
+
+export type Protocol = 'knn' | 'linear' | 'retrieval';
+
+export interface CommonEvaluationOptions extends DataOptions, ExtractorOptions {
+  /**
+   * Run folder: its weights are evaluated, its augmentation is used, and the result is written into it, as
+   * `eval-PROTOCOL-KEY.json`, unless `out` says otherwise. KEY stands for the videos, labels, splits and settings, so
+   * that no evaluation takes the place of another; the same one again replaces its own.
+   */
+  readonly run?: string;
+  /** File for the result. One that holds anything but the same evaluation's earlier result is refused. */
+  readonly out?: string;
+  /** Weights file, instead of a run folder. */
+  readonly weights?: string;
+}
+
+export interface KnnEvaluationOptions extends CommonEvaluationOptions {
+  readonly protocol: 'knn';
+  /** Neighbours. Default 5. */
+  readonly k?: number;
+  readonly weighting?: 'majority' | 'softmax';
+  /** Of `softmax` votes. Default 0.07. */
+  readonly temperature?: number;
+}
+
+export interface LinearEvaluationOptions extends CommonEvaluationOptions {
+  readonly protocol: 'linear';
+  /** L2 penalty; `select` (default): by validation inside the training videos. */
+  readonly weightDecay?: number | 'select';
+  /** Default 200. */
+  readonly maxIterations?: number;
+  /** Also probes what else the features tell of the test videos: columns of the data, or true for all; see factors.ts. */
+  readonly factors?: true | readonly string[];
+}
+
+export interface RetrievalEvaluationOptions extends CommonEvaluationOptions {
+  readonly protocol: 'retrieval';
+  /** Of the windows and augmentations of instance retrieval. Default 0. */
+  readonly seed?: number;
+}
+
+export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | RetrievalEvaluationOptions;
+
+const commonKeys = (
+  'protocol run weights out train test data folds windows crops baseline baselineSeed floors signal onProgress device ' +
+  'threads precision'
+).split(' ');
+const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
+  knn: ['k', 'weighting', 'temperature'],
+  linear: ['weightDecay', 'maxIterations', 'factors'],
+  retrieval: ['seed'],
+};
+
+/** The weights that are evaluated, and the settings that a result tells. Throws what evaluate throws for wrong options. */
+export function checkEvaluateOptions(options: EvaluateOptions): {
+  readonly weights: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+} {
+  const protocol = options?.protocol;
+  if (protocol !== 'knn' && protocol !== 'linear' && protocol !== 'retrieval')
+    throw invalidArgument('protocol', "'knn', 'linear' or 'retrieval'", protocol);
+  requireOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
+  checkSignal(options.signal);
+  const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
+  if ((run === undefined) === (weights === undefined))
+    throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');
+  checkCount('windows', windows, 1, LIMITS.windows);
+  checkCount('baselineSeed', baselineSeed, 0);
+  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
+  if (baseline !== undefined && baseline !== 'random')
+    throw invalidArgument('baseline', "'random'", baseline);
+  if (typeof floors !== 'boolean') throw invalidArgument('floors', 'true or false', floors);
+  return { weights: (run ?? weights)!, settings: { windows, crops, ...ownSettings(options) } };
+}
+
+/** What a protocol does differently with other options; without those that change nothing. */
+function ownSettings(options: EvaluateOptions): object {
+  if (options.protocol === 'linear') return linearSettings(options);
+  if (options.protocol === 'retrieval') return retrievalSettings(options);
+  const { temperature, ...votes } = knnSettings(options);
+  return votes.weighting === 'softmax' ? { ...votes, temperature } : votes;
+}
+
+export function knnSettings(options: KnnEvaluationOptions): KnnSettings {
+  const { k = 5, weighting = 'majority', temperature = 0.07 } = options;
+  return { k: checkCount('k', k), weighting, temperature };
+}
+
+export function linearSettings(options: LinearEvaluationOptions): LinearSettings {
+  const { weightDecay = 'select', maxIterations = 200, factors } = options;
+  const isList = Array.isArray(factors) && factors.length > 0 && factors.every((f) => typeof f === 'string');
+  if (factors !== undefined && factors !== true && !isList)
+    throw invalidArgument('factors', 'true or a list of columns', factors);
+  return { weightDecay, maxIterations: checkCount('maxIterations', maxIterations) };
+}
+
+export function retrievalSettings({ seed = 0 }: RetrievalEvaluationOptions): { readonly seed: number } {
+  return { seed: checkCount('seed', seed, 0) };
+}

@@ -1,0 +1,201 @@
+/** A protocol on every representation: the trained encoder, the untrained one, and the floors of raw pixels. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VsslError } from '../errors.js';
+import { labelledRows, narrowSplits } from './evaluation-data.js';
+import {
+  type KnnEvaluationOptions,
+  knnSettings,
+  type LinearEvaluationOptions,
+  linearSettings,
+  type RetrievalEvaluationOptions,
+  retrievalSettings,
+} from './evaluation-options.js';
+import { probeFactor, readFactors } from './factors.js';
+import type { FeatureExtractor, Representations } from './feature-extractor.js';
+import { type FeatureMatrix, selectRows } from './feature-matrix.js';
+import { type FloorName, floorNames } from './floors.js';
+import { type Augmentation, defaultAugmentation } from './instance-windows.js';
+import {
+  type ClassificationScore,
+  type LabelledRows,
+  type RecallScore,
+  scoreInstanceRetrieval,
+  scoreKnn,
+  scoreLabelRetrieval,
+  scoreLinear,
+} from './protocols.js';
+import { recallRanks } from './retrieval.js';
+
+/** R@k by label (absent without labels or without two sets) and by instance. */
+export interface RetrievalScore {
+  readonly label?: RecallScore;
+  readonly instance: RecallScore;
+}
+
+/** One line of the factor table: accuracies of a category, R^2 of numbers. */
+export interface FactorScore {
+  readonly name: string;
+  readonly kind: 'category' | 'number';
+  /** Videos with a value. */
+  readonly count: number;
+  /** Different categories, or numbers in a value. */
+  readonly size: number;
+  readonly chance: number;
+  readonly trained: number;
+  readonly random?: number;
+  readonly floors?: Readonly<Record<FloorName, number>>;
+}
+
+/** The scores of every representation under one protocol. */
+export interface Scores<S> {
+  readonly trained: S;
+  readonly random?: S;
+  readonly floors?: Readonly<Record<FloorName, S>>;
+  readonly used: number;
+  readonly factors?: readonly FactorScore[];
+}
+
+/** kNN or linear probe over all splits. */
+export async function classScores(
+  extractor: FeatureExtractor,
+  options: KnnEvaluationOptions | LinearEvaluationOptions,
+): Promise<Scores<ClassificationScore>> {
+  const rows = rowsToScore(extractor);
+  const { kept, of } = await extractor.windowFeatures(rows);
+  const labelled = labelledSplits(extractor, kept);
+  const { signal } = options;
+  const score = (features: FeatureMatrix) =>
+    options.protocol === 'knn'
+      ? scoreKnn(features, labelled, knnSettings(options), signal)
+      : scoreLinear(extractor.engine, features, labelled, linearSettings(options), signal);
+  const factors =
+    options.protocol === 'linear' && options.factors
+      ? await factorScores(extractor, kept, of, options.factors, signal)
+      : undefined;
+  return { ...(await scoreEach(of, score)), used: kept.length, factors };
+}
+
+/** Probes of the columns of the tested videos, on each representation. */
+async function factorScores(
+  { data, warnings }: FeatureExtractor,
+  kept: readonly number[],
+  of: Representations,
+  names: true | readonly string[],
+  signal?: AbortSignal,
+): Promise<FactorScore[]> {
+  const tested = new Set(data.splits.flatMap(({ test }) => test));
+  const places = kept.flatMap((row, place) => (tested.has(row) ? [place] : []));
+  const rows = places.map((place) => data.rows[kept[place]!]!);
+  const read = readFactors(rows, names === true ? undefined : names);
+  warnings.push(...read.warnings);
+  const table: FactorScore[] = [];
+  for (const factor of read.factors) {
+    const { name, kind, size, chance } = factor;
+    const scores = await scoreEach(of, (features) =>
+      probeFactor(selectRows(features, places), factor, signal),
+    );
+    table.push({ name, kind, count: factor.rows.length, size, chance, ...scores });
+  }
+  return table;
+}
+
+export async function retrievalScores(
+  extractor: FeatureExtractor,
+  options: RetrievalEvaluationOptions,
+): Promise<Scores<RetrievalScore>> {
+  const { signal } = options;
+  const { data } = extractor;
+  const augment = await runAugmentation(options.run);
+  const asked = data.splits.length === 1 ? data.splits[0]!.test : data.rows.map((_, row) => row);
+  const pairs = await extractor.pairFeatures(asked, augment, retrievalSettings(options).seed);
+  const instance = await scoreEach(pairs.query, (query, pick) =>
+    scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
+  );
+  let label: Omit<Scores<RecallScore>, 'used'> | undefined;
+  let used = pairs.query.trained.rows;
+  if (data.splits.length > 0 && data.labels.length > 0) {
+    const { kept, of } = await extractor.windowFeatures(rowsToScore(extractor));
+    const labelled = labelledSplits(extractor, kept);
+    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
+    used = kept.length;
+  }
+  const join = (byLabel: RecallScore | undefined, byInstance: RecallScore): RetrievalScore => ({
+    ...(byLabel ? { label: byLabel } : {}),
+    instance: byInstance,
+  });
+  const { floors } = instance;
+  return {
+    trained: join(label?.trained, instance.trained),
+    random: instance.random && join(label?.random, instance.random),
+    floors: floors && byFloor((name) => join(label?.floors?.[name], floors[name])),
+    used,
+  };
+}
+
+/** Applies a protocol to each representation; `pick` finds the same one in another set. */
+async function scoreEach<S>(
+  of: Representations,
+  score: (features: FeatureMatrix, pick: (other: Representations) => FeatureMatrix) => Promise<S>,
+): Promise<Omit<Scores<S>, 'used'>> {
+  const trained = await score(of.trained, (other) => other.trained);
+  const random = of.random && (await score(of.random, (other) => other.random!));
+  if (!of.floors) return { trained, random };
+  const floors: Partial<Record<FloorName, S>> = {};
+  for (const name of floorNames) floors[name] = await score(of.floors[name], (other) => other.floors![name]);
+  return { trained, random, floors: floors as Record<FloorName, S> };
+}
+
+function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
+  return Object.fromEntries(floorNames.map((name) => [name, make(name)])) as Record<FloorName, S>;
+}
+
+/** The rows with a label, and a warning of the others. */
+function rowsToScore({ data, warnings }: FeatureExtractor): number[] {
+  const rows = labelledRows(data);
+  const without = data.rows.length - rows.length;
+  if (without > 0) warnings.push(`${without} videos without a label were left out`);
+  return rows;
+}
+
+function labelledSplits({ data, warnings }: FeatureExtractor, kept: readonly number[]): LabelledRows {
+  const splits = narrowSplits(data.splits, kept);
+  if (splits.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_NO_USABLE_VIDEO',
+      'no split has both training and test videos that can be used',
+    );
+  const classes = Int32Array.from(kept, (row) => data.classes[row]!);
+  for (const { name, train, test } of splits) {
+    const known = new Set(train.map((row) => classes[row]));
+    const unknown = test.filter((row) => !known.has(classes[row])).length;
+    if (unknown > 0)
+      warnings.push(`${unknown} test videos of '${name}' have a label that no training video has`);
+  }
+  return {
+    classes,
+    labels: data.labels,
+    merged: data.merged,
+    groups: kept.map((row) => data.rows[row]!.group),
+    splits,
+  };
+}
+
+/** The augmentation a run was trained with; the default one for a weights file alone. */
+async function runAugmentation(run: string | undefined): Promise<Augmentation> {
+  if (run === undefined) return defaultAugmentation();
+  const path = join(run, 'config.json');
+  try {
+    const config = JSON.parse(await readFile(path, 'utf8')) as { data?: { augment?: Augmentation } };
+    return { ...defaultAugmentation(), ...config.data?.augment };
+  } catch (error) {
+    throw new VsslError(
+      'ERR_VSSL_FILE',
+      `${path} cannot be read, it says which augmentation was used: give --weights instead`,
+      {
+        details: { path },
+        cause: error,
+      },
+    );
+  }
+}
