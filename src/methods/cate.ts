@@ -189,13 +189,13 @@ export const cate = defineMethod({
   check: checkOptions,
   planViews: planCatePair,
   nativeOptions(options) {
-    const { temperature, head } = options;
-    if (head === 'mlp') return { temperature, head, ...nativeHead(options.mlp) };
-    const { encode, constant, reading, guard, anchors, transformer } = options;
+    const { temperature, head, encode, constant, reading, guard, anchors, transformer, mlp } = options;
     const { layers, heads, width, mlpRatio, dim } = transformer;
-    const shape = { layers, heads, width, mlpRatio, headDim: dim };
-    const tokens = tokensOf(encode);
-    return { temperature, head, tokens, constant, reading, guard, anchors: anchors ?? 0, ...shape };
+    return {
+      ...{ temperature, head, tokens: tokensOf(encode), constant, reading, guard, anchors: anchors ?? 0 },
+      ...{ layers, heads, width, mlpRatio, ...nativeHead(mlp) },
+      headDim: head === 'mlp' ? mlp.dim : dim,
+    };
   },
   hyper(options, _position, _config, batch): Hyper {
     const told = toldOf(options);

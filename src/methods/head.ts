@@ -18,12 +18,12 @@ export function headSchema(defaults: { readonly hiddenLayers: number; readonly n
   });
 }
 
-/** The head as the engine's contrastive methods take it. */
-export function nativeHead(head: z.output<ReturnType<typeof headSchema>>): Record<string, number | boolean> {
+/** The head as the engine's methods take it; a hidden width of 0 is the encoder's. */
+export function nativeHead(head: z.output<ReturnType<typeof headSchema>>) {
   return {
     headLayers: head.hiddenLayers,
+    headHidden: head.hiddenDim === 'auto' ? 0 : head.hiddenDim,
     headDim: head.dim,
     headNorm: head.norm,
-    ...(head.hiddenDim === 'auto' ? {} : { headHidden: head.hiddenDim }),
   };
 }

@@ -38,7 +38,7 @@ export const moco = defineMethod({
   },
   check: checkMomentum,
   planViews: planUniformPair,
-  nativeOptions: nativeMomentum,
+  nativeOptions: (options) => ({ ...nativeMomentum(options), symmetric: options.symmetric }),
   hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
   presets: [
     // MoCo on video (facebookresearch/SlowFast, configs/contrastive_ssl/MoCo_SlowR50_8x8.yaml, 2 clips).

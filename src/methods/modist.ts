@@ -111,7 +111,7 @@ function motionModel({ motion }: Options, { model }: ResolvedConfig) {
 /** Rules between the options, the model and the clip. Throws ERR_VSSL_CONFIG. */
 function checkOptions(options: Options, config: ResolvedConfig): void {
   const { lambda, minShift, maxShift } = options;
-  checkMomentum({ ...options, symmetric: false }, config);
+  checkMomentum(options, config);
   if (minShift > maxShift)
     throw configError(
       'modist.maxShift',
@@ -173,8 +173,7 @@ function planViews({ config, row, facts, rng }: ViewContext<ResolvedConfig>, opt
 
 function nativeOptions(options: Options, config: ResolvedConfig) {
   const { lambda, weights } = options;
-  const { symmetric: _, ...momentum } = nativeMomentum({ ...options, symmetric: false });
-  return { ...momentum, lambda, ...weights, motionModel: motionModel(options, config) };
+  return { ...nativeMomentum(options), lambda, ...weights, motionModel: motionModel(options, config) };
 }
 
 export const modist = defineMethod({
@@ -201,8 +200,7 @@ export const modist = defineMethod({
   check: checkOptions,
   planViews,
   nativeOptions,
-  hyper: (options, position, { train }) =>
-    momentumHyper({ ...options, symmetric: false }, position, train.seed),
+  hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
   presets: [
     // MoDist on Kinetics: what is known of the authors' settings (defaults of
     // amazon-science/self-supervised-maclr), the optimiser of moco's preset where nothing is known.

@@ -67,7 +67,7 @@ export const tinyMomentum = {
   normGroups: 4,
 } as const;
 
-type MomentumOptions = z.output<z.ZodObject<ReturnType<typeof momentumFields>>>;
+type MomentumOptions = Omit<z.output<z.ZodObject<ReturnType<typeof momentumFields>>>, 'symmetric'>;
 
 /** Rules between the options and the batch. Throws ERR_VSSL_CONFIG. */
 export function checkMomentum(
@@ -87,10 +87,10 @@ export function checkMomentum(
     );
 }
 
-/** Those of the options that the engine takes. */
+/** Those of the options that the engine's queue and networks take. */
 export function nativeMomentum(options: MomentumOptions) {
-  const { temperature, queue, decay, decayOn, ageUnit, symmetric, normGroups, head } = options;
-  return { temperature, queue, decay, decayOn, ageUnit, symmetric, normGroups, ...nativeHead(head) };
+  const { temperature, queue, decay, decayOn, ageUnit, normGroups, head } = options;
+  return { temperature, queue, decay, decayOn, ageUnit, normGroups, ...nativeHead(head) };
 }
 
 /** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */

@@ -179,7 +179,7 @@ export const tcgl = defineMethod({
     return {
       ...native,
       dropLow: droppedCoefficients(options, config),
-      ...(dim === 'auto' ? {} : { dim }),
+      dim: dim === 'auto' ? 0 : dim,
       intraWeight: weights.intra,
       interWeight: weights.inter,
       orderWeight: weights.order,

@@ -88,8 +88,8 @@ export const videomoco = defineMethod({
   },
   planViews: planUniformPair,
   nativeOptions: (options) => {
-    const { drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale } = options;
-    const own = { drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale };
+    const { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale } = options;
+    const own = { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale };
     return { ...nativeMomentum(options), ...own };
   },
   hyper: (options, { step, totalSteps }, { train }) => ({

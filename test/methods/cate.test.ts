@@ -249,21 +249,19 @@ test('the engine is told which tokens to make', (t) => {
     const config = loadConfig({ preset: 'cate', set });
     return getMethod('cate').nativeOptions(config);
   };
-  const shape = { layers: 2, heads: 4, width: 128, mlpRatio: 4, headDim: 128 };
+  const shape = { layers: 2, heads: 4, width: 128, mlpRatio: 4 };
+  const mlp = { headLayers: 2, headHidden: 0, headNorm: true };
   const tokens = [
     { name: 'time', size: 1, table: false },
     { name: 'crop', size: 4, table: false },
   ];
-  const rest = { reading: 'A', guard: true, anchors: 16, ...shape };
-  t.deepEqual(options([]), { temperature: 0.1, head: 'transformer', tokens, constant: false, ...rest });
+  const rest = { constant: false, reading: 'A', guard: true, anchors: 16, ...shape, ...mlp };
+  const dims = ['cate.transformer.dim=64', 'cate.mlp.dim=32'];
+  t.deepEqual(options(dims), { temperature: 0.1, head: 'transformer', tokens, headDim: 64, ...rest });
   t.is(options(['cate.anchors=null']).anchors, 0);
   t.deepEqual(options(['cate.constant=true']).tokens, tokens, 'the arm to compare with has the same network');
-  t.deepEqual(options(['cate.head=mlp']), {
-    temperature: 0.1,
-    head: 'mlp',
-    headLayers: 2,
-    headDim: 128,
-    headNorm: true,
+  t.deepEqual(options([...dims, 'cate.head=mlp', 'cate.encode=[]']), {
+    ...{ temperature: 0.1, head: 'mlp', tokens: [], headDim: 32, ...rest },
   });
   const perFrame = 'data.augment.perFrame=true';
   const error = t.throws(() => options([perFrame]), { code: 'ERR_VSSL_CONFIG' });

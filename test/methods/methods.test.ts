@@ -82,7 +82,7 @@ test('the engine is given what it knows', (t) => {
     const config = loadConfig({ preset, set });
     return getMethod(config.method).nativeOptions(config);
   };
-  const head = { headDim: 128, headNorm: true };
+  const head = { headHidden: 0, headDim: 128, headNorm: true };
   t.deepEqual(options('cvrl'), { temperature: 0.1, lossScale: 2, headLayers: 3, ...head });
   t.deepEqual(options('simclr'), { temperature: 0.1, lossScale: 1, headLayers: 2, ...head });
   t.deepEqual(options('moco'), {
@@ -94,6 +94,7 @@ test('the engine is given what it knows', (t) => {
     symmetric: false,
     normGroups: 8,
     headLayers: 2,
+    headHidden: 0,
     headDim: 128,
     headNorm: false,
   });
@@ -108,6 +109,19 @@ test('the engine is given what it knows', (t) => {
       headHidden: 64,
     },
   );
+});
+
+test('the engine is given every option of a method, whatever the settings', (t) => {
+  for (const method of listMethods()) {
+    const settings = [...method.presets, ...method.claims.flatMap(({ arms }) => arms)];
+    const given = settings.map(({ config }) =>
+      method.nativeOptions(resolveConfig(mergeRaw({ method: method.name }, config) as TrainConfig)),
+    );
+    for (const options of given) {
+      t.deepEqual(Object.keys(options).sort(), Object.keys(given[0]!).sort(), method.name);
+      for (const [key, value] of Object.entries(options)) t.not(value, undefined, `${method.name} ${key}`);
+    }
+  }
 });
 
 test('what a step is told besides its rate is a function of its place in the run', (t) => {
