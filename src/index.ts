@@ -54,7 +54,8 @@ export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js
 export type { Claim, Method, Paper } from './methods/method.js';
 export { getPreset, listMethods, listPresets, type PresetName } from './methods/registry.js';
 export type { NamedTensor } from './native/bindings.js';
-export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
+export { type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
+export type { DoctorCheck } from './native/doctor-check.js';
 export { packageVersion as version, preload } from './native/load.js';
 export {
   type CheckedFile,

@@ -1,0 +1,121 @@
+/** What the doctor says of the addons and of what they are linked against. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { EngineAddon, KernelsAddon } from './bindings.js';
+import { type DoctorCheck, judge, output } from './doctor-check.js';
+import { here } from './here.js';
+import { packageRoot, tryLoad } from './load.js';
+import type { EngineProbe } from './probe-engine.js';
+
+export function checkKernels(): DoctorCheck {
+  const { addon, attempts } = tryLoad('kernels');
+  const name = 'kernels addon';
+  if (!addon) {
+    const found = attempts.map((a) => `${a.path}: ${a.message}`).join('; ');
+    return judge(name, false, found, 'fault', "build it: 'npx vssl-native build'", { attempts });
+  }
+  const isa = (addon as KernelsAddon).isa();
+  const found = `loaded from ${attempts.at(-1)!.path}, ${isa.selected} (processor: ${isa.detected.join(', ')})`;
+  return judge(name, true, found, 'fault', undefined, { attempts, isa });
+}
+
+export interface EngineResult {
+  readonly probe?: EngineProbe;
+  /** Why the child gave no answer. */
+  readonly death?: string;
+}
+
+/** Starts the child process; what it cannot say is told by how it ended. */
+export function probeEngine(selfTest: boolean): Promise<EngineResult> {
+  const args = [join(here, 'probe-engine.js'), ...(selfTest ? ['--self-test'] : [])];
+  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      args,
+      { env, timeout: 120_000, maxBuffer: 1 << 24 },
+      (error, stdout, stderr) => {
+        try {
+          resolve({ probe: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as EngineProbe });
+        } catch {
+          const signal = (error as { signal?: string } | null)?.signal;
+          const why = signal
+            ? `the process that loaded it died of ${signal}`
+            : 'the process that loaded it failed';
+          resolve({ death: [why, stderr.trim().split('\n').at(-1)].filter(Boolean).join(': ') });
+        }
+      },
+    );
+  });
+}
+
+export function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
+  const attempts = probe?.attempts ?? [];
+  const name = 'engine addon';
+  if (!probe?.info) {
+    const found = death ?? attempts.map((a) => `${a.path}: ${a.message}`).join('; ');
+    const absent = death === undefined && attempts.every((a) => a.code === 'absent');
+    const remedy = absent
+      ? "get libtorch and build it: 'npx vssl-native setup'"
+      : "build it again for this machine's libtorch: 'npx vssl-native build'";
+    return [judge(name, false, found, 'fault', remedy, { attempts })];
+  }
+  const loaded = judge(name, true, `loaded from ${attempts.at(-1)!.path}`, 'fault', undefined, { attempts });
+  return [loaded, ...checkLibraries(probe.info), ...checkNumbers(probe.info, probe.selfTest)];
+}
+
+type EngineInfo = ReturnType<EngineAddon['info']>;
+
+function checkLibraries(info: EngineInfo): DoctorCheck[] {
+  const { torchVersion, cpuCapability, threads, cudaAvailable, cudaBuilt, libavVersion, flowVersion } = info;
+  const torch = `${torchVersion}, ${cpuCapability}, ${threads} threads`;
+  const cuda = cudaAvailable ? 'available' : info.cudaReason || 'this libtorch is a CPU build';
+  const cudaBuild = 'only for a GPU: build with a CUDA libtorch (set LIBTORCH to its folder)';
+  return [
+    judge('libtorch', true, torch, 'fault', undefined, { version: torchVersion, cpuCapability, threads }),
+    judge('CUDA', cudaAvailable, cuda, 'note', cudaBuilt ? undefined : cudaBuild, {
+      built: cudaBuilt,
+      available: cudaAvailable,
+    }),
+    judge(
+      'FFmpeg (libav)',
+      libavVersion !== '',
+      libavVersion || 'the engine was built without it: video files cannot be opened',
+      'fault',
+      "install libavformat-dev, libavcodec-dev and libswscale-dev, then 'npx vssl-native build'",
+      libavVersion ? { version: libavVersion } : undefined,
+    ),
+    judge(
+      'optical flow',
+      flowVersion !== '',
+      flowVersion || `none: ${info.flowFault}`,
+      'note',
+      "only for flow: apt-get install libopencv-video-dev, then 'npx vssl-native build'",
+      flowVersion ? { version: flowVersion } : undefined,
+    ),
+  ];
+}
+
+function checkNumbers({ bf16Fast }: EngineInfo, selfTest: string | undefined): DoctorCheck[] {
+  const speed = bf16Fast ? 'native instructions' : 'no native instructions: emulated, slow';
+  const fp32 = 'set train.precision to fp32';
+  const bf16 = judge('bf16', bf16Fast, speed, 'note', fp32);
+  if (selfTest === undefined) return [bf16];
+  const found = selfTest || 'bf16 conv3d weight gradients agree with fp32';
+  const remedy = `${fp32}, or use another libtorch version`;
+  return [bf16, judge('engine self-test', selfTest === '', found, 'fault', remedy)];
+}
+
+/** What a build of the engine would use; asked only when there is no engine to tell. */
+export async function checkLibtorch(): Promise<DoctorCheck> {
+  const tool = pathToFileURL(join(packageRoot, 'tools', 'locate-libtorch.mjs')).href;
+  const script = `import(${JSON.stringify(tool)}).then((m) => console.log(JSON.stringify(m.locateLibtorch() ?? null)))`;
+  const answer = await output(process.execPath, ['--input-type=module', '-e', script]);
+  const details = JSON.parse(answer ?? 'null') as { prefix: string; version: string; source: string } | null;
+  const found = details
+    ? `${details.version} in ${details.prefix} (${details.source}), not yet built against`
+    : 'not found';
+  const remedy = "get it: 'npx vssl-native setup'; or set LIBTORCH to the folder of one that you have";
+  return judge('libtorch', details !== null, found, 'fault', remedy, details ?? undefined);
+}
