@@ -1,14 +1,17 @@
 import { configError } from '../errors.js';
-import { checkLeastClip } from './least-clip.js';
+import { architecturesWith, checkLeastClip } from './architectures.js';
 import type { ResolvedConfig } from './schema.js';
 
 /** Rules between keys that a schema of single keys cannot say. Throws ERR_VSSL_CONFIG. */
 export function checkConsistency(config: ResolvedConfig): void {
   const { train, data, model } = config;
-  if (model.batchNorm !== undefined && model.arch !== 'c3d') {
-    throw configError('model.batchNorm', `is an option of c3d alone; ${model.arch} always has BatchNorm`);
+  const { arch, width: _, ...options } = model;
+  for (const [key, value] of Object.entries(options)) {
+    const having = architecturesWith(key);
+    if (value !== undefined && !having.includes(arch))
+      throw configError(`model.${key}`, `is an option of ${having.join(', ')} alone; ${arch} has none such`);
   }
-  checkLeastClip(model.arch, data.clip, 'data.clip.frames');
+  checkLeastClip(arch, data.clip, 'data.clip.frames');
   if (train.epochs === null && train.steps === null) {
     throw configError(
       'train.epochs',

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../checks.js';
+import { INPUT_KINDS } from '../data/plan.js';
+import { ARCHITECTURE_NAMES, LARGEST_WIDTH, LEAST_WIDTH } from './architectures.js';
 import { augmentSchema } from './augment-schema.js';
 
 /** Version of the configuration format; in every config.json. */
@@ -7,19 +9,9 @@ export const CONFIG_VERSION = 1;
 
 const count = z.int().min(1);
 
-/** Architectures of the engine's registry. */
-export const ARCHITECTURES = [
-  'r3d_10',
-  'r3d_18',
-  'r3d_34',
-  'r3d_50',
-  'mc3_18',
-  'r2plus1d_18',
-  'c3d',
-] as const;
-
-/** Least factor on channel counts that the engine takes. */
-export const LEAST_WIDTH = 1 / 64;
+/** An architecture by name, and a factor on its channel counts. */
+export const archName = z.enum(ARCHITECTURE_NAMES);
+export const channelFactor = z.number().min(LEAST_WIDTH).max(LARGEST_WIDTH);
 
 /** Frames of a clip. */
 export const frameCount = z.int().min(1).max(LIMITS.frames);
@@ -30,11 +22,8 @@ export const strideCount = z.int().min(1).max(LIMITS.stride);
 const threadCount = z.int().min(1).max(LIMITS.threads);
 
 const modelSchema = z.strictObject({
-  arch: z.enum(ARCHITECTURES).default('r3d_18').describe('Backbone'),
-  width: z
-    .number()
-    .min(LEAST_WIDTH)
-    .max(8)
+  arch: archName.default('r3d_18').describe('Backbone'),
+  width: channelFactor
     .default(1)
     .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
   batchNorm: z.boolean().optional().describe('c3d alone: BatchNorm after each convolution'),
@@ -65,7 +54,7 @@ const dataSchema = z.strictObject({
     .describe('Folder, manifest or data source; --data sets it'),
   clip: clipSchema.prefault({}),
   input: z
-    .enum(['rgb', 'temporal-mean-removed', 'difference'])
+    .enum(INPUT_KINDS)
     .default('rgb')
     .describe(
       'What the network sees: pictures, each clip minus its mean over time, or differences of frames',

@@ -67,7 +67,8 @@ export interface FrameAugment {
 }
 
 /** What the network sees: the pictures, each clip minus its mean over time, or differences of neighbouring frames. */
-export type InputKind = 'rgb' | 'temporal-mean-removed' | 'difference';
+export const INPUT_KINDS = ['rgb', 'temporal-mean-removed', 'difference'] as const;
+export type InputKind = (typeof INPUT_KINDS)[number];
 
 /**
  * What the pixels are. Of motion, frame t is made of two pictures, shown at times[t] and next[t]:

@@ -11,7 +11,7 @@ import {
 } from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import { FactsIndex } from '../data/facts-index.js';
-import type { VideoFacts } from '../data/plan.js';
+import { INPUT_KINDS, type VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type {
@@ -108,8 +108,8 @@ export class VideoEncoder {
       throw invalidArgument('width', 'a number above 0', width);
     checkCount('seed', seed, 0);
     checkOptions(clip, ['frames', 'stride', 'size', 'fps'], 'clip');
-    if (!['rgb', 'temporal-mean-removed', 'difference'].includes(input))
-      throw invalidArgument('input', "'rgb', 'temporal-mean-removed' or 'difference'", input);
+    if (!INPUT_KINDS.includes(input))
+      throw invalidArgument('input', `one of ${INPUT_KINDS.join(', ')}`, input);
     const { frames = 16, stride = 2, size = 112, fps = null } = clip;
     if (fps !== null) checkRate('clip.fps', fps);
     const description: EncoderDescription = {

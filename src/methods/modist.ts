@@ -4,14 +4,8 @@
  * has the equations.
  */
 import { z } from 'zod';
-import { checkLeastClip } from '../config/least-clip.js';
-import {
-  ARCHITECTURES,
-  frameCount,
-  LEAST_WIDTH,
-  type ResolvedConfig,
-  strideCount,
-} from '../config/schema.js';
+import { architecturesWith, checkLeastClip, LEAST_WIDTH } from '../config/architectures.js';
+import { archName, channelFactor, frameCount, type ResolvedConfig, strideCount } from '../config/schema.js';
 import { clockOf, planTrainingClip } from '../data/clip-plan.js';
 import { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
 import { drawShiftedStarts } from '../data/samplers/starts.js';
@@ -47,11 +41,11 @@ const configSchema = z.strictObject({
         .default('flow-edges')
         .describe('What the motion pathway sees; difference needs no optical flow'),
       arch: z
-        .union([z.literal('auto'), z.enum(ARCHITECTURES)])
+        .union([z.literal('auto'), archName])
         .default('auto')
         .describe('Its backbone; auto: model.arch'),
       width: z
-        .union([z.literal('auto'), z.number().min(LEAST_WIDTH).max(8)])
+        .union([z.literal('auto'), channelFactor])
         .default('auto')
         .describe('Its factor on channel counts; auto: half of model.width'),
       frames: z
@@ -99,13 +93,10 @@ function motionFormat({ motion }: Options, { data: { clip } }: ResolvedConfig): 
 
 /** The motion pathway's network. */
 function motionModel({ motion }: Options, { model }: ResolvedConfig) {
-  const { batchNorm } = model;
-  const arch = motion.arch === 'auto' ? model.arch : motion.arch;
-  return {
-    arch,
-    width: motion.width === 'auto' ? model.width / 2 : motion.width,
-    ...(arch === 'c3d' && batchNorm !== undefined && { batchNorm }),
-  };
+  const { arch: visual, width, ...options } = model;
+  const arch = motion.arch === 'auto' ? visual : motion.arch;
+  const own = Object.entries(options).filter(([key]) => architecturesWith(key).includes(arch));
+  return { arch, width: motion.width === 'auto' ? width / 2 : motion.width, ...Object.fromEntries(own) };
 }
 
 /** Rules between the options, the model and the clip. Throws ERR_VSSL_CONFIG. */

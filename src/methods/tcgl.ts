@@ -4,7 +4,7 @@
  * are contrasted; the order of the shuffled snippets is predicted. docs/methods/tcgl.md has the equations.
  */
 import { z } from 'zod';
-import { checkLeastClip } from '../config/least-clip.js';
+import { checkLeastClip } from '../config/architectures.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';

@@ -2,6 +2,7 @@
  * Encoder weights as a safetensors file that says everything about itself: with this file alone, and no config, a video
  * can be turned into the clips that the encoder was trained on, and the encoder can be built and filled.
  */
+import { INPUT_KINDS, type InputKind } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
 import type { WriteOperations } from './atomic-write.js';
@@ -29,7 +30,7 @@ export interface EncoderDescription {
     /** Frames a second that the stride counts; null: each video's own. */
     readonly fps: number | null;
   };
-  readonly input: 'rgb' | 'temporal-mean-removed' | 'difference';
+  readonly input: InputKind;
   /** Per channel, on values in [0, 1]. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
@@ -131,9 +132,9 @@ function parseDescription(m: Readonly<Record<string, string>>, path: string): En
   const model = json(m, 'model', path) as EncoderDescription['model'];
   if (typeof model !== 'object' || model === null || typeof model.arch !== 'string' || !(model.width > 0))
     throw wrong(path, "metadata 'model' has no arch and width");
-  const input = m.input;
-  if (input !== 'rgb' && input !== 'temporal-mean-removed' && input !== 'difference')
-    throw wrong(path, `metadata 'input' is '${input}', expected rgb, temporal-mean-removed or difference`);
+  const input = INPUT_KINDS.find((kind) => kind === m.input);
+  if (!input)
+    throw wrong(path, `metadata 'input' is '${m.input}', expected one of ${INPUT_KINDS.join(', ')}`);
   const std = triple('std');
   if (std.some((s) => s <= 0)) throw wrong(path, "metadata 'std' has an entry that is not above 0");
   return {
