@@ -1,6 +1,7 @@
 /** Small things that the actions of several commands need. */
 import { InvalidArgumentError } from 'commander';
 import { VsslError } from '../errors.js';
+import type { ActionContext } from './run-action.js';
 import { canRedraw, cut, printable } from './terminal.js';
 
 /** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of the signal's reason. */
@@ -56,25 +57,37 @@ export function openStatusLine(): { show: (text: string) => void; close: () => v
   };
 }
 
-/** A counter on a status line, redrawn a few times a second. */
-export function openMeter(verb: string): {
-  update: (done: number, total: number) => void;
-  close: () => void;
-} {
+/**
+ * Work whose progress is a counter on a status line, redrawn a few times a second; its warnings, and the videos that it
+ * left out, are told after it. `what` says what is counted.
+ */
+export async function metered<T extends object>(
+  { logger, signal }: ActionContext,
+  what: string,
+  work: (onProgress: (done: number, total: number, what?: string) => void) => Promise<T>,
+): Promise<T> {
   const line = openStatusLine();
   let drawn = 0;
-  return {
-    update(done, total) {
-      const now = performance.now();
-      if (now - drawn < 100 && done < total) return;
-      drawn = now;
-      line.show(`${verb} ${done} of ${total}`);
-    },
-    close: line.close,
+  const onProgress = (done: number, total: number, stage = what) => {
+    const now = performance.now();
+    if (now - drawn < 100 && done < total) return;
+    drawn = now;
+    line.show(`${stage} ${done} of ${total}`);
   };
+  const result = await unlessStopped(signal, work(onProgress).finally(line.close));
+  const { warnings = [], failures = [] }: { warnings?: readonly string[]; failures?: readonly LeftOut[] } =
+    result;
+  for (const warning of warnings) logger.warn(warning);
+  for (const failure of failures) logger.warn(leftOut(failure));
+  return result;
+}
+
+interface LeftOut {
+  readonly path: string;
+  readonly reason: string;
 }
 
 /** One line about a video that was left out. */
-export function leftOut({ path, reason }: { readonly path: string; readonly reason: string }): string {
+export function leftOut({ path, reason }: LeftOut): string {
   return `left out: ${reason.includes(path) ? reason : `${path}: ${reason}`}`;
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { VsslError } from '../errors.js';
 import { parseCount } from './action-helpers.js';
+import { deviceOption } from './config-flags.js';
 
 /** Flags of every command that uses a trained encoder. */
 export interface EncoderFlags {
@@ -15,9 +16,7 @@ export function addEncoderOptions(command: Command): Command {
   return command
     .option('--run <dir>', 'run folder with the trained encoder')
     .option('--weights <file>', 'weights file (.safetensors), instead of --run')
-    .addOption(
-      new Option('--device <name>', 'where to compute (default: auto)').choices(['auto', 'cpu', 'cuda']),
-    )
+    .addOption(deviceOption('where to compute (default: auto)'))
     .addOption(new Option('--precision <name>', 'of the network (default: fp32)').choices(['fp32', 'bf16']))
     .option(
       '--threads <n>',

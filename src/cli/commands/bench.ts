@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { BenchCase } from '../../bench/case.js';
+import type { BenchResult } from '../../bench/result.js';
 import { VsslError } from '../../errors.js';
 import { checkOutFile, writeResultFile } from '../../weights/atomic-write.js';
 import { openStatusLine, parseCount, unlessStopped } from '../action-helpers.js';
-import { addCommonOptions, runAction } from '../run-action.js';
+import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 import { percent } from '../table.js';
 
 interface BenchFlags {
@@ -32,68 +34,74 @@ export function registerBench(program: Command): void {
     .option('--threads <n>', 'of both sides (default: one per physical core)', parseCount)
     .option('--out <file>', 'write the result as JSON, too')
     .option('--list', 'only name the cases')
-    .action(
-      runAction<BenchFlags>(async ({ logger, print, signal }, flags) => {
-        const { benchCases } = await import('../../bench/cases/index.js');
-        const { formatBench, formatCases, formatSeconds } = await import('../format-bench.js');
-        const filter = toPattern('--filter', flags.filter);
-        const others = toPattern('--peers', typeof flags.peers === 'string' ? flags.peers : '');
-        const cases = benchCases
-          .filter(({ name }) => filter.test(name))
-          .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
-        if (cases.length === 0)
-          throw new VsslError(
-            'ERR_VSSL_USAGE',
-            `no case matches --filter '${flags.filter}'; --list names them all`,
-          );
-        if (flags.list) {
-          print(formatCases(cases));
-          return {
-            cases: cases.map(({ name, kernel, parameters, limit, peers }) => ({
-              name,
-              kernel,
-              parameters,
-              limit,
-              peers,
-            })),
-          };
-        }
-        if (flags.out !== undefined) await checkOutFile(flags.out, '--out');
-        const { runBench } = await import('../../bench/run-bench.js');
-        const status = openStatusLine();
-        const result = await unlessStopped(
-          signal,
-          runBench({
-            cases,
-            pairs: flags.pairs ?? PAIRS,
-            threads: flags.threads ?? 0,
-            python: flags.peers ? (flags.python ?? (process.env.VSSL_PYTHON || 'python3')) : null,
-            signal,
-            onStage: status.show,
-            onRow: ({ name, timing }) => {
-              status.close();
-              logger.info(`${name}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
-            },
-            onPeerLog: logger.debug,
-          }).finally(status.close),
-        );
-        print(formatBench(result));
-        const busy = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
-        if (result.rows.some(({ timing }) => timing?.noisy))
-          logger.warn(
-            `some rows are noisy and claim nothing; other processes used up to ${percent(busy)} % of the processors`,
-          );
-        if (flags.out !== undefined) {
-          await writeResultFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
-          logger.info(`written to ${flags.out}`);
-        }
-        if (result.rows.some(({ wrong }) => wrong)) {
-          logger.error('a kernel does not give what its double-precision twin gives');
-          process.exitCode = 1;
-        }
-        return result;
-      }),
+    .action(runAction<BenchFlags>(benchKernels));
+}
+
+async function benchKernels(context: ActionContext, flags: BenchFlags) {
+  const cases = await chooseCases(flags);
+  if (flags.list) {
+    const { formatCases } = await import('../format-bench.js');
+    context.print(formatCases(cases));
+    return {
+      cases: cases.map(({ name, kernel, parameters, limit, peers }) => ({
+        ...{ name, kernel, parameters, limit, peers },
+      })),
+    };
+  }
+  if (flags.out !== undefined) await checkOutFile(flags.out, '--out');
+  const result = await timeCases(cases, context, flags);
+  if (flags.out !== undefined) {
+    await writeResultFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
+    context.logger.info(`written to ${flags.out}`);
+  }
+  if (result.rows.some(({ wrong }) => wrong)) {
+    context.logger.error('a kernel does not give what its double-precision twin gives');
+    process.exitCode = 1;
+  }
+  return result;
+}
+
+/** The cases that --filter names, with the peers that --peers names. */
+async function chooseCases({ filter, peers }: BenchFlags): Promise<BenchCase[]> {
+  const { benchCases } = await import('../../bench/cases/index.js');
+  const wanted = toPattern('--filter', filter);
+  const others = toPattern('--peers', typeof peers === 'string' ? peers : '');
+  const cases = benchCases
+    .filter(({ name }) => wanted.test(name))
+    .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
+  if (cases.length === 0)
+    throw new VsslError('ERR_VSSL_USAGE', `no case matches --filter '${filter}'; --list names them all`);
+  return cases;
+}
+
+async function timeCases(
+  cases: readonly BenchCase[],
+  { logger, print, signal }: ActionContext,
+  { pairs = PAIRS, threads = 0, peers, python }: BenchFlags,
+): Promise<BenchResult> {
+  const { formatBench, formatSeconds } = await import('../format-bench.js');
+  const { runBench } = await import('../../bench/run-bench.js');
+  const status = openStatusLine();
+  const result = await unlessStopped(
+    signal,
+    runBench({
+      ...{ cases, pairs, threads, signal },
+      python: peers ? (python ?? (process.env.VSSL_PYTHON || 'python3')) : null,
+      onStage: status.show,
+      onRow: ({ name, timing }) => {
+        status.close();
+        logger.info(`${name}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
+      },
+      onPeerLog: logger.debug,
+    }).finally(status.close),
+  );
+  print(formatBench(result));
+  const busy = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));
+  if (result.rows.some(({ timing }) => timing?.noisy))
+    logger.warn(
+      `some rows are noisy and claim nothing; other processes used up to ${percent(busy)} % of the processors`,
     );
+  return result;
 }
 
 function toPattern(option: string, text = ''): RegExp {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openMeter, parseCount, unlessStopped } from '../action-helpers.js';
+import { metered, parseCount } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 import { formatTable } from '../table.js';
 
@@ -19,15 +19,13 @@ export function registerCheck(program: Command): void {
     .option('--threads <n>', 'files looked at at once (default: all processors)', parseCount)
     .option('--allow-unusable', 'exit 0 although some videos are unusable (all of them: still 4)')
     .action(
-      runAction<CheckOptions>(async ({ logger, print, signal }, options) => {
+      runAction<CheckOptions>(async (context, options) => {
         const { data, deep, threads, allowUnusable = false } = options;
         const { checkVideos } = await import('../../prepare/check-videos.js');
-        const meter = openMeter('checked');
-        const result = await unlessStopped(
-          signal,
-          checkVideos({ data, deep, threads, signal, onProgress: meter.update }).finally(meter.close),
+        const { logger, print, signal } = context;
+        const result = await metered(context, 'checked', (onProgress) =>
+          checkVideos({ data, deep, threads, signal, onProgress }),
         );
-        for (const warning of result.warnings) logger.warn(warning);
         const odd = result.files.filter(({ status }) => status !== 'ok');
         if (odd.length > 0)
           print(

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { leftOut, openMeter, parseCount, unlessStopped } from '../action-helpers.js';
+import { metered, parseCount } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -19,27 +19,17 @@ export function registerEmbed(program: Command): void {
     .option('--clips <n>', 'windows of a video whose vectors are averaged (default: 3)', parseCount)
     .addOption(new Option('--crops <n>', 'crops of a window (default: 1)').choices(['1', '3']))
     .action(
-      runAction<EmbedOptions>(async ({ logger, print, signal }, options) => {
+      runAction<EmbedOptions>(async (context, options) => {
         const weights = weightsOf(options);
         const { embedToFile } = await import('../../embed/embed-to-file.js');
-        const meter = openMeter('embedded');
-        const result = await unlessStopped(
-          signal,
-          embedToFile({
-            weights,
-            data: options.data,
-            out: options.out,
-            clips: options.clips,
-            crops: options.crops === '3' ? 3 : 1,
-            signal,
-            onProgress: meter.update,
-            ...encoderOptions(options),
-          }).finally(meter.close),
+        const { data, out, clips } = options;
+        const { signal } = context;
+        const crops = options.crops === '3' ? 3 : 1;
+        const result = await metered(context, 'embedded', (onProgress) =>
+          embedToFile({ weights, data, out, clips, crops, signal, onProgress, ...encoderOptions(options) }),
         );
-        for (const warning of result.warnings) logger.warn(warning);
-        for (const failure of result.failures) logger.warn(leftOut(failure));
         const left = result.failures.length > 0 ? `, ${result.failures.length} left out` : '';
-        print(
+        context.print(
           `${result.count} vectors of ${result.dim} numbers in ${result.out}${left} (${result.seconds.toFixed(1)} s)`,
         );
         return result;

@@ -1,13 +1,14 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { ClaimsEvent } from '../../claims/run-claims.js';
 import { VsslError } from '../../errors.js';
 import { leftOut, parseCount, unlessStopped } from '../action-helpers.js';
+import { type ConfigFlags, deviceOption, setOption, settingsOf } from '../config-flags.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
 import type { Logger } from '../logger.js';
 import { createProgress, type Progress } from '../progress.js';
-import { addCommonOptions, runAction } from '../run-action.js';
+import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 
-interface ClaimsFlags {
+interface ClaimsFlags extends ConfigFlags {
   readonly method?: string;
   readonly data?: string;
   readonly test?: string;
@@ -17,10 +18,7 @@ interface ClaimsFlags {
   readonly out?: string;
   readonly claim?: readonly string[];
   readonly preset?: string;
-  readonly set: readonly string[];
   readonly list?: boolean;
-  readonly device?: 'auto' | 'cpu' | 'cuda';
-  readonly threads?: number;
 }
 
 /** `vssl-native eval claims`: which orderings of a method's paper hold at small scale. */
@@ -36,52 +34,47 @@ export function registerEvalClaims(group: Command): void {
     .option('--out <dir>', 'folder of the runs, which a later call goes on with (default: claims/NAME)')
     .option('--claim <name...>', 'only these claims')
     .option('--preset <name>', 'settings that the arms change (default: NAME-tiny)')
-    .addOption(
-      new Option('--set <key=value>', 'one entry of the configuration of all arms; repeatable')
-        .argParser((value: string, before: readonly string[]) => [...before, value])
-        .default([], 'none'),
-    )
+    .addOption(setOption('one entry of the configuration of all arms'))
     .option('--list', 'show the claims and their arms; nothing is trained')
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
+    .addOption(deviceOption('where to compute'))
     .option('--threads <n>', 'threads of the network', parseCount)
     .action(
-      runAction<ClaimsFlags>(async ({ logger, print, signal }, flags) => {
-        const { listMethods, getMethod } = await import('../../methods/registry.js');
-        if (flags.list) {
-          const methods = flags.method === undefined ? listMethods() : [getMethod(flags.method)];
-          const { withClaims } = await import('../../claims/plan-arms.js');
-          const shown = withClaims(methods, flags.claim);
-          print(formatClaimList(shown));
-          return { methods: shown.map(({ name, claims }) => ({ name, claims })) };
-        }
-        const { method, data, budget, device, threads, set } = flags;
-        if (method === undefined || data === undefined || budget === undefined)
-          throw new VsslError(
-            'ERR_VSSL_USAGE',
-            'expected --method NAME, --data PATH and --budget STEPS; --list shows what there is to claim',
-          );
-        const { runClaims } = await import('../../claims/run-claims.js');
-        const show = createReporter(logger);
-        const result = await unlessStopped(
-          signal,
-          runClaims({
-            ...{ method, data, budget, signal, device, threads },
-            ...{ test: flags.test, folds: flags.folds, seeds: flags.seeds, preset: flags.preset },
-            out: flags.out ?? `claims/${method}`,
-            claims: flags.claim,
-            set: [
-              ...set,
-              ...(device === undefined ? [] : [`train.device=${device}`]),
-              ...(threads === undefined ? [] : [`train.threads=${threads}`]),
-            ],
-            onEvent: show.onEvent,
-          }).finally(show.close),
-        );
-        print(formatClaims(result));
-        logger.info(`written to ${result.file}`);
-        return result;
-      }),
+      runAction<ClaimsFlags>((context, flags) =>
+        flags.list ? listClaims(context, flags) : measureClaims(context, flags),
+      ),
     );
+}
+
+async function listClaims({ print }: ActionContext, { method, claim }: ClaimsFlags) {
+  const { listMethods, getMethod } = await import('../../methods/registry.js');
+  const { withClaims } = await import('../../claims/plan-arms.js');
+  const shown = withClaims(method === undefined ? listMethods() : [getMethod(method)], claim);
+  print(formatClaimList(shown));
+  return { methods: shown.map(({ name, claims }) => ({ name, claims })) };
+}
+
+async function measureClaims({ logger, print, signal }: ActionContext, flags: ClaimsFlags) {
+  const { method, data, test, folds, budget, seeds, preset, device, threads } = flags;
+  if (method === undefined || data === undefined || budget === undefined)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      'expected --method NAME, --data PATH and --budget STEPS; --list shows what there is to claim',
+    );
+  const { runClaims } = await import('../../claims/run-claims.js');
+  const show = createReporter(logger);
+  const result = await unlessStopped(
+    signal,
+    runClaims({
+      ...{ method, data, test, folds, budget, seeds, preset, signal, device, threads },
+      out: flags.out ?? `claims/${method}`,
+      claims: flags.claim,
+      set: settingsOf({ set: flags.set, device, threads }),
+      onEvent: show.onEvent,
+    }).finally(show.close),
+  );
+  print(formatClaims(result));
+  logger.info(`written to ${result.file}`);
+  return result;
 }
 
 /** A line a run, and the progress of the one that is trained. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions, Protocol } from '../../eval/evaluation-options.js';
-import { leftOut, openMeter, parseCount, parseNumber, parseSeed, unlessStopped } from '../action-helpers.js';
+import { metered, parseCount, parseNumber, parseSeed } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
 import { addCommonOptions, runAction } from '../run-action.js';
@@ -85,36 +85,24 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
 }
 
 function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
-  return runAction<EvalFlags>(async ({ logger, print, signal }, flags) => {
+  return runAction<EvalFlags>(async (context, flags) => {
     weightsOf(flags);
     const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors, out } =
       flags;
-    const { evaluate } = await import('../../eval/evaluate.js');
-    let stage = '';
-    let meter = openMeter('');
+    const { signal } = context;
     const options = {
       protocol,
       ...{ run, weights, train, test, data, folds, windows, baseline, baselineSeed, floors, out, signal },
       crops: crops === '3' ? 3 : 1,
       ...encoderOptions(flags),
       ...own(flags),
-      onProgress: (progress: { stage: string; done: number; total: number }) => {
-        if (progress.stage !== stage) {
-          stage = progress.stage;
-          meter.close();
-          meter = openMeter(`${stage}:`);
-        }
-        meter.update(progress.done, progress.total);
-      },
     } as EvaluateOptions;
-    const result = await unlessStopped(
-      signal,
-      evaluate(options).finally(() => meter.close()),
+    const { evaluate } = await import('../../eval/evaluate.js');
+    const result = await metered(context, '', (count) =>
+      evaluate({ ...options, onProgress: ({ stage, done, total }) => count(done, total, `${stage}:`) }),
     );
-    for (const warning of result.warnings) logger.warn(warning);
-    for (const failure of result.failures) logger.warn(leftOut(failure));
-    print(formatEvaluation(result));
-    if (result.file) logger.info(`written to ${result.file}`);
+    context.print(formatEvaluation(result));
+    if (result.file) context.logger.info(`written to ${result.file}`);
     return result;
   });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { leftOut, openMeter, parseCount, parseNumber, unlessStopped } from '../action-helpers.js';
+import { leftOut, metered, parseCount, parseNumber } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
 interface PrepareFlags {
@@ -22,17 +22,13 @@ export function registerPrepare(program: Command): void {
     .option('--flow', 'store the optical flow between neighbouring frames as well')
     .option('--threads <n>', 'videos under way at once (default: all processors)', parseCount)
     .action(
-      runAction<PrepareFlags>(async ({ logger, print, signal }, flags) => {
+      runAction<PrepareFlags>(async (context, flags) => {
         const { prepare } = await import('../../prepare/prepare.js');
         const { data, out, shortSide, fps, flow, threads } = flags;
-        const meter = openMeter('prepared');
-        const result = await unlessStopped(
-          signal,
-          prepare({ data, out, shortSide, fps, flow, threads, signal, onProgress: meter.update }).finally(
-            meter.close,
-          ),
+        const { logger, print, signal } = context;
+        const result = await metered(context, 'prepared', (onProgress) =>
+          prepare({ data, out, shortSide, fps, flow, threads, signal, onProgress }),
         );
-        for (const warning of result.warnings) logger.warn(warning);
         for (const video of result.skipped) logger.warn(leftOut(video));
         const before = result.reused > 0 ? `, ${result.reused} of them there already` : '';
         const left = result.skipped.length > 0 ? `, ${result.skipped.length} left out` : '';

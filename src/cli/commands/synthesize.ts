@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openMeter, unlessStopped } from '../action-helpers.js';
+import { metered } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
 interface SynthesizeFlags {
@@ -17,14 +17,13 @@ export function registerSynthesize(program: Command): void {
     )
     .requiredOption('--out <dir>', 'folder to write into')
     .action(
-      runAction<SynthesizeFlags>(async ({ print, signal }, { data, out }) => {
+      runAction<SynthesizeFlags>(async (context, { data, out }) => {
         const { writeSyntheticVideos } = await import('../../prepare/write-synthetic.js');
-        const meter = openMeter('written');
-        const result = await unlessStopped(
-          signal,
-          writeSyntheticVideos({ data, out, signal, onProgress: meter.update }).finally(meter.close),
+        const { signal } = context;
+        const result = await metered(context, 'written', (onProgress) =>
+          writeSyntheticVideos({ data, out, signal, onProgress }),
         );
-        print(`${result.count} videos; ${result.manifest}`);
+        context.print(`${result.count} videos; ${result.manifest}`);
         return result;
       }),
     );
