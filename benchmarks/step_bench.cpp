@@ -29,12 +29,13 @@ int main(int argc, char** argv) {
         {"optimizer", Object{{"name", "sgd"}, {"momentum", 0.9}, {"weightDecay", 1e-4}}},
     }));
     video::Batch batch;
+    batch.samples = clips / 2;
     for (const char* name : {"a", "b"}) {
-      video::ViewBuffer view{name, clips / 2, frames, side, side, {}};
-      const int64_t count = view.clips * frames * side * side * 3;
-      view.data.reset(new float[count], std::default_delete<float[]>());
+      video::ViewBuffer view{name, video::DType::kFloat32, {clips / 2, frames, side, side, 3}, {}, {}};
+      view.allocate();
+      const int64_t count = clips / 2 * view.row_values();
       const engine::CounterRandom random(1, name);
-      for (int64_t i = 0; i < count; ++i) view.data.get()[i] = static_cast<float>(random.uniform(i));
+      for (int64_t i = 0; i < count; ++i) view.floats()[i] = static_cast<float>(random.uniform(i));
       batch.views.push_back(view);
     }
     const Value hyper(Object{{"lr", 0.001}});

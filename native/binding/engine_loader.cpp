@@ -10,9 +10,32 @@ namespace vssl::binding {
 namespace {
 
 int64_t bytes_of(const video::Batch& batch) {
-  int64_t floats = 0;
-  for (const auto& v : batch.views) floats += v.clips * v.frames * v.height * v.width * 3;
-  return floats * static_cast<int64_t>(sizeof(float));
+  int64_t bytes = 0;
+  for (const auto* buffers : {&batch.views, &batch.side})
+    for (const auto& buffer : *buffers) bytes += buffer.bytes();
+  return bytes;
+}
+
+Napi::Array from_ints(Napi::Env env, const std::vector<int64_t>& values) {
+  auto out = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) out.Set(i, static_cast<double>(values[i]));
+  return out;
+}
+
+Napi::Value from_buffers(Napi::Env env, const video::Batch& batch,
+                         const std::vector<video::ViewBuffer>& buffers) {
+  auto out = Napi::Array::New(env, buffers.size());
+  for (uint32_t i = 0; i < buffers.size(); ++i) {
+    const auto& buffer = buffers[i];
+    const bool whole = buffer.shape[0] == batch.samples;
+    auto item = Napi::Object::New(env);
+    item.Set("name", buffer.name);
+    item.Set("dtype", buffer.dtype == video::DType::kFloat32 ? "float32" : "int64");
+    item.Set("shape", from_ints(env, buffer.shape));
+    item.Set("rows", whole ? env.Null() : Napi::Value(from_ints(env, buffer.rows)));
+    out.Set(i, item);
+  }
+  return out;
 }
 
 class BatchObject : public Napi::ObjectWrap<BatchObject> {
@@ -32,41 +55,43 @@ class BatchObject : public Napi::ObjectWrap<BatchObject> {
   }
 
   Napi::Value views(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const auto batch = get();
-      auto out = Napi::Array::New(info.Env(), batch->views.size());
-      for (uint32_t i = 0; i < batch->views.size(); ++i) {
-        const auto& v = batch->views[i];
-        auto shape = Napi::Array::New(info.Env(), 5);
-        const int64_t sizes[5] = {v.clips, v.frames, v.height, v.width, 3};
-        for (uint32_t d = 0; d < 5; ++d) shape.Set(d, static_cast<double>(sizes[d]));
-        auto item = Napi::Object::New(info.Env());
-        item.Set("name", v.name);
-        item.Set("shape", shape);
-        out.Set(i, item);
-      }
-      return out;
-    });
+    return guarded(info.Env(), [&] { return from_buffers(info.Env(), *get(), get()->views); });
+  }
+
+  Napi::Value side(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return from_buffers(info.Env(), *get(), get()->side); });
   }
 
   Napi::Value to_float32(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const auto batch = get();
-      const std::string name = to_value(info[0]).as_string("view");
-      for (const auto& v : batch->views) {
-        if (v.name != name) continue;
-        const int64_t count = v.clips * v.frames * v.height * v.width * 3;
-        auto out = Napi::Float32Array::New(info.Env(), static_cast<size_t>(count));
-        if (count > 0) std::memcpy(out.Data(), v.data.get(), static_cast<size_t>(count) * sizeof(float));
-        return out;
-      }
-      throw_argument("expected the name of a view of this batch but received '" + name + "'");
-    });
+    return copy_of<Napi::Float32Array>(info, video::DType::kFloat32, "float32");
+  }
+
+  Napi::Value to_int64(const Napi::CallbackInfo& info) {
+    return copy_of<Napi::BigInt64Array>(info, video::DType::kInt64, "int64");
   }
 
   void dispose(const Napi::CallbackInfo& info) { release(info.Env()); }
 
  private:
+  // A copy of the view or side array that the argument names.
+  template <typename Array>
+  Napi::Value copy_of(const Napi::CallbackInfo& info, video::DType dtype, const std::string& type) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const auto batch = get();
+      const std::string name = to_value(info[0]).as_string("name");
+      for (const auto* buffers : {&batch->views, &batch->side}) {
+        for (const auto& b : *buffers) {
+          if (b.name != name) continue;
+          if (b.dtype != dtype)
+            throw_argument("expected the name of " + type + " rows but received " + b.text());
+          auto out = Array::New(info.Env(), static_cast<size_t>(b.shape[0] * b.row_values()));
+          if (b.bytes() > 0) std::memcpy(out.Data(), b.data.get(), static_cast<size_t>(b.bytes()));
+          return out;
+        }
+      }
+      throw_argument("expected the name of a view or side array of this batch but received '" + name + "'");
+    });
+  }
   void release(Napi::Env env) {
     if (!batch_) return;
     batch_.reset();
@@ -215,7 +240,9 @@ class LoaderObject : public Napi::ObjectWrap<LoaderObject> {
 Napi::Function define_batch(Napi::Env env) {
   return BatchObject::DefineClass(env, "NativeBatch",
                                   {BatchObject::InstanceMethod("views", &BatchObject::views),
+                                   BatchObject::InstanceMethod("side", &BatchObject::side),
                                    BatchObject::InstanceMethod("toFloat32", &BatchObject::to_float32),
+                                   BatchObject::InstanceMethod("toInt64", &BatchObject::to_int64),
                                    BatchObject::InstanceMethod("dispose", &BatchObject::dispose)});
 }
 

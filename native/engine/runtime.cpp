@@ -86,7 +86,9 @@ const video::ViewBuffer& find_view(const video::Batch& batch, const std::string&
 }
 
 Tensor borrow_clips(const video::ViewBuffer& view) {
-  const int64_t n = view.clips, t = view.frames, h = view.height, w = view.width;
+  if (view.dtype != video::DType::kFloat32 || view.shape.size() != 5 || view.shape[4] != 3)
+    throw_invalid("expected clips, but the batch has view " + view.text());
+  const int64_t n = view.shape[0], t = view.shape[1], h = view.shape[2], w = view.shape[3];
   if (n < 1 || t < 1 || h < 1 || w < 1 || !view.data)
     throw_invalid("view \"" + view.name + "\" is empty: " + shape_text({n, t, h, w}));
   return at::from_blob(view.data.get(), {n, 3, t, h, w}, {t * h * w * 3, 1, h * w * 3, w * 3, 3},

@@ -116,7 +116,7 @@ struct Session::Impl {
   StepResult step(const video::Batch& batch, const Value& hyper) {
     std::vector<HyperKey> keys = method->hyper_keys();
     keys.insert(keys.begin(), HyperKey{"lr", 0, std::numeric_limits<float>::max()});
-    check_hyper(hyper, keys, batch.views.empty() ? 0 : batch.views[0].clips);
+    check_hyper(hyper, keys, batch.samples);
     const double lr = hyper["lr"].as_number("hyper.lr");
     std::vector<View> views;
     for (const auto& view : batch.views) views.push_back({view.name, borrow_clips(view)});

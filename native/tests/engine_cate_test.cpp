@@ -397,7 +397,7 @@ std::pair<double, double> blind_training(const std::string& mode, int64_t n) {
   video::Batch batch = make_batch(n, 4, 16, 1);
   const int64_t clip = 4 * 16 * 16 * 3;
   for (auto& view : batch.views)
-    for (int64_t i = 0; i < n; ++i) std::copy_n(batch.views[0].data.get(), clip, view.data.get() + i * clip);
+    for (int64_t i = 0; i < n; ++i) std::copy_n(batch.views[0].floats(), clip, view.floats() + i * clip);
   double loss = 0, accuracy = 0;
   const int steps = 150, last = 30;
   for (int i = 0; i < steps; ++i) {

@@ -336,12 +336,14 @@ void test_statistics() {
 video::Batch make_snippets(int64_t clips, int64_t frames, int64_t side, uint64_t seed) {
   const video::Batch whole = make_batch(clips, 3 * frames, side, seed, 1);
   video::Batch batch;
+  batch.samples = clips;
   const int64_t values = frames * side * side * 3;
   for (int64_t p = 0; p < 3; ++p) {
-    video::ViewBuffer view{"snippet" + std::to_string(p + 1), clips, frames, side, side, {}};
-    view.data.reset(new float[clips * values], std::default_delete<float[]>());
+    video::ViewBuffer view{
+        "snippet" + std::to_string(p + 1), video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
+    view.allocate();
     for (int64_t n = 0; n < clips; ++n)
-      std::memcpy(view.data.get() + n * values, whole.views[0].data.get() + (3 * n + p) * values, values * 4);
+      std::memcpy(view.floats() + n * values, whole.views[0].floats() + (3 * n + p) * values, values * 4);
     batch.views.push_back(view);
   }
   return batch;

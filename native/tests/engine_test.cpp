@@ -75,7 +75,7 @@ void test_guard() {
     session.step(make_batch(4, 8, 32, 1), rate(0.02));
     const auto before = session.export_state();
     auto bad = make_batch(4, 8, 32, 2);
-    bad.views[1].data.get()[777] = NAN;
+    bad.views[1].floats()[777] = NAN;
     const StepResult result = session.step(bad, rate(0.02));
     check(!result.finite, "NaN is seen");
     check(same_bytes(before, session.export_state()), "a step that is not finite leaves no trace");
@@ -177,7 +177,7 @@ void test_accumulate_with_norm() {
   const auto batch = make_batch(4, 8, 32, 9);
   std::vector<View> views;
   for (const auto& v : batch.views)
-    views.push_back({v.name, at::from_blob(v.data.get(), {4, 8, 32, 32, 3}).permute({0, 4, 1, 2, 3})});
+    views.push_back({v.name, at::from_blob(v.floats(), {4, 8, 32, 32, 3}).permute({0, 4, 1, 2, 3})});
   SingleProcess alone;
   StepContext context{views, hyper, alone, 2, at::kFloat, Placement{}, {}, {}};
   method->step(context);
@@ -340,7 +340,7 @@ void test_encoder() {
   for (int64_t n = 0; n < 3; ++n)
     for (int64_t c = 0; c < 3; ++c)
       for (int64_t i = 0; i < 8 * 32 * 32; ++i)
-        planes[(n * 3 + c) * 8 * 32 * 32 + i] = batch.views[0].data.get()[(n * 8 * 32 * 32 + i) * 3 + c];
+        planes[(n * 3 + c) * 8 * 32 * 32 + i] = batch.views[0].floats()[(n * 8 * 32 * 32 + i) * 3 + c];
   check(encoder.forward(planes.data(), 3, 8, 32, 32) == encoder.embed(batch, "a"),
         "forward equals embed in fp32");
 

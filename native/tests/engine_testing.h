@@ -39,10 +39,12 @@ inline std::string code_of(const std::function<void()>& body) {
 // Smooth moving patterns, different for each sample, with a little noise for each view.
 inline video::Batch make_batch(int64_t clips, int64_t frames, int64_t side, uint64_t seed, int views = 2) {
   video::Batch batch;
+  batch.samples = clips;
   for (int v = 0; v < views; ++v) {
-    video::ViewBuffer view{v == 0 ? "a" : "b", clips, frames, side, side, {}};
-    view.data.reset(new float[clips * frames * side * side * 3], std::default_delete<float[]>());
-    float* out = view.data.get();
+    video::ViewBuffer view{
+        v == 0 ? "a" : "b", video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
+    view.allocate();
+    float* out = view.floats();
     const CounterRandom random(seed, "clips"), noise(seed, view.name);
     uint64_t i = 0;
     for (int64_t n = 0; n < clips; ++n)

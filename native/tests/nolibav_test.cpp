@@ -13,8 +13,8 @@ constexpr int kT = 3, kH = 6, kW = 8;
 // Sum over a loaded clip, 0 to 1 a value: distinguishes pictures from an untouched buffer.
 double mean_of(const LoadResult& r) {
   const ViewBuffer& v = r.batch->views[0];
-  const int64_t n = v.clips * v.frames * v.height * v.width * 3;
-  return std::accumulate(v.data.get(), v.data.get() + n, 0.0) / static_cast<double>(n);
+  const int64_t n = v.shape[0] * v.row_values();
+  return std::accumulate(v.floats(), v.floats() + n, 0.0) / static_cast<double>(n);
 }
 
 LoadResult load_clip(Loader& loader, const Value& source) {

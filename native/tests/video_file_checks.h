@@ -37,9 +37,9 @@ inline Value number_clip(const Value& source, const std::vector<double>& times) 
 inline std::vector<double> numbers_of(const LoadResult& r) {
   const ViewBuffer& v = r.batch->views[0];
   std::vector<double> out;
-  for (int64_t i = 0; i < v.clips * v.frames; ++i) {
-    out.push_back(read_number(v.data.get() + i * v.height * v.width * 3, static_cast<int>(v.height),
-                              static_cast<int>(v.width)));
+  const int64_t h = v.shape[2], w = v.shape[3];
+  for (int64_t i = 0; i < v.shape[0] * v.shape[1]; ++i) {
+    out.push_back(read_number(v.floats() + i * h * w * 3, static_cast<int>(h), static_cast<int>(w)));
   }
   return out;
 }

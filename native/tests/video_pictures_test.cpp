@@ -76,7 +76,7 @@ void check_fields(const std::string& name, const Value& source, const Matrix& m)
       clip["augment"] = Value(Value::Array{Value(augment)});
       const LoadResult r = load_once(batch_plan({{Value(clip)}}));
       check(r.failures.empty(), name + ": " + describe(r.failures));
-      const double level = r.batch->views[0].data.get()[0] * 255;
+      const double level = r.batch->views[0].floats()[0] * 255;
       const int expected = levels[static_cast<size_t>(y * across + x)];
       check(std::fabs(level - expected) < 8, name + ": field " + std::to_string(x) + ", " +
                                                  std::to_string(y) + " shows " + std::to_string(level) +
@@ -296,7 +296,7 @@ void test_sei(const TemporaryFolder& folder) {
     clip["augment"] = Value(Value::Array{Value(augment)});
     const LoadResult r = load_once(batch_plan({{Value(clip)}}));
     check(r.failures.empty(), "SEI: " + describe(r.failures));
-    return r.batch->views[0].data.get()[0];
+    return r.batch->views[0].floats()[0];
   };
   write_bytes(path, h264(false, false, 90));
   VideoIndex index = index_file(path);

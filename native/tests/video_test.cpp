@@ -33,7 +33,7 @@ void test_refused_files(const TemporaryFolder& folder) {
   check(r.failures[0].code == "ERR_VSSL_VIDEO_OPEN" && r.failures[0].path == folder.file("text.mp4"),
         "failure says why");
   const int64_t per_clip = 8 * 8 * 3;
-  const float* failed_slot = r.batch->views[0].data.get() + per_clip;
+  const float* failed_slot = r.batch->views[0].floats() + per_clip;
   check(std::all_of(failed_slot, failed_slot + per_clip, [](float v) { return v == 0; }),
         "a failed slot holds zeros");
 
@@ -67,7 +67,7 @@ void test_plan_errors() {
     return with("augment", Value(Value::Array{Value(augment)}));
   };
   fails("plan", Value(3));
-  fails("version", Value(Value::Object{{"version", Value(2)}}));
+  fails("but received 3 for version", Value(Value::Object{{"version", Value(3)}}));
   fails("views", batch_plan({}));
   fails("views[0].clips", batch_plan({{}}));
   fails("views[0].clips[0].times", with("times", list({})));
@@ -90,7 +90,7 @@ void test_plan_errors() {
   check_throws("ERR_VSSL_INVALID_ARGUMENT", "threads", [] { Loader loader({0, 0}); });
   // Each number is allowed, and all together are 3 TB: refused before they are taken.
   Value::Object vast = plain_clip(source, std::vector<double>(4096, 0.0), 8192, 8192);
-  check_throws("ERR_VSSL_OUT_OF_MEMORY", "a batch of 1 clips",
+  check_throws("ERR_VSSL_OUT_OF_MEMORY", "a batch of 1 samples",
                [&] { load_once(batch_plan({{Value(vast)}})); });
 }
 
@@ -145,7 +145,7 @@ void test_synthetic() {
   const std::vector<uint8_t> direct = render_synthetic(synthetic_source(3), {0, 0.4}, 48, 48);
   double off = 0;
   for (size_t i = 0; i < direct.size(); ++i)
-    off = std::max(off, std::fabs(r.batch->views[0].data.get()[i] - direct[i] / 255.0));
+    off = std::max(off, std::fabs(r.batch->views[0].floats()[i] - direct[i] / 255.0));
   check(off < 1e-6, "a plan gives the rendered pictures");
   check_throws("ERR_VSSL_INVALID_ARGUMENT", "motion",
                [] { render_synthetic(synthetic_source(16), {0}, 16, 16); });

@@ -134,11 +134,12 @@ inline LoadResult load_once(const Value& plan, int threads = 1, int64_t cache_by
   return load(loader, plan);
 }
 
-// All floats of a batch, one view after another.
+// All floats of a batch's views, one after another.
 inline std::vector<float> floats(const Batch& batch) {
   std::vector<float> out;
   for (const ViewBuffer& v : batch.views) {
-    out.insert(out.end(), v.data.get(), v.data.get() + v.clips * v.frames * v.height * v.width * 3);
+    if (v.dtype == DType::kFloat32)
+      out.insert(out.end(), v.floats(), v.floats() + v.shape[0] * v.row_values());
   }
   return out;
 }

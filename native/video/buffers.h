@@ -1,4 +1,4 @@
-// Aligned float buffers for batches, used again when a batch is let go.
+// Aligned buffers for batches, used again when a batch is let go.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +8,21 @@
 
 namespace vssl::video {
 
+// 64-byte aligned, contents undefined.
+std::shared_ptr<void> aligned_buffer(int64_t bytes);
+
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   ~BufferPool();
-  // `count` floats, 64-byte aligned, contents undefined. Freed buffers come back here, the pool may be gone
-  // by then.
-  std::shared_ptr<float> take(int64_t count);
+  // 64-byte aligned, contents undefined. Freed buffers come back here, the pool may be gone by then.
+  std::shared_ptr<void> take(int64_t bytes);
 
  private:
   struct Free {
-    float* data;
-    int64_t count;
+    void* data;
+    int64_t bytes;
   };
-  void give_back(float* data, int64_t count);
+  void give_back(void* data, int64_t bytes);
 
   std::mutex mutex_;
   std::vector<Free> free_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <thread>
 
@@ -54,46 +55,57 @@ bool same_source(const SourcePlan& a, const SourcePlan& b) {
 
 [[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
 
-std::shared_ptr<Batch> make_batch(const BatchPlan& plan, BufferPool& buffers) {
-  auto batch = std::make_shared<Batch>();
+// The arrays of the plan go into it; room for the clips.
+std::shared_ptr<Batch> make_batch(BatchPlan& plan, BufferPool& buffers) {
   double bytes = 0;
+  const auto add = [&](const ViewBuffer& b) {
+    double view = b.dtype == DType::kFloat32 ? 4 : 8;
+    for (const int64_t size : b.shape) view *= static_cast<double>(size);
+    bytes += view;
+  };
+  for (const ViewPlan& view : plan.views) add(view.buffer);
+  for (const ViewBuffer& array : plan.side) add(array);
+  check_memory(bytes, "a batch of " + std::to_string(plan.samples) + " samples");
+  auto batch = std::make_shared<Batch>();
+  batch->samples = plan.samples;
   for (const ViewPlan& view : plan.views) {
-    const ClipPlan& clip = view.clips.front();
-    bytes += static_cast<double>(view.clips.size()) * static_cast<double>(clip.frames()) *
-             static_cast<double>(clip.height) * static_cast<double>(clip.width) * 3 * sizeof(float);
+    batch->views.push_back(view.buffer);
+    if (!view.clips.empty()) batch->views.back().data = buffers.take(view.buffer.bytes());
   }
-  check_memory(bytes, "a batch of " + std::to_string(plan.views.front().clips.size()) + " clips");
-  for (const ViewPlan& view : plan.views) {
-    const ClipPlan& clip = view.clips.front();
-    ViewBuffer b;
-    b.name = view.name;
-    b.clips = static_cast<int64_t>(view.clips.size());
-    b.frames = clip.frames();
-    b.height = clip.height;
-    b.width = clip.width;
-    const int64_t per_clip = b.frames * b.height * b.width * 3;
-    b.data = buffers.take(per_clip * b.clips);
-    batch->views.push_back(std::move(b));
-  }
+  batch->side = plan.side;
   return batch;
 }
 
 void check_target(const BatchPlan& plan, const Batch& into) {
   if (plan.slots.empty()) invalid("expected slots in a plan that writes into an existing batch");
-  if (plan.views.size() != into.views.size()) invalid("expected the same views as in the existing batch");
-  for (size_t v = 0; v < plan.views.size(); ++v) {
-    const ViewBuffer& b = into.views[v];
-    const ClipPlan& clip = plan.views[v].clips.front();
-    if (plan.views[v].name != b.name || clip.frames() != b.frames || clip.height != b.height ||
-        clip.width != b.width) {
-      invalid("expected clips of view '" + b.name + "' with " + std::to_string(b.frames) + " frames of " +
-              std::to_string(b.height) + " x " + std::to_string(b.width) + ", as in the existing batch");
-    }
-    for (const int64_t slot : plan.slots) {
-      if (slot >= b.clips)
-        invalid("expected slots below " + std::to_string(b.clips) + ", the batch's clip count");
-    }
+  if (plan.views.size() != into.views.size() || plan.side.size() != into.side.size())
+    invalid("expected the same views and side arrays as in the existing batch");
+  for (const int64_t slot : plan.slots) {
+    if (slot >= into.samples)
+      invalid("expected slots below " + std::to_string(into.samples) + ", the batch's sample count");
   }
+  const auto check = [&](const ViewBuffer& rows, const ViewBuffer& target) {
+    if (!rows.same_rows(target))
+      invalid("expected " + target.text() + ", as in the existing batch, but received " + rows.text());
+    for (const int64_t slot : plan.slots) {
+      if (target.row_of(slot) < 0)
+        invalid("expected slots of samples that have view " + target.text() +
+                " in the existing batch, but sample " + std::to_string(slot) + " has not");
+    }
+  };
+  for (size_t v = 0; v < plan.views.size(); ++v) check(plan.views[v].buffer, into.views[v]);
+  for (size_t i = 0; i < plan.side.size(); ++i) check(plan.side[i], into.side[i]);
+}
+
+void patch_arrays(const BatchPlan& plan, const Batch& into) {
+  const auto patch = [&](const ViewBuffer& rows, const ViewBuffer& target) {
+    for (size_t j = 0; j < plan.slots.size(); ++j)
+      std::memcpy(target.row(target.row_of(plan.slots[j])), rows.row(static_cast<int64_t>(j)),
+                  static_cast<size_t>(rows.row_bytes()));
+  };
+  for (size_t v = 0; v < plan.views.size(); ++v)
+    if (plan.views[v].clips.empty()) patch(plan.views[v].buffer, into.views[v]);
+  for (size_t i = 0; i < plan.side.size(); ++i) patch(plan.side[i], into.side[i]);
 }
 
 // Flow that cannot be computed is a fault of the installation, not of a file.
@@ -136,9 +148,8 @@ struct Loader::Impl {
 void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, Scratch& scratch,
                               LoadStats& stats) {
   const ViewBuffer& b = job.batch->views[view];
-  const int64_t per_clip = b.frames * b.height * b.width * 3;
-  const int64_t slot = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
-  float* out = b.data.get() + slot * per_clip;
+  const int64_t sample = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
+  float* out = b.floats() + b.row_of(sample) * b.row_values();
   if (!request.failure) {
     const auto started = std::chrono::steady_clock::now();
     try {
@@ -156,7 +167,7 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   }
   if (!request.failure) return;
-  std::fill(out, out + per_clip, 0.0f);
+  std::fill(out, out + b.row_values(), 0.0f);
   ClipFailure failure = *request.failure;
   failure.view = static_cast<int>(view);
   failure.sample = static_cast<int>(unit);
@@ -164,32 +175,31 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
   job.failures.push_back(std::move(failure));
 }
 
-// All views of one sample; views of the same file are fetched together, which saves decoding twice.
+// All clips of one sample; those of the same file are fetched together, which saves decoding twice.
 void Loader::Impl::run_unit(Job& job, int64_t unit, Scratch& scratch) {
   LoadStats stats;
   const size_t views = job.plan.views.size();
-  std::vector<FetchRequest> requests(views);
-  for (size_t v = 0; v < views; ++v) requests[v].clip = &job.plan.views[v].clips[static_cast<size_t>(unit)];
-  std::vector<bool> fetched(views, false);
+  std::vector<FetchRequest> requests(views);  // without a clip where the sample has none, or no longer one
   for (size_t v = 0; v < views; ++v) {
-    if (fetched[v]) continue;
-    std::vector<FetchRequest*> together;
+    const ViewPlan& view = job.plan.views[v];
+    const int64_t row = view.clips.empty() ? -1 : view.buffer.row_of(unit);
+    if (row >= 0) requests[v].clip = &view.clips[static_cast<size_t>(row)];
+  }
+  for (size_t v = 0; v < views; ++v) {
+    if (!requests[v].clip) continue;
+    const SourcePlan& source = requests[v].clip->source;
     std::vector<size_t> members;
+    std::vector<FetchRequest*> pictured;  // a clip of flow that comes from a file needs no picture
     for (size_t u = v; u < views; ++u) {
-      if (u != v && (fetched[u] || !same_source(requests[v].clip->source, requests[u].clip->source)))
-        continue;
-      together.push_back(&requests[u]);
+      const ClipPlan* clip = requests[u].clip;
+      if (!clip || (u != v && !same_source(source, clip->source))) continue;
       members.push_back(u);
-      fetched[u] = true;
+      if (!clip->flow) pictured.push_back(&requests[u]);
     }
-    // A clip of flow that comes from a file needs no picture.
-    std::vector<FetchRequest*> pictured;
-    for (FetchRequest* request : together)
-      if (!request->clip->flow) pictured.push_back(request);
     if (!pictured.empty()) fetcher.fetch(pictured, stats);
     for (const size_t m : members) {
       place_clip(job, m, unit, requests[m], scratch, stats);
-      requests[m].pictures.clear();
+      requests[m] = {};
     }
   }
   std::lock_guard<std::mutex> lock(job.mutex);
@@ -295,12 +305,13 @@ void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
     check_flow(job->plan);
     if (into) {
       check_target(job->plan, *into);
+      patch_arrays(job->plan, *into);
       job->batch = std::move(into);
     } else {
       if (!job->plan.slots.empty()) invalid("expected an existing batch for a plan with slots");
       job->batch = make_batch(job->plan, *impl_->buffers);
     }
-    job->units = static_cast<int64_t>(job->plan.views.front().clips.size());
+    job->units = job->plan.samples;
   } catch (...) {
     job->error = std::current_exception();
     job->units = 1;

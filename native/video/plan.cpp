@@ -1,31 +1,12 @@
 #include "plan.h"
 
-#include <cmath>
-#include <set>
+#include "plan_values.h"
 
 namespace vssl::video {
 
 namespace {
 
 constexpr int64_t kMaxFrames = 4096, kMaxSide = 8192, kMaxShrink = 64, kMaxRadius = 512;
-
-[[noreturn]] void fail(const std::string& name, const std::string& expected) {
-  throw Error("ERR_VSSL_INVALID_ARGUMENT", "expected " + expected + " for " + name);
-}
-
-double finite(const Value& v, const std::string& name) {
-  const double d = v.as_number(name);
-  if (!std::isfinite(d)) fail(name, "a finite number");
-  return d;
-}
-
-int64_t whole(const Value& v, const std::string& name, int64_t lowest, int64_t highest) {
-  const double d = finite(v, name);
-  if (d < static_cast<double>(lowest) || d > static_cast<double>(highest) || d != std::floor(d)) {
-    fail(name, "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest));
-  }
-  return static_cast<int64_t>(d);
-}
 
 double positive(const Value& v, const std::string& name) {
   const double d = finite(v, name);
@@ -181,6 +162,8 @@ void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
   if (c.flow) check_fields(c, name);
 }
 
+}  // namespace
+
 ClipPlan parse_clip(const Value& v, const std::string& name) {
   ClipPlan c;
   c.source = parse_source(v["source"], name + ".source");
@@ -213,26 +196,6 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
   return c;
 }
 
-ViewPlan parse_view(const Value& v, const std::string& name) {
-  ViewPlan view;
-  view.name = v["name"].as_string(name + ".name");
-  const auto& clips = v["clips"].as_array(name + ".clips");
-  for (size_t i = 0; i < clips.size(); ++i) {
-    const std::string clip_name = name + ".clips[" + std::to_string(i) + "]";
-    view.clips.push_back(parse_clip(clips[i], clip_name));
-    const ClipPlan& first = view.clips.front();
-    const ClipPlan& clip = view.clips.back();
-    if (clip.frames() != first.frames() || clip.height != first.height || clip.width != first.width) {
-      fail(clip_name, "the frame count, height and width of the view's other clips (" +
-                          std::to_string(first.frames()) + " x " + std::to_string(first.height) + " x " +
-                          std::to_string(first.width) + ")");
-    }
-  }
-  return view;
-}
-
-}  // namespace
-
 std::string SourcePlan::name() const {
   switch (kind) {
     case SourceKind::kImages:
@@ -246,36 +209,6 @@ std::string SourcePlan::name() const {
     default:
       return path;
   }
-}
-
-BatchPlan parse_batch_plan(const Value& plan) {
-  if (!plan.is_object()) fail("plan", "an object { version, views }");
-  if (plan.get_int("version", 0) != 1) fail("version", "1, the plan format of this build");
-  BatchPlan batch;
-  const auto& views = plan["views"].as_array("views");
-  if (views.empty()) fail("views", "at least one view");
-  std::set<std::string> names;
-  for (size_t i = 0; i < views.size(); ++i) {
-    const std::string name = "views[" + std::to_string(i) + "]";
-    batch.views.push_back(parse_view(views[i], name));
-    if (!names.insert(batch.views.back().name).second) fail(name + ".name", "a name that no other view has");
-    if (batch.views.back().clips.size() != batch.views.front().clips.size()) {
-      fail(name + ".clips",
-           "as many clips as the first view (" + std::to_string(batch.views.front().clips.size()) + ")");
-    }
-  }
-  if (batch.views.front().clips.empty()) fail("views[0].clips", "at least one clip");
-  if (!plan["slots"].is_null()) {
-    std::set<int64_t> seen;
-    for (const Value& s : plan["slots"].as_array("slots")) {
-      batch.slots.push_back(whole(s, "slots[]", 0, int64_t{1} << 31));
-      if (!seen.insert(batch.slots.back()).second) fail("slots", "each slot once");
-    }
-    if (batch.slots.size() != batch.views.front().clips.size()) {
-      fail("slots", "one slot per clip (" + std::to_string(batch.views.front().clips.size()) + ")");
-    }
-  }
-  return batch;
 }
 
 }  // namespace vssl::video

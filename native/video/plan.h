@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../common/value.h"
+#include "video.h"
 
 namespace vssl::video {
 
@@ -70,17 +71,21 @@ struct ClipPlan {
   }
 };
 
+// Clips still to be made, or an array, whose values are there.
 struct ViewPlan {
-  std::string name;
-  std::vector<ClipPlan> clips;
+  ViewBuffer buffer;            // of clips without data
+  std::vector<ClipPlan> clips;  // one a row
 };
 
 struct BatchPlan {
+  int64_t samples = 0;
   std::vector<ViewPlan> views;
-  std::vector<int64_t> slots;  // empty: clip j goes to slot j
+  std::vector<ViewBuffer> side;
+  std::vector<int64_t> slots;  // empty: row j goes to sample j
 };
 
-// Throws ERR_VSSL_INVALID_ARGUMENT that names the entry, e.g. "views[0].clips[3].times".
+// Both throw ERR_VSSL_INVALID_ARGUMENT that names the entry, e.g. "views[0].clips[3].times".
+ClipPlan parse_clip(const Value& v, const std::string& name);
 BatchPlan parse_batch_plan(const Value& plan);
 
 }  // namespace vssl::video

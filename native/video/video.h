@@ -53,16 +53,33 @@ struct LoadStats {
   double decode_seconds = 0, augment_seconds = 0;  // summed over threads
 };
 
-// One view of a batch: clips as (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W)
+enum class DType { kFloat32, kInt64 };
+
+// Named data with rows. Clips are (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W)
 // tensor.
 struct ViewBuffer {
   std::string name;
-  int64_t clips = 0, frames = 0, height = 0, width = 0;
-  std::shared_ptr<float> data;  // 64-byte aligned
+  DType dtype = DType::kFloat32;
+  std::vector<int64_t> shape;  // (rows, ...)
+  std::vector<int64_t> rows;   // the sample of each row, ascending; empty: row i is that of sample i
+  std::shared_ptr<void> data;  // 64-byte aligned
+
+  int64_t row_values() const;  // elements of one row
+  int64_t row_bytes() const;
+  int64_t bytes() const { return shape.at(0) * row_bytes(); }
+  void allocate();                                // data of bytes(), contents undefined
+  int64_t row_of(int64_t sample) const;           // -1: the sample has none
+  bool same_rows(const ViewBuffer& other) const;  // name, dtype and shape of one row
+  std::string text() const;                       // "'tokens' (int64 rows of 2 x 8)"
+  float* floats() const { return static_cast<float*>(data.get()); }
+  int64_t* ints() const { return static_cast<int64_t*>(data.get()); }
+  char* row(int64_t i) const { return static_cast<char*>(data.get()) + i * row_bytes(); }
 };
 
 struct Batch {
-  std::vector<ViewBuffer> views;
+  int64_t samples = 0;
+  std::vector<ViewBuffer> views;  // what networks read
+  std::vector<ViewBuffer> side;   // what else the planner says of the samples; each has a row
 };
 
 struct LoaderOptions {
@@ -80,9 +97,10 @@ struct LoadResult {
 // the number of threads, the order of execution, or what the cache holds.
 //
 // Batch plan (see src/data/plan.ts for the types):
-//   { version: 1, views: [{ name, clips: [ClipPlan] }], slots?: [int] }
-// With `into` and `slots`, clip j of each view is written to slot slots[j] of the existing batch
-// (replacements).
+//   { version: 2, views: [{ name, clips: [ClipPlan], rows? } | { name, dtype, shape, values, rows? }],
+//     side?: [{ name, dtype, shape, values }], slots?: [int] }
+// Version 1 has clips alone and no rows. With `into` and `slots`, row j of each view and side array is
+// written to sample slots[j] of the existing batch (replacements).
 class Loader {
  public:
   explicit Loader(const LoaderOptions& options);

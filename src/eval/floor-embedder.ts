@@ -7,7 +7,7 @@ export function floorEmbedder(view: string): ClipEmbedder {
   return {
     async embed(batch) {
       const found = batch.views().find(({ name }) => name === view)!;
-      const [clips, frames, height, width] = found.shape;
+      const [clips, frames, height, width] = found.shape as [number, number, number, number];
       const pixels = batch.toFloat32(view);
       const size = frames * height * width * 3;
       const dims = floorDims(frames);

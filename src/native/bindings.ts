@@ -199,14 +199,23 @@ export interface NativeClipFailure {
   where: number;
 }
 
-/** Clips in native memory. Disposed by garbage collection, or at once by dispose(). */
+export interface NativeView {
+  name: string;
+  dtype: 'float32' | 'int64';
+  /** (rows, ...): of clips (rows, frames, height, width, 3). */
+  shape: number[];
+  /** The sample of each row, ascending; null where every sample has one. */
+  rows: number[] | null;
+}
+
+/** Clips and arrays in native memory. Disposed by garbage collection, or at once by dispose(). */
 export interface NativeBatch {
-  views(): {
-    name: string;
-    shape: [clips: number, frames: number, height: number, width: number, channels: 3];
-  }[];
-  /** A copy of a view's floats (N, T, H, W, 3). */
-  toFloat32(view: string): Floats;
+  views(): NativeView[];
+  side(): NativeView[];
+  /** A copy of a view or side array of float32; ERR_VSSL_INVALID_ARGUMENT for one of another type. */
+  toFloat32(name: string): Floats;
+  /** The same of int64. */
+  toInt64(name: string): BigInt64Array;
   dispose(): void;
 }
 

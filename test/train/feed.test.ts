@@ -67,7 +67,9 @@ class FakeLoader {
       clips: Array.from({ length: views }, () => []),
       disposed: 0,
       views: () => [],
+      side: () => [],
       toFloat32: () => new Float32Array(),
+      toInt64: () => new BigInt64Array(),
       dispose: () => {
         batch.disposed++;
       },

@@ -154,6 +154,38 @@ test('synthetic and memory clips need no file', async (t) => {
   loader.dispose();
 });
 
+test('views of numbers, views that some samples lack, and side arrays are told and read back', async (t) => {
+  const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
+  const { source } = drawSyntheticSource(1, 5, { pixels: 32 });
+  const clip = clipOf(source, [0, 0.1]);
+  const { batch } = await loader.load({
+    version: 2,
+    views: [
+      { name: 'clips', clips: [clip, clip] },
+      { name: 'tokens', dtype: 'int64', shape: [3], values: [[1, -2, Number.MAX_SAFE_INTEGER]], rows: [1] },
+      { name: 'none', dtype: 'float32', shape: [2], values: [], rows: [] },
+    ],
+    side: [{ name: 'codes', dtype: 'float32', shape: [2, 1], values: [[0.5, 1], new Float32Array([2, 3])] }],
+  });
+  t.deepEqual(batch.views(), [
+    { name: 'clips', dtype: 'float32', shape: [2, 2, 32, 32, 3], rows: null },
+    { name: 'tokens', dtype: 'int64', shape: [1, 3], rows: [1] },
+    { name: 'none', dtype: 'float32', shape: [0, 2], rows: [] },
+  ]);
+  t.deepEqual(batch.side(), [{ name: 'codes', dtype: 'float32', shape: [2, 2, 1], rows: null }]);
+  t.deepEqual(batch.toInt64('tokens'), BigInt64Array.of(1n, -2n, BigInt(Number.MAX_SAFE_INTEGER)));
+  t.deepEqual(batch.toFloat32('codes'), Float32Array.of(0.5, 1, 2, 3));
+  t.is(batch.toFloat32('none').length, 0);
+  t.is(batch.toFloat32('clips').length, 2 * 2 * 32 * 32 * 3);
+  const wrong = { code: 'ERR_VSSL_INVALID_ARGUMENT' };
+  t.throws(() => batch.toFloat32('tokens'), { ...wrong, message: /'tokens' \(int64 rows of 3\)/ });
+  t.throws(() => batch.toInt64('codes'), wrong);
+  t.throws(() => batch.toInt64('absent'), wrong);
+  batch.dispose();
+  t.throws(() => batch.side(), { code: 'ERR_VSSL_DISPOSED' });
+  loader.dispose();
+});
+
 test('a wrong plan is refused by name', async (t) => {
   const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
   const { source } = drawSyntheticSource(1, 0);

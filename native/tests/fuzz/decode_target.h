@@ -43,10 +43,10 @@ inline void check_same_backwards(const LoadResult& result, const std::string& pa
   const bool failed =
       !result.failures.empty() && result.failures[0].view == 0 && result.failures[0].sample == 0;
   if (failed != !other.failures.empty()) broken("a clip fails in one order and not in the other");
-  const auto frame = static_cast<size_t>(a.height * a.width * 3);
+  const auto frame = static_cast<size_t>(a.shape[2] * a.shape[3] * 3);
   for (size_t i = 0; i < times.size(); ++i) {
-    const float* back = b.data.get() + (times.size() - 1 - i) * frame;
-    if (std::memcmp(a.data.get() + i * frame, back, frame * sizeof(float)) != 0)
+    const float* back = b.floats() + (times.size() - 1 - i) * frame;
+    if (std::memcmp(a.floats() + i * frame, back, frame * sizeof(float)) != 0)
       broken("other pictures in another order");
   }
 }

@@ -39,9 +39,26 @@ class PlanMaker {
   PlanMaker(Choices& in, const PlanFiles& files, int64_t memory_id)
       : in_(in), files_(files), memory_id_(memory_id) {}
 
+  // Arrays come last, so that kept inputs without them stay the plans they were.
   Value plan() {
+    const Value clips = plan_of_clips();
+    const int64_t arrays = in_.between(0, 3), side = in_.between(0, 2);
+    if (!clips["views"].is_array() || arrays + side == 0) return clips;
+    Value::Object o = clips.as_object("plan");
+    Value::Array views = clips["views"].as_array("views"), beside;
+    for (int64_t i = 0; i < arrays; ++i) views.push_back(array("n" + std::to_string(i), in_.one_in(2)));
+    for (int64_t i = 0; i < side; ++i) beside.push_back(array("s" + std::to_string(i), false));
+    if (in_.one_in(4) && views[0].is_object()) views[0] = some_rows(views[0].as_object("view"), clips_);
+    o["version"] = odd_or(Value(2));
+    o["views"] = odd_or(Value(std::move(views)));
+    if (side > 0) o["side"] = odd_or(Value(std::move(beside)));
+    return Value(std::move(o));
+  }
+
+ private:
+  Value plan_of_clips() {
     Value::Object o{{"version", odd_or(Value(1))}};
-    const int64_t views = in_.between(1, 3), clips = in_.between(1, 3);
+    const int64_t views = in_.between(1, 3), clips = clips_ = in_.between(1, 3);
     frames_ = in_.between(1, 5), height_ = in_.between(1, 20), width_ = in_.between(1, 40);
     Value::Array list;
     for (int64_t v = 0; v < views; ++v) {
@@ -55,7 +72,35 @@ class PlanMaker {
     return odd_or(Value(std::move(o)));
   }
 
- private:
+  Value some_rows(Value::Object view, int64_t rows) {
+    Value::Array samples;
+    for (int64_t at = 0; rows > 0; --rows) samples.push_back(whole(at, at + 1)), at += 1 + in_.byte() % 2;
+    view["rows"] = odd_or(Value(std::move(samples)));
+    return odd_or(Value(std::move(view)));
+  }
+
+  Value array(const std::string& name, bool partial) {
+    const bool ints = in_.one_in(2);
+    Value::Array shape, values;
+    int64_t row = 1;
+    for (int64_t dims = in_.between(0, 3); dims > 0; --dims) {
+      const int64_t size = in_.between(1, 3);
+      shape.push_back(odd_or(Value(size)));
+      row *= size;
+    }
+    const int64_t rows = partial ? in_.between(0, clips_) : clips_;
+    for (int64_t i = 0; i < rows; ++i) {
+      Value::Array of_row;
+      for (int64_t j = 0; j < row; ++j) of_row.push_back(ints ? whole(-9, 9) : number(-9, 9));
+      values.push_back(odd_or(Value(std::move(of_row))));
+    }
+    Value::Object o{{"name", odd_or(Value(name))},
+                    {"dtype", odd_or(Value(ints ? "int64" : "float32"))},
+                    {"shape", odd_or(Value(std::move(shape)))},
+                    {"values", odd_or(Value(std::move(values)))}};
+    return partial ? some_rows(std::move(o), rows) : odd_or(Value(std::move(o)));
+  }
+
   double odd_number() {
     static const std::vector<double> kOdd = {0,
                                              -0.0,
@@ -229,7 +274,7 @@ class PlanMaker {
   Choices& in_;
   const PlanFiles& files_;
   const int64_t memory_id_;
-  int64_t frames_ = 1, height_ = 1, width_ = 1;
+  int64_t frames_ = 1, height_ = 1, width_ = 1, clips_ = 1;
 };
 
 inline bool is_small(const BatchPlan& plan) {
