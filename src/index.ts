@@ -47,6 +47,7 @@ export type {
   Protocol,
   RetrievalEvaluationOptions,
 } from './eval/evaluation-options.js';
+export { registerMeasure } from './eval/measures.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export type { FactorScore, RetrievalScore } from './eval/scores.js';

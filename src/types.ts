@@ -30,7 +30,7 @@ export type { DataOptions } from './eval/evaluation-data.js';
 export type { CommonEvaluationOptions } from './eval/evaluation-options.js';
 export type { ExtractorOptions } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
-export type { Measurement } from './eval/measures.js';
+export type { Measure, Measurement, MeasureRequest } from './eval/measure.js';
 export type { RetrievalResult } from './eval/retrieval.js';
 export type { ClaimArm, ExportedEncoder, Hyper, StepPosition } from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';

@@ -1,8 +1,7 @@
 /** Whether one arm beats another: a paired t interval over seeds, and what it says. */
 import { invalidArgument } from '../errors.js';
-import type { Measurement } from '../eval/measures.js';
+import type { Measurement } from '../eval/measure.js';
 import { meanAndSpread } from '../eval/metrics.js';
-import type { Claim } from '../methods/method.js';
 import type { PlannedClaim } from './plan-arms.js';
 import type { ClaimResult, Comparison, Verdict } from './result.js';
 
@@ -51,7 +50,7 @@ export function joinVerdicts(verdicts: readonly Verdict[]): Verdict {
 export function judgeClaim(
   { claim, arms }: PlannedClaim,
   seeds: number,
-  measured: { get(id: string, seed: number, measure: Claim['measure']): Measurement | undefined },
+  measured: { get(id: string, seed: number, measure: string): Measurement | undefined },
 ): ClaimResult {
   const { name, statement, source, measure } = claim;
   const of = (id: string, seed: number) => measured.get(id, seed, measure);

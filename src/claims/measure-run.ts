@@ -10,9 +10,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { VideoRow } from '../data/rows.js';
 import { dataFingerprint } from '../data/source-key.js';
 import { chooseDevice, type EncoderOptions, weightsFile } from '../embed/encoder-options.js';
+import { invalidArgument } from '../errors.js';
 import type { DataOptions } from '../eval/evaluation-data.js';
-import { MEASURES, type Measurement } from '../eval/measures.js';
-import type { Claim } from '../methods/method.js';
+import type { Measurement } from '../eval/measure.js';
+import { getMeasure } from '../eval/measures.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { runWriteError } from '../train/run-log.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
@@ -44,9 +45,9 @@ export async function describeMeasuring(
   };
 }
 
-/** The measure of a finished run. */
+/** The measure of a finished run. Throws what the measure throws, ERR_VSSL_INVALID_ARGUMENT when it gives no number. */
 export async function measureRun(
-  measure: Claim['measure'],
+  measure: string,
   run: string,
   data: DataOptions,
   measuring: MeasuredWith,
@@ -55,12 +56,16 @@ export async function measureRun(
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
   const weights = await weightsDigest(run);
-  const made = { formatVersion: CLAIMS_FORMAT_VERSION, ...measuring, weights, measure, data };
+  const { version, run: take } = getMeasure(measure);
+  const made = { formatVersion: CLAIMS_FORMAT_VERSION, ...measuring, weights, measure, version, data };
   const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
   if (isSame) return kept;
-  const { value, resolution, warnings, failures } = await MEASURES[measure].run({
-    ...{ run, ...data, device, threads, precision, signal },
-  });
+  const request = { run, ...data, device, threads, precision, signal };
+  const { value, resolution, warnings = [], failures = [] } = await take(request);
+  if (!Number.isFinite(value))
+    throw invalidArgument(`the value of the measure '${measure}'`, 'a finite number', value);
+  if (!(resolution >= 0))
+    throw invalidArgument(`the resolution of the measure '${measure}'`, 'a number from 0', resolution);
   const measured = { ...made, value, resolution, warnings, failures };
   await writeMeasures(run, file, measured);
   return measured;

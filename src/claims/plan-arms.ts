@@ -17,7 +17,7 @@ export interface PlannedArm {
   readonly name: string;
   /** Without seed and run folder. */
   readonly config: ResolvedConfig;
-  readonly measures: ReadonlySet<Claim['measure']>;
+  readonly measures: ReadonlySet<string>;
 }
 
 export interface PlannedClaim {
@@ -73,12 +73,12 @@ export function planArms(method: Method, claims: readonly Claim[], options: ArmO
   if (!Number.isSafeInteger(options.budget) || options.budget < 1)
     throw invalidArgument('budget', 'a whole number of steps from 1', options.budget);
   checkPreset(method, options.preset);
-  const arms = new Map<string, PlannedArm & { measures: Set<Claim['measure']> }>();
+  const arms = new Map<string, PlannedArm & { measures: Set<string> }>();
   const planned = claims.map((claim): PlannedClaim => {
     const ids = claim.arms.map((arm) => {
       const config = configOf(method, arm, options);
       const id = idOf(config);
-      const known = arms.get(id) ?? { id, name: arm.name, config, measures: new Set<Claim['measure']>() };
+      const known = arms.get(id) ?? { id, name: arm.name, config, measures: new Set<string>() };
       known.measures.add(claim.measure);
       arms.set(id, known);
       return id;

@@ -1,7 +1,6 @@
 /** What a call of `eval claims` gives. */
 import type { DataOptions } from '../eval/evaluation-data.js';
-import type { Measurement } from '../eval/measures.js';
-import type { Claim } from '../methods/method.js';
+import type { Measurement } from '../eval/measure.js';
 
 /** Version of claims.json and of the measures kept beside the weights. */
 export const CLAIMS_FORMAT_VERSION = 2;
@@ -31,7 +30,7 @@ export interface ClaimResult {
   readonly name: string;
   readonly statement: string;
   readonly source: string;
-  readonly measure: Claim['measure'];
+  readonly measure: string;
   readonly arms: readonly ArmResult[];
   /** Neighbours in the claim's order. */
   readonly pairs: readonly (Comparison & { readonly better: string; readonly worse: string })[];

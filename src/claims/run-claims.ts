@@ -6,8 +6,8 @@ import { heldOutSpec, loadManifest } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import { toVsslError, VsslError } from '../errors.js';
 import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
-import { MEASURES, type Measurement } from '../eval/measures.js';
-import type { Claim } from '../methods/method.js';
+import type { Measurement } from '../eval/measure.js';
+import { getMeasure } from '../eval/measures.js';
 import { getMethod } from '../methods/registry.js';
 import { packageVersion } from '../native/load.js';
 import { absoluteSpec } from '../train/absolute-spec.js';
@@ -55,7 +55,7 @@ export type ClaimsEvent =
       readonly folder: string;
     }
   | { readonly type: 'train'; readonly event: TrainEvent }
-  | { readonly type: 'measure'; readonly measure: Claim['measure'] }
+  | { readonly type: 'measure'; readonly measure: string }
   /** Of the data or a measure; the same one once. */
   | { readonly type: 'warning'; readonly message: string }
   /** A video that a measure cannot use; each once. */
@@ -80,10 +80,11 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   checkCount('seeds', seeds, 1, LIMITS.seeds);
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
+  const measures = chosen.map(({ measure }) => getMeasure(measure));
   const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
   const data = await testData(options);
   const evaluation = await loadEvaluationData(data);
-  if (chosen.some(({ measure }) => MEASURES[measure].labels)) labelledRows(evaluation);
+  if (measures.some(({ labels }) => labels)) labelledRows(evaluation);
   await checkFlow(plan, evaluation.rows, out, seeds);
   await makeOutFolder(out);
   const runs = new Runs(data, await describeMeasuring(evaluation.rows, options), options);
@@ -168,7 +169,7 @@ class Runs {
   }
 
   /** The measurement of an arm with a seed; undefined where its training failed. */
-  get(id: string, seed: number, measure: Claim['measure']): Measurement | undefined {
+  get(id: string, seed: number, measure: string): Measurement | undefined {
     return this.#values.get(`${id} ${seed} ${measure}`);
   }
 

@@ -1,5 +1,5 @@
 import type { ClaimResult, ClaimsResult } from '../claims/result.js';
-import { MEASURES } from '../eval/measures.js';
+import { getMeasure } from '../eval/measures.js';
 import { meanAndSpread } from '../eval/metrics.js';
 import type { Method } from '../methods/method.js';
 import { type Column, formatTable } from './table.js';
@@ -20,7 +20,7 @@ export function formatClaims(result: ClaimsResult): string {
 
 function formatClaim(claim: ClaimResult): string {
   const { name, statement, source, measure, arms, pairs, verdict } = claim;
-  const { title, scale } = MEASURES[measure];
+  const { title, scale = 1 } = getMeasure(measure);
   const points = (value: number) => (scale * value).toFixed(1);
   const armRows = arms.map(({ name: arm, values }) => {
     const there = values.filter((value) => value !== null);

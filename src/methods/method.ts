@@ -31,13 +31,13 @@ export interface Claim {
   /** Where the paper or its code says so. */
   readonly source: string;
   /**
-   * What is compared, on frozen features: higher is better.
+   * Name of what is compared, on frozen features: higher is better.
    *
    * knn, linear, retrieval: as `eval` does them, on the labels of the data. shift-probe: how well a ridge regression
    * reads the signed shift in time, in seconds, off the features of two windows of one video; R^2 on videos held out
-   * (src/eval/shift-probe.ts). It needs no labels.
+   * (src/eval/shift-probe.ts). It needs no labels. Others are those of `registerMeasure`.
    */
-  readonly measure: 'knn' | 'linear' | 'retrieval' | 'shift-probe';
+  readonly measure: string;
   /** From the best to the worst, as the paper orders them. At least 2. */
   readonly arms: readonly ClaimArm[];
 }

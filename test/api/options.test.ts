@@ -40,6 +40,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },
   prepare: { options: [() => vssl.prepare({ data: out, out, shortside: 32 } as never), 'shortSide'] },
   runClaims: { options: [() => vssl.runClaims({ method: 'cvrl', budgt: 3 } as never), 'budget'] },
+  registerMeasure: { measure: [() => vssl.registerMeasure({ lables: true } as never), 'labels'] },
   writeSyntheticVideos: {
     options: [() => vssl.writeSyntheticVideos({ data: 'synthetic:motion', outs: out } as never), 'out'],
   },

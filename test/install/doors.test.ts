@@ -24,11 +24,11 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   weights: ['checks', 'native', 'data', 'errors'],
   data: ['checks', 'spelling', 'errors'],
   config: ['checks', 'data', 'spelling', 'errors'],
-  methods: ['checks', 'config', 'data', 'spelling', 'errors'],
+  methods: ['checks', 'config', 'data', 'eval', 'spelling', 'errors'],
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],
-  eval: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   claims: [
     'checks',
     'methods',

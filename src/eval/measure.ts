@@ -1,0 +1,35 @@
+/** What a claim may compare: a measure gives one number of a run's frozen features, higher is better. */
+import type { EncoderOptions } from '../embed/encoder-options.js';
+import type { EvaluationResult } from './evaluate.js';
+import type { DataOptions } from './evaluation-data.js';
+import type { ExtractorOptions } from './feature-extractor.js';
+
+export interface MeasureRequest
+  extends DataOptions,
+    EncoderOptions,
+    Pick<ExtractorOptions, 'signal' | 'onProgress'> {
+  /** Run folder with the trained encoder. */
+  readonly run: string;
+}
+
+export interface Measurement extends Pick<EvaluationResult<unknown>, 'warnings' | 'failures'> {
+  readonly value: number;
+  /** The least difference that means something: what one test video more or less makes. */
+  readonly resolution: number;
+}
+
+export interface Measure {
+  /** What a claim calls it: letters, digits and '-'. Part of the name of the file that keeps its value beside a run. */
+  readonly name: string;
+  /** For tables, with the unit: `linear probe, %`. */
+  readonly title: string;
+  /** Factor on values that are shown. Default 1. */
+  readonly scale?: number;
+  /** Whether the videos have to be labelled. Default false. */
+  readonly labels?: boolean;
+  /** Kept values of another version are taken again: raise it when the same run would give another value. */
+  readonly version?: number;
+  readonly run: (
+    request: MeasureRequest,
+  ) => Promise<Pick<Measurement, 'value' | 'resolution'> & Partial<Measurement>>;
+}
