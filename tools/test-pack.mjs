@@ -77,7 +77,8 @@ function pack() {
     'dist/esm/index.js',
     'dist/cjs/index.d.ts',
     'CMakeLists.txt',
-    'native/video/sources.txt',
+    'native/kernels/sources.txt',
+    'native/video/video.h',
   ])
     check(`the tarball holds ${needed}`, names.includes(needed));
   return join(scratch, filename);

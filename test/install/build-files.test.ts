@@ -8,7 +8,7 @@ import test from 'ava';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-for (const room of ['kernels', 'video', 'engine'])
+for (const room of ['kernels', 'engine'])
   test(`native/${room}/sources.txt lists every source, once`, (t) => {
     const listed = read(`native/${room}/sources.txt`)
       .split('\n')
@@ -19,8 +19,7 @@ for (const room of ['kernels', 'video', 'engine'])
       [],
     );
     const present = readdirSync(join(root, 'native', room), { recursive: true, encoding: 'utf8' }).filter(
-      // video/flow is a module of its own, see native/cmake/Flow.cmake
-      (file) => file.endsWith('.cpp') && !file.startsWith('flow/'),
+      (file) => file.endsWith('.cpp'),
     );
     t.deepEqual([...listed].sort(), present.sort());
   });
