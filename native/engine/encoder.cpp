@@ -2,7 +2,7 @@
 #include <mutex>
 
 #include "errors.h"
-#include "models/video_net.h"
+#include "backbones/video_net.h"
 #include "runtime.h"
 
 namespace vssl::engine {

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "errors.h"
-#include "layers.h"
+#include "layers/layers.h"
 #include "random.h"
 #include "runtime.h"
 

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "errors.h"
-#include "methods/method.h"
+#include "method.h"
 #include "optim.h"
 #include "runtime.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "../engine/methods/methods.h"
-#include "../engine/models/heads.h"
+#include "../engine/blocks/heads.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {

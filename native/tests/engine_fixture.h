@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "../engine/models/video_net.h"
+#include "../engine/backbones/video_net.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {

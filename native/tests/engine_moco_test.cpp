@@ -2,10 +2,10 @@
 // queue, the straight-through gradient of the generator.
 #include <torch/csrc/autograd/autograd.h>
 
-#include "../engine/key_queue.h"
-#include "../engine/methods/branch.h"
+#include "../engine/blocks/key_queue.h"
+#include "../engine/blocks/branch.h"
 #include "../engine/methods/methods.h"
-#include "../engine/models/frame_scorer.h"
+#include "../engine/blocks/frame_scorer.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {

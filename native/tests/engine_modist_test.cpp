@@ -1,6 +1,6 @@
 // MoDist against its formulas: the four losses and their gradients in double precision over two steps, which
 // parameters each loss reaches, the momentum copies, both queues, exact resume.
-#include "../engine/methods/branch.h"
+#include "../engine/blocks/branch.h"
 #include "../engine/methods/methods.h"
 #include "engine_testing.h"
 

@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "../common/memory.h"
-#include "../engine/key_queue.h"
-#include "../engine/layers.h"
-#include "../engine/losses.h"
-#include "../engine/methods/branch.h"
+#include "../engine/blocks/key_queue.h"
+#include "../engine/layers/layers.h"
+#include "../engine/blocks/losses.h"
+#include "../engine/blocks/branch.h"
 #include "../engine/optim.h"
 #include "engine_testing.h"
 

@@ -1,9 +1,9 @@
 // TCGL against its formulas in double precision: graph convolution, contrast of nodes, gates and order, each
 // with gradients from finite differences; snippets and frame sets; corruption; whole steps.
 #include "../engine/methods/methods.h"
-#include "../engine/methods/snippets.h"
-#include "../engine/methods/temporal_graphs.h"
-#include "../engine/models/order_head.h"
+#include "../engine/blocks/snippets.h"
+#include "../engine/blocks/temporal_graphs.h"
+#include "../engine/blocks/order_head.h"
 #include "../kernels/reference.h"
 #include "engine_tcgl_twin.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "../engine/methods/method.h"
+#include "../engine/method.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {

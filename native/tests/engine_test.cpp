@@ -2,9 +2,9 @@
 #include <chrono>
 #include <thread>
 
-#include "../engine/losses.h"
-#include "../engine/methods/method.h"
-#include "../engine/models/heads.h"
+#include "../engine/blocks/losses.h"
+#include "../engine/method.h"
+#include "../engine/blocks/heads.h"
 #include "../engine/optim.h"
 #include "engine_conv.h"
 #include "engine_fixture.h"

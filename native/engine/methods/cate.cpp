@@ -30,10 +30,9 @@
 #include <limits>
 
 #include "../errors.h"
-#include "../models/transformer_head.h"
-#include "branch.h"
-#include "methods.h"
-#include "pair_step.h"
+#include "../blocks/transformer_head.h"
+#include "../blocks/branch.h"
+#include "../blocks/pair_step.h"
 
 namespace vssl::engine {
 
@@ -279,7 +278,7 @@ std::vector<TokenSpec> read_tokens(const Value& tokens) {
 
 }  // namespace
 
-std::unique_ptr<Method> create_cate(const MethodPlan& plan) {
+VSSL_METHOD(cate) {
   const Value& options = plan.options;
   std::vector<std::string> keys{"temperature", "head",   "reading", "guard", "anchors", "constant",
                                 "tokens",      "layers", "heads",   "width", "mlpRatio"};

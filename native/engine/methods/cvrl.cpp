@@ -7,12 +7,11 @@
 //
 // Options: temperature 0.1, lossScale 2, headLayers 3 (hidden ones), headHidden (the encoder's width),
 // headDim 128.
-#include "contrastive.h"
-#include "methods.h"
+#include "../blocks/contrastive.h"
 
 namespace vssl::engine {
 
-std::unique_ptr<Method> create_cvrl(const MethodPlan& plan) {
+VSSL_METHOD(cvrl) {
   ContrastiveOptions defaults;
   defaults.loss_scale = 2;
   defaults.head.layers = 3;

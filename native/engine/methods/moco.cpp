@@ -19,7 +19,6 @@
 #include <algorithm>
 
 #include "../errors.h"
-#include "methods.h"
 
 namespace vssl::engine {
 
@@ -93,7 +92,7 @@ MocoOptions read_moco(const Value& options, MocoOptions o, const std::vector<std
   return o;
 }
 
-std::unique_ptr<Method> create_moco(const MethodPlan& plan) {
+VSSL_METHOD(moco) {
   MocoOptions defaults;
   defaults.head.layers = 1;
   defaults.head.hidden_norm = false;

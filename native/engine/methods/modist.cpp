@@ -21,8 +21,7 @@
 #include <optional>
 
 #include "../errors.h"
-#include "methods.h"
-#include "momentum_branch.h"
+#include "../blocks/momentum_branch.h"
 
 namespace vssl::engine {
 
@@ -167,7 +166,7 @@ class Modist : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> create_modist(const MethodPlan& plan) {
+VSSL_METHOD(modist) {
   const Value& options = plan.options;
   std::vector<std::string> keys = momentum_keys();
   keys.insert(keys.end(), {"lambda", "vv", "vm", "mv", "mm", "motionModel"});

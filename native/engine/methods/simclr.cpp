@@ -8,12 +8,11 @@
 //
 // Options: temperature 0.1, lossScale 1, headLayers 2 (hidden ones), headHidden (the encoder's width),
 // headDim 128.
-#include "contrastive.h"
-#include "methods.h"
+#include "../blocks/contrastive.h"
 
 namespace vssl::engine {
 
-std::unique_ptr<Method> create_simclr(const MethodPlan& plan) {
+VSSL_METHOD(simclr) {
   ContrastiveOptions defaults;
   defaults.head.layers = 2;
   defaults.head.linear_bias = false;

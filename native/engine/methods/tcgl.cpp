@@ -25,11 +25,10 @@
 #include <algorithm>
 
 #include "../errors.h"
-#include "../models/order_head.h"
+#include "../blocks/order_head.h"
 #include "../runtime.h"
-#include "methods.h"
-#include "snippets.h"
-#include "temporal_graphs.h"
+#include "../blocks/snippets.h"
+#include "../blocks/temporal_graphs.h"
 
 namespace vssl::engine {
 
@@ -328,7 +327,7 @@ TcglOptions read_tcgl(const Value& options) {
 
 }  // namespace
 
-std::unique_ptr<Method> create_tcgl(const MethodPlan& plan) {
+VSSL_METHOD(tcgl) {
   return std::make_unique<Tcgl>(plan, read_tcgl(plan.options));
 }
 

@@ -2,7 +2,7 @@
 // method with two kinds of input twice.
 #pragma once
 
-#include "../key_queue.h"
+#include "key_queue.h"
 #include "branch.h"
 
 namespace vssl::engine {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "method.h"
+#include "../method.h"
 
 namespace vssl::engine {
 

@@ -1,7 +1,7 @@
 // VideoMoCo's generator: how much each frame of a clip matters.
 #pragma once
 
-#include "../layers.h"
+#include "../layers/layers.h"
 
 namespace vssl::engine {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "../layers.h"
+#include "../layers/layers.h"
 
 namespace vssl::engine {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "../layers.h"
+#include "../layers/layers.h"
 
 namespace vssl::engine {
 

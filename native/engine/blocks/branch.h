@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "../models/heads.h"
-#include "method.h"
+#include "heads.h"
+#include "../method.h"
 
 namespace vssl::engine {
 

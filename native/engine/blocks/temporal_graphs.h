@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "../layers.h"
+#include "../layers/layers.h"
 #include "../random.h"
 
 namespace vssl::engine {

@@ -1,8 +1,8 @@
 #include "losses.h"
 
-#include "../kernels/kernels.h"
-#include "errors.h"
-#include "first_order.h"
+#include "../../kernels/kernels.h"
+#include "../errors.h"
+#include "../layers/first_order.h"
 
 namespace vssl::engine {
 

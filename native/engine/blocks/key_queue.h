@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "../kernels/queue.h"
-#include "tensor.h"
+#include "../../kernels/queue.h"
+#include "../tensor.h"
 
 namespace vssl::engine {
 

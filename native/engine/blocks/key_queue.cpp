@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "errors.h"
-#include "first_order.h"
+#include "../errors.h"
+#include "../layers/first_order.h"
 
 namespace vssl::engine {
 

@@ -24,9 +24,8 @@
 #include <cmath>
 
 #include "../errors.h"
-#include "../models/frame_scorer.h"
+#include "../blocks/frame_scorer.h"
 #include "../random.h"
-#include "methods.h"
 #include "moco.h"
 
 namespace vssl::engine {
@@ -157,7 +156,7 @@ class VideoMoco : public Moco {
 
 }  // namespace
 
-std::unique_ptr<Method> create_videomoco(const MethodPlan& plan) {
+VSSL_METHOD(videomoco) {
   MocoOptions defaults;
   defaults.temperature = 0.07;
   defaults.queue.decay = 0.99999;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../common/ending.h"
-#include "errors.h"
+#include "../../common/ending.h"
+#include "../errors.h"
 #include "first_order.h"
 #include "layers.h"
 #include "norm_kernels.h"

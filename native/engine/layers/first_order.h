@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "../common/error.h"
+#include "../../common/error.h"
 
 namespace vssl::engine {
 

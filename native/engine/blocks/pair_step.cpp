@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "../errors.h"
-#include "../losses.h"
+#include "losses.h"
 
 namespace vssl::engine {
 

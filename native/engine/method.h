@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "../collectives/collectives.h"
-#include "../layers.h"
-#include "../models/video_net.h"
+#include "collectives/collectives.h"
+#include "layers/layers.h"
+#include "backbones/video_net.h"
 #include "hyper.h"
 
 namespace vssl::engine {
@@ -96,8 +96,17 @@ struct MethodPlan {
   Placement placement;
 };
 
+// Heads the function that makes the method of this name from its plan. One a file, methods/NAME.cpp: the list of
+// methods is made from the files.
+#define VSSL_METHOD(name) std::unique_ptr<Method> vssl_method_##name([[maybe_unused]] const MethodPlan& plan)
+
+struct MethodEntry {
+  std::string name, file;
+  std::unique_ptr<Method> (*create)(const MethodPlan& plan);
+};
+const std::vector<MethodEntry>& method_list();
+
 // Throws ERR_VSSL_INVALID_ARGUMENT for unknown names.
 std::unique_ptr<Method> create_method(const std::string& name, const MethodPlan& plan);
-std::vector<std::string> method_names();
 
 }  // namespace vssl::engine

@@ -1,7 +1,7 @@
 // MoCo: an encoder against its momentum copy and a queue of that copy's past keys.
 #pragma once
 
-#include "momentum_branch.h"
+#include "../blocks/momentum_branch.h"
 
 namespace vssl::engine {
 

@@ -1,6 +1,6 @@
 #include "norm_kernels.h"
 
-#include "../kernels/isa.h"
+#include "../../kernels/isa.h"
 
 namespace vssl::engine {
 

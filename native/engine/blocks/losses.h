@@ -1,7 +1,7 @@
 // Losses as autograd functions over the kernels of native/kernels.
 #pragma once
 
-#include "tensor.h"
+#include "../tensor.h"
 
 namespace vssl::engine {
 

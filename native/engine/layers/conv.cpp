@@ -15,8 +15,8 @@
 // for a few shapes on the user's machine.
 #include <cmath>
 
-#include "../common/ending.h"
-#include "../common/memory.h"
+#include "../../common/ending.h"
+#include "../../common/memory.h"
 #include "first_order.h"
 #include "layers.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../../common/value.h"
+#include "../common/value.h"
 
 namespace vssl::engine {
 

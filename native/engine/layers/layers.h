@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "tensor.h"
-#include "weights.h"
+#include "../tensor.h"
+#include "../weights.h"
 
 namespace vssl::engine {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "../layers.h"
+#include "../layers/layers.h"
 
 namespace vssl::engine {
 

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "method.h"
+#include "../method.h"
 
 namespace vssl::engine {
 

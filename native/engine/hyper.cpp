@@ -3,7 +3,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "../errors.h"
+#include "errors.h"
 
 namespace vssl::engine {
 
