@@ -24,13 +24,19 @@ int main(int argc, char** argv) {
     engine::set_threads(std::atoi(argv[1]));
     engine::Session session(Value(Object{
         {"method", "cvrl"},
+        {"options", Object{{"temperature", 0.1},
+                           {"lossScale", 2},
+                           {"headLayers", 3},
+                           {"headHidden", 0},
+                           {"headDim", 128},
+                           {"headNorm", true}}},
         {"model", Object{{"arch", argc > 6 ? argv[6] : "r3d_18"}}},
         {"precision", argv[5]},
         {"optimizer", Object{{"name", "sgd"}, {"momentum", 0.9}, {"weightDecay", 1e-4}}},
     }));
     video::Batch batch;
     batch.samples = clips / 2;
-    for (const char* name : {"a", "b"}) {
+    for (const char* name : {"view1", "view2"}) {
       video::ViewBuffer view{name, video::DType::kFloat32, {clips / 2, frames, side, side, 3}, {}, {}};
       view.allocate();
       const int64_t count = clips / 2 * view.row_values();

@@ -1,8 +1,8 @@
 // A network alone, for embedding.
 #include <mutex>
 
-#include "errors.h"
 #include "backbones/video_net.h"
+#include "errors.h"
 #include "runtime.h"
 
 namespace vssl::engine {
@@ -78,8 +78,7 @@ void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
     pass.update_stats = true;
     pass.stats_momentum = 1.0 / static_cast<double>(impl_->calibration_pass + 1);
     pass.compute = impl_->compute;
-    impl_->net->embed(place_clips(borrow_clips(find_view(batch, view)), impl_->placement, pass.compute),
-                      pass);
+    impl_->net->embed(place_clips(borrow_clips(batch, view), impl_->placement, pass.compute), pass);
     ++impl_->calibration_pass;
   });
 }
@@ -93,7 +92,7 @@ std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& 
   return translated([&] {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
-    return impl_->embed(borrow_clips(find_view(batch, view)), impl_->compute);
+    return impl_->embed(borrow_clips(batch, view), impl_->compute);
   });
 }
 

@@ -31,6 +31,24 @@ struct EngineInfo {
   int threads = 1;
 };
 EngineInfo info();
+
+// Smallest clips that an architecture takes, frames x size x size.
+struct LeastClip {
+  int64_t frames = 1, size = 1;
+};
+struct ArchitectureInfo {
+  std::string name;
+  std::vector<std::string> keys;  // of its ModelSpec, beside arch and width
+  LeastClip least_clip;
+  double least_width, most_width;
+};
+std::vector<ArchitectureInfo> architectures();
+
+struct MethodInfo {
+  std::string name, file;
+};
+std::vector<MethodInfo> methods();
+
 void set_threads(int threads);  // intra-op threads of libtorch, process wide
 
 struct StepResult {
@@ -54,9 +72,9 @@ class Session {
  public:
   explicit Session(const Value& spec);
   ~Session();
-  // hyper: numbers of this step, { lr } and those that the method reads (momentum, seeds...), arrays with
-  // values for each sample included. Missing or unknown keys, numbers out of range and arrays of the wrong
-  // length throw ERR_VSSL_INVALID_ARGUMENT. A call that throws leaves the state as it was.
+  // hyper: numbers of this step, { lr } and those that the method reads (momentum, seeds...). Views, side
+  // arrays and numbers that are missing, unknown or not what the method reads throw
+  // ERR_VSSL_INVALID_ARGUMENT. A call that throws leaves the state as it was.
   StepResult step(const video::Batch& batch, const Value& hyper);
   // Everything a later process needs to go on with the same bits: parameters, buffers, optimiser state,
   // counters.
@@ -64,6 +82,9 @@ class Session {
   void import_state(const std::vector<NamedTensor>& state);  // names, shapes and dtypes must match exactly
   std::vector<std::string> encoder_names();  // first is the one that the method's paper evaluates
   std::vector<NamedTensor> export_encoder(const std::string& name);
+  // Weights to begin training from: into an encoder and its momentum copies. Names, shapes and dtypes must
+  // match exactly.
+  void load_weights(const std::string& encoder, const std::vector<NamedTensor>& weights);
   Value encoder_spec(const std::string& name);  // ModelSpec with which Encoder can be created
   // Pooled features (N, dim) of a view by the current encoder in eval mode.
   std::vector<float> embed(const video::Batch& batch, const std::string& view, const std::string& encoder);

@@ -48,7 +48,7 @@ std::vector<Due> due_updates(const std::vector<OptimParameter>& parameters, doub
     const OptimParameter& p = parameters[i];
     const Tensor g = aligned_gradient(p);
     if (!g.defined()) continue;
-    due.push_back({i, g, scales.at(p.objective), lr, {}});
+    due.push_back({i, g, scales.at(p.objective), lr * p.rate, {}});
     if (!p.tensor.is_cpu() && (!largest || p.tensor.numel() > largest->tensor.numel())) largest = &p;
   }
   if (!largest) return due;
@@ -74,7 +74,7 @@ class Sgd : public Optimizer {
     for (const Due& d : due_updates(parameters_, lr, scales)) {
       const OptimParameter& p = parameters_[d.index];
       sgd_update(p.tensor, velocity_[d.index], d.gradient,
-                 {d.rate, momentum_, p.decay ? decay_ : 0, d.scale, nesterov_}, d.scratch);
+                 {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
     }
   }
 
@@ -107,15 +107,15 @@ class Lars : public Optimizer {
     std::vector<Due> due = due_updates(parameters_, lr, scales);
     for (Due& d : due) {
       const OptimParameter& p = parameters_[d.index];
-      if (!p.decay) continue;
+      if (!p.decays) continue;
       const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
-      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_));
+      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_ * p.decay));
       if (weight > 0 && gradient > 0) d.rate *= trust_ * weight / gradient;
     }
     for (const Due& d : due) {
       const OptimParameter& p = parameters_[d.index];
       lars_update(p.tensor, velocity_[d.index], d.gradient,
-                  {d.rate, momentum_, p.decay ? decay_ : 0, d.scale, nesterov_}, d.scratch);
+                  {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
     }
   }
 
@@ -158,8 +158,8 @@ class AdamW : public Optimizer {
       const OptimParameter& p = parameters_[d.index];
       const double t = static_cast<double>(++updates[d.index]);
       adamw_update(p.tensor, first_[d.index], second_[d.index], d.gradient,
-                   {d.rate, beta1_, beta2_, eps_, p.decay ? decay_ : 0, d.scale, 1 - std::pow(beta1_, t),
-                    1 - std::pow(beta2_, t)},
+                   {d.rate, beta1_, beta2_, eps_, p.decays ? decay_ * p.decay : 0, d.scale,
+                    1 - std::pow(beta1_, t), 1 - std::pow(beta2_, t)},
                    d.scratch);
     }
   }

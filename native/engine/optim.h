@@ -14,8 +14,9 @@ namespace vssl::engine {
 struct OptimParameter {
   std::string name;  // "encoder/stem.0.weight"
   Tensor tensor;
-  bool decay;            // false for biases and normalisation: no weight decay, no layer-wise rate
-  size_t objective = 0;  // that of its network
+  bool decays;                 // false for biases and normalisation: no weight decay, no layer-wise rate
+  size_t objective = 0;        // that of its network
+  double rate = 1, decay = 1;  // its network's factors of the learning rate and of the weight decay
 };
 
 class Optimizer {

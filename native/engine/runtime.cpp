@@ -76,23 +76,29 @@ at::ScalarType compute_type_from(const std::string& precision) {
   throw_invalid("unknown precision \"" + precision + "\"; expected fp32 or bf16");
 }
 
-const video::ViewBuffer& find_view(const video::Batch& batch, const std::string& name) {
-  std::string names;
-  for (const auto& view : batch.views) {
-    if (view.name == name) return view;
-    names += (names.empty() ? "" : ", ") + view.name;
+std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays) {
+  std::vector<Rows> out;
+  for (const auto& array : arrays) {
+    const auto& shape = array.shape;
+    const int64_t numbers = c10::multiply_integers(shape);
+    if (numbers < 1 || !array.data) throw_invalid("\"" + array.name + "\" is empty: " + shape_text(shape));
+    const bool whole = array.dtype == video::DType::kInt64;
+    Tensor data =
+        at::from_blob(array.data.get(), shape, at::TensorOptions().dtype(whole ? at::kLong : at::kFloat));
+    if (!whole && shape.size() == 5 && shape[4] == 3) data = data.permute({0, 4, 1, 2, 3});
+    out.push_back({array.name, data, array.rows});
   }
-  throw_invalid("the batch has no view \"" + name + "\"; it has: " + (names.empty() ? "(none)" : names));
+  return out;
 }
 
-Tensor borrow_clips(const video::ViewBuffer& view) {
-  if (view.dtype != video::DType::kFloat32 || view.shape.size() != 5 || view.shape[4] != 3)
-    throw_invalid("expected clips, but the batch has view " + view.text());
-  const int64_t n = view.shape[0], t = view.shape[1], h = view.shape[2], w = view.shape[3];
-  if (n < 1 || t < 1 || h < 1 || w < 1 || !view.data)
-    throw_invalid("view \"" + view.name + "\" is empty: " + shape_text({n, t, h, w}));
-  return at::from_blob(view.data.get(), {n, 3, t, h, w}, {t * h * w * 3, 1, h * w * 3, w * 3, 3},
-                       at::TensorOptions().dtype(at::kFloat));
+Tensor borrow_clips(const video::Batch& batch, const std::string& name) {
+  std::string names;
+  for (const Rows& view : borrow(batch.views)) {
+    if (view.name == name && view.data.dim() == 5 && view.data.size(1) == 3) return view.data;
+    names += (names.empty() ? "" : ", ") + view.name;
+  }
+  throw_invalid("the batch has no view of clips \"" + name +
+                "\"; its views: " + (names.empty() ? "(none)" : names));
 }
 
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute) {

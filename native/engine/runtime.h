@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../video/video.h"
+#include "inputs.h"
 #include "tensor.h"
 #include "weights.h"
 
@@ -25,10 +26,11 @@ at::Device device_from(const std::string& name);
 // 'fp32' or 'bf16'.
 at::ScalarType compute_type_from(const std::string& precision);
 
-// The clips of a view as (N, 3, T, H, W) over the batch's own memory (channels-last). Lives as long as the
-// batch.
-Tensor borrow_clips(const video::ViewBuffer& view);
-const video::ViewBuffer& find_view(const video::Batch& batch, const std::string& name);
+// Rows over the batch's own memory; they live as long as the batch. Floats of shape (N, T, H, W, 3) are clips
+// and become (N, 3, T, H, W), channels-last.
+std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays);
+// The clips of a view. Throws ERR_VSSL_INVALID_ARGUMENT when there are none of this name.
+Tensor borrow_clips(const video::Batch& batch, const std::string& name);
 
 // (N, 3, T, H, W) on the placement's device, in its layout and the compute type.
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute);

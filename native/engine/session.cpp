@@ -50,7 +50,9 @@ struct Session::Impl {
   at::ScalarType compute;
   int64_t accumulate;
   std::optional<double> clip_norm;
+  std::string name;  // of the method's file, for errors
   std::unique_ptr<Method> method;
+  Inputs inputs;
   std::vector<Network> networks;
   std::vector<OptimParameter> parameters;
   std::unique_ptr<Optimizer> optimizer;
@@ -67,17 +69,21 @@ struct Session::Impl {
     accumulate = int_in(spec, "accumulate", 1, 1, 1 << 20);
     if (!spec["clipNorm"].is_null()) clip_norm = number_in(spec, "clipNorm", 0, 1e-12, 1e12);
     const auto seed = static_cast<uint64_t>(int_in(spec, "seed", 0, 0, int64_t{1} << 53));
-    method =
-        create_method(spec["method"].as_string("method"), {spec["options"], spec["model"], seed, placement});
+    const MethodEntry& entry = find_method(spec["method"].as_string("method"));
+    name = entry.file;
+    method = create_method(entry, spec["options"], spec["model"], seed, placement);
+    inputs = method->inputs();
+    inputs.numbers.insert(inputs.numbers.begin(), NumberSpec{"lr", 0, std::numeric_limits<float>::max()});
     networks = method->networks();
     for (const auto& network : networks) {
       for (const auto& entry : network.weights->entries()) {
         if (!entry.trainable) continue;
-        if (!network.trainable) entry.tensor.set_requires_grad(false);
         // Vectors are biases and BatchNorm's scales and shifts: no decay.
-        if (network.trainable)
-          parameters.push_back(
-              {network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1, network.objective});
+        if (network.role == Role::kTrained)
+          parameters.push_back({network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1,
+                                network.objective, network.rate, network.decay});
+        else
+          entry.tensor.set_requires_grad(false);
       }
     }
     optimizer = create_optimizer(spec["optimizer"], parameters);
@@ -95,10 +101,29 @@ struct Session::Impl {
     return out;
   }
 
-  NamedHandles state(const NamedHandles& extra) {
+  // Of everything; `stored` is what the method keeps to itself, in the order of method->stored().
+  NamedHandles state(const std::vector<NamedHandles>& stored) {
     NamedHandles out = own_state();
-    for (const auto& [name, tensor] : extra) out.emplace_back("method/" + name, tensor);
+    const auto parts = method->stored();
+    for (size_t i = 0; i < parts.size(); ++i)
+      for (const auto& [name, tensor] : stored[i])
+        out.emplace_back("method/" + parts[i].first + name, tensor);
     return out;
+  }
+
+  std::vector<NamedHandles> stored_state() {
+    std::vector<NamedHandles> out;
+    for (const auto& [prefix, part] : method->stored()) out.push_back(part->state());
+    return out;
+  }
+
+  VideoNet& encoder(const std::string& wanted) {
+    std::string names;
+    for (const auto& [name, net] : method->encoders()) {
+      if (name == wanted) return *net;
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    throw_invalid("unknown encoder \"" + wanted + "\"; this method has: " + names);
   }
 
   void mark_changed() {
@@ -109,24 +134,20 @@ struct Session::Impl {
   void count() {
     MemoryStats now;
     for (const auto& [name, tensor] : own_state()) count_tensor(now, tensor);
-    (placement.device.is_cpu() ? now.host_bytes : now.device_bytes) += method->extra_bytes();
+    for (const auto& entry : method->stored())
+      (placement.device.is_cpu() ? now.host_bytes : now.device_bytes) += entry.second->bytes();
     stats.set(now);
   }
 
   StepResult step(const video::Batch& batch, const Value& hyper) {
-    std::vector<HyperKey> keys = method->hyper_keys();
-    keys.insert(keys.begin(), HyperKey{"lr", 0, std::numeric_limits<float>::max()});
-    check_hyper(hyper, keys, batch.samples);
-    const double lr = hyper["lr"].as_number("hyper.lr");
-    std::vector<View> views;
-    for (const auto& view : batch.views) views.push_back({view.name, borrow_clips(view)});
-
-    StepContext context{views, hyper, *collectives, accumulate, compute, placement, {}, {}};
+    const std::vector<Rows> views = borrow(batch.views), side = borrow(batch.side);
+    check_inputs(name, inputs, views, side, batch.samples, hyper);
+    StepContext context(views, side, batch.samples, hyper, *collectives, accumulate, compute, placement);
     Rollback rollback(networks);
     method->step(context);
 
     StepResult result;
-    result.losses = context.losses;
+    result.losses = context.losses();
     result.forward_seconds = context.times.forward;
     result.loss_seconds = context.times.loss;
     result.backward_seconds = context.times.backward;
@@ -146,7 +167,7 @@ struct Session::Impl {
 
     std::vector<double> scales;
     for (const double norm : norms) scales.push_back(clip_norm && norm > *clip_norm ? *clip_norm / norm : 1);
-    optimizer->step(lr, scales);
+    optimizer->step(context.number("lr"), scales);
     rollback.keep();
     method->commit(context);
     steps.add_(1);
@@ -177,7 +198,7 @@ std::vector<NamedTensor> Session::export_state() {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
     std::vector<NamedTensor> out;
-    for (const auto& [name, tensor] : impl_->state(impl_->method->extra_state()))
+    for (const auto& [name, tensor] : impl_->state(impl_->stored_state()))
       out.push_back(to_named(name, tensor));
     return out;
   });
@@ -187,24 +208,40 @@ void Session::import_state(const std::vector<NamedTensor>& state) {
   translated([&] {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
-    const NamedHandles extra = impl_->method->extra_state();
-    load_exact(impl_->state(extra), state);
-    impl_->method->set_extra_state(extra);
+    const std::vector<NamedHandles> stored = impl_->stored_state();
+    load_exact(impl_->state(stored), state);
+    const auto parts = impl_->method->stored();
+    for (size_t i = 0; i < parts.size(); ++i) parts[i].second->restore(stored[i]);
     impl_->mark_changed();
   });
 }
 
-std::vector<std::string> Session::encoder_names() { return impl_->method->encoder_names(); }
+std::vector<std::string> Session::encoder_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : impl_->method->encoders()) names.push_back(entry.first);
+  return names;
+}
 
 std::vector<NamedTensor> Session::export_encoder(const std::string& name) {
   return translated([&] {
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     const CallScope scope(false);
-    return impl_->method->encoder(name).weights().save();
+    return impl_->encoder(name).weights().save();
   });
 }
 
-Value Session::encoder_spec(const std::string& name) { return impl_->method->encoder(name).spec(); }
+void Session::load_weights(const std::string& encoder, const std::vector<NamedTensor>& weights) {
+  translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    Weights& target = impl_->encoder(encoder).weights();
+    target.load(weights);
+    for (const auto& network : impl_->networks)
+      if (network.source == &target) network.weights->load(weights);
+  });
+}
+
+Value Session::encoder_spec(const std::string& name) { return impl_->encoder(name).spec(); }
 
 std::vector<float> Session::embed(const video::Batch& batch, const std::string& view,
                                   const std::string& encoder) {
@@ -213,9 +250,15 @@ std::vector<float> Session::embed(const video::Batch& batch, const std::string& 
     const CallScope scope(false);
     Pass pass;
     pass.compute = impl_->compute;
-    const Tensor clips = place_clips(borrow_clips(find_view(batch, view)), impl_->placement, pass.compute);
-    return to_floats(impl_->method->encoder(encoder).embed(clips, pass));
+    const Tensor clips = place_clips(borrow_clips(batch, view), impl_->placement, pass.compute);
+    return to_floats(impl_->encoder(encoder).embed(clips, pass));
   });
+}
+
+std::vector<MethodInfo> methods() {
+  std::vector<MethodInfo> out;
+  for (const MethodEntry& entry : method_list()) out.push_back({entry.name, entry.file});
+  return out;
 }
 
 MemoryStats Session::stats() { return impl_->stats.get(); }

@@ -2,27 +2,19 @@
 // by finite differences of those, and what a head can tell when the clips tell nothing.
 #include <algorithm>
 
-#include "../engine/methods/methods.h"
 #include "../engine/blocks/heads.h"
-#include "engine_testing.h"
+#include "../engine/runtime.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 namespace {
 
 using Row = std::vector<double>;
-using Rows = std::vector<Row>;
+using Matrix = std::vector<Row>;
 
 constexpr int kSeed = 3;
 constexpr double kTau = 0.2;
 constexpr int kColumns = 6;  // time, four of a box, flip
-
-Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
-  const CounterRandom random(seed, "test");
-  const Tensor out = at::empty(sizes);
-  for (int64_t i = 0; i < out.numel(); ++i)
-    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(i));
-  return out;
-}
 
 // Encodings (2, n, 6) as clip plans give them: shifts and boxes change their sign with the direction, the
 // flip does not.
@@ -39,14 +31,26 @@ std::vector<double> drawn_codes(int64_t n, uint64_t seed) {
   return codes;
 }
 
-Value as_value(const std::vector<double>& numbers) {
-  Value::Array out;
-  for (const double x : numbers) out.emplace_back(x);
-  return Value(out);
+// Codes (2, n, 6) as the batch has them, (n, 2, 6).
+video::ViewBuffer as_side(const std::vector<double>& codes, int64_t n) {
+  video::ViewBuffer side;
+  side.name = "encodings";
+  side.shape = {n, 2, kColumns};
+  auto* out = new float[codes.size()];
+  side.data.reset(out, std::default_delete<float[]>());
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t way = 0; way < 2; ++way)
+      for (int64_t c = 0; c < kColumns; ++c) *out++ = static_cast<float>(codes[(way * n + i) * kColumns + c]);
+  return side;
 }
 
-Rows rows_of(const Tensor& x) {
-  Rows out;
+video::Batch told(video::Batch batch, const std::vector<double>& codes) {
+  batch.side = {as_side(codes, static_cast<int64_t>(codes.size()) / (2 * kColumns))};
+  return batch;
+}
+
+Matrix rows_of(const Tensor& x) {
+  Matrix out;
   for (int64_t i = 0; i < x.size(0); ++i) {
     const Tensor row = x[i].detach().to(at::kDouble).contiguous();
     out.emplace_back(row.const_data_ptr<double>(), row.const_data_ptr<double>() + row.numel());
@@ -92,8 +96,8 @@ struct TwinHead {
     return x;
   }
 
-  Rows attention(const std::string& block, const Rows& x) const {
-    Rows qkv, out;
+  Matrix attention(const std::string& block, const Matrix& x) const {
+    Matrix qkv, out;
     for (const Row& row : x) qkv.push_back(linear(block + ".qkv", norm(block + ".norm1", row)));
     const int64_t each = width / heads;
     for (size_t t = 0; t < x.size(); ++t) {
@@ -117,7 +121,7 @@ struct TwinHead {
 
   // A feature and its six numbers (none: no tokens but the visual one) -> a unit vector.
   Row embed(const Row& feature, const double* code) const {
-    Rows x{visual(feature)};
+    Matrix x{visual(feature)};
     if (code) {
       x.push_back(linear("token.time", {code[0]}, false));
       x.push_back(linear("token.crop", {code[1], code[2], code[3], code[4]}, false));
@@ -130,7 +134,7 @@ struct TwinHead {
     }
     for (int64_t b = 0; b < layers; ++b) {
       const std::string block = "block." + std::to_string(b);
-      const Rows mixed = attention(block, x);
+      const Matrix mixed = attention(block, x);
       for (size_t t = 0; t < x.size(); ++t) add(x[t], mixed[t]);
       for (Row& row : x) {
         Row hidden = linear(block + ".up", norm(block + ".norm2", row));
@@ -153,7 +157,7 @@ double dot(const Row& a, const Row& b) {
 }
 
 // -log of the share that the row of the anchor's pair has among all other rows.
-double anchor_loss(const Rows& z, size_t anchor) {
+double anchor_loss(const Matrix& z, size_t anchor) {
   const size_t n = z.size() / 2, own = (anchor + n) % (2 * n);
   double sum = 0;
   for (size_t k = 0; k < z.size(); ++k)
@@ -161,20 +165,20 @@ double anchor_loss(const Rows& z, size_t anchor) {
   return std::log(sum) - dot(z[anchor], z[own]) / kTau;
 }
 
-double nt_xent_of(const Rows& z) {
+double nt_xent_of(const Matrix& z) {
   double sum = 0;
   for (size_t i = 0; i < z.size(); ++i) sum += anchor_loss(z, i) / static_cast<double>(z.size());
   return sum;
 }
 
 // The loss of a reading: "A", "B", "guard" (`anchors` pairs), "constant", "bare".
-double loss_of(const std::string& mode, const TwinHead& head, const Rows& f, const std::vector<double>& codes,
-               size_t anchors) {
+double loss_of(const std::string& mode, const TwinHead& head, const Matrix& f,
+               const std::vector<double>& codes, size_t anchors) {
   const size_t n = f.size() / 2;
   const std::vector<double> none(kColumns, 0);
   const auto code = [&](size_t view, size_t i) { return &codes[(view * n + i) * kColumns]; };
   const auto all = [&](const std::function<const double*(size_t view, size_t i)>& of) {
-    Rows z;
+    Matrix z;
     for (size_t view = 0; view < 2; ++view)
       for (size_t i = 0; i < n; ++i) z.push_back(head.embed(f[view * n + i], of(view, i)));
     return z;
@@ -187,7 +191,7 @@ double loss_of(const std::string& mode, const TwinHead& head, const Rows& f, con
                   nt_xent_of(all([&](size_t v, size_t i) { return v == 1 ? code(v, i) : none.data(); })));
   double sum = 0;
   for (size_t i = 0; i < anchors; ++i) {
-    const Rows z = all([&](size_t v, size_t) { return code(v, i); });
+    const Matrix z = all([&](size_t v, size_t) { return code(v, i); });
     sum += (anchor_loss(z, i) + anchor_loss(z, i + n)) / static_cast<double>(2 * anchors);
   }
   return sum;
@@ -206,22 +210,17 @@ Object options_of(const std::string& mode, int64_t anchors = 0) {
 }
 
 // A method outside a session, and an encoder like its own.
-struct Fixture {
-  Fixture(const Object& given, int64_t n) : options(given) {
-    model = Value(Object{{"arch", "r3d_10"}, {"width", 0.125}});
-    plan = std::make_unique<MethodPlan>(MethodPlan{options, model, kSeed, Placement{}});
-    method = create_method("cate", *plan);
+struct Fixture : MethodAlone {
+  Fixture(const Object& given, int64_t n) : MethodAlone("cate", given, kSeed), codes(drawn_codes(n, 5)) {
     twin = create_model(model, kSeed, Placement{});
-    first = drawn({n, 3, 4, 16, 16}, 1).contiguous(at::MemoryFormat::ChannelsLast3d);
+    first = drawn_clips({n, 3, 4, 16, 16}, 1);
     second = (first + 0.3 * drawn({n, 3, 4, 16, 16}, 2)).contiguous(at::MemoryFormat::ChannelsLast3d);
-    codes = drawn_codes(n, 5);
+    views = {{"view1", first, {}}, {"view2", second, {}}};
   }
   std::map<std::string, double> step(int64_t accumulate = 1) {
-    hyper = Value(Object{{"encodings", as_value(codes)}});
-    const std::vector<View> views{{"view1", first}, {"view2", second}};
-    StepContext context{views, hyper, collectives, accumulate, at::kFloat, Placement{}, {}, {}};
-    method->step(context);
-    return context.losses;
+    told = as_side(codes, first.size(0));
+    side = borrow({told});
+    return MethodAlone::step(accumulate);
   }
   // Features of both views, cut into chunks as the step does.
   Tensor features(int64_t chunks = 1) const {
@@ -237,14 +236,10 @@ struct Fixture {
     }
     return at::cat({at::cat(a), at::cat(b)});
   }
-  Weights& head() { return *method->networks()[1].weights; }
-  Weights& encoder() { return *method->networks()[0].weights; }
+  Weights& head() { return network("head"); }
 
-  Value options, model, hyper;
-  std::unique_ptr<MethodPlan> plan;
-  std::unique_ptr<Method> method;
   std::unique_ptr<VideoNet> twin;
-  SingleProcess collectives;
+  video::ViewBuffer told;  // what `side` borrows from
   Tensor first, second;
   std::vector<double> codes;
 };
@@ -263,8 +258,8 @@ double gradient_error(const Weights& found, const Weights& expected) {
 }
 
 // d loss / d features by central differences.
-Tensor feature_gradient(const Tensor& features, const std::function<double(const Rows&)>& loss) {
-  Rows f = rows_of(features);
+Tensor feature_gradient(const Tensor& features, const std::function<double(const Matrix&)>& loss) {
+  Matrix f = rows_of(features);
   const Tensor out = at::empty(features.sizes());
   const double h = 1e-5;
   for (size_t i = 0; i < f.size(); ++i)
@@ -309,14 +304,15 @@ void test_readings() {
     Fixture f(options_of(kind, mode == "some anchors" ? 2 : 0), n);
     const Tensor features = f.features();
     const TwinHead head(f.head());
-    const auto loss = [&](const Rows& rows) { return loss_of(kind, head, rows, f.codes, anchors); };
+    const auto loss = [&](const Matrix& rows) { return loss_of(kind, head, rows, f.codes, anchors); };
     const double expected = loss(rows_of(features));
     check_at_most(std::fabs(f.step().at("loss") - expected), 1e-5 * expected, mode + ": the loss");
     check_head_gradient(mode, f.head(), head, [&](const TwinHead& moved) {
       return loss_of(kind, moved, rows_of(features), f.codes, anchors);
     });
     features.backward(feature_gradient(features, loss));
-    check_at_most(gradient_error(f.encoder(), f.twin->weights()), 1e-4, mode + ": the encoder's gradient");
+    check_at_most(gradient_error(f.network("encoder"), f.twin->weights()), 1e-4,
+                  mode + ": the encoder's gradient");
   }
 }
 
@@ -325,12 +321,12 @@ void test_accumulation() {
     Fixture f(options_of(mode), 6);
     const Tensor features = f.features(2);
     const TwinHead head(f.head());
-    const auto loss = [&](const Rows& rows) { return loss_of(mode, head, rows, f.codes, 6); };
+    const auto loss = [&](const Matrix& rows) { return loss_of(mode, head, rows, f.codes, 6); };
     const double expected = loss(rows_of(features));
     check_at_most(std::fabs(f.step(2).at("loss") - expected), 1e-5 * expected,
                   mode + ": chunks keep the negatives of the whole batch");
     features.backward(feature_gradient(features, loss));
-    check_at_most(gradient_error(f.encoder(), f.twin->weights()), 1e-4, mode + ": and its gradient");
+    check_at_most(gradient_error(f.network("encoder"), f.twin->weights()), 1e-4, mode + ": and its gradient");
   }
 }
 
@@ -338,7 +334,7 @@ void test_many_anchors() {
   // More rows of the head than are computed at once.
   const int64_t n = 80;
   Fixture f(options_of("guard"), n);
-  const Rows features = rows_of(f.features());
+  const Matrix features = rows_of(f.features());
   const TwinHead head(f.head());
   const double expected = loss_of("guard", head, features, f.codes, n);
   check_at_most(std::fabs(f.step().at("loss") - expected), 1e-5 * expected, "many anchors: the loss");
@@ -379,11 +375,8 @@ void test_mlp() {
   check_at_most(std::fabs(losses.at("loss") - loss.item<double>()), 1e-5 * loss.item<double>(),
                 "a plain head: the loss");
   check_at_most(gradient_error(f.head(), head.weights()), 1e-5, "a plain head: its gradient");
-  check_at_most(gradient_error(f.encoder(), f.twin->weights()), 1e-4, "a plain head: the encoder's gradient");
-}
-
-Value hyper_of(double lr, int64_t n, uint64_t seed) {
-  return Value(Object{{"lr", lr}, {"encodings", as_value(drawn_codes(n, seed))}});
+  check_at_most(gradient_error(f.network("encoder"), f.twin->weights()), 1e-4,
+                "a plain head: the encoder's gradient");
 }
 
 // Every clip of the batch is the same, so that visual tokens say nothing of which video a row is of: means of
@@ -401,7 +394,7 @@ std::pair<double, double> blind_training(const std::string& mode, int64_t n) {
   double loss = 0, accuracy = 0;
   const int steps = 150, last = 30;
   for (int i = 0; i < steps; ++i) {
-    const auto losses = session.step(batch, hyper_of(2e-3, n, 1000 + i)).losses;
+    const auto losses = session.step(told(batch, drawn_codes(n, 1000 + i)), rate(2e-3)).losses;
     if (i < steps - last) continue;
     loss += losses.at("loss") / last;
     accuracy += losses.at("accuracy") / last;
@@ -431,8 +424,8 @@ void test_resume() {
                                        {"options", options_of(mode, 3)}});
       Session whole(spec), before(spec);
       const auto go = [&](Session& session, int i) {
-        const Value hyper = mode == "bare" ? rate(0.02) : hyper_of(0.02, 6, i);
-        return session.step(make_batch(6, 4, 16, i), hyper).finite;
+        const video::Batch batch = make_batch(6, 4, 16, i);
+        return session.step(mode == "bare" ? batch : told(batch, drawn_codes(6, i)), rate(0.02)).finite;
       };
       for (int i = 0; i < 4; ++i) check(go(whole, i), "a finite step");
       for (int i = 0; i < 2; ++i) go(before, i);
@@ -452,7 +445,8 @@ void test_learning() {
                                   {"optimizer", Object{{"name", "adamw"}, {"weightDecay", 0.0}}}}));
     double first = 0, last = 0;
     for (int i = 0; i < 60; ++i) {
-      const double loss = session.step(make_batch(8, 4, 16, i % 4), hyper_of(2e-3, 8, i)).losses.at("loss");
+      const video::Batch batch = told(make_batch(8, 4, 16, i % 4), drawn_codes(8, i));
+      const double loss = session.step(batch, rate(2e-3)).losses.at("loss");
       if (i < 4) first += loss;
       if (i >= 56) last += loss;
     }
@@ -477,16 +471,16 @@ void test_specs() {
   check(refused({{"queue", 5}}), "another method's option is refused");
 
   Session session(session_spec({{"method", "cate"}, {"options", options_of("A")}}));
-  const auto step_refused = [&](const Value& hyper) {
-    return code_of([&] { session.step(make_batch(4, 4, 16, 1), hyper); }) == "ERR_VSSL_INVALID_ARGUMENT";
+  const video::Batch batch = make_batch(4, 4, 16, 1);
+  const auto refused_step = [&](const video::Batch& given) {
+    return code_of([&] { session.step(given, rate(0.1)); }) == "ERR_VSSL_INVALID_ARGUMENT";
   };
-  check(step_refused(rate(0.1)), "a step without encodings is refused");
-  check(step_refused(hyper_of(0.1, 3, 1)), "and one with encodings of another batch");
+  check(refused_step(batch), "a step without encodings is refused");
+  check(refused_step(told(batch, drawn_codes(3, 1))), "and one with encodings of another batch");
   std::vector<double> codes = drawn_codes(4, 1);
   codes[5] = 2;
-  check(step_refused(Value(Object{{"lr", 0.1}, {"encodings", as_value(codes)}})),
-        "and one that asks for a row that a table does not have");
-  check(session.step(make_batch(4, 4, 16, 1), hyper_of(0.1, 4, 1)).finite, "a right step works after them");
+  check(refused_step(told(batch, codes)), "and one that asks for a row that a table does not have");
+  check(session.step(told(batch, drawn_codes(4, 1)), rate(0.1)).finite, "a right step works after them");
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <set>
 #include <tuple>
 
-#include "../engine/layers/layers.h"
 #include "../engine/backbones/video_net.h"
+#include "../engine/layers/layers.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {

@@ -2,35 +2,18 @@
 // queue, the straight-through gradient of the generator.
 #include <torch/csrc/autograd/autograd.h>
 
-#include "../engine/blocks/key_queue.h"
 #include "../engine/blocks/branch.h"
-#include "../engine/methods/methods.h"
 #include "../engine/blocks/frame_scorer.h"
-#include "engine_testing.h"
+#include "../engine/blocks/key_queue.h"
+#include "../engine/blocks/rows.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 namespace {
 
-Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
-  const CounterRandom random(seed, "test");
-  const Tensor out = at::empty(sizes);
-  for (int64_t i = 0; i < out.numel(); ++i)
-    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(i));
-  return out;
-}
-
 double error_of(const Tensor& found, const Tensor& expected) {
   const Tensor e = expected.detach().to(at::kDouble), f = found.detach().to(at::kDouble);
   return ((f - e).norm() / (e.norm() + 1e-30)).item<double>();
-}
-
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(1e-12); }
-
-std::vector<Tensor> parameters_of(const Weights& weights) {
-  std::vector<Tensor> out;
-  for (const auto& entry : weights.entries())
-    if (entry.trainable) out.push_back(entry.tensor);
-  return out;
 }
 
 std::vector<Tensor> gradients_of(const Weights& weights) {
@@ -97,44 +80,26 @@ void test_queue() {
 }
 
 // A method outside a session, and the networks that it begins with.
-struct Fixture {
-  explicit Fixture(const std::string& name, Object method_options = {}) {
-    Object all{{"queue", 20}, {"headDim", 16}, {"headHidden", 24}, {"temperature", 0.2}};
-    for (auto& [key, value] : method_options) all[key] = value;
-    options = Value(all);
-    model = Value(Object{{"arch", "r3d_10"}, {"width", 0.125}});
-    plan = std::make_unique<MethodPlan>(MethodPlan{options, model, 3, Placement{}});
-    method = create_method(name, *plan);
+struct Fixture : MethodAlone {
+  explicit Fixture(const std::string& name, const Object& changes = {})
+      : MethodAlone(name, merged({{"queue", 20}, {"headDim", 16}, {"headHidden", 24}, {"temperature", 0.2}},
+                                 changes)) {
     HeadOptions head;
     head.layers = name == "moco" ? 1 : 0;
     head.hidden_norm = false;
     head.hidden = 24;
     head.out = 16;
-    twin = std::make_unique<Branch>(*plan, head);
-    for (const auto& network : method->networks())
-      if (!network.trainable)
-        for (const Tensor& p : parameters_of(*network.weights)) p.set_requires_grad(false);
-    first = drawn({6, 3, 4, 16, 16}, 1).contiguous(at::MemoryFormat::ChannelsLast3d);
+    Options none(options, name);
+    twin = std::make_unique<Branch>(MethodPlan{none, model, seed, Placement{}}, head);
+    first = drawn_clips({6, 3, 4, 16, 16}, 1);
     second = (first + 0.3 * drawn({6, 3, 4, 16, 16}, 2)).contiguous(at::MemoryFormat::ChannelsLast3d);
+    views = {{"view1", first, {}}, {"view2", second, {}}};
   }
 
   std::map<std::string, double> step(Object numbers = {}, int64_t accumulate = 1) {
     numbers.insert({{"drop", 0}, {"momentum", 0.999}});
     hyper = Value(std::move(numbers));
-    const std::vector<View> views{{"view1", first}, {"view2", second}};
-    StepContext context{views, hyper, collectives, accumulate, at::kFloat, Placement{}, {}, {}};
-    method->step(context);
-    losses = context.losses;
-    return losses;
-  }
-  void commit() {
-    const std::vector<View> views;
-    method->commit(StepContext{views, hyper, collectives, 1, at::kFloat, Placement{}, {}, {}});
-  }
-  Weights& network(const std::string& name) {
-    for (const auto& found : method->networks())
-      if (found.name == name) return *found.weights;
-    throw Error("ERR_VSSL_TEST", "no network " + name);
+    return losses = MethodAlone::step(accumulate);
   }
   Tensor embed(const Tensor& clips) {
     Pass pass;
@@ -153,19 +118,14 @@ struct Fixture {
   }
   // InfoNCE in double of embeddings in fp32, against the queue as it is now.
   Tensor formula(const Tensor& q, const Tensor& k, double decay = 1, DecayOn on = DecayOn::kLogit) {
-    const NamedHandles state = method->extra_state();
     MomentumQueueOptions o;
     o.decay = decay;
     o.decay_on = on;
     return info_nce_from_formula(q.to(at::kDouble), k.detach().to(at::kDouble),
-                                 state[0].second.to(at::kDouble), state[1].second, o, 0.2);
+                                 stored("keys").to(at::kDouble), stored("ages"), o, 0.2);
   }
 
-  Value options, model, hyper;
-  std::unique_ptr<MethodPlan> plan;
-  std::unique_ptr<Method> method;
   std::unique_ptr<Branch> twin;
-  SingleProcess collectives;
   Tensor first, second;
   std::map<std::string, double> losses;
 };
@@ -198,10 +158,9 @@ void test_moco_step() {
   f.hyper = Value(Object{{"momentum", 0.9}});
   f.commit();
   check_at_most(error_of(parameters_of(f.network("key_encoder")), wanted), 1e-6, "k <- m k + (1 - m) q");
-  const NamedHandles state = f.method->extra_state();
-  check(state[2].second.item<int64_t>() == 6, "the next slot follows the keys");
-  check_at_most(error_of(state[0].second.slice(0, 0, 6), keys), 1e-5, "the keys are in the queue");
-  check(at::equal(state[1].second.slice(0, 0, 6), at::ones({6})), "with age 1");
+  check(f.stored("next").item<int64_t>() == 6, "the next slot follows the keys");
+  check_at_most(error_of(f.stored("keys").slice(0, 0, 6), keys), 1e-5, "the keys are in the queue");
+  check(at::equal(f.stored("ages").slice(0, 0, 6), at::ones({6})), "with age 1");
 }
 
 void test_symmetric() {
@@ -210,7 +169,7 @@ void test_symmetric() {
   const double expected = (f.formula(a, b) + f.formula(b, a)).item<double>();
   check_at_most(std::fabs(f.step()["loss"] - expected), 1e-5 * expected, "the symmetric loss is the sum");
   f.commit();
-  check(f.method->extra_state()[2].second.item<int64_t>() == 12, "both views' keys enter the queue");
+  check(f.stored("next").item<int64_t>() == 12, "both views' keys enter the queue");
 }
 
 void test_groups() {
@@ -298,7 +257,7 @@ void test_video_moco() {
   for (const std::string unit : {"enqueue", "key"}) {
     Fixture f("videomoco", {{"decay", 0.9}, {"ageUnit", unit}});
     f.fill_queue();
-    const double oldest = f.method->extra_state()[1].second.max().item<double>();
+    const double oldest = f.stored("ages").max().item<double>();
     check(oldest == (unit == "key" ? 12 : 2), "ages count by the " + unit);
   }
 }
@@ -375,7 +334,7 @@ void test_specs() {
   check(refused("moco", {{"decayOn", "age"}}), "an unknown decay is refused");
   check(refused("moco", {{"dropRatio", 0.5}}), "another method's option is refused");
   check(refused("videomoco", {{"drop", "most"}}), "an unknown way of dropping is refused");
-  check(refused("videomoco", {{"dropRatio", 2}}), "a ratio above 1 is refused");
+  check(refused("videomoco", {{"dropRatio", -1}}), "a negative ratio is refused");
 }
 
 }  // namespace

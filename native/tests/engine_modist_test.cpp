@@ -1,8 +1,8 @@
 // MoDist against its formulas: the four losses and their gradients in double precision over two steps, which
 // parameters each loss reaches, the momentum copies, both queues, exact resume.
 #include "../engine/blocks/branch.h"
-#include "../engine/methods/methods.h"
-#include "engine_testing.h"
+#include "../engine/blocks/rows.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 namespace {
@@ -10,33 +10,12 @@ namespace {
 constexpr int64_t kClips = 6, kQueue = 20;
 constexpr double kTau = 0.2;
 
-Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
-  const CounterRandom random(seed, "test");
-  const Tensor out = at::empty(sizes);
-  for (int64_t i = 0; i < out.numel(); ++i)
-    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(i));
-  return out;
-}
-
-Tensor clips_of(int64_t frames, uint64_t seed) {
-  return drawn({kClips, 3, frames, 16, 16}, seed).contiguous(at::MemoryFormat::ChannelsLast3d);
-}
-
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(1e-12); }
-
 // -log( exp(q k / tau) / (exp(q k / tau) + sum over the queue) ), mean over rows, in double.
 Tensor info_nce(const Tensor& queries, const Tensor& keys, const Tensor& queue) {
   const Tensor q = unit_rows(queries.to(at::kDouble)), k = unit_rows(keys.detach().to(at::kDouble));
   const Tensor positive = (q * k).sum(1, true) / kTau;
   const Tensor negatives = q.mm(queue.to(at::kDouble).t()) / kTau;
   return (at::logsumexp(at::cat({positive, negatives}, 1), {1}, true) - positive).mean();
-}
-
-std::vector<Tensor> parameters_of(const Weights& weights) {
-  std::vector<Tensor> out;
-  for (const auto& entry : weights.entries())
-    if (entry.trainable) out.push_back(entry.tensor);
-  return out;
 }
 
 double gradient_error(const Weights& found, const Weights& expected) {
@@ -61,57 +40,39 @@ struct Weighting {
 };
 
 // A method outside a session, beside a twin of each pathway made of plain branches and a queue in double.
-struct Fixture {
-  explicit Fixture(const Weighting& w) : weighting(w) {
-    options = Value(Object{{"queue", kQueue},
-                           {"headDim", 16},
-                           {"headHidden", 24},
-                           {"temperature", kTau},
-                           {"lambda", w.lambda},
-                           {"vv", w.vv},
-                           {"vm", w.vm},
-                           {"mv", w.mv},
-                           {"mm", w.mm},
-                           {"motionModel", Object{{"arch", "r3d_10"}, {"width", 0.0625}}}});
-    model = Value(Object{{"arch", "r3d_10"}, {"width", 0.125}});
-    plan = std::make_unique<MethodPlan>(MethodPlan{options, model, 3, Placement{}});
-    method = create_method("modist", *plan);
-    for (const auto& network : method->networks())
-      if (!network.trainable)
-        for (const Tensor& p : parameters_of(*network.weights)) p.set_requires_grad(false);
+struct Fixture : MethodAlone {
+  explicit Fixture(const Weighting& w)
+      : MethodAlone("modist", {{"queue", kQueue},
+                               {"headDim", 16},
+                               {"headHidden", 24},
+                               {"temperature", kTau},
+                               {"lambda", w.lambda},
+                               {"vv", w.vv},
+                               {"vm", w.vm},
+                               {"mv", w.mv},
+                               {"mm", w.mm},
+                               {"motionModel", Object{{"arch", "r3d_10"}, {"width", 0.0625}}}}),
+        weighting(w) {
     HeadOptions head;
     head.layers = 1;
     head.hidden_norm = false;
     head.hidden = 24;
     head.out = 16;
-    const MethodPlan motion{options, options["motionModel"], 99, Placement{}};
+    Options none(options, "modist");
+    const MethodPlan visual{none, model, 3, Placement{}},
+        motion{none, options["motionModel"], 99, Placement{}};
     for (const std::string name : {"visual", "motion"}) {
-      if (!has(name)) continue;
+      if (!has(name + "_encoder")) continue;
       for (const std::string part : {"", "key_"}) {
-        auto branch = std::make_unique<Branch>(name == "visual" ? *plan : motion, head);
+        auto branch = std::make_unique<Branch>(name == "visual" ? visual : motion, head);
         branch->encoder_weights().load(network(name + "_" + part + "encoder").save());
         branch->head_weights().load(network(name + "_" + part + "head").save());
         twins[name + "_" + part] = std::move(branch);
       }
-      queues[name] = state(name + "_keys").to(at::kDouble).clone();
+      queues[name] = stored(name + "_keys").to(at::kDouble).clone();
     }
   }
 
-  bool has(const std::string& name) {
-    for (const auto& found : method->networks())
-      if (found.name == name + "_encoder") return true;
-    return false;
-  }
-  Weights& network(const std::string& name) {
-    for (const auto& found : method->networks())
-      if (found.name == name) return *found.weights;
-    throw Error("ERR_VSSL_TEST", "no network " + name);
-  }
-  Tensor state(const std::string& name) {
-    for (const auto& [found, tensor] : method->extra_state())
-      if (found == name) return tensor;
-    throw Error("ERR_VSSL_TEST", "no state " + name);
-  }
   Tensor embed(const std::string& twin, const Tensor& clips) {
     Pass pass;
     pass.train = true;
@@ -121,21 +82,16 @@ struct Fixture {
   void make_clips(uint64_t seed) {
     views.clear();
     for (const std::string name : {"v1", "v2", "m1", "m2"})
-      views.push_back({name, clips_of(name[0] == 'v' ? 4 : 6, seed++)});
+      views.push_back({name, drawn_clips({kClips, 3, name[0] == 'v' ? 4 : 6, 16, 16}, seed++), {}});
   }
-  // The method's losses; then the twin's by name, with their gradients in the twins' query networks.
-  std::map<std::string, double> step(int64_t accumulate = 1) {
-    StepContext context{views, hyper, collectives, accumulate, at::kFloat, Placement{}, {}, {}};
-    method->step(context);
-    return context.losses;
-  }
+  // The losses by name, with their gradients in the twins' query networks.
   std::map<std::string, double> twin_step() {
     const auto& w = weighting;
-    Tensor v, m, kv = embed("visual_key_", views[1].clips).detach(), km, total;
-    v = embed("visual_", views[0].clips);
-    if (has("motion")) {
-      m = embed("motion_", views[2].clips);
-      km = embed("motion_key_", views[3].clips).detach();
+    Tensor v, m, kv = embed("visual_key_", views[1].data).detach(), km, total;
+    v = embed("visual_", views[0].data);
+    if (has("motion_encoder")) {
+      m = embed("motion_", views[2].data);
+      km = embed("motion_key_", views[3].data).detach();
     }
     std::map<std::string, double> losses;
     const auto add = [&](const char* name, double factor, const Tensor& q, const Tensor& k,
@@ -159,7 +115,7 @@ struct Fixture {
   void commit(double m) {
     const at::NoGradGuard no_grad;
     for (const std::string name : {"visual", "motion"}) {
-      if (!has(name)) continue;
+      if (!has(name + "_encoder")) continue;
       for (const std::string part : {"encoder", "head"}) {
         Weights& real = network(name + "_" + part);
         const Branch &query = *twins.at(name + "_"), &key = *twins.at(name + "_key_");
@@ -179,17 +135,12 @@ struct Fixture {
     }
     enqueued += kClips;
     hyper = Value(Object{{"momentum", m}});
-    method->commit(StepContext{views, hyper, collectives, 1, at::kFloat, Placement{}, {}, {}});
+    MethodAlone::commit();
   }
 
   Weighting weighting;
-  Value options, model, hyper{Object{}};
-  std::unique_ptr<MethodPlan> plan;
-  std::unique_ptr<Method> method;
   std::map<std::string, std::unique_ptr<Branch>> twins;
   std::map<std::string, Tensor> queues, keys;
-  std::vector<View> views;
-  SingleProcess collectives;
   int64_t enqueued = 0;
 };
 
@@ -215,7 +166,7 @@ void test_losses() {
       }
       f.commit(0.8);
       for (const std::string name : {"visual", "motion"}) {
-        check_at_most((f.state(name + "_keys").to(at::kDouble) - f.queues[name]).abs().max().item<double>(),
+        check_at_most((f.stored(name + "_keys").to(at::kDouble) - f.queues[name]).abs().max().item<double>(),
                       1e-5, what + "the queue of " + name);
         const auto real = parameters_of(f.network(name + "_key_encoder"));
         const auto twin = parameters_of(f.twins.at(name + "_key_")->encoder_weights());
@@ -248,7 +199,7 @@ void test_reach() {
   check(has_gradient(f.network("motion_encoder")), "they train the motion pathway");
   // Without cross-modal terms there is no second pathway, and the step is the one of MoCo on pictures.
   Fixture visual({0, 1, 1, 1, 1});
-  check(!visual.has("motion") && visual.method->extra_state().size() == 3,
+  check(!visual.has("motion_encoder") && visual.method->stored().size() == 1,
         "lambda 0: one pathway, one queue");
   visual.make_clips(1);
   visual.views.resize(2);
@@ -270,6 +221,7 @@ void test_chunks() {
 video::Batch modist_batch(uint64_t seed) {
   video::Batch batch = make_batch(kClips, 4, 16, seed), motion = make_batch(kClips, 6, 16, seed + 100);
   batch.views.insert(batch.views.end(), motion.views.begin(), motion.views.end());
+  batch.samples = kClips;
   const char* const names[4] = {"v1", "v2", "m1", "m2"};
   for (size_t i = 0; i < 4; ++i) batch.views[i].name = names[i];
   return batch;

@@ -5,23 +5,15 @@
 #include <limits>
 
 #include "../common/memory.h"
-#include "../engine/blocks/key_queue.h"
-#include "../engine/layers/layers.h"
-#include "../engine/blocks/losses.h"
 #include "../engine/blocks/branch.h"
+#include "../engine/blocks/key_queue.h"
+#include "../engine/blocks/losses.h"
+#include "../engine/layers/layers.h"
 #include "../engine/optim.h"
-#include "engine_testing.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 namespace {
-
-Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
-  const Tensor out = at::empty(sizes);
-  const CounterRandom random(seed, "refusals");
-  for (int64_t i = 0; i < out.numel(); ++i)
-    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(static_cast<uint64_t>(i)));
-  return out;
-}
 
 // A first gradient is had; one that keeps a history is refused.
 void check_first_order_only(const std::string& what, const Tensor& y, const Tensor& x) {
@@ -71,8 +63,6 @@ struct Case {
   Object hyper;
 };
 
-Value::Array numbers(int64_t count) { return Value::Array(static_cast<size_t>(count), Value(0.25)); }
-
 std::vector<Case> cases() {
   const std::vector<std::string> pair{"view1", "view2"};
   const Object momentum{{"momentum", 0.9}, {"shuffle", 3}};
@@ -91,7 +81,7 @@ std::vector<Case> cases() {
       {"videomoco", momentum_options, pair, drops},
       {"videomoco", random_options, pair, random},
       {"modist", momentum_options, {"v1", "v2", "m1", "m2"}, momentum},
-      {"cate", tokens, pair, {{"encodings", numbers(2 * 4)}}},
+      {"cate", tokens, pair, {}},
       {"tcgl",
        {{"sets", 2}},
        {"snippet1", "snippet2", "snippet3"},
@@ -107,10 +97,19 @@ video::Batch batch_of(const Case& c) {
   all.resize(c.views.size());
   for (size_t i = 0; i < all.size(); ++i) all[i].name = c.views[i];
   batch.views = all;
+  if (std::string(c.method) == "cate") {
+    video::ViewBuffer side;
+    side.name = "encodings";
+    side.shape = {4, 2, 1};
+    side.data.reset(new float[8](), std::default_delete<float[]>());
+    batch.side = {side};
+  }
   return batch;
 }
 
-void test_hyper() {
+// What a step is refused for, and that nothing moved: numbers, views and side arrays that are missing,
+// unknown or not what the method reads.
+void test_inputs() {
   for (const Case& c : cases()) {
     const std::string name = c.method;
     Session session(session_spec({{"method", name}, {"options", c.options}}));
@@ -128,24 +127,35 @@ void test_hyper() {
       refused(without, "a step without " + key);
       wrong[key] = "much";
       refused(wrong, key + " that is no number");
-      if (value.is_number()) {
-        for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -1.0}) {
-          far[key] = bad;
-          refused(far, key + " of " + std::to_string(bad));
-        }
-      } else {
-        auto shorter = value.as_array(key);
-        shorter.pop_back();
-        far[key] = shorter;
-        refused(far, key + " of the wrong length");
-        shorter.push_back(std::nan(""));
-        far[key] = shorter;
-        refused(far, key + " with NaN");
+      for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -1.0}) {
+        far[key] = bad;
+        refused(far, key + " of " + std::to_string(bad));
       }
     }
     Object more = good;
     more["momentun"] = 0.9;
     refused(more, "an unknown key");
+    const auto refused_batch = [&](const std::function<void(video::Batch&)>& change,
+                                   const std::string& what) {
+      video::Batch other = batch;
+      change(other);
+      check(code_of([&] { session.step(other, Value(good)); }) == "ERR_VSSL_INVALID_ARGUMENT",
+            name + " refuses " + what);
+    };
+    for (size_t i = 0; i < batch.views.size(); ++i) {
+      const std::string view = batch.views[i].name;
+      refused_batch([&](auto& b) { b.views.erase(b.views.begin() + i); }, "a batch without " + view);
+      refused_batch([&](auto& b) { b.views[i].name = "other"; }, "a view of another name for " + view);
+      refused_batch([&](auto& b) { b.views[i].dtype = video::DType::kInt64; }, view + " of whole numbers");
+      refused_batch([&](auto& b) { b.views[i].shape = {4, 4 * 16 * 16 * 3}; }, view + " of flat rows");
+      refused_batch([&](auto& b) { b.views[i].rows = {0, 1, 2, 3}; }, view + " of some samples");
+    }
+    refused_batch([&](auto& b) { b.side.push_back(b.views[0]); }, "a side array that it does not read");
+    if (!batch.side.empty()) {
+      refused_batch([&](auto& b) { b.side.clear(); }, "a batch without its side array");
+      refused_batch([&](auto& b) { b.side[0].shape = {4, 2}; }, "a side array of another shape");
+      refused_batch([&](auto& b) { b.side[0].shape = {2, 2, 1}; }, "a side array of fewer samples");
+    }
     check(same_bytes(session.export_state(), start), name + ": none of these moved anything");
     check(session.step(batch, Value(good)).finite, name + ": a right step works after them");
   }
@@ -257,7 +267,7 @@ void test_memory() {
 int main() {
   using namespace vssl::engine::testing;
   vssl::engine::set_threads(2);
-  for (auto* test : {test_second_order, test_hyper, test_failing_update, test_statistics, test_memory}) {
+  for (auto* test : {test_second_order, test_inputs, test_failing_update, test_statistics, test_memory}) {
     try {
       test();
     } catch (const std::exception& e) {

@@ -1,9 +1,8 @@
 // TCGL against its formulas in double precision: graph convolution, contrast of nodes, gates and order, each
 // with gradients from finite differences; snippets and frame sets; corruption; whole steps.
-#include "../engine/methods/methods.h"
+#include "../engine/blocks/order_head.h"
 #include "../engine/blocks/snippets.h"
 #include "../engine/blocks/temporal_graphs.h"
-#include "../engine/blocks/order_head.h"
 #include "../kernels/reference.h"
 #include "engine_tcgl_twin.h"
 
@@ -181,20 +180,21 @@ void test_order_head() {
 }
 
 // Three views of four samples in a batch's layout, each without its temporal mean if asked for.
-std::vector<View> snippet_views(int64_t places, int64_t frames, bool centred, int64_t n = 4,
+std::vector<Rows> snippet_views(int64_t places, int64_t frames, bool centred, int64_t n = 4,
                                 int64_t side = 16) {
-  std::vector<View> views;
+  std::vector<Rows> views;
   for (int64_t p = 0; p < places; ++p) {
     Tensor clips = drawn({n, frames, side, side, 3}, 40 + p).permute({0, 4, 1, 2, 3});
     if (centred) clips = clips - clips.mean({2}, true);
-    views.push_back({"snippet" + std::to_string(p + 1), clips.contiguous(at::MemoryFormat::ChannelsLast3d)});
+    views.push_back(
+        {"snippet" + std::to_string(p + 1), clips.contiguous(at::MemoryFormat::ChannelsLast3d), {}});
   }
   return views;
 }
 
 void test_snippets() {
   const auto raw = snippet_views(3, 8, false), centred = snippet_views(3, 8, true);
-  const std::vector<const View*> plain{&raw[0], &raw[1], &raw[2]},
+  const std::vector<const Rows*> plain{&raw[0], &raw[1], &raw[2]},
       zero{&centred[0], &centred[1], &centred[2]};
   const Orders orders{{2, 0, 1}, {1, 0, 2}};
   const int64_t begin = 1;
@@ -206,7 +206,7 @@ void test_snippets() {
       double snippet_error = 0, set_error = 0;
       for (int64_t p = 0; p < 3; ++p)
         for (int64_t n = 0; n < 2; ++n) {
-          const Tensor source = raw[orders[n][p]].clips[begin + n];  // (3, T, H, W), never filtered
+          const Tensor source = raw[orders[n][p]].data[begin + n];  // (3, T, H, W), never filtered
           snippet_error = worse(snippet_error, error_of(snippets[p * 2 + n], without_low(source, drop)));
           for (int64_t s = 0; s < sets; ++s) {
             const Tensor own = without_low(source.slice(1, s * frames, (s + 1) * frames), drop);
@@ -221,7 +221,7 @@ void test_snippets() {
   }
   // What the kernel's own twin makes of a snippet, for a stronger filter.
   const SnippetBatch batch(zero, orders, begin, {2, 3, 1});
-  const Vector rows = values_of(centred[1].clips[begin + 1].permute({1, 2, 3, 0}));  // at place 0 of sample 1
+  const Vector rows = values_of(centred[1].data[begin + 1].permute({1, 2, 3, 0}));  // at place 0 of sample 1
   Vector expected(rows.size());
   DctMotionOptions motion;
   motion.drop_low = 3;
@@ -264,33 +264,30 @@ void test_corruption() {
   }
 }
 
-std::map<std::string, double> run_step(Method& method, const std::vector<View>& views, int64_t accumulate) {
-  const Value hyper(Object{{"orderSeed", 11}, {"corruptionSeed", 12}});
-  SingleProcess collectives;
-  StepContext context{views, hyper, collectives, accumulate, at::kFloat, Placement{}, {}, {}};
-  method.step(context);
-  return context.losses;
-}
+// With the seeds of the twin.
+struct Fixture : MethodAlone {
+  Fixture(const Object& changes, int64_t places) : MethodAlone("tcgl", changes) {
+    views = snippet_views(places, 8, true);
+    hyper = Value(Object{{"orderSeed", 11}, {"corruptionSeed", 12}});
+  }
+};
 
 void check_step(const std::string& what, const Object& changes, int64_t accumulate = 1) {
   TwinOptions twin = twin_options(changes);
-  const Value options(changes), model(Object{{"arch", "r3d_10"}, {"width", 0.125}});
-  const MethodPlan plan{options, model, 3, Placement{}};
-  const auto method = create_method("tcgl", plan);
-  const auto encoder = create_model(model, 3, Placement{});
-  const auto views = snippet_views(twin.places, 8, true);
+  Fixture f(changes, twin.places);
+  const auto encoder = create_model(f.model, 3, Placement{});
   std::map<std::string, Weights*> networks;
-  for (const auto& network : method->networks()) networks[network.name] = network.weights;
+  for (const auto& network : f.method->networks()) networks[network.name] = network.weights;
 
   const auto expected =
-      TcglTwin(*encoder, *networks["graphs"], *networks["order"], twin).step(views, accumulate);
+      TcglTwin(*encoder, *networks["graphs"], *networks["order"], twin).step(f.views, accumulate);
   const auto graph_gradients = gradients_of(*networks["graphs"]);
   const auto order_gradients = gradients_of(*networks["order"]);
   const auto encoder_gradients = gradients_of(encoder->weights());
   for (const auto& [name, weights] : networks)
     for (const Tensor& p : parameters_of(*weights)) p.mutable_grad() = Tensor();
 
-  const auto losses = run_step(*method, views, accumulate);
+  const auto losses = f.step(accumulate);
   check(losses.size() == expected.size(), what + ": its named losses");
   for (const auto& [name, value] : expected)
     check_at_most(std::fabs(losses.count(name) ? losses.at(name) - value : 1e9), 1e-5, what + ": " + name);
@@ -321,10 +318,9 @@ void test_steps() {
 
 void test_statistics() {
   const auto moved = [](bool sets) {
-    const Value options(Object{{"setStatistics", sets}}), model(Object{{"arch", "r3d_10"}, {"width", 0.125}});
-    const auto method = create_method("tcgl", MethodPlan{options, model, 3, Placement{}});
-    run_step(*method, snippet_views(3, 8, true), 1);
-    for (const auto& entry : method->encoder("encoder").weights().entries())
+    Fixture f({{"setStatistics", sets}}, 3);
+    f.step();
+    for (const auto& entry : f.encoder().weights().entries())
       if (entry.name.find("num_batches_tracked") != std::string::npos) return entry.tensor.item<int64_t>();
     return int64_t{-1};
   };
@@ -339,9 +335,7 @@ video::Batch make_snippets(int64_t clips, int64_t frames, int64_t side, uint64_t
   batch.samples = clips;
   const int64_t values = frames * side * side * 3;
   for (int64_t p = 0; p < 3; ++p) {
-    video::ViewBuffer view{
-        "snippet" + std::to_string(p + 1), video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
-    view.allocate();
+    video::ViewBuffer view = make_view("snippet" + std::to_string(p + 1), clips, frames, side);
     for (int64_t n = 0; n < clips; ++n)
       std::memcpy(view.floats() + n * values, whole.views[0].floats() + (3 * n + p) * values, values * 4);
     batch.views.push_back(view);
@@ -391,7 +385,7 @@ void test_specs() {
   };
   check(refused({{"snippets", 1}}), "one snippet has no order");
   check(refused({{"adjacency", "ring"}}), "an unknown graph is refused");
-  check(refused({{"edgeDrop", 1.5}}), "a probability above 1 is refused");
+  check(refused({{"edgeDrop", -0.5}}), "a negative probability is refused");
   check(refused({{"intraWeight", 0}, {"interWeight", 0}, {"orderWeight", 0}}), "nothing to learn is refused");
   Session session(session_spec({{"method", "tcgl"}}));
   check(code_of([&] { session.step(make_batch(4, 8, 16, 0), step_hyper(0, 0.1)); }) ==

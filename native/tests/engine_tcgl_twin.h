@@ -4,20 +4,11 @@
 
 #include <algorithm>
 
-#include "../engine/method.h"
-#include "engine_testing.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 
 using Vector = std::vector<double>;
-
-inline Tensor drawn(at::IntArrayRef sizes, uint64_t seed) {
-  const CounterRandom random(seed, "test");
-  const Tensor out = at::empty(sizes);
-  for (int64_t i = 0; i < out.numel(); ++i)
-    out.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal(i));
-  return out;
-}
 
 inline Vector values_of(const Tensor& x) {
   const Tensor flat = x.detach().to(at::kDouble).contiguous().flatten();
@@ -27,13 +18,6 @@ inline Vector values_of(const Tensor& x) {
 inline double error_of(const Tensor& found, const Tensor& expected) {
   const Tensor e = expected.detach().to(at::kDouble), f = found.detach().to(at::kDouble);
   return ((f - e).norm() / (e.norm() + 1e-30)).item<double>();
-}
-
-inline std::vector<Tensor> parameters_of(const Weights& weights) {
-  std::vector<Tensor> out;
-  for (const auto& entry : weights.entries())
-    if (entry.trainable) out.push_back(entry.tensor);
-  return out;
 }
 
 // Zeros where there is none.
@@ -186,9 +170,9 @@ class TcglTwin {
     while (std::next_permutation(places.begin(), places.end()));
   }
 
-  std::map<std::string, double> step(const std::vector<View>& views, int64_t chunks) {
+  std::map<std::string, double> step(const std::vector<Rows>& views, int64_t chunks) {
     std::map<std::string, double> losses{{"loss", 0}};
-    const int64_t n = views[0].clips.size(0);
+    const int64_t n = views[0].data.size(0);
     for (int64_t c = 0; c < chunks; ++c) {
       const int64_t begin = n * c / chunks, end = n * (c + 1) / chunks;
       const std::map<std::string, Tensor> parts = chunk_losses(views, begin, end);
@@ -216,16 +200,16 @@ class TcglTwin {
   }
 
   // Sums over the samples of a chunk.
-  std::map<std::string, Tensor> chunk_losses(const std::vector<View>& views, int64_t begin, int64_t end) {
-    const int64_t frames = views[0].clips.size(2) / o_.sets;
+  std::map<std::string, Tensor> chunk_losses(const std::vector<Rows>& views, int64_t begin, int64_t end) {
+    const int64_t frames = views[0].data.size(2) / o_.sets;
     std::vector<Tensor> snippets, sets;  // by place, sample; by place, set, sample
     for (int64_t p = 0; p < o_.places; ++p) {
       for (int64_t i = begin; i < end; ++i)
-        snippets.push_back(without_low(views[order_of(i)[p]].clips[i], o_.drop));
+        snippets.push_back(without_low(views[order_of(i)[p]].data[i], o_.drop));
       for (int64_t s = 0; s < o_.sets; ++s)
         for (int64_t i = begin; i < end; ++i)
           sets.push_back(
-              without_low(views[order_of(i)[p]].clips[i].slice(1, s * frames, (s + 1) * frames), o_.drop)
+              without_low(views[order_of(i)[p]].data[i].slice(1, s * frames, (s + 1) * frames), o_.drop)
                   .repeat_interleave(o_.repeat, 1));
     }
     const int64_t n = end - begin;

@@ -2,13 +2,13 @@
 #include <chrono>
 #include <thread>
 
-#include "../engine/blocks/losses.h"
-#include "../engine/method.h"
 #include "../engine/blocks/heads.h"
+#include "../engine/blocks/losses.h"
 #include "../engine/optim.h"
+#include "../engine/runtime.h"
 #include "engine_conv.h"
 #include "engine_fixture.h"
-#include "engine_testing.h"
+#include "engine_methods.h"
 
 namespace vssl::engine::testing {
 namespace {
@@ -171,45 +171,38 @@ void test_accumulate_without_norm() {
 // With BatchNorm each chunk is normalised on its own: the gradients must be those of one graph made of the
 // chunks.
 void test_accumulate_with_norm() {
-  const Value options, model(Object{{"arch", "r3d_10"}, {"width", 0.125}}), hyper = rate(0.1);
-  const auto method = create_method("simclr", {options, model, 3, Placement{}});
-  const auto reference = create_method("simclr", {options, model, 3, Placement{}});
+  MethodAlone ours("simclr", {}), reference("simclr", {});
   const auto batch = make_batch(4, 8, 32, 9);
-  std::vector<View> views;
-  for (const auto& v : batch.views)
-    views.push_back({v.name, at::from_blob(v.floats(), {4, 8, 32, 32, 3}).permute({0, 4, 1, 2, 3})});
-  SingleProcess alone;
-  StepContext context{views, hyper, alone, 2, at::kFloat, Placement{}, {}, {}};
-  method->step(context);
+  ours.views = borrow(batch.views);
+  const auto losses = ours.step(2);
 
   // The reference: one step for each chunk's graph, with the gradient of the whole loss through both at once.
-  StepContext whole{views, hyper, alone, 1, at::kFloat, Placement{}, {}, {}};
+  const VideoNet& encoder = reference.encoder();
   Pass pass;
   pass.train = pass.update_stats = true;
-  ProjectionHead head({reference->encoder("encoder").dim(), reference->encoder("encoder").dim(), 2, 128, true,
-                       false, true, 0.1},
-                      3, Placement{});
+  ProjectionHead head({encoder.dim(), 0, 2, 128, true, false, true, 0.1}, 3, Placement{});
   std::vector<Tensor> a, b;
   for (const int64_t begin : {0, 2}) {
-    const Tensor clips =
-        at::cat({whole.clips(views[0], begin, begin + 2), whole.clips(views[1], begin, begin + 2)});
-    const Tensor z = head.forward(reference->encoder("encoder").embed(clips, pass), pass);
+    const Tensor clips = at::cat(
+        {ours.views[0].data.slice(0, begin, begin + 2), ours.views[1].data.slice(0, begin, begin + 2)});
+    const Tensor z =
+        head.forward(encoder.embed(clips.contiguous(at::MemoryFormat::ChannelsLast3d), pass), pass);
     a.push_back(z.slice(0, 0, 2));
     b.push_back(z.slice(0, 2));
   }
   const Tensor loss = nt_xent_loss(at::cat({at::cat(a), at::cat(b)}), 0.1);
   loss.backward();
-  check(context.losses.at("loss") == loss.item<double>(), "loss of chunks with BatchNorm");
+  check(losses.at("loss") == loss.item<double>(), "loss of chunks with BatchNorm");
   double worst = 0;
   bool buffers = true, once = true;
-  const auto& ours = method->encoder("encoder").weights().entries();
-  const auto& theirs = reference->encoder("encoder").weights().entries();
-  for (size_t i = 0; i < ours.size(); ++i) {
-    if (ours[i].trainable)
-      worst = worse(worst, distance(ours[i].tensor.grad(), theirs[i].tensor.grad()));
+  const auto& found = ours.encoder().weights().entries();
+  const auto& expected = encoder.weights().entries();
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i].trainable)
+      worst = worse(worst, distance(found[i].tensor.grad(), expected[i].tensor.grad()));
     else
-      buffers = buffers && at::equal(ours[i].tensor, theirs[i].tensor);
-    if (ends_with(ours[i].name, "num_batches_tracked")) once = once && ours[i].tensor.item<int64_t>() == 2;
+      buffers = buffers && at::equal(found[i].tensor, expected[i].tensor);
+    if (ends_with(found[i].name, "num_batches_tracked")) once = once && found[i].tensor.item<int64_t>() == 2;
   }
   check_at_most(worst, 1e-4, "gradients of chunks with BatchNorm");
   check(buffers && once, "running statistics move once for each chunk");
@@ -332,31 +325,32 @@ void test_encoder() {
   Encoder encoder(spec), copy(Value(Object{{"arch", "r3d_10"}, {"width", 0.125}, {"seed", 1}}));
   const auto batch = make_batch(3, 8, 32, 1, 1);
   copy.load_weights(encoder.weights());
-  check(copy.embed(batch, "a") == encoder.embed(batch, "a"), "loaded weights embed alike");
-  check(static_cast<int64_t>(encoder.embed(batch, "a").size()) == 3 * encoder.dim() && encoder.dim() == 64,
-        "sizes");
+  check(copy.embed(batch, "view1") == encoder.embed(batch, "view1"), "loaded weights embed alike");
+  check(
+      static_cast<int64_t>(encoder.embed(batch, "view1").size()) == 3 * encoder.dim() && encoder.dim() == 64,
+      "sizes");
   // forward() takes (N, 3, T, H, W)
   std::vector<float> planes(3 * 3 * 8 * 32 * 32);
   for (int64_t n = 0; n < 3; ++n)
     for (int64_t c = 0; c < 3; ++c)
       for (int64_t i = 0; i < 8 * 32 * 32; ++i)
         planes[(n * 3 + c) * 8 * 32 * 32 + i] = batch.views[0].floats()[(n * 8 * 32 * 32 + i) * 3 + c];
-  check(encoder.forward(planes.data(), 3, 8, 32, 32) == encoder.embed(batch, "a"),
+  check(encoder.forward(planes.data(), 3, 8, 32, 32) == encoder.embed(batch, "view1"),
         "forward equals embed in fp32");
 
   // Calibration: the mean over batches of each batch's statistics, here those of the first layer.
-  const auto before = copy.embed(batch, "a");
+  const auto before = copy.embed(batch, "view1");
   copy.calibrate_begin();
-  for (const int seed : {1, 2, 3}) copy.calibrate(make_batch(3, 8, 32, seed, 1), "a");
-  check(code_of([&] { copy.embed(batch, "a"); }) == "ERR_VSSL_INVALID_ARGUMENT",
+  for (const int seed : {1, 2, 3}) copy.calibrate(make_batch(3, 8, 32, seed, 1), "view1");
+  check(code_of([&] { copy.embed(batch, "view1"); }) == "ERR_VSSL_INVALID_ARGUMENT",
         "no embedding while calibrating");
   copy.calibrate_end();
-  check(copy.embed(batch, "a") != before, "calibration changes embeddings");
+  check(copy.embed(batch, "view1") != before, "calibration changes embeddings");
   std::vector<double> mean(8);
   for (const int seed : {1, 2, 3}) {
     Encoder one(spec);
     one.calibrate_begin();
-    one.calibrate(make_batch(3, 8, 32, seed, 1), "a");
+    one.calibrate(make_batch(3, 8, 32, seed, 1), "view1");
     one.calibrate_end();
     const auto stats = floats_of(find(one.weights(), "stem.1.running_mean"));
     for (size_t i = 0; i < 8; ++i) mean[i] += stats[i] / 3;
@@ -374,7 +368,7 @@ void test_encoder() {
   check(code_of([&] { copy.load_weights(weights); }) == "ERR_VSSL_WEIGHTS", "an unknown tensor is refused");
   check(code_of([] {
           Encoder e(Value(Object{{"arch", "c3d"}, {"width", 0.1}}));
-          e.embed(make_batch(1, 4, 32, 1, 1), "a");
+          e.embed(make_batch(1, 4, 32, 1, 1), "view1");
         }) == "ERR_VSSL_INVALID_ARGUMENT",
         "c3d refuses clips that are too short");
 }
@@ -383,7 +377,9 @@ void test_models() {
   const std::map<std::string, int64_t> parameters{
       {"r3d_10", 14361792}, {"r3d_18", 33166272},      {"r3d_34", 63475904}, {"r3d_50", 31672128},
       {"mc3_18", 11490240}, {"r2plus1d_18", 31300125}, {"c3d", 27658688}};
-  for (const auto& name : model_names()) {
+  check(architectures().size() == parameters.size(), "the architectures of the table");
+  for (const ArchitectureInfo& info : architectures()) {
+    const std::string& name = info.name;
     const auto net = create_model(Value(Object{{"arch", name}}), 0, Placement{});
     check(net->weights().parameter_count() == parameters.at(name),
           name + " has " + std::to_string(net->weights().parameter_count()) + " parameters");

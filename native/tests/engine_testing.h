@@ -36,16 +36,20 @@ inline std::string code_of(const std::function<void()>& body) {
   return "";
 }
 
+inline video::ViewBuffer make_view(const std::string& name, int64_t clips, int64_t frames, int64_t side) {
+  video::ViewBuffer view{name, video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
+  view.allocate();
+  return view;
+}
+
 // Smooth moving patterns, different for each sample, with a little noise for each view.
 inline video::Batch make_batch(int64_t clips, int64_t frames, int64_t side, uint64_t seed, int views = 2) {
   video::Batch batch;
   batch.samples = clips;
   for (int v = 0; v < views; ++v) {
-    video::ViewBuffer view{
-        v == 0 ? "a" : "b", video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
-    view.allocate();
+    video::ViewBuffer view = make_view(v == 0 ? "view1" : "view2", clips, frames, side);
     float* out = view.floats();
-    const CounterRandom random(seed, "clips"), noise(seed, view.name);
+    const CounterRandom random(seed, "clips"), noise(seed, v == 0 ? "a" : "b");
     uint64_t i = 0;
     for (int64_t n = 0; n < clips; ++n)
       for (int64_t t = 0; t < frames; ++t)
@@ -65,13 +69,88 @@ inline video::Batch make_batch(int64_t clips, int64_t frames, int64_t side, uint
 
 using Object = Value::Object;
 
-// A small CVRL session; `changes` replace entries of its spec.
+inline Object merged(Object base, const Object& changes) {
+  for (const auto& [key, value] : changes) base[key] = value;
+  return base;
+}
+
+// All options of a method; `changes` replace some of them.
+inline Object method_options(const std::string& method, const Object& changes = {}) {
+  const auto head = [](int64_t layers, bool norm) {
+    return Object{{"headLayers", layers}, {"headHidden", 0}, {"headDim", 128}, {"headNorm", norm}};
+  };
+  const auto momentum = [&](int64_t layers, double temperature, double decay) {
+    return merged(head(layers, false), {{"temperature", temperature},
+                                        {"queue", 65536},
+                                        {"normGroups", 1},
+                                        {"decay", decay},
+                                        {"decayOn", "logit"},
+                                        {"ageUnit", "enqueue"}});
+  };
+  Object all;
+  if (method == "cvrl") all = merged(head(3, true), {{"temperature", 0.1}, {"lossScale", 2}});
+  if (method == "simclr") all = merged(head(2, true), {{"temperature", 0.1}, {"lossScale", 1}});
+  if (method == "moco") all = merged(momentum(1, 0.2, 1), {{"symmetric", false}});
+  if (method == "videomoco")
+    all = merged(momentum(0, 0.07, 0.99999), {{"symmetric", false},
+                                              {"drop", "learned"},
+                                              {"dropRatio", 0.25},
+                                              {"fill", "zero"},
+                                              {"straightThrough", "mask"},
+                                              {"cleanGradients", true},
+                                              {"generatorScale", 100}});
+  if (method == "modist")
+    all = merged(momentum(1, 0.1, 1), {{"lambda", 1},
+                                       {"vv", 1},
+                                       {"vm", 1},
+                                       {"mv", 1},
+                                       {"mm", 0},
+                                       {"motionModel", Object{{"arch", "r3d_10"}, {"width", 0.125}}}});
+  if (method == "cate")
+    all = merged(head(2, true), {{"temperature", 0.1},
+                                 {"head", "transformer"},
+                                 {"reading", "A"},
+                                 {"guard", true},
+                                 {"anchors", 16},
+                                 {"constant", false},
+                                 {"tokens", Value::Array{}},
+                                 {"layers", 2},
+                                 {"heads", 4},
+                                 {"width", 128},
+                                 {"mlpRatio", 4}});
+  if (method == "tcgl")
+    all = {{"snippets", 3},
+           {"sets", 4},
+           {"dropLow", 1},
+           {"repeat", 1},
+           {"adjacency", "chain"},
+           {"corrupted", "both"},
+           {"edgeDraws", "graph"},
+           {"edgeDrop", 0.2},
+           {"featureMask", 0.1},
+           {"temperature", 0.5},
+           {"gcnLayers", 1},
+           {"gates", true},
+           {"dropout", 0.1},
+           {"dim", 0},
+           {"separatePasses", false},
+           {"setStatistics", false},
+           {"intraWeight", 1},
+           {"interWeight", 1},
+           {"orderWeight", 1}};
+  return merged(all, changes);
+}
+
+// A small CVRL session; `changes` replace entries of its spec, and options of its method.
 inline Value session_spec(const Object& changes = {}) {
   Object spec{{"method", "cvrl"},
               {"model", Object{{"arch", "r3d_10"}, {"width", 0.125}}},
               {"optimizer", Object{{"name", "sgd"}, {"momentum", 0.9}, {"weightDecay", 1e-4}}},
               {"seed", 3}};
-  for (const auto& [key, value] : changes) spec[key] = value;
+  spec = merged(spec, changes);
+  const Value options = spec["options"];
+  spec["options"] = method_options(spec["method"].as_string("method"),
+                                   options.is_null() ? Object{} : options.as_object("options"));
   return Value(spec);
 }
 

@@ -3,7 +3,6 @@
 // the original's fifth pooling and fully connected layers (4096-d), as in later self-supervised work. With
 // `batchNorm` (the default, also from that work) each convolution is followed by BatchNorm and has no bias;
 // without, it has a bias as in 2015.
-#include "../errors.h"
 #include "families.h"
 
 namespace vssl::engine {
@@ -34,13 +33,14 @@ class C3d : public VideoNet {
     dim_ = channels;
   }
 
-  Tensor features(const Tensor& clips, const Pass& pass) const override {
-    if (clips.size(2) < 8 || clips.size(3) < 16 || clips.size(4) < 16)
-      throw_invalid(
-          "c3d pools 3 times in time and 4 times in space: it needs clips of at least 8 x 16 x 16, got " +
-          shape_text(clips.sizes().slice(2)));
-    Tensor x = clips;
+  // What lies between two poolings.
+  int64_t stages() const override { return 5; }
+
+  Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
+    int64_t stage = 0;
     for (size_t i = 0; i < convs_.size(); ++i) {
+      if (kLayers[i].pool_before) ++stage;
+      if (stage != index) continue;
       const int64_t time = i == 1 ? 1 : 2;
       if (kLayers[i].pool_before) x = at::max_pool3d(x, {time, 2, 2}, {time, 2, 2});
       x = convs_[i].forward(x, pass);

@@ -89,20 +89,25 @@ class ResNet : public VideoNet {
       const int64_t out = scaled(int64_t{64} << stage, plan.width);
       const bool first_of_mc3 = kind == ConvKind::kNoTemporal && stage == 0;
       for (int64_t i = 0; i < plan.layout.blocks[stage]; ++i) {
-        blocks_.emplace_back(root / ("layer" + std::to_string(stage + 1)) / i,
-                             first_of_mc3 ? ConvKind::kSimple : kind, channels, out,
-                             i == 0 && stage > 0 ? 2 : 1);
+        layers_[stage].emplace_back(root / ("layer" + std::to_string(stage + 1)) / i,
+                                    first_of_mc3 ? ConvKind::kSimple : kind, channels, out,
+                                    i == 0 && stage > 0 ? 2 : 1);
         channels = out;
       }
     }
     dim_ = channels;
   }
 
-  Tensor features(const Tensor& clips, const Pass& pass) const override {
-    Tensor x = clips;
+  // The stem, then the four layers.
+  int64_t stages() const override { return 5; }
+
+  Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
+    if (index > 0) {
+      for (const auto& block : layers_[index - 1]) x = block.forward(x, pass);
+      return x;
+    }
     for (size_t i = 0; i < stem_.size(); ++i)
       x = stem_norms_[i].forward(stem_[i].forward(x, pass), pass, true);
-    for (const auto& block : blocks_) x = block.forward(x, pass);
     return x;
   }
 
@@ -115,7 +120,7 @@ class ResNet : public VideoNet {
 
   std::vector<Conv3d> stem_;
   std::vector<BatchNorm> stem_norms_;
-  std::deque<BasicBlock> blocks_;
+  std::array<std::deque<BasicBlock>, 4> layers_;
 };
 
 }  // namespace

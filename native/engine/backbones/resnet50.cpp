@@ -58,25 +58,29 @@ class ResNet50 : public VideoNet {
     for (int64_t stage = 0; stage < 4; ++stage) {
       const int64_t middle = scaled(int64_t{64} << stage, plan.width);
       for (int64_t i = 0; i < kBlocks[stage]; ++i) {
-        blocks_.emplace_back(root / ("layer" + std::to_string(stage + 1)) / i, channels, middle, kTime[stage],
-                             i == 0 && stage > 0 ? 2 : 1);
+        layers_[stage].emplace_back(root / ("layer" + std::to_string(stage + 1)) / i, channels, middle,
+                                    kTime[stage], i == 0 && stage > 0 ? 2 : 1);
         channels = middle * kExpansion;
       }
     }
     dim_ = channels;
   }
 
-  Tensor features(const Tensor& clips, const Pass& pass) const override {
-    Tensor x = stem_norm_.forward(stem_.forward(clips, pass), pass, true);
-    x = at::max_pool3d(x, {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
-    for (const auto& block : blocks_) x = block.forward(x, pass);
+  // The stem, then the four layers.
+  int64_t stages() const override { return 5; }
+
+  Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
+    if (index == 0)
+      return at::max_pool3d(stem_norm_.forward(stem_.forward(x, pass), pass, true), {1, 3, 3}, {1, 2, 2},
+                            {0, 1, 1});
+    for (const auto& block : layers_[index - 1]) x = block.forward(x, pass);
     return x;
   }
 
  private:
   Conv3d stem_;
   BatchNorm stem_norm_;
-  std::deque<Bottleneck> blocks_;
+  std::array<std::deque<Bottleneck>, 4> layers_;
 };
 
 }  // namespace

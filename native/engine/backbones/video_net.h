@@ -1,10 +1,11 @@
-// What every video encoder offers, and the registry of architectures.
+// What every video encoder offers, and the table of architectures.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "../engine.h"
 #include "../layers/layers.h"
 
 namespace vssl::engine {
@@ -14,10 +15,16 @@ class VideoNet {
   explicit VideoNet(const Placement& placement) : weights_(placement) {}
   virtual ~VideoNet() = default;
 
-  // clips (N, 3, T, H, W) in pass.compute -> the last feature map (N, dim, T', H', W')
-  virtual Tensor features(const Tensor& clips, const Pass& pass) const = 0;
-  // The mean of the last feature map: (N, dim) in fp32.
-  Tensor embed(const Tensor& clips, const Pass& pass) const;
+  // The network is a sequence of stages; each takes what the one before gives, the first the clips
+  // (N, 3, T, H, W) in pass.compute. The last one gives (N, dim, T', H', W').
+  virtual int64_t stages() const = 0;
+  virtual Tensor stage(int64_t index, Tensor x, const Pass& pass) const = 0;
+  // All stages. Throws ERR_VSSL_INVALID_ARGUMENT for clips that are smaller than the architecture's least.
+  Tensor features(const Tensor& clips, const Pass& pass) const;
+  // A feature map's mean over time and space: (N, C) in fp32.
+  static Tensor pool(const Tensor& features) { return features.mean({2, 3, 4}, false, at::kFloat); }
+  // (N, dim) in fp32
+  Tensor embed(const Tensor& clips, const Pass& pass) const { return pool(features(clips, pass)); }
 
   int64_t dim() const { return dim_; }
   Weights& weights() { return weights_; }
@@ -30,12 +37,12 @@ class VideoNet {
   Weights weights_;
   int64_t dim_ = 0;
   Value spec_;
+  LeastClip least_clip_;
 };
 
 // spec: { arch, width } plus what the architecture itself reads. Unknown architectures and keys throw
 // ERR_VSSL_INVALID_ARGUMENT. Weights are drawn from `seed`: same seed, same bytes.
 std::unique_ptr<VideoNet> create_model(const Value& spec, uint64_t seed, const Placement& placement);
-std::vector<std::string> model_names();
 
 // round(channels * width), at least 1.
 int64_t scaled(int64_t channels, double width);

@@ -3,14 +3,14 @@
 
 #include <memory>
 
-#include "heads.h"
 #include "../method.h"
+#include "heads.h"
 
 namespace vssl::engine {
 
 class Branch {
  public:
-  // head.in is filled from the encoder, head.hidden too when it is 0.
+  // head.in is filled from the encoder.
   Branch(const MethodPlan& plan, HeadOptions head);
 
   // clips (N, 3, T, H, W) in pass.compute -> embeddings (N, D) in fp32, not normalised
@@ -26,9 +26,5 @@ class Branch {
   std::unique_ptr<VideoNet> encoder_;
   std::unique_ptr<ProjectionHead> head_;
 };
-
-// The head's options among a method's: headLayers, headHidden, headDim, headNorm.
-extern const std::vector<std::string> kHeadKeys;
-HeadOptions read_head(const Value& options, HeadOptions defaults);
 
 }  // namespace vssl::engine

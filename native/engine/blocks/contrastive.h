@@ -1,30 +1,22 @@
-// Two views, one encoder, one head, NT-Xent: what CVRL and SimCLR share.
+// Two views, one encoder, one head, NT-Xent: what CVRL and SimCLR share. Options: temperature, lossScale (of
+// the mean over the 2N rows) and the head's.
 #pragma once
 
 #include "branch.h"
 
 namespace vssl::engine {
 
-struct ContrastiveOptions {
-  HeadOptions head;
-  double temperature = 0.1;
-  double loss_scale = 1;  // of the mean over the 2N rows
-};
-
 class Contrastive : public Method {
  public:
-  Contrastive(const MethodPlan& plan, ContrastiveOptions options);
+  Contrastive(const MethodPlan& plan, const HeadOptions& head);
   std::vector<Network> networks() override;
+  Inputs inputs() const override { return {{clip_view("view1"), clip_view("view2")}, {}, {}}; }
   void step(StepContext& context) override;
-  std::vector<std::string> encoder_names() override { return {"encoder"}; }
-  VideoNet& encoder(const std::string& name) override;
+  std::vector<std::pair<std::string, VideoNet*>> encoders() override;
 
  private:
-  ContrastiveOptions options_;
+  double temperature_, loss_scale_;
   Branch branch_;
 };
-
-// Reads the options that both methods have over the method's defaults.
-ContrastiveOptions read_contrastive(const Value& options, const ContrastiveOptions& defaults);
 
 }  // namespace vssl::engine

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "../layers/layers.h"
+#include "../options.h"
 
 namespace vssl::engine {
 
 struct HeadOptions {
   int64_t in = 0;           // width of the pooled feature
-  int64_t hidden = 0;       // width of the hidden layers
+  int64_t hidden = 0;       // width of the hidden layers; 0: in
   int64_t layers = 3;       // number of hidden layers
   int64_t out = 128;        // width of the embedding
   bool hidden_norm = true;  // BatchNorm after each hidden layer (not in MoCo's head)
@@ -19,6 +20,10 @@ struct HeadOptions {
       false;  // the last layer is Linear without bias + BatchNorm without shift (SimCLR), not Linear
   double norm_momentum = 0.1;  // weight of a batch in the running statistics
 };
+
+// headLayers, headHidden (0: the width of the feature), headDim and headNorm of a method's options, laid over
+// what the method fixes.
+HeadOptions read_head(Options& options, HeadOptions fixed = {});
 
 // layers x (Linear, BatchNorm if any, ReLU), then the output layer. (N, in) -> (N, out) in fp32, not
 // normalised.

@@ -4,6 +4,7 @@
 
 #include "../errors.h"
 #include "../layers/first_order.h"
+#include "rows.h"
 
 namespace vssl::engine {
 
@@ -11,10 +12,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-constexpr double kNormEps = 1e-12;
-
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(kNormEps); }
 
 struct InfoNceFunction : torch::autograd::Function<InfoNceFunction> {
   static Tensor forward(AutogradContext* ctx, const Tensor& queries, const Tensor& keys,

@@ -1,29 +1,22 @@
-// The momentum queue of native/kernels as methods use it: tensors in, a loss with a gradient out, a state
-// that a checkpoint holds.
+// The momentum queue of native/kernels as methods use it: tensors in, a loss with a gradient out. Its state
+// in a checkpoint: keys (K, D), ages (K) and next, the slot of the next key.
 #pragma once
 
 #include <memory>
 
 #include "../../kernels/queue.h"
-#include "../tensor.h"
+#include "../method.h"
 
 namespace vssl::engine {
 
-class KeyQueue {
+class KeyQueue : public Stored {
  public:
-  virtual ~KeyQueue() = default;
-
   // keys (n, D), the newest last; L2-normalised on the way.
   virtual void enqueue(const Tensor& keys) = 0;
   // InfoNCE of queries (n, D) with the keys (n, D) of the same rows as positives: a scalar, the mean over
   // rows, whose gradient goes to the queries. Both are L2-normalised first. Equation: info_nce in
   // native/kernels/queue.h.
   virtual Tensor info_nce_loss(const Tensor& queries, const Tensor& keys, double temperature) const = 0;
-
-  // keys (K, D), ages (K) and next (the slot of the next key), as of now; and putting them back.
-  virtual NamedHandles state() const = 0;
-  virtual void restore(const NamedHandles& state) = 0;
-  virtual int64_t bytes() const = 0;
 };
 
 // On the CPU the fused kernel, elsewhere ATen's operations. Begins full of random keys drawn from

@@ -1,7 +1,5 @@
 #include "pair_step.h"
 
-#include <algorithm>
-
 #include "../errors.h"
 #include "losses.h"
 
@@ -16,31 +14,24 @@ Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperatur
   const Tensor all = at::cat({first, second}).requires_grad_();
   const Tensor loss = nt_xent_loss(all, temperature) * scale;
   loss.backward();
-  context.losses["loss"] += loss.item<double>();
+  context.report("loss", loss, 1.0 / static_cast<double>(context.collectives.size()));
   const int64_t total = first.size(0);
   return at::cat({all.grad().slice(0, rank * n, (rank + 1) * n),
                   all.grad().slice(0, total + rank * n, total + (rank + 1) * n)});
 }
 
 void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradient& gradient_of) {
-  if (context.views.size() != 2)
-    throw_invalid("a contrastive step needs 2 views, the batch has " + std::to_string(context.views.size()));
-  const View &a = context.views[0], &b = context.views[1];
-  if (a.clips.sizes() != b.clips.sizes())
-    throw_invalid("both views must have the same shape, got " + shape_text(a.clips.sizes()) + " and " +
-                  shape_text(b.clips.sizes()));
-  const int64_t n = a.clips.size(0), chunks = std::min(context.accumulate, n);
-  const auto begin = [&](int64_t i) { return n * i / chunks; };
+  const Rows &a = context.view("view1"), &b = context.view("view2");
+  check_same_shape(a, b);
+  const std::vector<Chunk> chunks = context.chunks();
   // Both views pass in one batch, so BatchNorm sees them together.
-  const auto rows = [&](int64_t i, bool update_stats) {
+  const auto rows = [&](const Chunk& chunk, bool update_stats) {
     const Stopwatch watch(context.times.forward);
-    return embed(
-        at::cat({context.clips(a, begin(i), begin(i + 1)), context.clips(b, begin(i), begin(i + 1))}),
-        update_stats);
+    return embed(at::cat({context.clips(a, chunk), context.clips(b, chunk)}), update_stats);
   };
 
-  if (chunks == 1) {
-    const Tensor z = rows(0, true);
+  if (chunks.size() == 1) {
+    const Tensor z = rows(chunks[0], true);
     const Tensor gradient = gradient_of(z.detach());
     const Stopwatch watch(context.times.backward);
     z.backward(gradient);
@@ -52,20 +43,19 @@ void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradien
   // gradient. The second pass computes the same embeddings, bit for bit. Only it moves BatchNorm's running
   // statistics.
   std::vector<Tensor> first, second;
-  {
+  for (const Chunk& chunk : chunks) {
     const at::NoGradGuard no_grad;
-    for (int64_t i = 0; i < chunks; ++i) {
-      const Tensor z = rows(i, false);
-      first.push_back(z.slice(0, 0, z.size(0) / 2));
-      second.push_back(z.slice(0, z.size(0) / 2));
-    }
+    const Tensor z = rows(chunk, false);
+    first.push_back(z.slice(0, 0, chunk.size()));
+    second.push_back(z.slice(0, chunk.size()));
   }
+  const int64_t n = context.samples;
   const Tensor gradient = gradient_of(at::cat({at::cat(first), at::cat(second)}));
-  for (int64_t i = 0; i < chunks; ++i) {
-    const Tensor z = rows(i, true);
+  for (const Chunk& chunk : chunks) {
+    const Tensor z = rows(chunk, true);
     const Stopwatch watch(context.times.backward);
     z.backward(at::cat(
-        {gradient.slice(0, begin(i), begin(i + 1)), gradient.slice(0, n + begin(i), n + begin(i + 1))}));
+        {gradient.slice(0, chunk.begin, chunk.end), gradient.slice(0, n + chunk.begin, n + chunk.end)}));
   }
 }
 

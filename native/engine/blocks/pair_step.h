@@ -14,12 +14,12 @@ using EmbedPairs = std::function<Tensor(const Tensor& clips, bool update_stats)>
 // accumulates the gradients of whatever lies between the rows and the loss.
 using LossGradient = std::function<Tensor(const Tensor& rows)>;
 
-// Embeds the first two views of the batch, in context.accumulate chunks, and runs backward: with the
-// negatives of the whole batch and the memory of a chunk.
+// Embeds view1 and view2 of the batch chunk by chunk and runs backward: with the negatives of the whole batch
+// and the memory of a chunk.
 void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradient& gradient);
 
-// NT-Xent times `scale` of this process's rows z (2n, D) against those of all processes. Adds to
-// context.losses["loss"]; returns its gradient at z, (2n, D).
+// NT-Xent times `scale` of this process's rows z (2n, D) against those of all processes. Reports
+// "loss"; returns its gradient at z, (2n, D).
 Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperature, double scale);
 
 }  // namespace vssl::engine

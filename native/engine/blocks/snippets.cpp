@@ -19,7 +19,7 @@ std::vector<std::vector<int64_t>> permutations(int64_t n) {
   return all;
 }
 
-SnippetBatch::SnippetBatch(const std::vector<const View*>& views,
+SnippetBatch::SnippetBatch(const std::vector<const Rows*>& views,
                            const std::vector<std::vector<int64_t>>& orders, int64_t begin,
                            const SnippetOptions& options)
     : views_(views),
@@ -27,11 +27,8 @@ SnippetBatch::SnippetBatch(const std::vector<const View*>& views,
       begin_(begin),
       count_(static_cast<int64_t>(orders.size())),
       options_(options) {
-  const Tensor& first = views[0]->clips;
-  for (const View* view : views)
-    if (view->clips.sizes() != first.sizes())
-      throw_invalid("all snippets must have the same shape, got " + shape_text(first.sizes()) + " and " +
-                    shape_text(view->clips.sizes()));
+  const Tensor& first = views[0]->data;
+  for (const Rows* view : views) check_same_shape(*views[0], *view);
   frames_ = first.size(2);
   height_ = first.size(3);
   width_ = first.size(4);
@@ -46,7 +43,7 @@ SnippetBatch::SnippetBatch(const std::vector<const View*>& views,
 
 const float* SnippetBatch::snippet(int64_t p, int64_t n) const {
   const int64_t values = frames_ * height_ * width_ * 3;
-  return views_[orders_[n][p]]->clips.const_data_ptr<float>() + (begin_ + n) * values;
+  return views_[orders_[n][p]]->data.const_data_ptr<float>() + (begin_ + n) * values;
 }
 
 void SnippetBatch::filter(float* out, const float* in, int64_t frames, int64_t drop_low) const {

@@ -3,19 +3,21 @@
 
 #include <vector>
 
-#include "../method.h"
+#include "../inputs.h"
 
 namespace vssl::engine {
+
+constexpr int64_t kMostPlaces = 6;  // 720 orders
 
 // All orders of n things, in lexicographic order: entry c of the list is class c.
 std::vector<std::vector<int64_t>> permutations(int64_t n);
 
 struct SnippetOptions {
-  int64_t sets = 4;  // of frames, in each snippet
+  int64_t sets;  // of frames, in each snippet
   // Temporal DCT coefficients that are set to 0, from the lowest, in each snippet and in each frame set by
   // itself. 1 removes the temporal mean; snippets then come without theirs (data.input). 0: nothing.
-  int64_t drop_low = 1;
-  int64_t repeat = 1;  // times that each frame of a set is shown
+  int64_t drop_low;
+  int64_t repeat;  // times that each frame of a set is shown
 };
 
 // Rows [begin, end) of the snippets' views, N of them, by place p: orders[n][p] is the view that sample n
@@ -23,7 +25,7 @@ struct SnippetOptions {
 // line, as the kernels want it, and so is each of its frame sets.
 class SnippetBatch {
  public:
-  SnippetBatch(const std::vector<const View*>& views, const std::vector<std::vector<int64_t>>& orders,
+  SnippetBatch(const std::vector<const Rows*>& views, const std::vector<std::vector<int64_t>>& orders,
                int64_t begin, const SnippetOptions& options);
 
   // (P N, 3, T, H, W): place after place
@@ -36,7 +38,7 @@ class SnippetBatch {
   const float* snippet(int64_t p, int64_t n) const;
   void filter(float* out, const float* in, int64_t frames, int64_t drop_low) const;
 
-  const std::vector<const View*>& views_;
+  const std::vector<const Rows*>& views_;
   const std::vector<std::vector<int64_t>>& orders_;
   int64_t begin_, count_, frames_, height_, width_;
   SnippetOptions options_;

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "rows.h"
+
 namespace vssl::engine {
 
 Tensor chain_adjacency(const std::vector<std::vector<int64_t>>& orders) {
@@ -22,24 +24,6 @@ Tensor chain_adjacency(int64_t nodes) {
 }
 
 Tensor full_adjacency(int64_t nodes) { return at::ones({nodes, nodes}) - at::eye(nodes); }
-
-Tensor normalized_adjacency(const Tensor& adjacency) {
-  const Tensor loops = adjacency + at::eye(adjacency.size(-1), adjacency.options());
-  const Tensor scale = loops.sum(-1).rsqrt();
-  return loops * scale.unsqueeze(-1) * scale.unsqueeze(-2);
-}
-
-GraphConv::GraphConv(const Scope& scope, int64_t in, int64_t out, int64_t layers) {
-  for (int64_t i = 0; i < layers; ++i) layers_.emplace_back(scope / i, i == 0 ? in : out, out, 1.0);
-}
-
-Tensor GraphConv::forward(const Tensor& x, const Tensor& adjacency) const {
-  const Pass pass;  // few numbers: in fp32
-  Tensor y = x;
-  for (size_t i = 0; i < layers_.size(); ++i)
-    y = layers_[i].forward(at::matmul(adjacency, i == 0 ? y : at::relu(y)), pass);
-  return y;
-}
 
 Tensor draw_kept_edges(const CounterRandom& random, const GraphPlace& place, int64_t nodes, double p) {
   const Tensor kept = at::ones({nodes, nodes});
@@ -65,8 +49,6 @@ Tensor one_way(const Tensor& between, const Tensor& own, const Tensor& diagonal)
   const Tensor others = own.masked_fill(diagonal, -std::numeric_limits<double>::infinity());
   return at::cat({between, others}, 2).logsumexp({2}) - between.diagonal(0, 1, 2);
 }
-
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {2}, true).clamp_min(1e-12); }
 
 }  // namespace
 

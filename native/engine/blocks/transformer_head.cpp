@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "../errors.h"
-
 namespace vssl::engine {
 
 namespace {
@@ -16,9 +14,6 @@ TransformerHead::TransformerHead(const TransformerHeadOptions& options, uint64_t
                                  const Placement& placement)
     : weights_(placement), options_(options) {
   const auto& o = options_;
-  if (o.width % o.heads != 0)
-    throw_invalid("expected a width that the attention heads divide, got width " + std::to_string(o.width) +
-                  " and " + std::to_string(o.heads) + " heads");
   const Scope root(weights_, seed);
   const Scope visual = root / "visual";
   visual_ = {visual.normal("weight", {o.width, o.in}, fan_in(o.in)), visual.normal("type", {o.width}, 0.02)};
@@ -32,15 +27,9 @@ TransformerHead::TransformerHead(const TransformerHeadOptions& options, uint64_t
     else
       tokens_.push_back({scope.normal("weight", {o.width, token.size}, fan_in(token.size)), type});
   }
-  const int64_t hidden = o.mlp_ratio * o.width;
-  for (int64_t i = 0; i < o.layers; ++i) {
-    const Scope scope = root / "block" / i;
-    blocks_.push_back({norm(scope / "norm1"), norm(scope / "norm2"),
-                       Linear(scope / "qkv", o.width, 3 * o.width, 1),
-                       Linear(scope / "mix", o.width, o.width, 1), Linear(scope / "up", o.width, hidden, 1),
-                       Linear(scope / "down", hidden, o.width, 1)});
-  }
-  last_norm_ = norm(root / "norm");
+  for (int64_t i = 0; i < o.layers; ++i)
+    blocks_.emplace_back(root / "block" / i, o.width, o.heads, o.mlp_ratio);
+  last_norm_.emplace_back(root / "norm", o.width);
   output_.emplace_back(root / "output", o.width, o.out, 1.0);
 }
 
@@ -50,26 +39,8 @@ int64_t TransformerHead::columns() const {
   return columns;
 }
 
-TransformerHead::Norm TransformerHead::norm(const Scope& scope) const {
-  return {scope.constant("weight", {options_.width}, 1), scope.constant("bias", {options_.width}, 0)};
-}
-
-Tensor TransformerHead::Norm::forward(const Tensor& x) const {
-  return at::layer_norm(x, {x.size(-1)}, weight, bias, 1e-5);
-}
-
 Tensor TransformerHead::visual_tokens(const Tensor& features) const {
   return at::linear(features.to(at::kFloat), visual_.weight) + visual_.type;
-}
-
-// x (n, L, d) -> (n, queries, d): the first tokens ask, all of them answer.
-Tensor TransformerHead::attend(const Block& block, const Tensor& x, int64_t queries) const {
-  const int64_t n = x.size(0), length = x.size(1), heads = options_.heads;
-  const Tensor parts = block.qkv.forward(block.norm1.forward(x), Pass{})
-                           .view({n, length, 3, heads, options_.width / heads})
-                           .permute({2, 0, 3, 1, 4});
-  const Tensor mixed = at::scaled_dot_product_attention(parts[0].slice(2, 0, queries), parts[1], parts[2]);
-  return block.mix.forward(mixed.transpose(1, 2).reshape({n, queries, options_.width}), Pass{});
 }
 
 Tensor TransformerHead::forward(const Tensor& visual, const Tensor& codes) const {
@@ -85,14 +56,10 @@ Tensor TransformerHead::forward(const Tensor& visual, const Tensor& codes) const
                        tokens_[k].type);
   }
   Tensor x = at::stack(sequence, 1);
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = blocks_[i];
-    // Nothing but the visual token is read out, so the last block computes no other.
-    const int64_t queries = i + 1 == blocks_.size() ? 1 : x.size(1);
-    x = x.slice(1, 0, queries) + attend(block, x, queries);
-    x = x + block.down.forward(at::gelu(block.up.forward(block.norm2.forward(x), Pass{})), Pass{});
-  }
-  return output_[0].forward(last_norm_.forward(x.select(1, 0)), Pass{});
+  // Nothing but the visual token is read out, so the last block computes no other.
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    x = blocks_[i].forward(x, i + 1 == blocks_.size() ? 1 : x.size(1));
+  return output_[0].forward(last_norm_[0].forward(x.select(1, 0)), Pass{});
 }
 
 }  // namespace vssl::engine

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "../layers/layers.h"
+#include "attention.h"
 
 namespace vssl::engine {
 
@@ -30,7 +30,7 @@ struct TransformerHeadOptions {
 // in rows of x:
 //
 //   x_0 = W f + e_0        x_k = W_k a_k + e_k, or row a_k of table k, + e_k
-//   x <- x + Attention(LN(x));  x <- x + W'' gelu(W' LN(x))      in each block
+//   x <- block(x)                                                (attention.h)
 //   z = V LN(x_0) + b
 //
 // The e tell the tokens apart, so their order does not matter. In fp32: these are few numbers.
@@ -45,26 +45,16 @@ class TransformerHead {
   Weights& weights() { return weights_; }
 
  private:
-  struct Norm {
-    Tensor weight, bias;
-    Tensor forward(const Tensor& x) const;
-  };
   struct Token {
     Tensor weight, type;
   };
-  struct Block {
-    Norm norm1, norm2;
-    Linear qkv, mix, up, down;
-  };
-  Norm norm(const Scope& scope) const;
-  Tensor attend(const Block& block, const Tensor& x, int64_t queries) const;
 
   Weights weights_;
   TransformerHeadOptions options_;
   Token visual_;
   std::vector<Token> tokens_;
-  std::vector<Block> blocks_;
-  Norm last_norm_;
+  std::vector<TransformerBlock> blocks_;
+  std::vector<LayerNorm> last_norm_;
   std::vector<Linear> output_;
 };
 

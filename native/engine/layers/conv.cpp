@@ -13,12 +13,13 @@
 // the tap is a convolution of pictures, which the library computes rightly. The rule in needs_own_way leaves
 // a margin; the engine's tests compare every convolution of every model with fp32, and self_test() does so
 // for a few shapes on the user's machine.
+#include "conv.h"
+
 #include <cmath>
 
 #include "../../common/ending.h"
 #include "../../common/memory.h"
 #include "first_order.h"
-#include "layers.h"
 
 namespace vssl::engine {
 

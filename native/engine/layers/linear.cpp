@@ -1,6 +1,6 @@
-#include <cmath>
+#include "linear.h"
 
-#include "layers.h"
+#include <cmath>
 
 namespace vssl::engine {
 

@@ -1,13 +1,14 @@
 // Batch normalisation with ReLU and residual addition fused in: forward and backward read and write each
 // activation twice, where separate operations need about five passes. CPU and channels-last; elsewhere ATen's
 // operations are used.
+#include "norm.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "../../common/ending.h"
 #include "../errors.h"
 #include "first_order.h"
-#include "layers.h"
 #include "norm_kernels.h"
 
 namespace vssl::engine {

@@ -19,20 +19,19 @@
 // the head for each pair, so the first `anchors` pairs of the batch are anchors, all videos negatives. The
 // batch's order is drawn anew in each epoch, so this is a fair sample of the loss over all pairs.
 //
-// Options: temperature 0.1, head transformer (mlp: one that knows no encodings), reading A (B), guard true,
-// anchors 16 (0: all), constant false (all encodings are 0), tokens [{ name, size, table }], layers 2, heads
-// 4, width 128, mlpRatio 4, headDim 128; for mlp headLayers 2, headHidden, headNorm. Each step: encodings,
-// (2, N, columns), those for the rows of view 1 and then those for the rows of view 2, unless constant.
+// Options: temperature, head transformer (mlp: one that knows no encodings), reading A (B), guard, anchors
+// (0: all), constant (all encodings are 0), tokens [{ name, size, table }], layers, heads, width, mlpRatio,
+// headDim; for mlp headLayers, headHidden, headNorm. Side array `encodings`, (2, columns) of each sample:
+// what leads from view1's clip to view2's, and back; unless nothing is told.
 //
 // Beside the loss, `accuracy`: how often the row of the other view that is most like an anchor is its own.
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
-#include "../errors.h"
-#include "../blocks/transformer_head.h"
-#include "../blocks/branch.h"
+#include "../blocks/contrast.h"
+#include "../blocks/heads.h"
 #include "../blocks/pair_step.h"
+#include "../blocks/rows.h"
+#include "../blocks/transformer_head.h"
 
 namespace vssl::engine {
 
@@ -41,24 +40,55 @@ namespace {
 constexpr int64_t kRowsAtOnce = 4096;  // of the head, for anchors with a guard
 
 struct CateOptions {
-  bool transformer = true;
+  bool transformer;
   TransformerHeadOptions head;
   HeadOptions mlp;
-  double temperature = 0.1;
-  bool both_encoded = false;  // reading B
-  bool guard = true;
-  int64_t anchors = 16;
-  bool constant = false;
+  double temperature;
+  bool both_encoded;  // reading B
+  bool guard;
+  int64_t anchors;
+  bool constant;
 };
 
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {-1}, true).clamp_min(1e-12); }
+std::vector<TokenSpec> read_tokens(const Value& tokens) {
+  std::vector<TokenSpec> out;
+  if (tokens.is_null()) return out;
+  for (const Value& item : tokens.as_array("tokens")) {
+    check_keys(item, {"name", "size", "table"}, "token");
+    TokenSpec token;
+    token.name = item["name"].as_string("token.name");
+    token.size = int_in(item, "size", 1, 1, 1 << 16);
+    token.table = item.get_bool("table", false);
+    for (const auto& other : out)
+      if (other.name == token.name) throw_invalid("the encoding " + token.name + " stands twice in tokens");
+    out.push_back(token);
+  }
+  return out;
+}
+
+CateOptions read_cate(Options& options) {
+  CateOptions o;
+  o.temperature = options.number("temperature", 1e-6);
+  o.transformer = options.choice<bool>("head", {{"transformer", true}, {"mlp", false}});
+  o.both_encoded = options.choice<bool>("reading", {{"A", false}, {"B", true}});
+  o.guard = options.flag("guard");
+  o.anchors = options.count("anchors", 0);
+  o.constant = options.flag("constant");
+  o.head.tokens = read_tokens(options.value("tokens"));
+  o.head.layers = options.count("layers", 1);
+  o.head.heads = options.count("heads", 1);
+  o.head.width = options.count("width", 1);
+  o.head.mlp_ratio = options.count("mlpRatio", 1);
+  o.mlp = read_head(options);
+  o.head.out = o.mlp.out;
+  return o;
+}
 
 class Cate : public Method {
  public:
-  Cate(const MethodPlan& plan, CateOptions options) : options_(std::move(options)) {
-    encoder_ = create_model(plan.model, plan.seed, plan.placement);
+  explicit Cate(const MethodPlan& plan)
+      : options_(read_cate(plan.options)), encoder_(create_model(plan.model, plan.seed, plan.placement)) {
     options_.head.in = options_.mlp.in = encoder_->dim();
-    if (options_.mlp.hidden == 0) options_.mlp.hidden = encoder_->dim();
     if (options_.transformer)
       head_ = std::make_unique<TransformerHead>(options_.head, plan.seed, plan.placement);
     else
@@ -68,15 +98,13 @@ class Cate : public Method {
   std::vector<Network> networks() override {
     return {{"encoder", &encoder_->weights()}, {"head", head_ ? &head_->weights() : &mlp_->weights()}};
   }
-  std::vector<std::string> encoder_names() override { return {"encoder"}; }
-  VideoNet& encoder(const std::string& name) override {
-    if (name != "encoder") throw_invalid("unknown encoder \"" + name + "\"; this method has: encoder");
-    return *encoder_;
-  }
 
-  std::vector<HyperKey> hyper_keys() const override {
-    if (!encodes()) return {};
-    return {{"encodings", -1e6, 1e6, false, true, 2 * head_->columns()}};
+  std::vector<std::pair<std::string, VideoNet*>> encoders() override { return {{"encoder", encoder_.get()}}; }
+
+  Inputs inputs() const override {
+    Inputs all{{clip_view("view1"), clip_view("view2")}, {}, {}};
+    if (encodes()) all.side.push_back({"encodings", at::kFloat, {2, head_->columns()}});
+    return all;
   }
 
   void step(StepContext& context) override {
@@ -86,7 +114,7 @@ class Cate : public Method {
     step_pairs(
         context,
         [&](const Tensor& clips, bool update_stats) {
-          return encoder_->embed(clips, train_pass(context, update_stats));
+          return encoder_->embed(clips, context.pass(update_stats));
         },
         [&](const Tensor& rows) {
           const Tensor features = rows.detach().requires_grad_();
@@ -103,27 +131,9 @@ class Cate : public Method {
  private:
   bool encodes() const { return head_ && !options_.head.tokens.empty() && !options_.constant; }
 
-  static Pass train_pass(const StepContext& context, bool update_stats) {
-    Pass pass;
-    pass.train = true;
-    pass.update_stats = update_stats;
-    pass.compute = context.compute;
-    return pass;
-  }
-
   // (2, n, columns) on the device.
   Tensor read_codes(const StepContext& context) const {
-    if (context.views.empty()) return {};
-    const Value& given = context.hyper["encodings"];
-    const int64_t n = context.views[0].clips.size(0), columns = head_->columns();
-    if (!given.is_array() || static_cast<int64_t>(given.as_array("").size()) != 2 * n * columns)
-      throw_invalid("this method's step needs hyper.encodings, 2 x " + std::to_string(n) + " x " +
-                    std::to_string(columns) + " numbers, " +
-                    (given.is_array() ? "got " + std::to_string(given.as_array("").size()) : "got none"));
-    const Tensor codes = at::empty({2, n, columns});
-    float* out = codes.mutable_data_ptr<float>();
-    for (const Value& number : given.as_array("hyper.encodings"))
-      *out++ = static_cast<float>(number.as_number("hyper.encodings"));
+    const Tensor codes = context.side("encodings").transpose(0, 1).contiguous();
     check_tables(codes);
     return codes.to(context.placement.device);
   }
@@ -149,7 +159,7 @@ class Cate : public Method {
         const Tensor visual = head_->visual_tokens(features);
         z = head_->forward(visual, at::zeros({visual.size(0), head_->columns()}, visual.options()));
       } else {
-        z = mlp_->forward(features, train_pass(context, true));
+        z = mlp_->forward(features, context.pass());
       }
     }
     const Tensor gradient = nt_xent_gradient(context, z, options_.temperature, 1);
@@ -199,9 +209,8 @@ class Cate : public Method {
       learn_anchors(context, all, codes.slice(1, begin, end), rank * n + begin,
                     1.0 / static_cast<double>(2 * anchors * together.size()), sums);
     }
-    together.all_reduce(sums);
-    context.losses["loss"] = sums[0].item<double>();
-    context.losses["accuracy"] = sums[1].item<double>();
+    context.report("loss", sums[0]);
+    context.report("accuracy", sums[1]);
     const Stopwatch watch(context.times.backward);
     Tensor gradient = all.grad();
     together.all_reduce(gradient);
@@ -214,7 +223,7 @@ class Cate : public Method {
   void learn_anchors(StepContext& context, const Tensor& all, const Tensor& codes, int64_t first,
                      double share, Tensor& sums) const {
     const int64_t g = codes.size(1), n = all.size(0) / 2, rows = 2 * n;
-    Tensor logits, target;
+    Tensor logits, target, itself;
     {
       const Stopwatch watch(context.times.forward);
       const auto told = [&](int64_t view) { return codes[view].unsqueeze(1).expand({g, n, codes.size(2)}); };
@@ -226,12 +235,12 @@ class Cate : public Method {
       target = at::stack({pair + n, pair}, 1);
       const Tensor anchors = unit.gather(1, self.unsqueeze(2).expand({g, 2, z.size(1)}));
       logits = at::bmm(anchors, unit.transpose(1, 2)) / options_.temperature;  // (g, 2, 2N)
-      logits = logits.scatter(2, self.unsqueeze(2), -std::numeric_limits<double>::infinity());
+      itself = at::zeros_like(logits, at::kBool).scatter(2, self.unsqueeze(2), true);
     }
     Tensor loss;
     {
       const Stopwatch watch(context.times.loss);
-      loss = -logits.log_softmax(2).gather(2, target.unsqueeze(2)).sum() * share;
+      loss = contrast(logits, target, itself).sum() * share;
       const Tensor found = at::stack({logits.detach().select(1, 0).slice(1, n).argmax(1) + n,
                                       logits.detach().select(1, 1).slice(1, 0, n).argmax(1)},
                                      1);
@@ -249,9 +258,9 @@ class Cate : public Method {
     const Tensor second = context.collectives.all_gather(unit.slice(0, n));
     const Tensor alike = at::mm(first, second.t()),
                  own = at::arange(first.size(0), alike.options()).to(at::kLong);
-    const int64_t hits =
-        alike.argmax(1).eq(own).sum().item<int64_t>() + alike.argmax(0).eq(own).sum().item<int64_t>();
-    context.losses["accuracy"] += share * static_cast<double>(hits) / static_cast<double>(2 * own.size(0));
+    const Tensor hits = alike.argmax(1).eq(own).sum() + alike.argmax(0).eq(own).sum();
+    const auto rows = static_cast<double>(2 * own.size(0) * context.collectives.size());
+    context.report("accuracy", hits.to(at::kDouble) * share / rows);
   }
 
   CateOptions options_;
@@ -260,46 +269,8 @@ class Cate : public Method {
   std::unique_ptr<ProjectionHead> mlp_;
 };
 
-std::vector<TokenSpec> read_tokens(const Value& tokens) {
-  std::vector<TokenSpec> out;
-  if (tokens.is_null()) return out;
-  for (const Value& item : tokens.as_array("tokens")) {
-    check_keys(item, {"name", "size", "table"}, "token");
-    TokenSpec token;
-    token.name = item["name"].as_string("token.name");
-    token.size = int_in(item, "size", 1, 1, 1 << 16);
-    token.table = item.get_bool("table", false);
-    for (const auto& other : out)
-      if (other.name == token.name) throw_invalid("the encoding " + token.name + " stands twice in tokens");
-    out.push_back(token);
-  }
-  return out;
-}
-
 }  // namespace
 
-VSSL_METHOD(cate) {
-  const Value& options = plan.options;
-  std::vector<std::string> keys{"temperature", "head",   "reading", "guard", "anchors", "constant",
-                                "tokens",      "layers", "heads",   "width", "mlpRatio"};
-  keys.insert(keys.end(), kHeadKeys.begin(), kHeadKeys.end());
-  check_keys(options, keys, "method");
-  CateOptions o;
-  o.temperature = number_in(options, "temperature", o.temperature, 1e-3, 1e3);
-  o.transformer = choice_in(options, "head", {{"transformer", true}, {"mlp", false}}, o.transformer);
-  o.both_encoded = choice_in(options, "reading", {{"A", false}, {"B", true}}, o.both_encoded);
-  o.guard = options.get_bool("guard", o.guard);
-  o.anchors = int_in(options, "anchors", o.anchors, 0, 1 << 20);
-  o.constant = options.get_bool("constant", o.constant);
-  o.head.tokens = read_tokens(options["tokens"]);
-  o.head.layers = int_in(options, "layers", o.head.layers, 1, 64);
-  o.head.heads = int_in(options, "heads", o.head.heads, 1, 1 << 10);
-  o.head.width = int_in(options, "width", o.head.width, 1, 1 << 14);
-  o.head.mlp_ratio = int_in(options, "mlpRatio", o.head.mlp_ratio, 1, 64);
-  o.mlp.layers = 2;
-  o.mlp = read_head(options, o.mlp);
-  o.head.out = o.mlp.out;
-  return std::make_unique<Cate>(plan, std::move(o));
-}
+VSSL_METHOD(cate) { return std::make_unique<Cate>(plan); }
 
 }  // namespace vssl::engine

@@ -4,19 +4,14 @@
 //
 // The paper's loss is a sum, L = L_a + L_b, each a mean over the N anchors of one view: lossScale 2 times the
 // mean over all 2N rows. The head's BatchNorm has the momentum of the authors' code (0.997 kept, 0.003 new).
-//
-// Options: temperature 0.1, lossScale 2, headLayers 3 (hidden ones), headHidden (the encoder's width),
-// headDim 128.
 #include "../blocks/contrastive.h"
 
 namespace vssl::engine {
 
 VSSL_METHOD(cvrl) {
-  ContrastiveOptions defaults;
-  defaults.loss_scale = 2;
-  defaults.head.layers = 3;
-  defaults.head.norm_momentum = 0.003;
-  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults));
+  HeadOptions head;
+  head.norm_momentum = 0.003;
+  return std::make_unique<Contrastive>(plan, head);
 }
 
 }  // namespace vssl::engine

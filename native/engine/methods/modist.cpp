@@ -14,13 +14,11 @@
 // motion pathway at all. Which picture clips and motion clips lie at the same time is up to who makes the
 // views: v1, v2, m1, m2, by name.
 //
-// Options: those of moco but symmetric, with temperature 0.1; lambda 1; vv, vm, mv 1 and mm 0, the weights;
-// motionModel, the motion pathway's network (the model's when absent). Each step: momentum, and shuffle.
+// Options: those of a momentum branch; lambda; vv, vm, mv, mm, the weights; motionModel, the motion pathway's
+// network. Each step: momentum, and shuffle.
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
-#include "../errors.h"
 #include "../blocks/momentum_branch.h"
 
 namespace vssl::engine {
@@ -29,8 +27,17 @@ namespace {
 
 // What stands before each loss in the sum.
 struct Factors {
-  double vv = 1, vm = 1, mv = 1, mm = 0;
+  double vv, vm, mv, mm;
 };
+
+Factors read_factors(Options& options) {
+  const double lambda = options.number("lambda", 0);
+  const Factors f{options.number("vv", 0), lambda * options.number("vm", 0), lambda * options.number("mv", 0),
+                  lambda * options.number("mm", 0)};
+  if (f.vv <= 0 && f.vm <= 0)
+    throw_invalid("the visual pathway learns nothing when vv and vm have no weight");
+  return f;
+}
 
 // One part of the sum: its name, factor, the branch whose queue it has, and the keys.
 struct Term {
@@ -45,29 +52,27 @@ constexpr uint64_t kMotionSeed = 0x6d6f74696f6e;
 
 class Modist : public Method {
  public:
-  Modist(const MethodPlan& plan, const MomentumOptions& options, const Factors& factors)
-      : factors_(factors), visual_(plan, options) {
-    if (factors.vm <= 0 && factors.mv <= 0 && factors.mm <= 0) return;
-    const Value& model = plan.options["motionModel"].is_null() ? plan.model : plan.options["motionModel"];
-    motion_.emplace(MethodPlan{plan.options, model, plan.seed ^ kMotionSeed, plan.placement}, options);
-  }
+  explicit Modist(const MethodPlan& plan) : Modist(plan, read_momentum(plan.options)) {}
 
   std::vector<Network> networks() override {
     std::vector<Network> all;
-    for (const auto& [name, branch] : branches()) {
-      all.push_back({name + "_encoder", &branch->query().encoder_weights()});
-      all.push_back({name + "_head", &branch->query().head_weights()});
-      all.push_back({name + "_key_encoder", &branch->key().encoder_weights(), false});
-      all.push_back({name + "_key_head", &branch->key().head_weights(), false});
-    }
+    for (const auto& [prefix, branch] : branches())
+      for (const Network& network : branch->networks(prefix)) all.push_back(network);
     return all;
   }
 
-  std::vector<HyperKey> hyper_keys() const override { return visual_.hyper_keys(); }
+  Inputs inputs() const override {
+    const auto& [vv, vm, mv, mm] = factors_;
+    Inputs all{{}, {}, visual_.numbers()};
+    const std::pair<const char*, bool> views[] = {
+        {"v1", true}, {"v2", vv > 0 || mv > 0}, {"m1", mv > 0 || mm > 0}, {"m2", vm > 0 || mm > 0}};
+    for (const auto& [name, needed] : views)
+      if (needed) all.views.push_back(clip_view(name));
+    return all;
+  }
 
   void step(StepContext& context) override {
     const auto& [vv, vm, mv, mm] = factors_;
-    context.losses["loss"] = 0;
     visual_keys_ = motion_keys_ = Tensor();
     if (vv > 0 || mv > 0) visual_keys_ = visual_.keys(context, context.view("v2"));
     if (vm > 0 || mm > 0) motion_keys_ = motion_->keys(context, context.view("m2"));
@@ -86,41 +91,28 @@ class Modist : public Method {
     visual_keys_ = motion_keys_ = Tensor();
   }
 
-  NamedHandles extra_state() const override {
-    NamedHandles all;
-    for (const auto& [name, branch] : branches())
-      for (const auto& [part, tensor] : branch->queue().state()) all.emplace_back(name + "_" + part, tensor);
+  std::vector<std::pair<std::string, Stored*>> stored() override {
+    std::vector<std::pair<std::string, Stored*>> all;
+    for (const auto& [prefix, branch] : branches()) all.emplace_back(prefix, &branch->queue());
     return all;
   }
 
-  void set_extra_state(const NamedHandles& state) override {
-    size_t begin = 0;
-    for (const auto& [name, branch] : branches()) {
-      NamedHandles part;
-      for (const size_t end = begin + branch->queue().state().size(); begin < end; ++begin)
-        part.emplace_back(state[begin].first.substr(name.size() + 1), state[begin].second);
-      branch->queue().restore(part);
-    }
-  }
-
-  int64_t extra_bytes() const override {
-    int64_t bytes = 0;
-    for (const auto& entry : branches()) bytes += entry.second->queue().bytes();
-    return bytes;
-  }
-
   // The motion pathway takes another kind of clip than the one that a run's weights describe: not exported.
-  std::vector<std::string> encoder_names() override { return {"visual"}; }
-
-  VideoNet& encoder(const std::string& name) override {
-    if (name == "visual") return visual_.query().encoder();
-    throw_invalid("unknown encoder \"" + name + "\"; this method has: visual");
+  std::vector<std::pair<std::string, VideoNet*>> encoders() override {
+    return {{"visual", &visual_.query().encoder()}};
   }
 
  private:
+  Modist(const MethodPlan& plan, const MomentumOptions& options)
+      : factors_(read_factors(plan.options)), visual_(plan, options) {
+    const Value& model = plan.options.value("motionModel");
+    if (factors_.vm <= 0 && factors_.mv <= 0 && factors_.mm <= 0) return;
+    motion_.emplace(MethodPlan{plan.options, model, plan.seed ^ kMotionSeed, plan.placement}, options);
+  }
+
   std::vector<std::pair<std::string, const MomentumBranch*>> branches() const {
-    std::vector<std::pair<std::string, const MomentumBranch*>> all{{"visual", &visual_}};
-    if (motion_) all.emplace_back("motion", &*motion_);
+    std::vector<std::pair<std::string, const MomentumBranch*>> all{{"visual_", &visual_}};
+    if (motion_) all.emplace_back("motion_", &*motion_);
     return all;
   }
 
@@ -131,24 +123,20 @@ class Modist : public Method {
     terms.erase(std::remove_if(terms.begin(), terms.end(), [](const Term& t) { return t.factor <= 0; }),
                 terms.end());
     if (terms.empty()) return;
-    const View& view = context.view(name);
-    const int64_t n = view.clips.size(0), chunks = std::min(context.accumulate, n);
-    for (int64_t i = 0; i < chunks; ++i) {
-      const int64_t begin = n * i / chunks, end = n * (i + 1) / chunks;
-      const double share = static_cast<double>(end - begin) / static_cast<double>(n);
+    const Rows& view = context.view(name);
+    for (const Chunk& chunk : context.chunks()) {
       Tensor q, sum;
       {
         const Stopwatch watch(context.times.forward);
-        q = branch.embed_queries(context, context.clips(view, begin, end));
+        q = branch.embed_queries(context, context.clips(view, chunk));
       }
       {
         const Stopwatch watch(context.times.loss);
         for (const Term& term : terms) {
-          if (term.keys.size(0) != n)
-            throw_invalid("all views of a batch must have the same number of clips");
-          const Tensor loss = term.branch->info_nce(q, term.keys.slice(0, begin, end)) * share;
-          context.losses[term.name] += loss.item<double>();
-          context.losses["loss"] += term.factor * loss.item<double>();
+          const Tensor keys = term.keys.slice(0, chunk.begin, chunk.end);
+          const Tensor loss = term.branch->info_nce(q, keys) * chunk.share;
+          context.report(term.name, loss);
+          context.report("loss", loss, term.factor);
           const Tensor part = loss * term.factor;
           sum = sum.defined() ? sum + part : part;
         }
@@ -166,24 +154,6 @@ class Modist : public Method {
 
 }  // namespace
 
-VSSL_METHOD(modist) {
-  const Value& options = plan.options;
-  std::vector<std::string> keys = momentum_keys();
-  keys.insert(keys.end(), {"lambda", "vv", "vm", "mv", "mm", "motionModel"});
-  check_keys(options, keys, "method");
-  MomentumOptions defaults;
-  defaults.temperature = 0.1;
-  defaults.head.layers = 1;
-  defaults.head.hidden_norm = false;
-  Factors f;
-  const double lambda = number_in(options, "lambda", 1, 0, 1e6);
-  f.vv = number_in(options, "vv", f.vv, 0, 1e6);
-  f.vm = lambda * number_in(options, "vm", f.vm, 0, 1e6);
-  f.mv = lambda * number_in(options, "mv", f.mv, 0, 1e6);
-  f.mm = lambda * number_in(options, "mm", f.mm, 0, 1e6);
-  if (f.vv <= 0 && f.vm <= 0)
-    throw_invalid("the visual pathway learns nothing when vv and vm have no weight");
-  return std::make_unique<Modist>(plan, read_momentum(options, defaults), f);
-}
+VSSL_METHOD(modist) { return std::make_unique<Modist>(plan); }
 
 }  // namespace vssl::engine

@@ -5,19 +5,15 @@
 //
 // The paper's loss is the mean over the 2N rows: lossScale 1 (the authors' code adds two means, which is
 // lossScale 2).
-//
-// Options: temperature 0.1, lossScale 1, headLayers 2 (hidden ones), headHidden (the encoder's width),
-// headDim 128.
 #include "../blocks/contrastive.h"
 
 namespace vssl::engine {
 
 VSSL_METHOD(simclr) {
-  ContrastiveOptions defaults;
-  defaults.head.layers = 2;
-  defaults.head.linear_bias = false;
-  defaults.head.output_norm = true;
-  return std::make_unique<Contrastive>(plan, read_contrastive(plan.options, defaults));
+  HeadOptions head;
+  head.linear_bias = false;
+  head.output_norm = true;
+  return std::make_unique<Contrastive>(plan, head);
 }
 
 }  // namespace vssl::engine

@@ -15,20 +15,19 @@
 // BatchNorm sees them apart. Running statistics are the snippets', whose form the evaluated clips have;
 // `setStatistics` adds the frame sets'.
 //
-// Options: snippets 3, sets 4, dropLow 1, repeat 1, adjacency chain (none: snippets alone, which tells
-// nothing of the order; full: all joined, whose nodes are then one and the same), corrupted both (second: the
-// first view is whole, as in the authors' code), edgeDraws graph (batch: intra graphs of a place lose the
-// same edges in all videos, as in the authors' code), edgeDrop 0.2, featureMask 0.1, temperature 0.5,
-// gcnLayers 1 (of GCN_0), gates true, dropout 0.1, dim (of graph nodes; the encoder's, at most 512),
-// separatePasses, setStatistics, intraWeight, interWeight, orderWeight 1. Each step: orderSeed and
-// corruptionSeed.
+// Options: snippets, sets, dropLow, repeat, adjacency chain (none: snippets alone, which tells nothing of the
+// order; full: all joined, whose nodes are then one and the same), corrupted both (second: the first view is
+// whole, as in the authors' code), edgeDraws graph (batch: intra graphs of a place lose the same edges in all
+// videos, as in the authors' code), edgeDrop, featureMask, temperature, gcnLayers (of GCN_0), gates, dropout,
+// dim (of graph nodes; 0: the encoder's, at most 512), separatePasses, setStatistics, intraWeight,
+// interWeight, orderWeight. Each step: orderSeed and corruptionSeed.
 #include <algorithm>
 
-#include "../errors.h"
 #include "../blocks/order_head.h"
-#include "../runtime.h"
 #include "../blocks/snippets.h"
 #include "../blocks/temporal_graphs.h"
+#include "../method.h"
+#include "../runtime.h"
 
 namespace vssl::engine {
 
@@ -37,20 +36,45 @@ namespace {
 enum class InterEdges { kChain, kFull, kNone };
 
 struct TcglOptions {
-  int64_t places = 3;
+  int64_t places;
   SnippetOptions cut;
-  InterEdges edges = InterEdges::kChain;
-  bool corrupt_both = true;
-  bool edges_by_batch = false;
-  double edge_drop = 0.2, feature_mask = 0.1;
-  double temperature = 0.5;
-  int64_t gcn_layers = 1;
-  bool gates = true;
-  double dropout = 0.1;
-  int64_t dim = 0;
-  bool separate_passes = false, set_statistics = false;
-  double intra = 1, inter = 1, order = 1;
+  InterEdges edges;
+  bool corrupt_both, edges_by_batch;
+  double edge_drop, feature_mask, temperature;
+  int64_t gcn_layers;
+  bool gates;
+  double dropout;
+  int64_t dim;
+  bool separate_passes, set_statistics;
+  double intra, inter, order;
 };
+
+TcglOptions read_tcgl(Options& options) {
+  TcglOptions o;
+  o.places = options.count("snippets", 2, kMostPlaces);
+  o.cut.sets = options.count("sets", 1, kMostNodes);
+  o.cut.drop_low = options.count("dropLow", 0);
+  o.cut.repeat = options.count("repeat", 1);
+  o.edges = options.choice<InterEdges>(
+      "adjacency", {{"chain", InterEdges::kChain}, {"full", InterEdges::kFull}, {"none", InterEdges::kNone}});
+  o.corrupt_both = options.choice<bool>("corrupted", {{"both", true}, {"second", false}});
+  o.edges_by_batch = options.choice<bool>("edgeDraws", {{"graph", false}, {"batch", true}});
+  o.edge_drop = options.number("edgeDrop", 0);
+  o.feature_mask = options.number("featureMask", 0);
+  o.temperature = options.number("temperature", 1e-6);
+  o.gcn_layers = options.count("gcnLayers", 1);
+  o.gates = options.flag("gates");
+  o.dropout = options.number("dropout", 0);
+  o.dim = options.count("dim", 0);
+  o.separate_passes = options.flag("separatePasses");
+  o.set_statistics = options.flag("setStatistics");
+  o.intra = options.number("intraWeight", 0);
+  o.inter = options.number("interWeight", 0);
+  o.order = options.number("orderWeight", 0);
+  if (o.intra + o.inter + o.order == 0)
+    throw_invalid("all three losses have weight 0; give one of them a weight");
+  return o;
+}
 
 // GCNs and the projection of the contrast.
 struct GraphNets {
@@ -72,20 +96,18 @@ struct GraphNets {
   std::vector<Linear> projection;
 };
 
-// Samples [begin, begin + orders.size()) of a batch.
-struct Chunk {
-  int64_t begin;
+// A chunk of the batch with what stands where in it.
+struct Shuffled : Chunk {
   int64_t first;  // number of its first sample among those of all processes
-  double share;   // of the batch
   std::vector<int64_t> labels;
   std::vector<std::vector<int64_t>> orders;
 };
 
 class Tcgl : public Method {
  public:
-  Tcgl(const MethodPlan& plan, TcglOptions options)
-      : options_(options),
-        orders_(permutations(options.places)),
+  explicit Tcgl(const MethodPlan& plan)
+      : options_(read_tcgl(plan.options)),
+        orders_(permutations(options_.places)),
         encoder_(create_model(plan.model, plan.seed, plan.placement)) {
     if (options_.dim == 0) options_.dim = std::min<int64_t>(encoder_->dim(), 512);
     graphs_ = std::make_unique<GraphNets>(encoder_->dim(), options_, plan.seed, plan.placement);
@@ -97,24 +119,19 @@ class Tcgl : public Method {
   std::vector<Network> networks() override {
     return {{"encoder", &encoder_->weights()}, {"graphs", &graphs_->weights}, {"order", &order_->weights()}};
   }
-  std::vector<std::string> encoder_names() override { return {"encoder"}; }
-  VideoNet& encoder(const std::string& name) override {
-    if (name != "encoder") throw_invalid("unknown encoder \"" + name + "\"; this method has: encoder");
-    return *encoder_;
-  }
+  std::vector<std::pair<std::string, VideoNet*>> encoders() override { return {{"encoder", encoder_.get()}}; }
 
-  std::vector<HyperKey> hyper_keys() const override {
-    return {seed_key("orderSeed"), seed_key("corruptionSeed")};
+  Inputs inputs() const override {
+    Inputs all{{}, {}, {seed_spec("orderSeed"), seed_spec("corruptionSeed")}};
+    for (int64_t p = 0; p < options_.places; ++p) all.views.push_back(clip_view(view_name(p)));
+    return all;
   }
 
   void step(StepContext& context) override {
-    std::vector<const View*> views;
-    for (int64_t p = 0; p < options_.places; ++p)
-      views.push_back(&context.view("snippet" + std::to_string(p + 1)));
-    const int64_t n = views[0]->clips.size(0), chunks = std::min(context.accumulate, n);
-    context.losses["loss"] = 0;
-    for (int64_t i = 0; i < chunks; ++i) {
-      const Chunk chunk = draw_chunk(context, n * i / chunks, n * (i + 1) / chunks, n);
+    std::vector<const Rows*> views;
+    for (int64_t p = 0; p < options_.places; ++p) views.push_back(&context.view(view_name(p)));
+    for (const Chunk& part : context.chunks()) {
+      const Shuffled chunk = shuffle(context, part);
       const SnippetBatch batch(views, chunk.orders, chunk.begin, options_.cut);
       learn_snippets(context, chunk, batch);
       if (options_.intra > 0) learn_frame_sets(context, chunk, batch);
@@ -122,18 +139,12 @@ class Tcgl : public Method {
   }
 
  private:
-  static CounterRandom stream(const StepContext& context, const std::string& seed, const char* name) {
-    return CounterRandom(static_cast<uint64_t>(context.hyper[seed].as_number("hyper." + seed)), name);
-  }
+  static std::string view_name(int64_t place) { return "snippet" + std::to_string(place + 1); }
 
-  Chunk draw_chunk(const StepContext& context, int64_t begin, int64_t end, int64_t n) const {
-    const CounterRandom random = stream(context, "orderSeed", "snippet order");
-    Chunk chunk{begin,
-                context.collectives.rank() * n + begin,
-                static_cast<double>(end - begin) / static_cast<double>(n),
-                {},
-                {}};
-    for (int64_t i = 0; i < end - begin; ++i) {
+  Shuffled shuffle(const StepContext& context, const Chunk& part) const {
+    const CounterRandom random(context.seed("orderSeed"), "snippet order");
+    Shuffled chunk{part, context.collectives.rank() * context.samples + part.begin, {}, {}};
+    for (int64_t i = 0; i < part.size(); ++i) {
       const auto drawn = static_cast<int64_t>(random.uniform(chunk.first + i) * orders_.size());
       chunk.labels.push_back(drawn);
       chunk.orders.push_back(orders_[drawn]);
@@ -144,10 +155,7 @@ class Tcgl : public Method {
   // Features (groups * n, D) of clips, in one batch or a group at a time.
   Tensor embed(StepContext& context, const Tensor& clips, int64_t groups, bool update_stats) const {
     const Stopwatch watch(context.times.forward);
-    Pass pass;
-    pass.train = true;
-    pass.update_stats = update_stats;
-    pass.compute = context.compute;
+    const Pass pass = context.pass(update_stats);
     if (!options_.separate_passes) return encoder_->embed(clips, pass);
     std::vector<Tensor> parts;
     for (const Tensor& part : clips.chunk(groups)) parts.push_back(encoder_->embed(part, pass));
@@ -161,7 +169,7 @@ class Tcgl : public Method {
     return place_clips(make(), context.placement, context.compute);
   }
 
-  void learn_snippets(StepContext& context, const Chunk& chunk, const SnippetBatch& batch) const {
+  void learn_snippets(StepContext& context, const Shuffled& chunk, const SnippetBatch& batch) const {
     const Tensor clips = place(context, [&] { return batch.snippets(); });
     const Tensor features = embed(context, clips, options_.places, true);
     learn(context, features, [&](const Tensor& all) {
@@ -177,7 +185,7 @@ class Tcgl : public Method {
     });
   }
 
-  void learn_frame_sets(StepContext& context, const Chunk& chunk, const SnippetBatch& batch) const {
+  void learn_frame_sets(StepContext& context, const Shuffled& chunk, const SnippetBatch& batch) const {
     const Tensor clips = place(context, [&] { return batch.frame_sets(); });
     const Tensor features =
         embed(context, clips, options_.places * options_.cut.sets, options_.set_statistics);
@@ -202,7 +210,7 @@ class Tcgl : public Method {
     {
       const Stopwatch watch(context.times.loss);
       const Tensor loss = loss_of(nodes);
-      context.losses["loss"] += loss.template item<double>();
+      context.report("loss", loss);
       if (!loss.requires_grad()) return;
       loss.backward();
     }
@@ -210,12 +218,12 @@ class Tcgl : public Method {
     features.backward(nodes.grad());
   }
 
-  static Tensor record(StepContext& context, const Chunk& chunk, const char* name, const Tensor& value) {
-    context.losses[name] += value.item<double>() * chunk.share;
+  static Tensor record(StepContext& context, const Shuffled& chunk, const char* name, const Tensor& value) {
+    context.report(name, value, chunk.share);
     return value;
   }
 
-  Tensor inter_adjacency(const Chunk& chunk) const {
+  Tensor inter_adjacency(const Shuffled& chunk) const {
     switch (options_.edges) {
       case InterEdges::kFull:
         return full_adjacency(options_.places);
@@ -227,8 +235,9 @@ class Tcgl : public Method {
   }
 
   // Projected nodes of both views of a graph of each sample, (n, V, dim). Number 0 is the inter graph.
-  std::pair<Tensor, Tensor> graph_views(const StepContext& context, const Chunk& chunk, const Tensor& nodes,
-                                        const Tensor& adjacency, const GraphConv& gcn, int64_t graph) const {
+  std::pair<Tensor, Tensor> graph_views(const StepContext& context, const Shuffled& chunk,
+                                        const Tensor& nodes, const Tensor& adjacency, const GraphConv& gcn,
+                                        int64_t graph) const {
     const auto view = [&](int64_t v) {
       if (v == 0 && !options_.corrupt_both)
         return gcn.forward(nodes, normalized_adjacency(adjacency).to(nodes.device()));
@@ -239,13 +248,17 @@ class Tcgl : public Method {
     return {graphs_->project(view(0)), graphs_->project(view(1))};
   }
 
-  GraphPlace place_of(const Chunk& chunk, int64_t i, int64_t graph, int64_t view) const {
+  static CounterRandom corruption(const StepContext& context, const char* name) {
+    return CounterRandom(context.seed("corruptionSeed"), name);
+  }
+
+  GraphPlace place_of(const Shuffled& chunk, int64_t i, int64_t graph, int64_t view) const {
     return {chunk.first + i, graph, view, options_.places + 1};
   }
 
-  Tensor kept_edges(const StepContext& context, const Chunk& chunk, int64_t nodes, int64_t graph,
+  Tensor kept_edges(const StepContext& context, const Shuffled& chunk, int64_t nodes, int64_t graph,
                     int64_t view) const {
-    const CounterRandom random = stream(context, "corruptionSeed", "dropped edges");
+    const CounterRandom random = corruption(context, "dropped edges");
     const auto draw = [&](const GraphPlace& at) {
       return draw_kept_edges(random, at, nodes, options_.edge_drop);
     };
@@ -255,16 +268,16 @@ class Tcgl : public Method {
     return at::stack(kept);
   }
 
-  Tensor kept_features(const StepContext& context, const Chunk& chunk, int64_t dim, int64_t graph,
+  Tensor kept_features(const StepContext& context, const Shuffled& chunk, int64_t dim, int64_t graph,
                        int64_t view) const {
-    const CounterRandom random = stream(context, "corruptionSeed", "masked features");
+    const CounterRandom random = corruption(context, "masked features");
     std::vector<Tensor> kept;
     for (size_t i = 0; i < chunk.labels.size(); ++i)
       kept.push_back(draw_kept_features(random, place_of(chunk, i, graph, view), dim, options_.feature_mask));
     return at::stack(kept);
   }
 
-  Tensor order_loss(StepContext& context, const Chunk& chunk, const Tensor& nodes) const {
+  Tensor order_loss(StepContext& context, const Shuffled& chunk, const Tensor& nodes) const {
     const Tensor whole = normalized_adjacency(inter_adjacency(chunk)).to(nodes.device());
     const Tensor logits = order_->forward(graphs_->inter[0].forward(nodes, whole), dropout(context, chunk));
     const Tensor labels = at::tensor(chunk.labels, at::kLong).to(nodes.device());
@@ -273,9 +286,9 @@ class Tcgl : public Method {
   }
 
   // (n, dim): 0 with probability `dropout`, else what keeps the mean.
-  Tensor dropout(const StepContext& context, const Chunk& chunk) const {
+  Tensor dropout(const StepContext& context, const Shuffled& chunk) const {
     if (options_.dropout == 0) return {};
-    const CounterRandom random = stream(context, "corruptionSeed", "dropout");
+    const CounterRandom random = corruption(context, "dropout");
     const Tensor kept = at::empty({static_cast<int64_t>(chunk.labels.size()), options_.dim});
     float* out = kept.mutable_data_ptr<float>();
     const auto first = static_cast<uint64_t>(chunk.first * options_.dim);
@@ -292,43 +305,8 @@ class Tcgl : public Method {
   std::unique_ptr<OrderHead> order_;
 };
 
-TcglOptions read_tcgl(const Value& options) {
-  check_keys(options,
-             {"snippets", "sets", "dropLow", "repeat", "adjacency", "corrupted", "edgeDraws", "edgeDrop",
-              "featureMask", "temperature", "gcnLayers", "gates", "dropout", "dim", "separatePasses",
-              "setStatistics", "intraWeight", "interWeight", "orderWeight"},
-             "method");
-  TcglOptions o;
-  o.places = int_in(options, "snippets", o.places, 2, 5);
-  o.cut.sets = int_in(options, "sets", o.cut.sets, 1, kMostNodes);
-  o.cut.drop_low = int_in(options, "dropLow", o.cut.drop_low, 0, 63);
-  o.cut.repeat = int_in(options, "repeat", o.cut.repeat, 1, 64);
-  o.edges = choice_in(
-      options, "adjacency",
-      {{"chain", InterEdges::kChain}, {"full", InterEdges::kFull}, {"none", InterEdges::kNone}}, o.edges);
-  o.corrupt_both = choice_in(options, "corrupted", {{"both", true}, {"second", false}}, o.corrupt_both);
-  o.edges_by_batch = choice_in(options, "edgeDraws", {{"graph", false}, {"batch", true}}, o.edges_by_batch);
-  o.edge_drop = number_in(options, "edgeDrop", o.edge_drop, 0, 1);
-  o.feature_mask = number_in(options, "featureMask", o.feature_mask, 0, 1);
-  o.temperature = number_in(options, "temperature", o.temperature, 1e-3, 1e3);
-  o.gcn_layers = int_in(options, "gcnLayers", o.gcn_layers, 1, 8);
-  o.gates = options.get_bool("gates", o.gates);
-  o.dropout = number_in(options, "dropout", o.dropout, 0, 0.99);
-  o.dim = int_in(options, "dim", o.dim, 0, 1 << 16);
-  o.separate_passes = options.get_bool("separatePasses", o.separate_passes);
-  o.set_statistics = options.get_bool("setStatistics", o.set_statistics);
-  o.intra = number_in(options, "intraWeight", o.intra, 0, 1e6);
-  o.inter = number_in(options, "interWeight", o.inter, 0, 1e6);
-  o.order = number_in(options, "orderWeight", o.order, 0, 1e6);
-  if (o.intra + o.inter + o.order == 0)
-    throw_invalid("all three losses have weight 0; give one of them a weight");
-  return o;
-}
-
 }  // namespace
 
-VSSL_METHOD(tcgl) {
-  return std::make_unique<Tcgl>(plan, read_tcgl(plan.options));
-}
+VSSL_METHOD(tcgl) { return std::make_unique<Tcgl>(plan); }
 
 }  // namespace vssl::engine

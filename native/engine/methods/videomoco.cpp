@@ -15,18 +15,17 @@
 // A dropped frame is zeros (`fill` zero), or its own mean over channels and area (mean, the authors' code).
 // Frames are dropped in steps that say drop 1; before, this is MoCo with decay.
 //
-// Options: those of moco with decay 0.99999, decayOn logit, ageUnit enqueue; drop learned (random, none),
-// dropRatio 0.25, fill zero, straightThrough mask, cleanGradients true, generatorScale 100. Each step: those
-// of moco; drop; dropSeed, for random dropping.
+// Options: those of momentum contrast; drop (learned, random, none), dropRatio, fill, straightThrough,
+// cleanGradients, generatorScale. Each step: momentum, shuffle; drop; dropSeed, for random dropping.
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "../errors.h"
 #include "../blocks/frame_scorer.h"
+#include "../blocks/momentum_contrast.h"
+#include "../blocks/rows.h"
 #include "../random.h"
-#include "moco.h"
 
 namespace vssl::engine {
 
@@ -34,64 +33,61 @@ namespace {
 
 enum class Drop { kLearned, kRandom, kNone };
 
-struct DropOptions {
-  Drop drop = Drop::kLearned;
-  double ratio = 0.25;
-  bool fill_mean = false;
-  bool through_frame = false;
-  bool clean_gradients = true;
-  double generator_scale = 100;
-};
-
-class VideoMoco : public Moco {
+class VideoMoco : public MomentumContrast {
  public:
-  VideoMoco(const MethodPlan& plan, MocoOptions options, DropOptions drop)
-      : Moco(plan, std::move(options)), drop_(drop) {
-    if (drop_.drop == Drop::kLearned) generator_ = std::make_unique<FrameScorer>(plan.seed, plan.placement);
+  explicit VideoMoco(const MethodPlan& plan) : MomentumContrast(plan) {
+    Options& o = plan.options;
+    drop_ = o.choice<Drop>("drop",
+                           {{"learned", Drop::kLearned}, {"random", Drop::kRandom}, {"none", Drop::kNone}});
+    ratio_ = o.number("dropRatio", 0);
+    fill_mean_ = o.choice<bool>("fill", {{"zero", false}, {"mean", true}});
+    through_frame_ = o.choice<bool>("straightThrough", {{"mask", false}, {"frame", true}});
+    clean_gradients_ = o.flag("cleanGradients");
+    generator_scale_ = o.number("generatorScale", 0);
+    if (drop_ == Drop::kLearned) generator_ = std::make_unique<FrameScorer>(plan.seed, plan.placement);
   }
 
   std::vector<Network> networks() override {
-    auto all = Moco::networks();
-    if (generator_) all.push_back({"generator", &generator_->weights(), true, 1});
+    auto all = MomentumContrast::networks();
+    if (generator_) all.push_back({"generator", &generator_->weights(), Role::kTrained, nullptr, 1});
     return all;
   }
 
-  std::vector<HyperKey> hyper_keys() const override {
-    auto keys = Moco::hyper_keys();
-    keys.push_back({"drop", 0, 1, true, drop_.drop != Drop::kNone});
-    keys.push_back(seed_key("dropSeed", drop_.drop == Drop::kRandom));
-    return keys;
+  Inputs inputs() const override {
+    Inputs all = MomentumContrast::inputs();
+    all.numbers.push_back({"drop", 0, 1, true, drop_ != Drop::kNone});
+    all.numbers.push_back(seed_spec("dropSeed", drop_ == Drop::kRandom));
+    return all;
   }
 
   void step(StepContext& context) override {
     drawn_ = 0;
-    Moco::step(context);
+    MomentumContrast::step(context);
   }
 
  protected:
   void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, double share) override {
-    const bool drops = drop_.drop != Drop::kNone && context.hyper["drop"].as_number("hyper.drop") == 1;
-    if (!drops) return Moco::learn_chunk(context, clips, keys, share);
+    if (drop_ == Drop::kNone || context.number("drop") != 1)
+      return MomentumContrast::learn_chunk(context, clips, keys, share);
     Tensor scores, q, r;
     {
       const Stopwatch watch(context.times.forward);
       scores = generator_ ? score(context, clips) : random_scores(context, clips);
-      q = embed_queries(context, dropped(clips, scores));
-      if (generator_) r = look_at_queries(context, clips);
+      q = branch().embed_queries(context, dropped(clips, scores));
+      if (generator_) r = branch().look_at_queries(context, clips);
     }
     Tensor loss, adversarial;
     {
       const Stopwatch watch(context.times.loss);
-      loss = info_nce(q, keys) * share;
-      if (generator_)
-        adversarial = (unit_rows(q) - unit_rows(r)).abs().mean() * (-drop_.generator_scale * share);
+      loss = branch().info_nce(q, keys) * share;
+      if (generator_) adversarial = (unit_rows(q) - unit_rows(r)).abs().mean() * (-generator_scale_ * share);
     }
-    context.losses["loss"] += loss.item<double>();
-    if (generator_) context.losses["generator"] += adversarial.item<double>();
+    context.report("loss", loss);
+    if (generator_) context.report("generator", adversarial);
     const Stopwatch watch(context.times.backward);
     if (generator_) add_gradients(adversarial, generator_->weights(), true);
-    if (generator_ && drop_.clean_gradients) {
-      add_gradients(loss, {&query().encoder_weights(), &query().head_weights()}, false);
+    if (generator_ && clean_gradients_) {
+      add_gradients(loss, {&branch().query().encoder_weights(), &branch().query().head_weights()}, false);
     } else {
       loss.backward();
     }
@@ -99,16 +95,12 @@ class VideoMoco : public Moco {
 
  private:
   Tensor score(const StepContext& context, const Tensor& clips) const {
-    Pass pass;
-    pass.train = pass.update_stats = true;
-    pass.compute = context.compute;
-    return generator_->forward(clips, pass);
+    return generator_->forward(clips, context.pass());
   }
 
   // (N, T), one draw a frame: the highest are dropped, like the generator's.
   Tensor random_scores(const StepContext& context, const Tensor& clips) {
-    const CounterRandom random(static_cast<uint64_t>(context.hyper["dropSeed"].as_number("hyper.dropSeed")),
-                               "dropped frames");
+    const CounterRandom random(context.seed("dropSeed"), "dropped frames");
     const Tensor scores = at::empty({clips.size(0), clips.size(2)});
     float* out = scores.mutable_data_ptr<float>();
     for (int64_t i = 0; i < scores.numel(); ++i) out[i] = static_cast<float>(random.uniform(drawn_++));
@@ -117,20 +109,18 @@ class VideoMoco : public Moco {
 
   Tensor dropped(const Tensor& clips, const Tensor& scores) const {
     const int64_t frames = clips.size(2);
-    const int64_t count = std::clamp<int64_t>(std::llround(drop_.ratio * frames), 0, frames - 1);
+    const int64_t count = std::clamp<int64_t>(std::llround(ratio_ * frames), 0, frames - 1);
     Tensor keep = at::ones_like(scores, scores.options().requires_grad(false));
     keep.scatter_(1, std::get<1>(scores.detach().topk(count, 1)), 0.0);
     const auto over_frames = [&](const Tensor& x) {
       return x.view({x.size(0), 1, frames, 1, 1}).to(clips.scalar_type());
     };
     const Tensor through = scores - scores.detach();
-    const Tensor mask = over_frames(drop_.through_frame ? keep : keep - through);
+    const Tensor mask = over_frames(through_frame_ ? keep : keep - through);
     Tensor out = clips * mask;
-    if (drop_.fill_mean) out = out + clips.mean({1, 3, 4}, true) * (1 - mask);
-    return drop_.through_frame ? out + over_frames(through) : out;
+    if (fill_mean_) out = out + clips.mean({1, 3, 4}, true) * (1 - mask);
+    return through_frame_ ? out + over_frames(through) : out;
   }
-
-  static Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(1e-12); }
 
   // Adds d loss / d parameters of these networks, and of nothing else, to their gradients.
   static void add_gradients(const Tensor& loss, const std::vector<Weights*>& networks, bool keep_graph) {
@@ -149,33 +139,15 @@ class VideoMoco : public Moco {
     add_gradients(loss, std::vector<Weights*>{&network}, keep_graph);
   }
 
-  DropOptions drop_;
+  Drop drop_;
+  double ratio_, generator_scale_;
+  bool fill_mean_, through_frame_, clean_gradients_;
   std::unique_ptr<FrameScorer> generator_;
   uint64_t drawn_ = 0;  // random scores of this step
 };
 
 }  // namespace
 
-VSSL_METHOD(videomoco) {
-  MocoOptions defaults;
-  defaults.temperature = 0.07;
-  defaults.queue.decay = 0.99999;
-  defaults.head.layers = 0;
-  const Value& options = plan.options;
-  const std::vector<std::string> extra{"drop",           "dropRatio",     "fill", "straightThrough",
-                                       "cleanGradients", "generatorScale"};
-  MocoOptions moco = read_moco(options, defaults, extra);
-  DropOptions drop;
-  drop.drop =
-      choice_in(options, "drop",
-                {{"learned", Drop::kLearned}, {"random", Drop::kRandom}, {"none", Drop::kNone}}, drop.drop);
-  drop.ratio = number_in(options, "dropRatio", drop.ratio, 0, 1);
-  drop.fill_mean = choice_in(options, "fill", {{"zero", false}, {"mean", true}}, drop.fill_mean);
-  drop.through_frame =
-      choice_in(options, "straightThrough", {{"mask", false}, {"frame", true}}, drop.through_frame);
-  drop.clean_gradients = options.get_bool("cleanGradients", drop.clean_gradients);
-  drop.generator_scale = number_in(options, "generatorScale", drop.generator_scale, 0, 1e6);
-  return std::make_unique<VideoMoco>(plan, std::move(moco), drop);
-}
+VSSL_METHOD(videomoco) { return std::make_unique<VideoMoco>(plan); }
 
 }  // namespace vssl::engine

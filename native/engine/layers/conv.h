@@ -1,0 +1,31 @@
+// 3-D convolutions. A layer owns handles to its tensors; their names and storage belong to Weights.
+#pragma once
+
+#include "../weights.h"
+#include "pass.h"
+
+namespace vssl::engine {
+
+// 3-D convolution, no dilation, no groups. Weights (out, in, kT, kH, kW) from N(0, 2 / (out kT kH kW)), i.e.
+// Kaiming normal with fan_out; bias 0.
+class Conv3d {
+ public:
+  Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Triple stride, Triple padding,
+         bool bias = false);
+  Tensor forward(const Tensor& x, const Pass& pass) const;
+
+ private:
+  const Weights* weights_;
+  Triple stride_, padding_;
+  Tensor weight_, bias_;
+  // The weight in the compute type, made once for each version of the weights.
+  mutable Tensor shadow_;
+  mutable int64_t shadow_version_ = -1;
+};
+
+// Gradient of a convolution's weight, (out, in, kT, kH, kW). Where libtorch computes it rightly this is
+// at::convolution_backward; see conv.cpp for the shapes where it does not.
+Tensor conv3d_weight_gradient(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                              Triple stride, Triple padding);
+
+}  // namespace vssl::engine

@@ -1,0 +1,36 @@
+// How a network is passed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "../tensor.h"
+
+namespace vssl::engine {
+
+using Triple = std::array<int64_t, 3>;  // (T, H, W)
+
+// What one convolution of a pass did.
+struct ConvCall {
+  std::array<int64_t, 5> input;  // (N, in, T, H, W)
+  int64_t out;
+  Triple kernel, stride, padding;
+  bool bias;
+};
+
+// How a forward pass is run.
+struct Pass {
+  bool train = false;         // BatchNorm normalises with the statistics of the batch
+  bool update_stats = false;  // ... and moves its running statistics
+  // When set, running statistics move by this factor instead of each layer's own (1 / (k + 1) in pass k gives
+  // the average over all passes).
+  std::optional<double> stats_momentum;
+  at::ScalarType compute =
+      at::kFloat;  // of activations and of the weights that meet them: kFloat or kBFloat16
+  std::vector<ConvCall>* record =
+      nullptr;  // receives every convolution, for tests that walk over all of them
+};
+
+}  // namespace vssl::engine

@@ -1,0 +1,88 @@
+#include "step_context.h"
+
+#include <algorithm>
+
+#include "errors.h"
+#include "runtime.h"
+
+namespace vssl::engine {
+
+namespace {
+
+const Rows& find(const std::vector<Rows>& all, const std::string& kind, const std::string& name) {
+  std::string names;
+  for (const Rows& rows : all) {
+    if (rows.name == name) return rows;
+    names += (names.empty() ? "" : ", ") + rows.name;
+  }
+  throw_invalid("the batch has no " + kind + " \"" + name +
+                "\"; it has: " + (names.empty() ? "(none)" : names));
+}
+
+}  // namespace
+
+const Rows& StepContext::view(const std::string& name) const { return find(views_, "view", name); }
+
+bool StepContext::has_view(const std::string& name) const {
+  return std::any_of(views_.begin(), views_.end(), [&](const Rows& view) { return view.name == name; });
+}
+
+const Tensor& StepContext::side(const std::string& name) const {
+  return find(side_, "side array", name).data;
+}
+
+Pass StepContext::pass(bool update_stats) const {
+  Pass pass;
+  pass.train = true;
+  pass.update_stats = update_stats;
+  pass.compute = compute;
+  return pass;
+}
+
+std::vector<Chunk> StepContext::chunks() const {
+  const int64_t count = std::min(accumulate_, samples);
+  const auto all = static_cast<double>(samples * collectives.size());
+  std::vector<Chunk> chunks;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = samples * i / count, end = samples * (i + 1) / count;
+    chunks.push_back({begin, end, static_cast<double>(end - begin) / all});
+  }
+  return chunks;
+}
+
+std::pair<int64_t, int64_t> StepContext::rows_in(const Rows& rows, const Chunk& chunk) {
+  if (rows.samples.empty()) return {chunk.begin, chunk.end};
+  const auto at = [&](int64_t sample) {
+    return std::lower_bound(rows.samples.begin(), rows.samples.end(), sample) - rows.samples.begin();
+  };
+  return {at(chunk.begin), at(chunk.end)};
+}
+
+Tensor StepContext::clips(const Rows& view, const Chunk& chunk) const {
+  const auto [first, last] = rows_in(view, chunk);
+  return place_clips(view.data.slice(0, first, last), placement, compute);
+}
+
+void StepContext::report(const std::string& name, const Tensor& value, double factor) {
+  reports_.push_back({name, value.detach(), factor});
+}
+
+std::map<std::string, double> StepContext::losses() const {
+  std::map<std::string, double> sums{{"loss", 0}};
+  std::vector<Tensor> values;
+  for (const Report& report : reports_) values.push_back(report.value.to(at::kDouble));
+  if (values.empty()) return sums;
+  const Tensor fetched = at::stack(values).to(at::kCPU);
+  for (size_t i = 0; i < reports_.size(); ++i)
+    sums[reports_[i].name] += fetched[static_cast<int64_t>(i)].item<double>() * reports_[i].factor;
+  if (collectives.size() == 1) return sums;
+  Tensor all = at::empty({static_cast<int64_t>(sums.size())}, at::kDouble);
+  int64_t i = 0;
+  for (const auto& entry : sums) all[i++].fill_(entry.second);
+  collectives.all_reduce(all);
+  i = 0;
+  for (auto& entry : sums) entry.second = all[i++].item<double>();
+  return sums;
+}
+
+}  // namespace vssl::engine

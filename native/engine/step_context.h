@@ -1,0 +1,95 @@
+// What a method's step works with: the batch, the numbers of the step, and helpers for what all steps do.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "collectives/collectives.h"
+#include "inputs.h"
+#include "layers/pass.h"
+#include "weights.h"
+
+namespace vssl::engine {
+
+struct StepTimes {
+  double forward = 0, loss = 0, backward = 0;  // seconds
+};
+
+// Adds the time from its construction to its destruction.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& seconds_;
+  Clock::time_point start_;
+};
+
+// Samples [begin, end) of the batch.
+struct Chunk {
+  int64_t begin, end;
+  double share;  // of the samples of all processes
+  int64_t size() const { return end - begin; }
+};
+
+class StepContext {
+ public:
+  StepContext(const std::vector<Rows>& views, const std::vector<Rows>& side, int64_t samples,
+              const Value& numbers, Collectives& collectives, int64_t accumulate, at::ScalarType compute,
+              const Placement& placement)
+      : collectives(collectives),
+        samples(samples),
+        compute(compute),
+        placement(placement),
+        views_(views),
+        side_(side),
+        numbers_(numbers),
+        accumulate_(accumulate) {}
+
+  // A view or side array that inputs() names and the batch has. Throws ERR_VSSL_INVALID_ARGUMENT otherwise.
+  const Rows& view(const std::string& name) const;
+  bool has_view(const std::string& name) const;
+  const Tensor& side(const std::string& name) const;
+  // Of the step. `has` is for numbers that are not required.
+  double number(const std::string& name) const { return numbers_[name].as_number("hyper." + name); }
+  uint64_t seed(const std::string& name) const { return static_cast<uint64_t>(number(name)); }
+  bool has(const std::string& name) const { return !numbers_[name].is_null(); }
+
+  // A pass in training: BatchNorm sees the batch, and moves its running statistics when told to.
+  Pass pass(bool update_stats = true) const;
+  // The chunks that the batch is cut into (train.accumulate), one sample each at least.
+  std::vector<Chunk> chunks() const;
+  // A chunk's rows of a view, [first, second): fewer than its samples when some lack the view.
+  static std::pair<int64_t, int64_t> rows_in(const Rows& rows, const Chunk& chunk);
+  // A chunk's clips of a view, in the compute type, on the device, in the networks' layout.
+  Tensor clips(const Rows& view, const Chunk& chunk) const;
+
+  // Adds `factor` times a scalar to the loss of this name. The numbers are fetched from the device together,
+  // by losses(). Of several processes each reports its share.
+  void report(const std::string& name, const Tensor& value, double factor = 1);
+  // Sums by name, over all processes.
+  std::map<std::string, double> losses() const;
+
+  Collectives& collectives;
+  const int64_t samples;         // of the batch
+  const at::ScalarType compute;  // type of activations
+  const Placement placement;
+  StepTimes times;
+
+ private:
+  struct Report {
+    std::string name;
+    Tensor value;
+    double factor;
+  };
+  const std::vector<Rows>&views_, &side_;
+  const Value& numbers_;
+  int64_t accumulate_;
+  std::vector<Report> reports_;
+};
+
+}  // namespace vssl::engine
