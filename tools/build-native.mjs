@@ -3,12 +3,13 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   filesUnder,
@@ -95,9 +96,9 @@ export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cma
 }
 
 /** Renamed into place: a process that has the old one loaded keeps it whole. */
-function install(built, name) {
-  copyFileSync(join(root, built), join(release, `${name}.new`));
-  renameSync(join(release, `${name}.new`), join(release, name));
+function install(built, name, folder = release) {
+  copyFileSync(join(root, built), join(folder, `${name}.new`));
+  renameSync(join(folder, `${name}.new`), join(folder, name));
 }
 
 function buildEngine(libtorch, force) {
@@ -119,12 +120,51 @@ function buildEngine(libtorch, force) {
   writeRecord({ engine: print, libtorch });
 }
 
-export function buildNative({ libtorch, kernelsOnly = false, force = false } = {}) {
+/** The names of the methods in a folder: those of its C++ files. */
+function methodsIn(folder) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.cpp'))
+    .map((file) => basename(file, '.cpp'));
+}
+
+/** The engine with the methods of a folder as well: DIR/build/vssl_engine.node, beside the package's own. */
+function buildMethods(folder, libtorch) {
+  if (!existsSync(folder)) throw new ToolError(`--methods: there is no folder ${folder}`, 2);
+  const own = methodsIn(folder);
+  if (own.length === 0)
+    throw new ToolError(`--methods: ${folder} has no C++ file; a method NAME is written in NAME.cpp`, 2);
+  for (const name of own) {
+    const file = join(folder, `${name}.cpp`);
+    if (!/^[a-z][a-z0-9_]*$/.test(name))
+      throw new ToolError(
+        `${file}: a method has the name of its file, of lower-case letters, digits and '_'`,
+        2,
+      );
+    if (methodsIn(join(root, 'native/engine/methods')).includes(name))
+      throw new ToolError(`${file}: the engine has a method '${name}'; give the file another name`, 2);
+  }
+  log(`building the engine with the methods of ${folder}: ${own.join(', ')}`);
+  const cmake = join(root, 'build/cmake');
+  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
+  run('cmake', [cmake, `-DVSSL_METHODS=${folder}`, `-DVSSL_LIBTORCH=${libtorch.prefix}`]);
+  run('cmake', ['--build', cmake, '--parallel', String(jobs()), '--target', 'vssl_engine_own']);
+  const target = join(folder, 'build');
+  mkdirSync(target, { recursive: true });
+  install('build/cmake/own/vssl_engine.node', 'vssl_engine.node', target);
+  if (existsSync(join(release, 'vssl_flow.so')))
+    install('build/Release/vssl_flow.so', 'vssl_flow.so', target);
+}
+
+export function buildNative({ libtorch, kernelsOnly = false, force = false, methods } = {}) {
   buildKernels(force);
   if (kernelsOnly) return;
   const found = locateLibtorch(libtorch);
-  if (!found) throw new ToolError("libtorch was not found. Run 'npx vssl-native setup' to get it", 3);
+  if (!found) {
+    const why = methods ? 'methods of your own in C++ need a source build: ' : '';
+    throw new ToolError(`${why}libtorch was not found. Run 'npx vssl-native setup' to get it`, 3);
+  }
   buildEngine(found, force);
+  if (methods) buildMethods(resolve(methods), found);
 }
 
 if (isProgram(import.meta.url))

@@ -39,7 +39,9 @@ if (isProgram(import.meta.url))
         libtorch: { type: 'string' },
         'kernels-only': { type: 'boolean' },
         force: { type: 'boolean' },
+        methods: { type: 'string' },
       },
     });
-    await buildAll({ libtorch: values.libtorch, kernelsOnly: values['kernels-only'], force: values.force });
+    const { libtorch, 'kernels-only': kernelsOnly, force, methods } = values;
+    await buildAll({ libtorch, kernelsOnly, force, methods });
   });

@@ -19,6 +19,15 @@ const Rows& find(const std::vector<Rows>& all, const std::string& kind, const st
                 "\"; it has: " + (names.empty() ? "(none)" : names));
 }
 
+// The rows [first, second) of a chunk's samples.
+std::pair<int64_t, int64_t> range_of(const Rows& rows, const Chunk& chunk) {
+  if (rows.samples.empty()) return {chunk.begin, chunk.end};
+  const auto at = [&](int64_t sample) {
+    return std::lower_bound(rows.samples.begin(), rows.samples.end(), sample) - rows.samples.begin();
+  };
+  return {at(chunk.begin), at(chunk.end)};
+}
+
 }  // namespace
 
 const Rows& StepContext::view(const std::string& name) const { return find(views_, "view", name); }
@@ -50,16 +59,21 @@ std::vector<Chunk> StepContext::chunks() const {
   return chunks;
 }
 
-std::pair<int64_t, int64_t> StepContext::rows_in(const Rows& rows, const Chunk& chunk) {
-  if (rows.samples.empty()) return {chunk.begin, chunk.end};
-  const auto at = [&](int64_t sample) {
-    return std::lower_bound(rows.samples.begin(), rows.samples.end(), sample) - rows.samples.begin();
-  };
-  return {at(chunk.begin), at(chunk.end)};
+Tensor StepContext::rows(const Rows& view, const Chunk& chunk) const {
+  const auto [first, last] = range_of(view, chunk);
+  return view.data.slice(0, first, last).to(placement.device);
+}
+
+Tensor StepContext::places(const Rows& view, const Chunk& chunk) const {
+  const auto [first, last] = range_of(view, chunk);
+  std::vector<int64_t> places;
+  for (int64_t i = first; i < last; ++i)
+    places.push_back((view.samples.empty() ? i : view.samples[i]) - chunk.begin);
+  return at::tensor(places, at::kLong).to(placement.device);
 }
 
 Tensor StepContext::clips(const Rows& view, const Chunk& chunk) const {
-  const auto [first, last] = rows_in(view, chunk);
+  const auto [first, last] = range_of(view, chunk);
   return place_clips(view.data.slice(0, first, last), placement, compute);
 }
 

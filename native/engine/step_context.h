@@ -63,8 +63,10 @@ class StepContext {
   Pass pass(bool update_stats = true) const;
   // The chunks that the batch is cut into (train.accumulate), one sample each at least.
   std::vector<Chunk> chunks() const;
-  // A chunk's rows of a view, [first, second): fewer than its samples when some lack the view.
-  static std::pair<int64_t, int64_t> rows_in(const Rows& rows, const Chunk& chunk);
+  // A chunk's rows of a view, on the device: fewer than its samples when some lack the view.
+  Tensor rows(const Rows& view, const Chunk& chunk) const;
+  // The places of these rows among the chunk's samples, on the device.
+  Tensor places(const Rows& view, const Chunk& chunk) const;
   // A chunk's clips of a view, in the compute type, on the device, in the networks' layout.
   Tensor clips(const Rows& view, const Chunk& chunk) const;
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -5,6 +6,7 @@ interface BuildOptions {
   readonly libtorch?: string;
   readonly kernelsOnly?: boolean;
   readonly force?: boolean;
+  readonly methods?: string;
 }
 
 /** `vssl-native build`: the addons from source. */
@@ -14,13 +16,18 @@ export function registerBuild(program: Command): void {
     .option('--libtorch <dir>', 'libtorch to build against (default: the one that setup finds)')
     .option('--kernels-only', 'only the addon that needs no libtorch')
     .option('--force', 'build also what is up to date')
+    .option(
+      '--methods <dir>',
+      'also an engine with the methods of this folder, NAME.cpp each, in DIR/build: for train --methods DIR',
+    )
     .action(
-      runAction<BuildOptions>(async (_context, { libtorch, kernelsOnly, force }) => {
+      runAction<BuildOptions>(async (_context, { libtorch, kernelsOnly, force, methods }) => {
         const { runTool } = await import('../run-tool.js');
         const args = [
           ...(libtorch === undefined ? [] : ['--libtorch', libtorch]),
           ...(kernelsOnly ? ['--kernels-only'] : []),
           ...(force ? ['--force'] : []),
+          ...(methods === undefined ? [] : ['--methods', resolve(methods)]),
         ];
         return { status: 'done', ...(await runTool('build', args)) };
       }),
