@@ -1,5 +1,5 @@
 /** Types that the exported signatures mention: whoever has such a value can name its type. */
-export type { ArmResult, LeftOut } from './claims/result.js';
+export type { ArmResult } from './claims/result.js';
 export type { LoadOptions, MethodSlice } from './config/load.js';
 export type { RawConfig } from './config/raw.js';
 export type {
@@ -26,6 +26,7 @@ export type { Rng } from './data/rng.js';
 export type { VideoRow } from './data/rows.js';
 export type { PlanViews, ViewContext, ViewPlan } from './data/views.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
+export type { UnusableVideo } from './embed/unusable.js';
 export type { DataOptions } from './eval/evaluation-data.js';
 export type { CommonEvaluationOptions } from './eval/evaluation-options.js';
 export type { ExtractorOptions } from './eval/feature-extractor.js';

@@ -1,12 +1,9 @@
 /** What a call of `eval claims` gives. */
+import type { UnusableVideo } from '../embed/unusable.js';
 import type { DataOptions } from '../eval/evaluation-data.js';
-import type { Measurement } from '../eval/measure.js';
 
 /** Version of claims.json and of the measures kept beside the weights. */
 export const CLAIMS_FORMAT_VERSION = 2;
-
-/** A video that a measure could not use, and why. */
-export type LeftOut = Measurement['failures'][number];
 
 export type Verdict = 'holds' | 'does not hold' | 'cannot tell';
 
@@ -55,6 +52,6 @@ export interface ClaimsResult {
   /** Of the data and of the measures. */
   readonly warnings: readonly string[];
   /** Videos that a measure could not use. */
-  readonly leftOut: readonly LeftOut[];
+  readonly leftOut: readonly UnusableVideo[];
   readonly file: string;
 }

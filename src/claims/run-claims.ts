@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { checkCount, checkSignal, checkText, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { heldOutSpec, loadManifest } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
+import type { UnusableVideo } from '../embed/unusable.js';
 import { toVsslError, VsslError } from '../errors.js';
 import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
 import type { Measurement } from '../eval/measure.js';
@@ -17,7 +18,7 @@ import { checkFinished, checkFlow, runFolder, trainArm } from './arm-runs.js';
 import { judgeClaim } from './judge.js';
 import { describeMeasuring, type MeasuredWith, measureRun, writeMeasures } from './measure-run.js';
 import { chooseClaims, type PlannedArm, planArms } from './plan-arms.js';
-import { CLAIMS_FORMAT_VERSION, type ClaimsResult, type LeftOut } from './result.js';
+import { CLAIMS_FORMAT_VERSION, type ClaimsResult } from './result.js';
 
 export interface ClaimsOptions extends EncoderOptions {
   readonly method: string;
@@ -59,7 +60,7 @@ export type ClaimsEvent =
   /** Of the data or a measure; the same one once. */
   | { readonly type: 'warning'; readonly message: string }
   /** A video that a measure cannot use; each once. */
-  | ({ readonly type: 'left-out' } & LeftOut)
+  | ({ readonly type: 'left-out' } & UnusableVideo)
   | { readonly type: 'failed'; readonly arm: string; readonly seed: number; readonly reason: string };
 
 const KNOWN =
@@ -131,7 +132,7 @@ class Runs {
   found = 0;
   readonly failures: { arm: string; seed: number; reason: string }[] = [];
   readonly warnings: string[] = [];
-  readonly leftOut: LeftOut[] = [];
+  readonly leftOut: UnusableVideo[] = [];
   readonly #values = new Map<string, Measurement>();
   readonly #sameVideos = checkFinished();
 

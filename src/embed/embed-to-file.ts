@@ -3,12 +3,18 @@ import { extname } from 'node:path';
 import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
 import { loadManifest } from '../data/manifest.js';
 import type { VideoRow } from '../data/rows.js';
-import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
+import { invalidArgument, isEnvironmentCode } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import type { EncoderOptions } from './encoder-options.js';
-import { type DamagedVideo, warnOfLostClips } from './lost-clips.js';
+import {
+  type DamagedVideo,
+  noneUsable,
+  type UnusableVideo,
+  unusableVideo,
+  warnOfLostClips,
+} from './unusable.js';
 import { VideoEncoder } from './video-encoder.js';
 
 /** Version of the files written here. */
@@ -40,7 +46,7 @@ export interface EmbedToFileResult {
   readonly count: number;
   readonly dim: number;
   /** Videos that could not be used; they are not in the file. */
-  readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
+  readonly failures: readonly UnusableVideo[];
   /** What looked odd about the data, for people; videos whose vectors lack clips that cannot be decoded. */
   readonly warnings: readonly string[];
   readonly seconds: number;
@@ -86,7 +92,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
   const manifest = await loadManifest(data);
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
-  const failures: { path: string; code: string; reason: string }[] = [];
+  const failures: UnusableVideo[] = [];
   const damaged: DamagedVideo[] = [];
   try {
     const sink = await openSink(format, out, encoder, { clips, crops });
@@ -94,15 +100,15 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
       let done = 0;
       for await (const result of encoder.embedRows(manifest.rows, { clips, crops, signal })) {
         if ('error' in result && isEnvironmentCode(result.error.code)) throw result.error;
-        if ('error' in result)
-          failures.push({ path: result.item.path, code: result.error.code, reason: result.error.message });
+        if ('error' in result) failures.push(unusableVideo(result.item.path, result.error));
         else {
           if (result.lostClips > 0) damaged.push({ path: result.item.path, lostClips: result.lostClips });
           await sink.add(result.item, result.vectors[0]!);
         }
         onProgress?.(++done, manifest.rows.length);
       }
-      const count = await sink.finish(failures);
+      if (failures.length === manifest.rows.length) throw noneUsable(failures.length, failures);
+      const count = await sink.finish();
       const seconds = (performance.now() - start) / 1000;
       const warnings = [...manifest.warnings, ...warnOfLostClips(damaged)];
       return { out, format, count, dim: encoder.dim, failures, warnings, seconds };
@@ -124,19 +130,9 @@ function formatOf(out: unknown): 'safetensors' | 'jsonl' {
 
 interface Sink {
   add(row: VideoRow, vector: Float32Array): Promise<void>;
-  /** Puts the file in its place; throws when nothing was added. Returns the number of vectors. */
-  finish(failures: readonly { path: string; reason: string }[]): Promise<number>;
+  /** Puts the file in its place. Returns the number of vectors. */
+  finish(): Promise<number>;
   cancel(): Promise<void>;
-}
-
-function requireSome(count: number, failures: readonly { path: string; reason: string }[]): void {
-  if (count > 0) return;
-  const first = failures[0];
-  throw new VsslError(
-    'ERR_VSSL_NO_USABLE_VIDEO',
-    `none of the ${failures.length} videos could be used${first ? `; the first: ${first.reason}` : ''}. 'vssl-native check' lists them all`,
-    { details: { failures } },
-  );
 }
 
 async function openSink(
@@ -167,8 +163,7 @@ async function openJsonLines(out: string): Promise<Sink> {
       await file!.appendFile(line).catch(refused);
       count++;
     },
-    async finish(failures) {
-      requireSome(count, failures);
+    async finish() {
       try {
         await file!.sync();
         await file!.close();
@@ -195,8 +190,7 @@ function collectTensors(
       rows.push(row);
       vectors.push(vector);
     },
-    async finish(failures) {
-      requireSome(rows.length, failures);
+    async finish() {
       const data = new Float32Array(rows.length * encoder.dim);
       for (const [i, vector] of vectors.entries()) data.set(vector, i * encoder.dim);
       const bytes = new Uint8Array(data.buffer);

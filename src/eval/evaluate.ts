@@ -1,4 +1,5 @@
 import { weightsFile } from '../embed/encoder-options.js';
+import type { UnusableVideo } from '../embed/unusable.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
 import { type EncoderDescription, readEncoderDescription } from '../weights/encoder-file.js';
@@ -47,7 +48,7 @@ export interface EvaluationResult<Score> {
   readonly floors?: Readonly<Record<FloorName, Score>>;
   /** With `factors`. */
   readonly factors?: readonly FactorScore[];
-  readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
+  readonly failures: readonly UnusableVideo[];
   readonly warnings: readonly string[];
   readonly seconds: number;
   /** Where the result was written, with `run` or `out`. */

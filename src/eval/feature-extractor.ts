@@ -13,10 +13,10 @@ import {
   extractFeatures,
   type FeatureOptions,
 } from '../embed/features.js';
-import { warnOfLostClips } from '../embed/lost-clips.js';
+import { noneUsable, type UnusableVideo, unusableVideo, warnOfLostClips } from '../embed/unusable.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
 import { readFacts } from '../embed/video-facts.js';
-import { VsslError } from '../errors.js';
+import type { VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { calibrateEncoder } from './calibrate.js';
@@ -56,7 +56,7 @@ export interface Representations {
 
 /** What an evaluation works with: encoders, loader, data, and what was found wrong on the way. */
 export class FeatureExtractor {
-  readonly failures: { path: string; code: string; reason: string }[] = [];
+  readonly failures: UnusableVideo[] = [];
   readonly warnings: string[];
   readonly #options: ExtractorOptions;
   readonly #embedders: readonly ClipEmbedder[];
@@ -132,7 +132,7 @@ export class FeatureExtractor {
       this.#withPixels(await this.#windows(this.data.rows[row]!, windows, crops)),
     );
     this.note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
-    if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
+    if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures);
     const pathOf = (index: number) => this.data.rows[rows[index]!]!.path;
     this.warnings.push(
       ...warnOfLostClips(
@@ -161,7 +161,7 @@ export class FeatureExtractor {
     // item 2i is the gallery clip of row i, item 2i + 1 its query: a row counts when both are there
     const place = new Map(extracted.kept.map((item, at) => [item, at]));
     const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
-    if (both.length === 0) throw noneUsable(rows.length, this.failures[0]?.reason);
+    if (both.length === 0) throw noneUsable(rows.length, this.failures);
     const pick = (role: 0 | 1) =>
       this.#representations(
         extracted,
@@ -229,19 +229,11 @@ export class FeatureExtractor {
   note(failures: readonly { readonly row: number; readonly error: VsslError }[]): void {
     for (const { row, error } of failures) {
       const { path } = this.data.rows[row]!;
-      if (!this.failures.some((known) => known.path === path))
-        this.failures.push({ path, code: error.code, reason: error.message });
+      if (!this.failures.some((known) => known.path === path)) this.failures.push(unusableVideo(path, error));
     }
   }
 
   #progress(stage: string, done: number, total: number): void {
     this.#options.onProgress?.({ stage, done, total });
   }
-}
-
-function noneUsable(count: number, reason: string | undefined): VsslError {
-  return new VsslError(
-    'ERR_VSSL_NO_USABLE_VIDEO',
-    `none of the ${count} videos could be used${reason ? `; the first: ${reason}` : ''}. 'vssl-native check' lists them all`,
-  );
 }

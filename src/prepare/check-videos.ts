@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { checkCount, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
-import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest } from '../data/manifest.js';
-import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import { PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
@@ -13,6 +12,7 @@ import { type Indexer, readFacts } from '../embed/video-facts.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
 import { openEngine } from '../native/load.js';
+import { plainClip } from './plain-clip.js';
 
 export interface CheckVideosOptions {
   /** Folder, manifest or video file. */
@@ -61,7 +61,7 @@ export interface CheckResult {
 /** Pictures of one clip of a deep check, and clips of one load: bounds what is in memory. */
 const kDeepFrames = 64;
 const kDeepClips = 8;
-/** Size to which pictures are scaled: they are only looked at for errors. */
+/** Size to which pictures are scaled. */
 const kSize = 16;
 
 /** Opens every video of `data` and decodes parts of it. Throws what loadManifest and loading the engine throw. */
@@ -139,7 +139,10 @@ async function checkRow(
     const facts = await getFacts(row);
     const clock = makeClock(facts, window);
     const times = decoding.deep ? picturesWithin(facts, window) : someTimes(clock);
-    const faults = await findFaults(decoding, plainClip(row, facts), times);
+    // as small as can be: the pictures are only looked at for errors
+    const shrink = chooseShrink('auto', facts.width, facts.height, kSize);
+    const clip = plainClip(row.source, { height: kSize, width: kSize }, shrink);
+    const faults = await findFaults(decoding, clip, times);
     const tried = times.length;
     const known = {
       path,
@@ -174,6 +177,7 @@ async function checkRow(
     return { path, ...window, status: 'unusable', code, reason: message };
   }
 }
+
 /** First, middle and last. */
 function someTimes({ frames, timeOf }: VideoClock): number[] {
   return [...new Set([0, Math.floor((frames - 1) / 2), frames - 1])].map(timeOf);
@@ -192,7 +196,7 @@ function picturesWithin({ times }: VideoFacts, { start = 0, end }: TimeWindow): 
  */
 async function findFaults(
   decoding: Decoding,
-  clip: ClipPlan,
+  clip: ReturnType<typeof plainClip>,
   times: ArrayLike<number> & { slice(from: number, to: number): ArrayLike<number> },
   most = decoding.deep ? kDeepFrames : 1,
 ): Promise<NativeClipFailure[]> {
@@ -214,22 +218,6 @@ async function findFaults(
     }
   }
   return faults;
-}
-
-/** The whole picture, as small as it can be had: it is only looked at for errors. */
-function plainClip({ source }: VideoRow, { width, height }: VideoFacts): ClipPlan {
-  return {
-    source,
-    modality: 'rgb',
-    times: [],
-    height: kSize,
-    width: kSize,
-    shrink: chooseShrink('auto', width, height, kSize),
-    augment: [plainAugment([0, 0, 1, 1])],
-    input: 'rgb',
-    mean: [0, 0, 0],
-    std: [1, 1, 1],
-  };
 }
 
 function place({ where }: NativeClipFailure): { where?: number } {

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../checks.js';
-import { plainAugment } from '../data/augment/draw-augment.js';
 import { encodeName } from '../data/file-names.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
@@ -13,11 +12,13 @@ import type { VideoRow } from '../data/rows.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
+import { clipFailure } from '../embed/features.js';
 import { evenTimes, type Indexer, readFacts } from '../embed/video-facts.js';
-import { VsslError, type VsslErrorCode } from '../errors.js';
+import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { floatToHalf } from './half.js';
+import { plainClip } from './plain-clip.js';
 
 export interface PackSettings {
   readonly shortSide: number;
@@ -70,20 +71,8 @@ export async function packRow(
   const { frames, height, width, fps } = shape;
   const bytes = sizeOf(shape) + (flowPath === null ? 0 : flowSizeOf(shape));
   const { shortSide, fps: rate } = settings;
-  const entry = {
-    id: row.id,
-    stamp,
-    path,
-    flow: flowPath,
-    frames,
-    height,
-    width,
-    fps,
-    bytes,
-    shortSide,
-    rate,
-  };
-  return { entry, made: true };
+  const made = { id: row.id, stamp, path, flow: flowPath, frames, height, width, fps, bytes };
+  return { entry: { ...made, shortSide, rate }, made: true };
 }
 
 async function packPictures(
@@ -98,10 +87,8 @@ async function packPictures(
   const size = sizeFor(facts, settings.shortSide);
   const shape = { frames: clock.frames, ...size, fps: 1 / clock.period };
   await checkRoom(out, row, shape, job.flow);
-  const frame = {
-    ...plainClip(row.source, size),
-    shrink: chooseShrink('auto', facts.width, facts.height, Math.min(size.height, size.width)),
-  };
+  const shrink = chooseShrink('auto', facts.width, facts.height, Math.min(size.height, size.width));
+  const frame = plainClip(row.source, size, shrink);
   function* plans(): Generator<ClipPlan> {
     for (let i = 0; i < clock.frames; i += STRETCH)
       yield { ...frame, times: clipTimes(clock, i, Math.min(STRETCH, clock.frames - i), 1) };
@@ -165,30 +152,12 @@ async function* readStretches(
     const views = [{ name: 'stretch', clips: [plan] }];
     const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
     try {
-      const [failure] = failures;
-      if (failure)
-        throw new VsslError(failure.code as VsslErrorCode, `${failure.path}: ${failure.reason}`, {
-          details: { path: failure.path, ...(failure.where >= 0 && { where: failure.where }) },
-        });
+      if (failures[0]) throw clipFailure(failures[0]);
       yield encode(batch.toFloat32('stretch'));
     } finally {
       batch.dispose();
     }
   }
-}
-
-function plainClip(source: ClipPlan['source'], { height, width }: Pick<PackedShape, 'height' | 'width'>) {
-  return {
-    source,
-    modality: 'rgb' as const,
-    height,
-    width,
-    shrink: 1,
-    augment: [plainAugment([0, 0, 1, 1])],
-    input: 'rgb' as const,
-    mean: [0, 0, 0] as const,
-    std: [1, 1, 1] as const,
-  };
 }
 
 /** Values in [0, 1] as bytes. */

@@ -3,26 +3,31 @@
  * the copy saves is decoding and computing flow in every epoch; what it costs is room.
  */
 
-import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkCount, checkRate, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
+import {
+  checkCount,
+  checkRate,
+  checkSignal,
+  checkText,
+  LIMITS,
+  requireOptions,
+  throwIfAborted,
+} from '../checks.js';
 import { encodeName } from '../data/file-names.js';
 import { loadManifest } from '../data/manifest.js';
-import { PREPARED_FILE, PREPARED_MANIFEST } from '../data/packed.js';
+import { PACKED_COLUMNS, PREPARED_MANIFEST } from '../data/packed.js';
 import type { VideoRow } from '../data/rows.js';
 import { mapAhead } from '../embed/map-ahead.js';
-import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import { noneUsable, type UnusableVideo, unusableVideo } from '../embed/unusable.js';
+import { toVsslError, type VsslError } from '../errors.js';
+import type { EngineAddon } from '../native/bindings.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
-import {
-  TEMPORARY_SUFFIX,
-  type WriteOperations,
-  writeFileAtomic,
-  writeReason,
-} from '../weights/atomic-write.js';
-import { type Entry, type PackSettings, packRow } from './pack-row.js';
-import { formatPreparedManifest } from './prepared-manifest.js';
+import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
+import { noteFinished, openFolder, readFinished, removeTemporary, writeFault } from './copy-folder.js';
+import { formatCsv } from './manifest-csv.js';
+import { type Entry, type PackJob, packRow } from './pack-row.js';
 
 export interface PrepareOptions {
   /** Folder, manifest or video file. */
@@ -51,14 +56,11 @@ export interface PrepareResult {
   readonly reused: number;
   /** Bytes of the copy. */
   readonly bytes: number;
-  readonly skipped: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
+  readonly skipped: readonly UnusableVideo[];
   readonly warnings: readonly string[];
   readonly seconds: number;
 }
 
-const FORMAT_VERSION = 1;
-/** One line a finished video: what a later call need not do again. */
-const FINISHED_FILE = 'finished.jsonl';
 /** Bytes of decoded pictures that are kept, so that a stretch of a video need not be decoded from its key frame again. */
 const CACHE_BYTES = 2 ** 28;
 
@@ -83,136 +85,68 @@ export async function prepareWith(
   checkSignal(signal);
   const threads = checkCount('threads', options.threads ?? availableParallelism(), 1, LIMITS.threads);
   checkCount('shortSide', shortSide, 16, LIMITS.side);
-  if (typeof options.out !== 'string' || options.out === '')
-    throw invalidArgument('out', 'a folder', options.out);
+  const out = resolve(checkText('out', 'a folder', options.out));
   if (fps !== null) checkRate('fps', fps);
   const begun = performance.now();
-  const out = resolve(options.out);
-  const manifest = await loadManifest(data);
-  const settings: PackSettings = { shortSide, fps };
+  const { rows, warnings } = await loadManifest(data);
+  const settings = { shortSide, fps };
   const engine = await openEngine();
   if (flow && !engine.info().flowVersion) throw noFlow(engine, 'leave --flow out');
   await openFolder(out, settings, operations);
-  const finished = await readFinished(join(out, FINISHED_FILE), settings);
-  const loader = engine.createLoader({ threads, cacheBytes: CACHE_BYTES });
-  const entries: { row: VideoRow; entry: Entry }[] = [];
-  const skipped: { path: string; code: string; reason: string }[] = [];
-  let reused = 0;
-  let done = 0;
+  const manifest = join(out, PREPARED_MANIFEST);
   try {
-    const make = async (row: VideoRow) => {
-      throwIfAborted(signal);
-      try {
-        const job = { row, out, settings, flow, signal, operations };
-        return { row, fault: null, ...(await packRow(engine, loader, job, finished.get(row.id))) };
-      } catch (error) {
-        throwIfAborted(signal);
-        const fault = faultOfVideo(error);
-        if (fault === null) throw error;
-        return { row, fault };
-      }
-    };
-    for await (const result of mapAhead(manifest.rows, make, threads)) {
-      if (result.fault)
-        skipped.push({ path: result.row.path, code: result.fault.code, reason: result.fault.message });
-      else {
-        entries.push(result);
-        if (result.made) await note(join(out, FINISHED_FILE), result.entry);
-        else reused++;
-      }
-      onProgress?.(++done, manifest.rows.length);
-    }
-    if (entries.length === 0) throw noneUsable(skipped);
-    await writeFileAtomic(
-      join(out, PREPARED_MANIFEST),
-      [encodeName(formatPreparedManifest(entries))],
-      operations,
-    );
+    const job = { out, settings, flow, signal, operations };
+    const { entries, skipped, reused } = await packRows(engine, rows, job, threads, onProgress);
+    if (entries.length === 0) throw noneUsable(skipped.length, skipped);
+    await writeFileAtomic(manifest, [encodeName(manifestOf(entries))], operations);
+    const bytes = entries.reduce((sum, { entry }) => sum + entry.bytes, 0);
+    const seconds = (performance.now() - begun) / 1000;
+    return { out, manifest, videos: entries.length, reused, bytes, skipped, warnings, seconds };
   } catch (error) {
     throw writeFault(out, error);
   } finally {
-    loader.dispose();
     await removeTemporary(out);
   }
-  return {
-    out,
-    manifest: join(out, PREPARED_MANIFEST),
-    videos: entries.length,
-    reused,
-    bytes: entries.reduce((sum, { entry }) => sum + entry.bytes, 0),
-    skipped,
-    warnings: manifest.warnings,
-    seconds: (performance.now() - begun) / 1000,
-  };
 }
 
-/** Makes the folder, or checks that it holds a copy with the same settings. */
-async function openFolder(out: string, settings: PackSettings, operations?: WriteOperations): Promise<void> {
-  const file = join(out, PREPARED_FILE);
-  const wanted = { formatVersion: FORMAT_VERSION, ...settings };
-  try {
-    await mkdir(out, { recursive: true });
-    const text = await readFile(file, 'utf8').catch(() => null);
-    if (text === null) {
-      const others = (await readdir(out)).filter((name) => !name.endsWith(TEMPORARY_SUFFIX));
-      if (others.length > 0)
-        throw new VsslError(
-          'ERR_VSSL_USAGE',
-          `${out} holds other files (${others[0]}...) and no copy that was begun; give a new folder`,
-          { details: { out } },
-        );
-      await writeFileAtomic(file, [Buffer.from(`${JSON.stringify(wanted, null, 2)}\n`)], operations);
-      return;
-    }
-    const found = parseSettings(text);
-    if (!found)
-      throw new VsslError(
-        'ERR_VSSL_DATA',
-        `${file} is damaged: expected the settings of the copy as a JSON object; remove ${out}, or give a new folder`,
-        { details: { out, file } },
-      );
-    for (const [key, value] of Object.entries(wanted))
-      if (found[key] !== value)
-        throw new VsslError(
-          'ERR_VSSL_USAGE',
-          `${out} holds a copy with ${key} ${String(found[key])}, not ${String(value)}; give the same setting or a new folder`,
-          { details: { out, key } },
-        );
-  } catch (error) {
-    throw writeFault(out, error);
-  }
-}
-
-/** null when it is no JSON object. */
-function parseSettings(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const found: unknown = JSON.parse(text);
-    return typeof found === 'object' ? (found as Record<string, unknown> | null) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** What earlier calls finished, by the row's id; a torn line costs its video and nothing else. */
-async function readFinished(file: string, { shortSide, fps }: PackSettings): Promise<Map<string, Entry>> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  // What comes next begins on a line of its own.
-  if (text !== '' && !text.endsWith('\n')) await appendFile(file, '\n');
-  const finished = new Map<string, Entry>();
-  for (const line of text.split('\n')) {
+/** Packs what is not finished, several videos at once; `entries` and `skipped` are in the order of the rows. */
+async function packRows(
+  engine: EngineAddon,
+  rows: readonly VideoRow[],
+  job: Omit<PackJob, 'row'>,
+  threads: number,
+  onProgress: PrepareOptions['onProgress'],
+) {
+  const finished = await readFinished(job.out, job.settings);
+  const loader = engine.createLoader({ threads, cacheBytes: CACHE_BYTES });
+  const entries: { row: VideoRow; entry: Entry }[] = [];
+  const skipped: UnusableVideo[] = [];
+  let reused = 0;
+  const make = async (row: VideoRow) => {
+    throwIfAborted(job.signal);
     try {
-      const entry = JSON.parse(line) as Entry & { version: number };
-      const same = entry.version === FORMAT_VERSION && entry.shortSide === shortSide && entry.rate === fps;
-      if (same) finished.set(entry.id, entry);
-    } catch {
-      // an empty line, or the last one of a process that was killed
+      return { row, fault: null, ...(await packRow(engine, loader, { row, ...job }, finished.get(row.id))) };
+    } catch (error) {
+      throwIfAborted(job.signal);
+      const fault = faultOfVideo(error);
+      if (fault === null) throw error;
+      return { row, fault };
     }
+  };
+  try {
+    for await (const result of mapAhead(rows, make, threads)) {
+      if (result.fault) skipped.push(unusableVideo(result.row.path, result.fault));
+      else {
+        entries.push(result);
+        if (result.made) await noteFinished(job.out, result.entry);
+        else reused++;
+      }
+      onProgress?.(entries.length + skipped.length, rows.length);
+    }
+  } finally {
+    loader.dispose();
   }
-  return finished;
-}
-
-function note(file: string, entry: Entry): Promise<void> {
-  return appendFile(file, `${JSON.stringify({ version: FORMAT_VERSION, ...entry })}\n`);
+  return { entries, skipped, reused };
 }
 
 /** The error when it is the video's own fault; null when it is not. */
@@ -221,37 +155,17 @@ function faultOfVideo(error: unknown): VsslError | null {
   return fault.code.startsWith('ERR_VSSL_VIDEO_') || fault.code === 'ERR_VSSL_NO_LIBAV' ? fault : null;
 }
 
-/** Errors of the file system as one that says what to do; others as they are. */
-function writeFault(out: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  // only errors of the system have names such as ENOSPC; the reason of an aborted signal may be anything
-  if (error instanceof VsslError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const room = code === 'ENOSPC' || code === 'EDQUOT';
-  const why =
-    writeReason(error) +
-    (room ? '; make room, or take a smaller --short-side (half the side is a quarter of the bytes)' : '');
-  return new VsslError(
-    'ERR_VSSL_WRITE',
-    `cannot write the copy in ${out}: ${why}. What is finished stays: the same command goes on from there`,
-    { details: { out, code }, cause: error },
-  );
-}
-
-/** What a killed process left half-written. */
-async function removeTemporary(out: string): Promise<void> {
-  const names = await readdir(out, { recursive: true }).catch(() => [] as string[]);
-  const old = Date.now() - 3600_000;
-  for (const name of names.filter((n) => n.endsWith(TEMPORARY_SUFFIX))) {
-    const found = await stat(join(out, name)).catch(() => null);
-    // Another process may be at work here: what is young may be its own.
-    if (found && found.mtimeMs < old) await rm(join(out, name), { force: true });
-  }
-}
-
-function noneUsable(skipped: readonly { readonly reason: string }[]): VsslError {
-  return new VsslError(
-    'ERR_VSSL_NO_USABLE_VIDEO',
-    `none of the ${skipped.length} videos can be used; the first: ${skipped[0]?.reason ?? 'there is none'}`,
-    { details: { skipped } },
-  );
+/**
+ * The manifest of a copy: path, label, group, the source's further columns, and what the packed files hold. A row's
+ * window is not among them: its copy holds nothing else.
+ */
+function manifestOf(entries: readonly { readonly row: VideoRow; readonly entry: Entry }[]): string {
+  const own = ['path', 'label', 'group'];
+  const further = new Set(entries.flatMap(({ row }) => Object.keys(row.extra)));
+  for (const column of [...own, ...PACKED_COLUMNS]) further.delete(column);
+  const lines = entries.map(({ row: { extra, label, group }, entry }) => {
+    const { path, frames, height, width, fps, flow } = entry;
+    return { ...extra, path, label, group, frames, height, width, fps, flow };
+  });
+  return formatCsv([...own, ...further, ...PACKED_COLUMNS], lines);
 }

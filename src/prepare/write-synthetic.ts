@@ -8,6 +8,7 @@ import type { VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { openEngine } from '../native/load.js';
 import { writeError, writeResultFile } from '../weights/atomic-write.js';
+import { formatCsv } from './manifest-csv.js';
 
 export interface WriteSyntheticOptions {
   /** `synthetic:motion?...`; several, such as both splits, go into one folder and one manifest. */
@@ -109,16 +110,9 @@ function nameOf({ id, source }: VideoRow): string {
 
 function manifestText(rows: readonly VideoRow[], names: readonly string[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row.extra)))];
-  const lines = rows.map((row, i) => {
+  const lines = rows.map(({ label, group, extra }, i) => {
     const split = /([^/]+)_\d+\.mp4$/.exec(names[i]!)![1]!;
-    return [names[i], row.label, row.group, split, ...columns.map((key) => row.extra[key])]
-      .map(field)
-      .join(',');
+    return { ...extra, path: names[i], label, group, split };
   });
-  return `${['path', 'label', 'group', 'split', ...columns].join(',')}\n${lines.join('\n')}\n`;
-}
-
-function field(value: unknown): string {
-  const text = value === undefined ? '' : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return formatCsv(['path', 'label', 'group', 'split', ...columns], lines);
 }

@@ -6,7 +6,7 @@ import {
   type FeatureOptions,
   streamFeatures,
 } from '#src/embed/features.js';
-import { warnOfLostClips } from '#src/embed/lost-clips.js';
+import { warnOfLostClips } from '#src/embed/unusable.js';
 import { VsslError } from '#src/errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '#src/native/bindings.js';
 

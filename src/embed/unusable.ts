@@ -1,3 +1,27 @@
+/** Videos that could not be used, as a whole or in part, as results tell them. */
+import { VsslError } from '../errors.js';
+
+/** A video that could not be used, and why. */
+export interface UnusableVideo {
+  readonly path: string;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export function unusableVideo(path: string, { code, message }: VsslError): UnusableVideo {
+  return { path, code, reason: message };
+}
+
+/** ERR_VSSL_NO_USABLE_VIDEO, of `count` videos. */
+export function noneUsable(count: number, failures: readonly UnusableVideo[]): VsslError {
+  const first = failures[0] ? `; the first: ${failures[0].reason}` : '';
+  return new VsslError(
+    'ERR_VSSL_NO_USABLE_VIDEO',
+    `none of the ${count} videos could be used${first}. 'vssl-native check' lists them all`,
+    { details: { failures } },
+  );
+}
+
 /** A video some of whose clips could not be decoded, and how many. */
 export interface DamagedVideo {
   readonly path: string;
