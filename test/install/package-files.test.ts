@@ -41,7 +41,9 @@ test('CMake finds every source that a build of the packed files names', (t) => {
 
 test('tests, and tools of the repository alone, stay out of the package', (t) => {
   t.deepEqual(
-    packedFiles().filter((name) => /(^|\/)tests?\/|tools\/(test|fuzz|demo|build-ts|same-runs|count-lines)/.test(name)),
+    packedFiles().filter((name) =>
+      /(^|\/)tests?\/|tools\/(test|fuzz|demo|build-ts|same-runs|count-lines)/.test(name),
+    ),
     [],
   );
 });
