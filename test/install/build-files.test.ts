@@ -14,10 +14,7 @@ test('native/kernels/sources.txt lists every source, once', (t) => {
     .map((line) => line.trim())
     .filter((line) => line && !line.startsWith('#'));
   const present = readdirSync(join(root, 'native/kernels'), { recursive: true, encoding: 'utf8' });
-  t.deepEqual(
-    [...listed].sort(),
-    present.filter((file) => file.endsWith('.cpp')).sort(),
-  );
+  t.deepEqual([...listed].sort(), present.filter((file) => file.endsWith('.cpp')).sort());
 });
 
 test('neither build file names a kernel source', (t) => {
