@@ -48,6 +48,7 @@ export type {
   NativeSession,
   NativeStepResult,
   NativeVideoIndex,
+  NativeView,
 } from './native/bindings.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';

@@ -1,10 +1,18 @@
 /** What VideoEncoder's calls take, and the checks that come before any work. */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { checkCount, checkOptions, checkSignal, LIMITS } from '../checks.js';
-import type { InputKind } from '../data/plan.js';
-import { invalidArgument, VsslError } from '../errors.js';
-import type { EngineAddon, Floats } from '../native/bindings.js';
+import {
+  checkCount,
+  checkFits,
+  checkOptions,
+  checkRate,
+  checkSignal,
+  isFloat32Array,
+  LIMITS,
+  requireOptions,
+} from '../checks.js';
+import { INPUT_KINDS, type InputKind } from '../data/plan.js';
+import { invalidArgument, type VsslError } from '../errors.js';
+import type { Floats } from '../native/bindings.js';
+import type { EncoderDescription } from '../weights/encoder-file.js';
 
 /** Default of EmbedOptions.maxBytes. */
 const kMaxBytes = 2 ** 30;
@@ -78,41 +86,61 @@ export interface InputSize {
   readonly width: number;
 }
 
-/** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */
-export async function weightsFile(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null);
-  if (!found?.isDirectory()) return path;
-  const inside = join(path, 'weights.safetensors');
-  if (await stat(inside).catch(() => null)) return inside;
-  throw new VsslError(
-    'ERR_VSSL_FILE',
-    `${path} holds no weights.safetensors: training writes it with its first checkpoint; give a run folder or a weights file`,
-    { details: { path } },
-  );
-}
-
-/** `auto` is the GPU when there is one. Throws ERR_VSSL_CUDA_UNAVAILABLE when one was asked for. */
-export function chooseDevice(engine: EngineAddon, device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
-  if (device === 'cpu') return 'cpu';
-  const { cudaAvailable, cudaReason } = engine.info();
-  if (cudaAvailable) return 'cuda';
-  if (device === 'auto') return 'cpu';
-  throw new VsslError(
-    'ERR_VSSL_CUDA_UNAVAILABLE',
-    `device 'cuda' was asked for: ${cudaReason || 'there is none'}`,
-  );
-}
-
-/** Options of embed, with their defaults. */
-export function checkEmbedOptions(
-  options: EmbedOptions,
-  more: readonly string[] = [],
-): {
-  windows: number;
-  crops: 1 | 3;
-  maxBytes: number;
-  signal: AbortSignal | undefined;
+/** What an untrained encoder is, by its options; `rest` says where and how it runs. */
+export function describeNew(options: CreateEncoderOptions): {
+  readonly description: EncoderDescription;
+  readonly seed: number;
+  readonly rest: EncoderOptions;
 } {
+  requireOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
+  const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options;
+  if (typeof arch !== 'string')
+    throw invalidArgument('arch', 'the name of an architecture, such as r3d_18', arch);
+  if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
+    throw invalidArgument('width', 'a number above 0', width);
+  checkCount('seed', seed, 0);
+  checkOptions(clip, ['frames', 'stride', 'size', 'fps'], 'clip');
+  if (!INPUT_KINDS.includes(input)) throw invalidArgument('input', `one of ${INPUT_KINDS.join(', ')}`, input);
+  const { frames = 16, stride = 2, size = 112, fps = null } = clip;
+  if (fps !== null) checkRate('clip.fps', fps);
+  checkCount('clip.frames', frames, 1, LIMITS.frames);
+  checkCount('clip.stride', stride, 1, LIMITS.stride);
+  checkCount('clip.size', size, 8, LIMITS.side);
+  const clipBytes = 3 * Float32Array.BYTES_PER_ELEMENT * frames * size * size;
+  checkFits('clip', `a clip of ${frames} frames of ${size} x ${size}`, clipBytes);
+  const description: EncoderDescription = {
+    ...{ method: 'none', encoder: 'encoder', model: { arch, width } },
+    ...{
+      clip: { frames, stride, size, fps },
+      input,
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      shrink: 'auto',
+      step: 0,
+    },
+  };
+  return { description, seed, rest };
+}
+
+/** Checks what forward is given: clips of a shape. */
+export function checkClips(clips: unknown, shape: readonly number[]): void {
+  if (!Array.isArray(shape) || shape.length !== 5) throw invalidArgument('shape', '[N, 3, T, H, W]', shape);
+  for (const extent of shape) checkCount('shape', extent);
+  if (shape[1] !== 3) throw invalidArgument('shape[1]', '3 channels', shape[1]);
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (!isFloat32Array(clips) || clips.length !== size)
+    throw invalidArgument('clips', `a Float32Array of ${size} values`, clips);
+}
+
+/** Options of embed that are checked and have their defaults. */
+export interface CheckedEmbedOptions {
+  readonly windows: number;
+  readonly crops: 1 | 3;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export function checkEmbedOptions(options: EmbedOptions, more: readonly string[] = []): CheckedEmbedOptions {
   checkOptions(options, ['clips', 'crops', 'maxBytes', 'signal', ...more]);
   const { clips = 3, crops = 1, maxBytes = kMaxBytes, signal } = options;
   if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);

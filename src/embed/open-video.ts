@@ -41,7 +41,8 @@ export async function openVideo(video: VideoInput, options: OpenVideoOptions): P
   return isEncodedVideo(video) ? openBytes(video, options) : openFrames(video, options);
 }
 
-async function openFile(path: string, engine: EngineAddon): Promise<OpenVideo> {
+/** A video file, or a folder of pictures. */
+export async function openFile(path: string, engine: EngineAddon): Promise<OpenVideo> {
   try {
     const row = await videoRow(path);
     return { row, facts: await readFacts(engine, row), close: () => {} };

@@ -1,46 +1,30 @@
-import { availableParallelism } from 'node:os';
-import {
-  abortReason,
-  checkCount,
-  checkFits,
-  checkOptions,
-  checkRate,
-  isFloat32Array,
-  LIMITS,
-  requireOptions,
-} from '../checks.js';
+import { checkCount, checkOptions, checkText } from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
-import { FactsIndex } from '../data/facts-index.js';
-import { INPUT_KINDS, type VideoFacts } from '../data/plan.js';
+import type { VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
-import { invalidArgument, toVsslError, VsslError } from '../errors.js';
-import type {
-  EngineAddon,
-  Floats,
-  NativeBatch,
-  NativeEncoder,
-  NativeLoader,
-  NativeMemoryStats,
-} from '../native/bindings.js';
-import { openEngine } from '../native/load.js';
+import { invalidArgument, toVsslError } from '../errors.js';
+import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
-import { abortable, abortableStream } from './abortable.js';
-import { embedVideos } from './embed-many.js';
+import { abortable } from './abortable.js';
+import { type EmbedStages, embedVideo, embedVideos } from './embed-many.js';
 import {
+  type CheckedEmbedOptions,
   type CreateEncoderOptions,
+  checkClips,
   checkEmbedOptions,
-  chooseDevice,
+  describeNew,
   type EmbedManyResult,
   type EmbedOptions,
   type EmbedResult,
   type EncoderOptions,
   type InputSize,
-  weightsFile,
 } from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
-import { type OpenVideo, openVideo } from './open-video.js';
-import { readFacts } from './video-facts.js';
-import { checkVideo, isBytes, type VideoInput } from './video-input.js';
+import { Lifetime } from './lifetime.js';
+import { type OpenEncoder, openEncoder, weightsFile } from './open-encoder.js';
+import { openFile } from './open-video.js';
+import { openFacts } from './video-facts.js';
+import { checkVideos, type VideoInput } from './video-input.js';
 
 /** Name of the one view of the plans made here. */
 const kView = 'clip';
@@ -57,26 +41,20 @@ export class VideoEncoder {
   readonly dim: number;
   readonly arch: string;
   readonly #description: EncoderDescription;
-  readonly #engine: EngineAddon;
   readonly #native: NativeEncoder;
-  readonly #loader: NativeLoader;
-  readonly #underway = new Set<Promise<unknown>>();
-  /** Of the embedMany calls under way. */
-  readonly #ending = new Set<AbortController>();
-  #disposed: Promise<void> | null = null;
+  readonly #sources: Omit<OpenEncoder, 'native'>;
+  readonly #life: Lifetime;
 
-  private constructor(
-    engine: EngineAddon,
-    native: NativeEncoder,
-    loader: NativeLoader,
-    description: EncoderDescription,
-  ) {
-    this.#engine = engine;
+  private constructor({ native, ...sources }: OpenEncoder, description: EncoderDescription) {
     this.#native = native;
-    this.#loader = loader;
+    this.#sources = sources;
     this.#description = structuredClone(description);
     this.dim = native.dim;
     this.arch = description.model.arch;
+    this.#life = new Lifetime(() => {
+      native.dispose();
+      sources.loader.dispose();
+    }, 'this encoder was disposed of: load or create another');
   }
 
   /**
@@ -84,11 +62,10 @@ export class VideoEncoder {
    * Throws ERR_VSSL_FILE, ERR_VSSL_SAFETENSORS, ERR_VSSL_WEIGHTS, and the errors of loading the engine.
    */
   static async load(path: string, options: EncoderOptions = {}): Promise<VideoEncoder> {
-    if (typeof path !== 'string' || path === '')
-      throw invalidArgument('path', 'a weights file or a run folder', path);
+    checkText('path', 'a weights file or a run folder', path);
     checkOptions(options, ['device', 'threads', 'precision']);
     const { description, tensors } = await readEncoderFile(await weightsFile(path));
-    const encoder = await VideoEncoder.#open(description, 0, options);
+    const encoder = new VideoEncoder(await openEncoder(description.model, 0, options), description);
     try {
       await encoder.#native.loadWeights(tensors);
     } catch (error) {
@@ -100,37 +77,8 @@ export class VideoEncoder {
 
   /** An untrained encoder with weights drawn from `seed`. Throws ERR_VSSL_INVALID_ARGUMENT. */
   static async create(options: CreateEncoderOptions): Promise<VideoEncoder> {
-    requireOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
-    const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options;
-    if (typeof arch !== 'string')
-      throw invalidArgument('arch', 'the name of an architecture, such as r3d_18', arch);
-    if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
-      throw invalidArgument('width', 'a number above 0', width);
-    checkCount('seed', seed, 0);
-    checkOptions(clip, ['frames', 'stride', 'size', 'fps'], 'clip');
-    if (!INPUT_KINDS.includes(input))
-      throw invalidArgument('input', `one of ${INPUT_KINDS.join(', ')}`, input);
-    const { frames = 16, stride = 2, size = 112, fps = null } = clip;
-    if (fps !== null) checkRate('clip.fps', fps);
-    const description: EncoderDescription = {
-      method: 'none',
-      encoder: 'encoder',
-      model: { arch, width },
-      clip: {
-        frames: checkCount('clip.frames', frames, 1, LIMITS.frames),
-        stride: checkCount('clip.stride', stride, 1, LIMITS.stride),
-        size: checkCount('clip.size', size, 8, LIMITS.side),
-        fps,
-      },
-      input,
-      mean: [0, 0, 0],
-      std: [1, 1, 1],
-      shrink: 'auto',
-      step: 0,
-    };
-    const clipBytes = 3 * Float32Array.BYTES_PER_ELEMENT * frames * size * size;
-    checkFits('clip', `a clip of ${frames} frames of ${size} x ${size}`, clipBytes);
-    return VideoEncoder.#open(description, seed, rest);
+    const { description, seed, rest } = describeNew(options);
+    return new VideoEncoder(await openEncoder(description.model, seed, rest), description);
   }
 
   /** An untrained encoder that takes the same input as `description` says: the baseline of an evaluation. */
@@ -140,30 +88,8 @@ export class VideoEncoder {
   ): Promise<VideoEncoder> {
     checkOptions(options, ['device', 'threads', 'precision', 'seed']);
     const { seed = 0, ...rest } = options;
-    return VideoEncoder.#open({ ...description, method: 'none', step: 0 }, checkCount('seed', seed, 0), rest);
-  }
-
-  static async #open(
-    description: EncoderDescription,
-    seed: number,
-    options: EncoderOptions,
-  ): Promise<VideoEncoder> {
-    const { device = 'auto', threads, precision = 'fp32' } = options;
-    if (!['auto', 'cpu', 'cuda'].includes(device))
-      throw invalidArgument('device', "'auto', 'cpu' or 'cuda'", device);
-    if (precision !== 'fp32' && precision !== 'bf16')
-      throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
-    if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
-    const engine = await openEngine();
-    if (threads !== undefined) engine.setThreads(threads);
-    const where = chooseDevice(engine, device);
-    const spec = { ...description.model, seed, device: where, precision, channelsLast: true };
-    const caller = new Error();
-    const native = await engine.createEncoder(spec).catch((error: unknown) => {
-      throw toVsslError(error, caller);
-    });
-    const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
-    return new VideoEncoder(engine, native, loader, description);
+    const open = await openEncoder(description.model, checkCount('seed', seed, 0), rest);
+    return new VideoEncoder(open, { ...description, method: 'none', step: 0 });
   }
 
   /**
@@ -181,13 +107,15 @@ export class VideoEncoder {
     video: VideoInput,
     options: EmbedOptions & { readonly details?: boolean } = {},
   ): Promise<Floats | EmbedResult> {
-    return this.#run(async () => {
+    return this.#life.run(async () => {
       const checked = checkEmbedOptions(options, ['details']);
       if (options.details !== undefined && typeof options.details !== 'boolean')
         throw invalidArgument('details', 'true or false', options.details);
+      // not this.embedder(): a call that began before dispose() is finished
+      const embedder = { embed: (batch: NativeBatch) => this.#native.embed(batch, kView) };
       // tracked by itself: after an abort it goes on for a while, and dispose() has to wait for it
-      const { signal } = checked;
-      const result = await abortable(this.#track(this.#first(checkVideo(video), checked)), signal);
+      const work = this.#life.track(embedVideo(video, this.#stages(checked, embedder)));
+      const result = await abortable(work, checked.signal);
       return options.details ? result : result.vector;
     });
   }
@@ -200,35 +128,12 @@ export class VideoEncoder {
     videos: Iterable<VideoInput> | AsyncIterable<VideoInput>,
     options: EmbedOptions = {},
   ): AsyncGenerator<EmbedManyResult, void, undefined> {
-    const { windows, crops, maxBytes, signal } = checkEmbedOptions(options);
-    if (!isIterable(videos) || isBytes(videos))
-      throw invalidArgument('videos', 'an iterable or async iterable of videos', videos);
-    this.#checkAlive();
-    const ending = new AbortController();
-    const end = () => ending.abort(signal && abortReason(signal));
-    signal?.addEventListener('abort', end, { once: true });
-    this.#ending.add(ending);
-    try {
-      const stream = embedVideos(videos, {
-        loader: this.#loader,
-        open: (video, stop) => this.#openVideo(video, maxBytes, stop),
-        planClips: ({ row, facts }) => this.planRow(row, facts, windows, crops),
-        embedder: this.embedder(),
-        batchClips: kBatchClips,
-        signal: ending.signal,
-      });
-      for await (const result of abortableStream(stream, ending.signal)) {
-        yield result;
-        this.#checkAlive();
-      }
-    } catch (error) {
-      // the consumer may dispose of the encoder between two vectors; what was read ahead then fails in its own way
-      this.#checkAlive();
-      throw isNativeError(error) ? toVsslError(error) : error;
-    } finally {
-      signal?.removeEventListener('abort', end);
-      this.#ending.delete(ending);
-    }
+    const checked = checkEmbedOptions(options);
+    checkVideos(videos);
+    yield* this.#life.stream(
+      (signal) => embedVideos(videos, this.#stages({ ...checked, signal }, this.embedder())),
+      checked.signal,
+    );
   }
 
   /**
@@ -240,14 +145,10 @@ export class VideoEncoder {
     options: EmbedOptions = {},
   ): AsyncGenerator<FeatureResult<VideoRow>, void, undefined> {
     const { windows, crops, signal } = checkEmbedOptions(options);
-    this.#checkAlive();
-    const facts = await FactsIndex.open({
-      readFacts: (row) => readFacts(this.#engine, row),
-      cacheFile: null,
-      generation: '',
-    });
+    this.#life.check();
+    const facts = await openFacts(this.#sources.engine);
     yield* streamFeatures(rows, {
-      loader: this.#loader,
+      loader: this.#sources.loader,
       planClips: async (row) => this.planRow(row, await facts.get(row), windows, crops),
       embedders: [this.embedder()],
       batchClips: kBatchClips,
@@ -263,14 +164,8 @@ export class VideoEncoder {
     clips: Float32Array,
     shape: readonly [n: number, channels: 3, t: number, h: number, w: number],
   ): Promise<Floats> {
-    return this.#run(() => {
-      if (!Array.isArray(shape) || shape.length !== 5)
-        throw invalidArgument('shape', '[N, 3, T, H, W]', shape);
-      for (const extent of shape) checkCount('shape', extent);
-      if (shape[1] !== 3) throw invalidArgument('shape[1]', '3 channels', shape[1]);
-      const size = shape.reduce((a, b) => a * b, 1);
-      if (!isFloat32Array(clips) || clips.length !== size)
-        throw invalidArgument('clips', `a Float32Array of ${size} values`, clips);
+    return this.#life.run(() => {
+      checkClips(clips, shape);
       return this.#native.forward(clips, shape);
     });
   }
@@ -288,18 +183,13 @@ export class VideoEncoder {
 
   /** Tensors of this encoder and the bytes that they hold. */
   stats(): NativeMemoryStats {
-    this.#checkAlive();
+    this.#life.check();
     return this.#native.stats();
   }
 
   /** Frees the network and the decoder once calls under way are done; new calls fail. Any number of times. */
   dispose(): Promise<void> {
-    for (const ending of this.#ending) ending.abort(disposedError());
-    this.#disposed ??= Promise.allSettled([...this.#underway]).then(() => {
-      this.#native.dispose();
-      this.#loader.dispose();
-    });
-    return this.#disposed;
+    return this.#life.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -311,7 +201,7 @@ export class VideoEncoder {
    * encoder needs it to be a fair baseline.
    */
   calibrate(batches: AsyncIterable<NativeBatch>): Promise<void> {
-    return this.#run(async () => {
+    return this.#life.run(async () => {
       await this.#native.calibrateBegin();
       for await (const batch of batches) await this.#native.calibrate(batch, kView);
       await this.#native.calibrateEnd();
@@ -321,7 +211,7 @@ export class VideoEncoder {
   /** Clips of a video file as embed cuts them, for a pipeline of one's own. */
   async planFile(path: string, windows: number, crops: 1 | 3): Promise<ClipViews> {
     if (typeof path !== 'string') throw invalidArgument('video', 'a path', path);
-    const { row, facts } = await this.#openVideo(path, 1, undefined);
+    const { row, facts } = await openFile(path, this.#sources.engine);
     return this.planRow(row, facts, windows, crops);
   }
 
@@ -335,74 +225,14 @@ export class VideoEncoder {
 
   /** This encoder as a stage of streamFeatures; reads the view `clip`. */
   embedder(): ClipEmbedder {
-    return { embed: (batch) => this.#run(() => this.#native.embed(batch, kView)) };
+    return { embed: (batch) => this.#life.run(() => this.#native.embed(batch, kView)) };
   }
 
-  async #first(
-    video: VideoInput,
-    { windows, crops, maxBytes, signal }: ReturnType<typeof checkEmbedOptions>,
-  ): Promise<EmbedResult> {
-    const { row, facts, close } = await this.#openVideo(video, maxBytes, signal);
-    try {
-      // not this.embedder(): a call that began before dispose() is finished
-      const embedders = [{ embed: (batch: NativeBatch) => this.#native.embed(batch, kView) }];
-      for await (const result of streamFeatures([row], {
-        loader: this.#loader,
-        planClips: async () => this.planRow(row, facts, windows, crops),
-        embedders,
-        batchClips: kBatchClips,
-        separate: true,
-        signal,
-      })) {
-        if ('error' in result) throw result.error;
-        return { vector: result.vectors[0]!, warnings: [...facts.warnings, ...result.warnings] };
-      }
-      throw new VsslError('ERR_VSSL_INTERNAL', 'no vector was made');
-    } finally {
-      close();
-    }
+  #stages({ windows, crops, maxBytes, signal }: CheckedEmbedOptions, embedder: ClipEmbedder): EmbedStages {
+    return {
+      ...this.#sources,
+      ...{ fps: this.#description.clip.fps, maxBytes, signal, embedder, batchClips: kBatchClips },
+      planClips: ({ row, facts }) => this.planRow(row, facts, windows, crops),
+    };
   }
-
-  #openVideo(video: VideoInput, maxBytes: number, signal: AbortSignal | undefined): Promise<OpenVideo> {
-    const { fps } = this.#description.clip;
-    return openVideo(video, { engine: this.#engine, loader: this.#loader, fps, maxBytes, signal });
-  }
-
-  /** Runs a call as one of those that dispose() waits for; errors gain a code and the caller's stack. */
-  async #run<T>(call: () => Promise<T>): Promise<T> {
-    this.#checkAlive();
-    const caller = new Error();
-    try {
-      return await this.#track((async () => call())());
-    } catch (error) {
-      // the reason of an aborted signal is the caller's own and comes through as it is
-      throw isNativeError(error) ? toVsslError(error, caller) : error;
-    }
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#underway.add(work);
-    const leave = () => this.#underway.delete(work);
-    work.then(leave, leave);
-    return work;
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw disposedError();
-  }
-}
-
-function disposedError(): VsslError {
-  return new VsslError('ERR_VSSL_DISPOSED', 'this encoder was disposed of: load or create another');
-}
-
-function isIterable(value: unknown): value is object {
-  return (
-    typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
-  );
-}
-
-function isNativeError(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return !(error instanceof VsslError) && typeof code === 'string' && code.startsWith('ERR_VSSL_');
 }

@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { FactsIndex } from '../data/facts-index.js';
 import { fsPath } from '../data/file-names.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
 import type { VideoRow } from '../data/rows.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
+import { packageVersion } from '../native/load.js';
 
 type PackedSource = Extract<ClipSource, { kind: 'packed' }>;
 
@@ -39,6 +41,19 @@ export async function videoRow(path: string): Promise<VideoRow> {
     extra: {},
     source,
   };
+}
+
+/** Facts of videos, kept in `cacheFile` between processes, or for as long as the object lives. */
+export function openFacts(
+  engine: Pick<EngineAddon, 'indexVideo' | 'info'>,
+  cacheFile: string | null = null,
+  onWarning?: (message: string) => void,
+): Promise<FactsIndex> {
+  return FactsIndex.open({
+    ...{ cacheFile, onWarning },
+    readFacts: (row) => readFacts(engine, row),
+    generation: `${packageVersion} ${engine.info().libavVersion}`,
+  });
 }
 
 /**

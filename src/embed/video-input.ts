@@ -57,6 +57,13 @@ export function checkVideo(video: VideoInput): VideoInput {
   return video;
 }
 
+/** Refuses what is no series of videos, such as the bytes of one. */
+export function checkVideos(videos: unknown): void {
+  const iterable = isObject(videos) && (Symbol.iterator in videos || Symbol.asyncIterator in videos);
+  if (!iterable || isBytes(videos))
+    throw invalidArgument('videos', 'an iterable or async iterable of videos', videos);
+}
+
 /** Whether it is an encoded video that is no file: an array of bytes, a Blob, or a stream. */
 export function isEncodedVideo(value: unknown): value is EncodedVideo {
   return isBytes(value) || isBlob(value) || isStream(value);

@@ -1,4 +1,4 @@
-import { weightsFile } from '../embed/encoder-options.js';
+import { weightsFile } from '../embed/open-encoder.js';
 import type { UnusableVideo } from '../embed/unusable.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { planEvaluationClips } from '../data/clip-plan.js';
-import { FactsIndex } from '../data/facts-index.js';
+import type { FactsIndex } from '../data/facts-index.js';
 import type { ClipPlan } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
@@ -15,10 +15,10 @@ import {
 } from '../embed/features.js';
 import { noneUsable, type UnusableVideo, unusableVideo, warnOfLostClips } from '../embed/unusable.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
-import { readFacts } from '../embed/video-facts.js';
+import { openFacts } from '../embed/video-facts.js';
 import type { VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
-import { openEngine, packageVersion } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import { calibrateEncoder } from './calibrate.js';
 import type { EvaluationData } from './evaluation-data.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
@@ -100,11 +100,8 @@ export class FeatureExtractor {
       threads: threads ?? availableParallelism(),
       cacheBytes: 256 * 2 ** 20,
     });
-    const facts = await FactsIndex.open({
-      readFacts: (row) => readFacts(engine, row),
-      cacheFile: options.run === undefined ? null : join(options.run, 'video-index.jsonl'),
-      generation: `${packageVersion} ${engine.info().libavVersion}`,
-    });
+    const kept = options.run === undefined ? null : join(options.run, 'video-index.jsonl');
+    const facts = await openFacts(engine, kept);
     const extractor = new FeatureExtractor(engine, loader, encoder, random, data, facts, options);
     try {
       if (random) {

@@ -1,8 +1,8 @@
 import type { ResolvedConfig } from '../config/schema.js';
 import { clipFormatOf, planEvaluationClips } from '../data/clip-plan.js';
-import { FactsIndex } from '../data/facts-index.js';
+import type { FactsIndex } from '../data/facts-index.js';
 import { extractFeatures } from '../embed/features.js';
-import { readFacts } from '../embed/video-facts.js';
+import { openFacts } from '../embed/video-facts.js';
 import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
 import { type EvaluationData, loadEvaluationData, narrowSplits } from './evaluation-data.js';
 import { scoreKnn } from './protocols.js';
@@ -65,10 +65,5 @@ export function createKnnHook(config: Pick<ResolvedConfig, 'eval'>): KnnHook | n
 }
 
 async function open(engine: EngineAddon, data: string, folds: string) {
-  const facts = await FactsIndex.open({
-    readFacts: (row) => readFacts(engine, row),
-    cacheFile: null,
-    generation: '',
-  });
-  return { data: await loadEvaluationData({ data, folds }), facts };
+  return { data: await loadEvaluationData({ data, folds }), facts: await openFacts(engine) };
 }

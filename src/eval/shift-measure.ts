@@ -1,4 +1,4 @@
-import { weightsFile } from '../embed/encoder-options.js';
+import { weightsFile } from '../embed/open-encoder.js';
 import { VsslError } from '../errors.js';
 import { loadEvaluationData } from './evaluation-data.js';
 import { FeatureExtractor } from './feature-extractor.js';

@@ -3,13 +3,12 @@
 import { resolve } from 'node:path';
 import { checkCount, checkOptions, checkSignal } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
-import { FactsIndex } from '../data/facts-index.js';
 import { loadManifest } from '../data/manifest.js';
-import { readFacts } from '../embed/video-facts.js';
+import { openFacts } from '../embed/video-facts.js';
 import { configError, invalidArgument, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import { noFlow } from '../native/flow.js';
-import { openEngine, packageVersion } from '../native/load.js';
+import { openEngine } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
 import { absoluteSpec } from './absolute-spec.js';
 import type { TrainEvent, TrainResult } from './events.js';
@@ -96,12 +95,7 @@ async function runTraining(
     const engine = await openEngine();
     if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, engine)))
       throw noFlow(engine, 'use frame differences, which need nothing more');
-    const facts = await FactsIndex.open({
-      readFacts: (row) => readFacts(engine, row),
-      cacheFile: paths.videoIndex,
-      generation: `${packageVersion} ${engine.info().libavVersion}`,
-      onWarning: warn,
-    });
+    const facts = await openFacts(engine, paths.videoIndex, warn);
     try {
       return await new Training(settled, options, emit, manifest, checkpoint, engine, facts).run();
     } finally {

@@ -1,0 +1,64 @@
+/** From weights, or the description of new ones, to a network in the engine and the decoder that feeds it. */
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { checkCount, LIMITS } from '../checks.js';
+import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import type { EngineAddon, NativeEncoder, NativeLoader } from '../native/bindings.js';
+import { openEngine } from '../native/load.js';
+import type { EncoderDescription } from '../weights/encoder-file.js';
+import type { EncoderOptions } from './encoder-options.js';
+
+export interface OpenEncoder {
+  readonly engine: EngineAddon;
+  readonly native: NativeEncoder;
+  readonly loader: NativeLoader;
+}
+
+/** A network with weights drawn from `seed`, which others may take the place of. */
+export async function openEncoder(
+  model: EncoderDescription['model'],
+  seed: number,
+  options: EncoderOptions,
+): Promise<OpenEncoder> {
+  const { device = 'auto', threads, precision = 'fp32' } = options;
+  if (!['auto', 'cpu', 'cuda'].includes(device))
+    throw invalidArgument('device', "'auto', 'cpu' or 'cuda'", device);
+  if (precision !== 'fp32' && precision !== 'bf16')
+    throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
+  if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
+  const engine = await openEngine();
+  if (threads !== undefined) engine.setThreads(threads);
+  const spec = { ...model, seed, device: chooseDevice(engine, device), precision, channelsLast: true };
+  const caller = new Error();
+  const native = await engine.createEncoder(spec).catch((error: unknown) => {
+    throw toVsslError(error, caller);
+  });
+  const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
+  return { engine, native, loader };
+}
+
+/** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */
+export async function weightsFile(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) return path;
+  const inside = join(path, 'weights.safetensors');
+  if (await stat(inside).catch(() => null)) return inside;
+  throw new VsslError(
+    'ERR_VSSL_FILE',
+    `${path} holds no weights.safetensors: training writes it with its first checkpoint; give a run folder or a weights file`,
+    { details: { path } },
+  );
+}
+
+/** `auto` is the GPU when there is one. Throws ERR_VSSL_CUDA_UNAVAILABLE when one was asked for. */
+export function chooseDevice(engine: EngineAddon, device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
+  if (device === 'cpu') return 'cpu';
+  const { cudaAvailable, cudaReason } = engine.info();
+  if (cudaAvailable) return 'cuda';
+  if (device === 'auto') return 'cpu';
+  throw new VsslError(
+    'ERR_VSSL_CUDA_UNAVAILABLE',
+    `device 'cuda' was asked for: ${cudaReason || 'there is none'}`,
+  );
+}
