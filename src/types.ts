@@ -9,22 +9,36 @@ export type {
   OptimizerConfig,
   ScheduleConfig,
 } from './config/schema.js';
+export type { AugmentOptions } from './data/augment/options.js';
+export type { RandomCropOptions } from './data/augment/random-crop.js';
 export type { ClipFormat } from './data/clip-plan.js';
 export type {
+  ArrayRow,
+  ArrayView,
   BatchPlan,
   ClipPlan,
   ClipSource,
+  ClipView,
   ColorOp,
+  DType,
   FlowFile,
   FrameAugment,
   InputKind,
   Modality,
   MotionModality,
+  SideArray,
   VideoFacts,
 } from './data/plan.js';
 export type { Rng } from './data/rng.js';
 export type { VideoRow } from './data/rows.js';
-export type { PlanViews, ViewContext, ViewPlan } from './data/views.js';
+export type {
+  PlanViews,
+  RunProgress,
+  SamplePlan,
+  StepPosition,
+  ViewContext,
+  ViewPlan,
+} from './data/views.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
 export type { UnusableVideo } from './embed/unusable.js';
 export type { DataOptions } from './eval/evaluation-data.js';
@@ -33,7 +47,7 @@ export type { ExtractorOptions } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
 export type { Measure, Measurement, MeasureRequest } from './eval/measure.js';
 export type { RetrievalResult } from './eval/retrieval.js';
-export type { ClaimArm, ExportedEncoder, Hyper, StepPosition } from './methods/method.js';
+export type { ClaimArm, ExportedEncoder, Hyper } from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';
 export type {
   EngineAddon,

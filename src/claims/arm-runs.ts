@@ -1,7 +1,8 @@
 /** The runs of the arms: a folder for each arm and seed, trained or continued as far as it is not finished. */
 import { join } from 'node:path';
 import { loadManifest } from '../data/manifest.js';
-import type { VideoRow } from '../data/rows.js';
+import type { GetFacts, VideoRow } from '../data/rows.js';
+import { readFacts } from '../embed/video-facts.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import type { TrainEvent } from '../train/events.js';
@@ -26,9 +27,10 @@ export async function checkFlow(
 ): Promise<void> {
   const engine = await openEngine();
   if (engine.info().flowVersion) return;
+  const getFacts: GetFacts = (row) => readFacts(engine, row);
   const needing = new Set<string>();
   for (const arm of arms)
-    if ((await isUnfinished(arm, out, seeds)) && (await needsFlow(arm.config, rows, engine)))
+    if ((await isUnfinished(arm, out, seeds)) && (await needsFlow(arm.config, rows, getFacts)))
       needing.add(arm.id);
   if (needing.size === 0) return;
   const needs = (claim: PlannedClaim) => claim.arms.some((id) => needing.has(id));

@@ -23,14 +23,10 @@ export interface ClipFormat {
   readonly std: readonly [number, number, number];
 }
 
-/** The part of a configuration that clips are cut by. */
+/** The part of a configuration that says how clips are cut. */
 export interface ClipSettings {
-  readonly data: {
-    readonly clip: ClipFormat['clip'];
-    readonly input: InputKind;
-    readonly shrink: 'auto' | number;
-    readonly normalize: { readonly mean: ClipFormat['mean']; readonly std: ClipFormat['std'] };
-    readonly augment: AugmentOptions;
+  readonly data: Pick<ClipFormat, 'clip' | 'input' | 'shrink'> & {
+    readonly normalize: Pick<ClipFormat, 'mean' | 'std'>;
   };
 }
 
@@ -41,38 +37,38 @@ export function clipFormatOf({ data }: ClipSettings): ClipFormat {
 }
 
 /** The clock by which clips are cut from a row: its own window of the video, at the rate of the clip. */
-export function clockOf(
-  row: TimeWindow,
-  facts: VideoFacts,
-  { fps }: Pick<ClipFormat['clip'], 'fps'>,
-): VideoClock {
-  return makeClock(facts, { start: row.start, end: row.end, fps });
+export function clockOf(row: TimeWindow, facts: VideoFacts, { clip }: Pick<ClipFormat, 'clip'>): VideoClock {
+  return makeClock(facts, { start: row.start, end: row.end, fps: clip.fps });
 }
 
 /** What the start samplers need of a clock and a clip. */
-export function spanOf(clock: VideoClock, clip: ClipFormat['clip']): ClipSpan {
+export function spanOf(clock: VideoClock, { clip }: Pick<ClipFormat, 'clip'>): ClipSpan {
   return { length: clock.frames, frames: clip.frames, stride: clip.stride };
 }
 
-/** A training clip that begins at frame `start` of the clock, with an augmentation drawn from `rng`. */
-export function planTrainingClip(options: {
-  readonly config: ClipSettings;
+export interface TrainingClipOptions {
   readonly row: VideoRow;
   readonly facts: VideoFacts;
+  readonly format: ClipFormat;
+  /** What the augmentation is drawn from, by `rng`. */
+  readonly augment: AugmentOptions;
   readonly clock: VideoClock;
+  /** Frame of the clock at which the clip begins. */
   readonly start: number;
   /** Number of the view, from 0. */
   readonly view: number;
   readonly rng: Rng;
-}): ClipPlan {
-  const { config, row, facts, clock, start, view, rng } = options;
-  const format = clipFormatOf(config);
+}
+
+/** A training clip of pictures. */
+export function planTrainingClip(options: TrainingClipOptions): ClipPlan {
+  const { row, facts, format, augment, clock, start, view, rng } = options;
   const { frames, stride, size } = format.clip;
   const target = { width: facts.width, height: facts.height, size, frames, view };
   return {
     ...clipFrame(row.source, facts, format),
     times: clipTimes(clock, start, frames, stride),
-    augment: drawAugment(config.data.augment, target, rng),
+    augment: drawAugment(augment, target, rng),
   };
 }
 
@@ -89,10 +85,10 @@ export interface EvaluationOptions extends TimeWindow {
 /** Evaluation clips, windows first, then crops: nothing is random. windows * crops entries. */
 export function planEvaluationClips(options: EvaluationOptions): ClipPlan[] {
   const { source, facts, format, windows, crops = 1 } = options;
-  const clock = clockOf(options, facts, format.clip);
+  const clock = clockOf(options, facts, format);
   const { frames, stride } = format.clip;
   const boxes = squareCrops(facts.width, facts.height, crops);
-  return spreadStarts(spanOf(clock, format.clip), windows).flatMap((start) => {
+  return spreadStarts(spanOf(clock, format), windows).flatMap((start) => {
     const times = clipTimes(clock, start, frames, stride);
     return boxes.map((box) => ({ ...clipFrame(source, facts, format), times, augment: [plainAugment(box)] }));
   });

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { isEnvironmentCode } from '../errors.js';
 import { fsPath } from './file-names.js';
 import type { VideoFacts } from './plan.js';
-import type { VideoRow } from './rows.js';
+import type { GetFacts, VideoRow } from './rows.js';
 import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 
@@ -12,7 +12,7 @@ const CACHE_VERSION = 2;
 
 export interface FactsIndexOptions {
   /** Looks into a row's source. Rejects for one that cannot be used. */
-  readonly readFacts: (row: VideoRow) => Promise<VideoFacts>;
+  readonly readFacts: GetFacts;
   /** JSON lines, made when absent; null: nothing is kept between processes. */
   readonly cacheFile: string | null;
   /** Names what made the facts (package and FFmpeg version): facts of another generation are not used. */

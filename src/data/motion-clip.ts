@@ -1,12 +1,10 @@
 import { drawAugment } from './augment/draw-augment.js';
-import { type ClipSettings, clipFormatOf, clipFrame } from './clip-plan.js';
+import { clipFrame, type TrainingClipOptions } from './clip-plan.js';
 import { countFields } from './packed.js';
 import type { ClipPlan, FrameAugment, MotionModality, VideoFacts } from './plan.js';
-import type { Rng } from './rng.js';
-import type { VideoRow } from './rows.js';
-import { clipTimes, makePairs, type PicturePair, type VideoClock } from './samplers/clock.js';
+import { clipTimes, makePairs, type PicturePair } from './samplers/clock.js';
 
-/** Form of a clip of motion; height and width are those of the clips of pictures. */
+/** What sets a clip of motion apart from the clips of pictures. */
 export interface MotionFormat {
   readonly modality: MotionModality;
   readonly frames: number;
@@ -19,29 +17,18 @@ export interface MotionFormat {
  * picture takes the motion towards it, since nothing comes after it. Crop and flip are drawn as for pictures; colours,
  * blur and solarisation have no meaning here. Flow that lies in a file beside the video is taken from there.
  */
-export function planMotionClip(options: {
-  readonly config: ClipSettings;
-  readonly row: VideoRow;
-  readonly facts: VideoFacts;
-  readonly clock: VideoClock;
-  readonly start: number;
-  /** Number of the view, from 0. */
-  readonly view: number;
-  readonly rng: Rng;
-  readonly format: MotionFormat;
-}): ClipPlan {
-  const { config, row, facts, clock, start, view, rng, format } = options;
-  const { modality, frames, stride } = format;
-  const clip = clipFormatOf(config);
-  const target = { width: facts.width, height: facts.height, size: clip.clip.size, frames, view };
+export function planMotionClip(options: TrainingClipOptions & { readonly motion: MotionFormat }): ClipPlan {
+  const { row, facts, format, augment, clock, start, view, rng, motion } = options;
+  const { modality, frames, stride } = motion;
+  const target = { width: facts.width, height: facts.height, size: format.clip.size, frames, view };
   const pairs = clipTimes(clock, start, frames, stride).map(makePairs(facts, row));
   const flow = modality !== 'difference' && row.source.kind === 'packed' ? row.source.flow : undefined;
   return {
-    ...clipFrame(row.source, facts, { ...clip, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] }),
+    ...clipFrame(row.source, facts, { ...format, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] }),
     modality,
     ...timesOf(pairs),
     ...(flow && { flow }),
-    augment: drawAugment(config.data.augment, target, rng).map(geometryOf),
+    augment: drawAugment(augment, target, rng).map(geometryOf),
   };
 }
 

@@ -102,11 +102,49 @@ export interface ClipPlan {
   readonly std: readonly [number, number, number];
 }
 
-/** Clips of one batch: `views[v].clips[i]` is view v of sample i. All clips of a view have the same T, height and width. */
+/** Types of the numbers that a plan holds itself. */
+export type DType = 'float32' | 'int64';
+
+/** One row of a named array: numbers of one sample. */
+export interface ArrayRow {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Of a row: each size from 1; [] for a single number. */
+  readonly shape: readonly number[];
+  /** Flat, the last axis fastest; of int64 whole numbers that a double holds exactly. */
+  readonly values: readonly number[];
+}
+
+/** Rows of a named array: one for each sample. */
+export interface SideArray extends Omit<ArrayRow, 'values'> {
+  readonly values: readonly (readonly number[])[];
+}
+
+/** A view of clips, all with the same T, height and width. */
+export interface ClipView {
+  readonly name: string;
+  readonly clips: readonly ClipPlan[];
+  /** Which sample each clip is of, ascending; absent: clip i is of sample i, and every sample has one. */
+  readonly rows?: readonly number[];
+}
+
+/** A view of numbers; `rows` as of clips. */
+export interface ArrayView extends SideArray {
+  readonly clips?: undefined;
+  readonly rows?: readonly number[];
+}
+
+/** What a batch is made of. Names of views and side arrays are all different, and one of them at least every sample has. */
 export interface BatchPlan {
   readonly version: typeof PLAN_VERSION;
-  readonly views: readonly { readonly name: string; readonly clips: readonly ClipPlan[] }[];
-  /** With an existing batch: clip j of each view is written to sample slots[j] of it. */
+  /** What networks read. */
+  readonly views: readonly (ClipView | ArrayView)[];
+  /** What else a step is told of its samples: labels, boxes, time stamps, codes of augmentations. */
+  readonly side?: readonly SideArray[];
+  /**
+   * With an existing batch: row j of each view and side array is written to sample slots[j] of it. All of these samples
+   * have all of the views, and had them before.
+   */
   readonly slots?: readonly number[];
 }
 

@@ -1,11 +1,14 @@
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
+import type { AugmentOptions } from './augment/options.js';
+import { patchOf, stackSamples } from './batch-plan.js';
 import { checkClipPlan } from './clip-limits.js';
+import { type ClipSettings, clipFormatOf } from './clip-plan.js';
 import { countBatches, epochOrder } from './epoch-order.js';
-import { type BatchPlan, PLAN_VERSION, type VideoFacts } from './plan.js';
+import type { BatchPlan, VideoFacts } from './plan.js';
 import type { Quarantine } from './quarantine.js';
 import { Rng } from './rng.js';
-import type { Manifest, VideoRow } from './rows.js';
-import type { PlanViews, ViewPlan } from './views.js';
+import { type GetFacts, listLabels, type Manifest, type VideoRow } from './rows.js';
+import type { PlanViews, SamplePlan, ViewContext } from './views.js';
 
 /** One place of one batch. (seed, epoch, sample, attempt) fixes the row and every draw made for it. */
 export interface SampleRef {
@@ -30,8 +33,9 @@ export interface PlannedBatch {
   readonly epoch: number;
   /** The whole batch (no `slots`), replacements included: this is what plans.jsonl records. */
   readonly plan: BatchPlan;
-  /** `samples[i]` is sample i of every view of `plan`. */
+  /** Sample i of `plan`, and its own plan. */
   readonly samples: readonly SampleRef[];
+  readonly samplePlans: readonly SamplePlan[];
   /** Manifest places of the rows that failed in this batch, one entry a failure. */
   readonly failed: readonly number[];
   /** Those of them whose file cannot be used: never drawn for it again. */
@@ -54,24 +58,30 @@ const TRIES = 3;
 
 /** The part of a configuration that batches are made by. */
 export interface PlannerSettings {
-  readonly data: { readonly onError: 'skip' | 'substitute' | 'fail' };
+  readonly method: string;
+  readonly data: ClipSettings['data'] & {
+    readonly augment: AugmentOptions;
+    readonly onError: 'skip' | 'substitute' | 'fail';
+  };
   readonly train: { readonly batch: number; readonly seed: number };
 }
 
-export interface PlannerOptions<Config extends PlannerSettings = PlannerSettings> {
-  readonly config: Config;
-  readonly planViews: PlanViews<Config>;
+export interface PlannerOptions {
+  readonly config: PlannerSettings;
+  /** Steps of the whole run. */
+  readonly totalSteps: number;
+  readonly planViews: PlanViews;
   readonly manifest: Manifest;
-  /** Rejects for a file that cannot be used. Must give the same answer each time for the same file. */
-  readonly getFacts: (row: VideoRow) => Promise<VideoFacts>;
+  /** Must give the same answer each time for the same file. */
+  readonly getFacts: GetFacts;
   /** Read at each call; the caller adds bad rows to it. */
   readonly quarantine: Quarantine;
 }
 
-/** A sample and its views. */
+/** A sample and its plan. */
 interface Planned {
   readonly sample: SampleRef;
-  readonly views: readonly ViewPlan[];
+  readonly plan: SamplePlan;
 }
 
 /**
@@ -82,15 +92,24 @@ interface Planned {
  * batches of the epochs before e have been loaded and their bad rows recorded: the order of an epoch is then the same
  * after a resume.
  */
-export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
-  readonly #options: PlannerOptions<Config>;
+export class BatchPlanner {
+  readonly #options: PlannerOptions;
+  /** What all samples share of the context of their views. */
+  readonly #shared: Pick<ViewContext, 'format' | 'augment' | 'labels' | 'stream'>;
   readonly #ids: ReadonlySet<string>;
   /** The last epoch's usable rows; the size of the quarantine tells whether they still hold. */
   #cached: { epoch: number; quarantined: number; order: readonly number[] } | null = null;
 
-  constructor(options: PlannerOptions<Config>) {
+  constructor(options: PlannerOptions) {
+    const { config, manifest } = options;
     this.#options = options;
-    this.#ids = new Set(options.manifest.rows.map((row) => row.id));
+    this.#shared = {
+      format: clipFormatOf(config),
+      augment: config.data.augment,
+      labels: listLabels(manifest.rows),
+      stream: 'train',
+    };
+    this.#ids = new Set(manifest.rows.map((row) => row.id));
   }
 
   /** Places in the manifest of the rows of an epoch, in its order. Throws ERR_VSSL_NO_USABLE_VIDEO when none is left. */
@@ -145,14 +164,14 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
   async planBatch(step: number): Promise<{ readonly batch: PlannedBatch; readonly bad: readonly BadRow[] }> {
     const samples = this.selectSamples(step);
     const none: Failed = { failed: [], unusable: [] };
-    const { planned, bad, failed } = await this.#planSamples(samples, [], none);
+    const { planned, bad, failed } = await this.#planSamples(step, samples, [], none);
     return { batch: this.#assemble(step, this.position(step).epoch, planned, failed), bad };
   }
 
   /**
    * Replaces the samples whose clips failed while loading. `patch` is loaded into the existing native batch; null means
-   * that no further video was left, the batch became smaller, and `batch.plan` has to be loaded anew. Call it again
-   * while loading the patch reports failures.
+   * that `batch.plan` has to be loaded anew: no further video was left and the batch became smaller, or the replacements
+   * have other views. Call it again while loading reports failures.
    */
   async planReplacements(
     batch: PlannedBatch,
@@ -172,7 +191,7 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
       unusable: [...batch.unusable, ...indexes((i) => lost.get(i) === true)],
     };
     const replacements = this.#drawReplacements(lostSamples, kept, failed);
-    const result = await this.#planSamples(replacements, kept, failed);
+    const result = await this.#planSamples(batch.step, replacements, kept, failed);
 
     // The survivors keep their clips; replaced places are filled by sample number.
     const fresh = new Map(result.planned.map((p) => [p.sample.sample, p]));
@@ -180,7 +199,7 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     const slots: number[] = [];
     batch.samples.forEach((sample, i) => {
       if (!lost.has(i)) {
-        all.push({ sample, views: batch.plan.views.map(({ name, clips }) => ({ name, clip: clips[i]! })) });
+        all.push({ sample, plan: batch.samplePlans[i]! });
         return;
       }
       const replacement = fresh.get(sample.sample);
@@ -190,7 +209,7 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     });
     const next = this.#assemble(batch.step, batch.epoch, all, result.failed);
     const complete = all.length === batch.samples.length;
-    const patch = complete ? { ...stackViews(slots.map((i) => all[i]!)), slots } : null;
+    const patch = complete ? patchOf(batch.plan, next.plan, slots) : null;
     return { batch: next, patch, bad: result.bad };
   }
 
@@ -207,6 +226,7 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
 
   /** Plans samples; those that fail are replaced, round after round, until all are planned or no row is left. */
   async #planSamples(
+    step: number,
     samples: readonly SampleRef[],
     others: readonly SampleRef[],
     before: Failed,
@@ -216,12 +236,12 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     const failed = { failed: [...before.failed], unusable: [...before.unusable] };
     let open = samples;
     while (open.length > 0) {
-      const results = await Promise.all(open.map((sample) => this.#planSample(sample)));
+      const results = await Promise.all(open.map((sample) => this.#planSample(step, sample)));
       const lost: SampleRef[] = [];
       results.forEach((result, i) => {
         const sample = open[i] as SampleRef;
         if (!(result instanceof VsslError)) {
-          planned.push({ sample, views: result });
+          planned.push({ sample, plan: result });
           return;
         }
         lost.push(sample);
@@ -236,21 +256,23 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
     return { planned, bad, failed };
   }
 
-  async #planSample(sample: SampleRef): Promise<readonly ViewPlan[] | VsslError> {
-    const { config, planViews, getFacts } = this.#options;
+  async #planSample(step: number, sample: SampleRef): Promise<SamplePlan | VsslError> {
+    const { config, totalSteps, planViews, getFacts } = this.#options;
+    const { row, epoch } = sample;
     let facts: VideoFacts;
     try {
-      facts = await getFacts(sample.row);
+      facts = await getFacts(row);
     } catch (error) {
       const known = toVsslError(error);
       if (isEnvironmentCode(known.code)) throw known;
       return known;
     }
-    const rng = new Rng(config.train.seed, 'sample', sample.epoch, sample.sample, sample.attempt);
+    const rng = new Rng(config.train.seed, 'sample', epoch, sample.sample, sample.attempt);
+    const progress = { step, totalSteps, epoch };
     try {
-      const views = planViews({ config, row: sample.row, facts, rng, epoch: sample.epoch });
-      for (const { clip } of views) checkClipPlan(clip);
-      return views;
+      const plan = planViews({ ...this.#shared, row, facts, progress, rng });
+      for (const { clip } of plan.views) if (clip) checkClipPlan(clip);
+      return plan;
     } catch (error) {
       // A fault of the file (an empty window...) costs the file; anything else is a mistake and must be seen.
       if (error instanceof VsslError && error.code.startsWith('ERR_VSSL_VIDEO_')) return error;
@@ -296,29 +318,10 @@ export class BatchPlanner<Config extends PlannerSettings = PlannerSettings> {
 
   #assemble(step: number, epoch: number, planned: readonly Planned[], failed: Failed): PlannedBatch {
     if (planned.length === 0) throw noUsableVideo(this.#options.manifest);
-    return { step, epoch, plan: stackViews(planned), samples: planned.map((p) => p.sample), ...failed };
+    const samplePlans = planned.map(({ plan }) => plan);
+    const plan = stackSamples(samplePlans, this.#options.config.method);
+    return { step, epoch, plan, samples: planned.map(({ sample }) => sample), samplePlans, ...failed };
   }
-}
-
-/** Views of samples as views of a batch. */
-function stackViews(planned: readonly Planned[]): BatchPlan {
-  const names = (planned[0] as Planned).views.map((view) => view.name);
-  return {
-    version: PLAN_VERSION,
-    views: names.map((name, v) => ({
-      name,
-      clips: planned.map(({ views }) => {
-        const view = views[v];
-        if (view?.name !== name || views.length !== names.length) {
-          throw new VsslError(
-            'ERR_VSSL_INTERNAL',
-            `every sample must have the views ${names.join(', ')} in this order`,
-          );
-        }
-        return view.clip;
-      }),
-    })),
-  };
 }
 
 function noUsableVideo(manifest: Manifest): VsslError {

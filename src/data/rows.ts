@@ -18,6 +18,9 @@ export interface VideoRow {
   readonly facts?: VideoFacts;
 }
 
+/** Looks into a row's video. Rejects with ERR_VSSL_VIDEO_* where it cannot be used. */
+export type GetFacts = (row: VideoRow) => Promise<VideoFacts>;
+
 /** The videos of a data set, in a fixed order. */
 export interface Manifest {
   /** What it was loaded from, as given. */
@@ -27,7 +30,7 @@ export interface Manifest {
   readonly warnings: readonly string[];
 }
 
-/** The labels of a manifest, sorted. */
-export function listLabels(manifest: Manifest): string[] {
-  return [...new Set(manifest.rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
+/** The labels of rows, each once, sorted. */
+export function listLabels(rows: readonly VideoRow[]): string[] {
+  return [...new Set(rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
 }

@@ -28,9 +28,9 @@ export function planInstancePair(options: {
 }): { gallery: ClipPlan; query: ClipPlan } {
   const { row, facts, format, augment, seed } = options;
   const { frames, stride, size } = format.clip;
-  const clock = clockOf(row, facts, format.clip);
+  const clock = clockOf(row, facts, format);
   const rng = new Rng(seed, 'instance retrieval', row.id);
-  const starts = drawUniformStarts(spanOf(clock, format.clip), 2, false, rng.fork('time'));
+  const starts = drawUniformStarts(spanOf(clock, format), 2, false, rng.fork('time'));
   const { source, start, end } = row;
   const clip = planEvaluationClips({ source, facts, format, windows: 1, start, end })[0]!;
   // view 1: the one that an asymmetric recipe treats more gently

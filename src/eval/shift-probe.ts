@@ -16,7 +16,7 @@
 import { type ClipFormat, clockOf, planEvaluationClips, spanOf } from '../data/clip-plan.js';
 import type { ClipPlan, VideoFacts } from '../data/plan.js';
 import { Rng } from '../data/rng.js';
-import type { VideoRow } from '../data/rows.js';
+import type { GetFacts, VideoRow } from '../data/rows.js';
 import { clipTimes } from '../data/samplers/clock.js';
 import { drawUniformStarts } from '../data/samplers/starts.js';
 import { type ClipEmbedder, extractFeatures } from '../embed/features.js';
@@ -101,7 +101,7 @@ export interface ShiftProbeOptions {
   readonly embedder: ClipEmbedder;
   readonly format: ClipFormat;
   readonly rows: readonly VideoRow[];
-  readonly getFacts: (row: VideoRow) => Promise<VideoFacts>;
+  readonly getFacts: GetFacts;
   /** Numbers of the rows to fit on, and of those to test on. */
   readonly train: readonly number[];
   readonly test: readonly number[];
@@ -155,11 +155,11 @@ export function planShiftWindows(options: {
 }): ClipPlan[] {
   const { row, facts, format, windows, seed } = options;
   const { frames, stride } = format.clip;
-  const clock = clockOf(row, facts, format.clip);
+  const clock = clockOf(row, facts, format);
   const { source, start, end } = row;
   const clip = planEvaluationClips({ source, facts, format, windows: 1, start, end })[0]!;
   const rng = new Rng(seed, 'shift probe', row.id);
-  return drawUniformStarts(spanOf(clock, format.clip), windows, false, rng).map((at) => ({
+  return drawUniformStarts(spanOf(clock, format), windows, false, rng).map((at) => ({
     ...clip,
     times: clipTimes(clock, at, frames, stride),
   }));

@@ -57,10 +57,10 @@ export function readEncodings(
   batch: BatchPlan,
   options: EncodingOptions,
 ): Float32Array {
-  const [first, second] = batch.views;
-  if (batch.views.length !== 2 || first!.clips.length !== second!.clips.length)
+  const [first, second] = batch.views.map(({ clips = [] }) => clips);
+  if (batch.views.length !== 2 || first!.length !== second!.length)
     throw new VsslError('ERR_VSSL_INTERNAL', 'encodings are read off two views of the same samples');
-  const pairs = first!.clips.map((clip, i) => [clip, second!.clips[i]!] as const);
+  const pairs = first!.map((clip, i) => [clip, second![i]!] as const);
   return Float32Array.from([
     ...pairs.flatMap(([a, b]) => readRelation(names, a, b, options)),
     ...pairs.flatMap(([a, b]) => readRelation(names, b, a, options)),

@@ -5,9 +5,9 @@
  */
 import { z } from 'zod';
 import type { ResolvedConfig } from '../config/schema.js';
-import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
+import { type ClipFormat, clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import { countStarts, drawStartsWithin } from '../data/samplers/starts.js';
-import type { ViewContext, ViewPlan } from '../data/views.js';
+import type { SamplePlan, ViewContext } from '../data/views.js';
 import { configError } from '../errors.js';
 import {
   ENCODINGS,
@@ -93,23 +93,20 @@ const cateSchema = z.strictObject({
 type CateOptions = z.output<typeof cateSchema>;
 
 /** Frames of the video from one frame of a clip of this speed to the next. */
-function strideAt(speed: number, { data: { clip } }: ResolvedConfig): number {
+function strideAt(speed: number, { clip }: Pick<ClipFormat, 'clip'>): number {
   return Math.max(1, Math.round(clip.stride * speed));
 }
 
 /** Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own. */
-function planCatePair(
-  { config, row, facts, rng }: ViewContext<ResolvedConfig>,
-  { speeds, maxShift }: CateOptions,
-): ViewPlan[] {
-  const clock = clockOf(row, facts, config.data.clip);
-  const configs = [0, 1].map((view) => {
+function planCatePair(context: ViewContext, { speeds, maxShift }: CateOptions): SamplePlan {
+  const { row, facts, rng } = context;
+  const clock = clockOf(row, facts, context.format);
+  const formats = [0, 1].map((view) => {
     const speed = speeds[rng.fork('speed', view).int(speeds.length)]!;
-    const stride = strideAt(speed, config);
-    return { ...config, data: { ...config.data, clip: { ...config.data.clip, stride } } };
+    return { ...context.format, clip: { ...context.format.clip, stride: strideAt(speed, context.format) } };
   });
-  const counts = configs.map(({ data }) => {
-    const span = spanOf(clock, data.clip);
+  const counts = formats.map((format) => {
+    const span = spanOf(clock, format);
     return countStarts(span) || span.length;
   }) as [number, number];
   const time = rng.fork('time');
@@ -117,18 +114,18 @@ function planCatePair(
     maxShift === null
       ? counts.map((count) => time.int(count))
       : drawStartsWithin(counts, Math.floor(maxShift / clock.period + 1e-6), time);
-  return starts.map((start, view) => ({
+  const views = starts.map((start, view) => ({
     name: `view${view + 1}`,
     clip: planTrainingClip({
-      config: configs[view]!,
-      row,
-      facts,
+      ...context,
+      format: formats[view]!,
       clock,
       start,
       view,
       rng: rng.fork('augment', view),
     }),
   }));
+  return { views };
 }
 
 /** What the head is told, in this order; nothing where it would not be used. */
@@ -153,7 +150,7 @@ function checkOptions(options: CateOptions, config: ResolvedConfig): void {
       'cate.transformer.width',
       `expected a multiple of cate.transformer.heads (${transformer.heads}) but got ${transformer.width}`,
     );
-  const strides = speeds.map((speed) => strideAt(speed, config));
+  const strides = speeds.map((speed) => strideAt(speed, data));
   if (new Set(strides).size < strides.length)
     throw configError(
       'cate.speeds',

@@ -47,14 +47,16 @@ export const cvrl = defineMethod({
         'Factor on the mean over the 2N rows; 2 is the sum of the two directions of the authors’ code',
       ),
   }),
-  planViews({ config, row, facts, rng }, options) {
-    const clock = clockOf(row, facts, config.data.clip);
-    const span = spanOf(clock, config.data.clip);
+  planViews(context, options) {
+    const { row, facts, format, rng } = context;
+    const clock = clockOf(row, facts, format);
+    const span = spanOf(clock, format);
     const law = { kind: options.sampling, power: options.samplingPower };
-    return drawPairStarts(span, law, rng.fork('time')).map((start, view) => ({
+    const views = drawPairStarts(span, law, rng.fork('time')).map((start, view) => ({
       name: `view${view + 1}`,
-      clip: planTrainingClip({ config, row, facts, clock, start, view, rng: rng.fork('augment', view) }),
+      clip: planTrainingClip({ ...context, clock, start, view, rng: rng.fork('augment', view) }),
     }));
+    return { views };
   },
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
   presets: [

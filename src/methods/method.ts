@@ -4,7 +4,7 @@ import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clipFormatOf } from '../data/clip-plan.js';
 import type { BatchPlan } from '../data/plan.js';
-import type { PlanViews, ViewContext, ViewPlan } from '../data/views.js';
+import type { SamplePlan, StepPosition, ViewContext } from '../data/views.js';
 
 /** Where a method was published. */
 export interface Paper {
@@ -42,13 +42,6 @@ export interface Claim {
   readonly arms: readonly ClaimArm[];
 }
 
-/** Where in a run a step is. */
-export interface StepPosition {
-  /** From 0. */
-  readonly step: number;
-  readonly totalSteps: number;
-}
-
 /** What a step is told: numbers, and arrays of them with entries for each sample. */
 export type Hyper = Readonly<Record<string, number | readonly number[] | Float32Array>>;
 
@@ -58,7 +51,7 @@ export interface Method extends MethodSlice {
   readonly paper: Paper;
   /** One or two sentences for people. */
   readonly description: string;
-  readonly planViews: PlanViews<ResolvedConfig>;
+  readonly planViews: (context: ViewContext, config: ResolvedConfig) => SamplePlan;
   /** `options` of the engine's session. */
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
   /**
@@ -88,10 +81,7 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
   readonly presets: readonly Preset<PresetName>[];
   /** Rules between the options and the other keys. Throws ERR_VSSL_CONFIG. */
   readonly check?: (options: z.output<Schema>, config: ResolvedConfig) => void;
-  readonly planViews: (
-    context: ViewContext<ResolvedConfig>,
-    options: z.output<Schema>,
-  ) => readonly ViewPlan[];
+  readonly planViews: (context: ViewContext, options: z.output<Schema>) => SamplePlan;
   readonly nativeOptions: (
     options: z.output<Schema>,
     config: ResolvedConfig,
@@ -127,7 +117,7 @@ export function defineMethod<
     ...spec,
     defaults: spec.defaults ?? {},
     check: (config) => spec.check?.(optionsOf(config), config),
-    planViews: (context) => spec.planViews(context, optionsOf(context.config)),
+    planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position, batch) => spec.hyper?.(optionsOf(config), position, config, batch) ?? {},
     encoders: spec.encoders.map(({ name, format }) => ({

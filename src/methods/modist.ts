@@ -6,10 +6,10 @@
 import { z } from 'zod';
 import { architecturesWith, checkLeastClip, LEAST_WIDTH } from '../config/architectures.js';
 import { archName, channelFactor, frameCount, type ResolvedConfig, strideCount } from '../config/schema.js';
-import { clockOf, planTrainingClip } from '../data/clip-plan.js';
+import { type ClipFormat, clockOf, planTrainingClip } from '../data/clip-plan.js';
 import { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
 import { drawShiftedStarts } from '../data/samplers/starts.js';
-import type { ViewContext, ViewPlan } from '../data/views.js';
+import type { SamplePlan, ViewContext, ViewPlan } from '../data/views.js';
 import { configError } from '../errors.js';
 import { lossWeight } from './fields.js';
 import { defineMethod } from './method.js';
@@ -82,7 +82,7 @@ function activeLosses({ lambda, weights }: Options) {
   };
 }
 
-function motionFormat({ motion }: Options, { data: { clip } }: ResolvedConfig): MotionFormat {
+function motionFormat({ motion }: Options, { clip }: Pick<ClipFormat, 'clip'>): MotionFormat {
   const { input, frames, stride } = motion;
   return {
     modality: input,
@@ -122,7 +122,7 @@ function checkOptions(options: Options, config: ResolvedConfig): void {
       'modist.motion.width',
       `auto is half of model.width, ${width}, but the least is ${LEAST_WIDTH}; give a width`,
     );
-  const { frames } = motionFormat(options, config);
+  const { frames } = motionFormat(options, config.data);
   checkLeastClip(arch, { frames, size: config.data.clip.size }, 'modist.motion.frames');
 }
 
@@ -130,36 +130,37 @@ function checkOptions(options: Options, config: ResolvedConfig): void {
  * Views by name: v1 and m1 are queries, v2 and m2 keys, and the two lie at different times; `aligned` swaps the times of
  * the clips of motion, so that v1 and m2, m1 and v2 show the same moment. What no loss needs is left out.
  */
-function planViews({ config, row, facts, rng }: ViewContext<ResolvedConfig>, options: Options): ViewPlan[] {
-  const { clip } = config.data;
-  const clock = clockOf(row, facts, clip);
-  const motion = motionFormat(options, config);
+function planViews(context: ViewContext, options: Options): SamplePlan {
+  const { row, facts, format, rng } = context;
+  const clock = clockOf(row, facts, format);
+  const motion = motionFormat(options, format);
   const { vv, vm, mv, mm } = activeLosses(options);
   const withMotion = vm || mv || mm;
   // Both kinds of clip begin where the longer one fits.
   const reach = (c: { frames: number; stride: number }) => (c.frames - 1) * c.stride;
-  const longest = Math.max(reach(clip), withMotion ? reach(motion) : 0);
+  const longest = Math.max(reach(format.clip), withMotion ? reach(motion) : 0);
   const [first, second] = drawShiftedStarts(
     { length: clock.frames, frames: longest + 1, stride: 1 },
     { least: Math.ceil(options.minShift / clock.period), most: Math.floor(options.maxShift / clock.period) },
     rng.fork('time'),
   );
-  const shared = { config, row, facts, clock };
+  const shared = { ...context, clock };
   const pictures = (name: string, start: number, view: number): ViewPlan => ({
     name,
     clip: planTrainingClip({ ...shared, start, view, rng: rng.fork('augment', view) }),
   });
   const moving = (name: string, start: number, view: number): ViewPlan => ({
     name,
-    clip: planMotionClip({ ...shared, start, view, rng: rng.fork('motion', view), format: motion }),
+    clip: planMotionClip({ ...shared, start, view, rng: rng.fork('motion', view), motion }),
   });
   const { aligned } = options;
-  return [
+  const views = [
     ...(vv || vm ? [pictures('v1', first, 0)] : []),
     ...(vv || mv ? [pictures('v2', second, 1)] : []),
     ...(mv || mm ? [moving('m1', aligned ? second : first, 0)] : []),
     ...(vm || mm ? [moving('m2', aligned ? first : second, 1)] : []),
   ];
+  return { views };
 }
 
 function nativeOptions(options: Options, config: ResolvedConfig) {

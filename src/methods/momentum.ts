@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
+import type { StepPosition } from '../data/views.js';
 import { configError } from '../errors.js';
 import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
-import type { StepPosition } from './method.js';
 
 export interface MomentumDefaults {
   readonly temperature: number;

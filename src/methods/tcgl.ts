@@ -166,13 +166,17 @@ export const tcgl = defineMethod({
     },
   },
   check: checkOptions,
-  planViews({ config, row, facts, rng }, options) {
-    const clock = clockOf(row, facts, config.data.clip);
-    const span = spanOf(clock, config.data.clip);
-    return drawSnippetStarts(span, options.snippets, options.gap, rng.fork('time')).map((start, view) => ({
-      name: `snippet${view + 1}`,
-      clip: planTrainingClip({ config, row, facts, clock, start, view, rng: rng.fork('augment', view) }),
-    }));
+  planViews(context, options) {
+    const { row, facts, format, rng } = context;
+    const clock = clockOf(row, facts, format);
+    const span = spanOf(clock, format);
+    const views = drawSnippetStarts(span, options.snippets, options.gap, rng.fork('time')).map(
+      (start, view) => ({
+        name: `snippet${view + 1}`,
+        clip: planTrainingClip({ ...context, clock, start, view, rng: rng.fork('augment', view) }),
+      }),
+    );
+    return { views };
   },
   nativeOptions(options, config) {
     const { gap: _, dim, weights, ...native } = options;

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { checkCount, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
 import { loadManifest } from '../data/manifest.js';
 import { PLAN_VERSION, type VideoFacts } from '../data/plan.js';
-import type { VideoRow } from '../data/rows.js';
+import type { GetFacts, VideoRow } from '../data/rows.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { abortable } from '../embed/abortable.js';
@@ -102,7 +102,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
  * Facts of a row's video. Rows that are windows of one file share them, so that it is read once; they are kept for no
  * longer than its last row is looked at.
  */
-function shareFacts(indexer: Indexer, rows: readonly VideoRow[]): (row: VideoRow) => Promise<VideoFacts> {
+function shareFacts(indexer: Indexer, rows: readonly VideoRow[]): GetFacts {
   const keyOf = ({ source }: VideoRow) => (source.kind === 'file' ? source.path : null);
   const left = new Map<string, number>();
   for (const row of rows) {
@@ -128,11 +128,7 @@ interface Decoding {
   readonly signal: AbortSignal | undefined;
 }
 
-async function checkRow(
-  getFacts: (row: VideoRow) => Promise<VideoFacts>,
-  decoding: Decoding,
-  row: VideoRow,
-): Promise<CheckedFile> {
+async function checkRow(getFacts: GetFacts, decoding: Decoding, row: VideoRow): Promise<CheckedFile> {
   const { path, start, end } = row;
   const window = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
   try {

@@ -145,7 +145,7 @@ export class Feed {
       result.batch.dispose();
       throw error;
     }
-    const clips = planned.plan.views.reduce((sum, view) => sum + view.clips.length, 0);
+    const clips = planned.plan.views.reduce((sum, { clips }) => sum + (clips?.length ?? 0), 0);
     return { step, epoch: planned.epoch, batch: result.batch, planned, clips, lastOfEpoch, finds };
   }
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { checkCount, checkOptions, checkSignal } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { loadManifest } from '../data/manifest.js';
+import type { GetFacts } from '../data/rows.js';
 import { openFacts } from '../embed/video-facts.js';
 import { configError, invalidArgument, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
@@ -93,11 +94,12 @@ async function runTraining(
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await emptyRunFolder(paths);
     const engine = await openEngine();
-    if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, engine)))
-      throw noFlow(engine, 'use frame differences, which need nothing more');
     const facts = await openFacts(engine, paths.videoIndex, warn);
+    const getFacts: GetFacts = (row) => facts.get(row);
     try {
-      return await new Training(settled, options, emit, manifest, checkpoint, engine, facts).run();
+      if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
+        throw noFlow(engine, 'use frame differences, which need nothing more');
+      return await new Training(settled, options, emit, manifest, checkpoint, engine, getFacts).run();
     } finally {
       await facts.flush();
     }

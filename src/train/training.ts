@@ -4,10 +4,9 @@ import { availableParallelism } from 'node:os';
 import { throwIfAborted } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { countBatches, countSteps } from '../data/epoch-order.js';
-import type { FactsIndex } from '../data/facts-index.js';
 import { BatchPlanner } from '../data/planner.js';
 import { Quarantine } from '../data/quarantine.js';
-import type { Manifest, VideoRow } from '../data/rows.js';
+import type { GetFacts, Manifest, VideoRow } from '../data/rows.js';
 import { toVsslError, VsslError } from '../errors.js';
 import { getMethod } from '../methods/registry.js';
 import type { EngineAddon, NativeSession } from '../native/bindings.js';
@@ -40,7 +39,7 @@ export class Training {
   readonly #device: 'cpu' | 'cuda';
   readonly #threads: number;
   readonly #workers: number;
-  readonly #facts: FactsIndex;
+  readonly #getFacts: GetFacts;
   readonly #quarantine = new Quarantine();
   readonly #faults: Faults;
   #totalSteps: number;
@@ -52,7 +51,7 @@ export class Training {
     manifest: Manifest,
     checkpoint: Checkpoint<RunState> | null,
     engine: EngineAddon,
-    facts: FactsIndex,
+    getFacts: GetFacts,
   ) {
     this.#config = config;
     this.#paths = paths;
@@ -66,7 +65,7 @@ export class Training {
     const cores = availableParallelism();
     this.#threads = config.train.threads === 'auto' ? cores : config.train.threads;
     this.#workers = config.data.workers === 'auto' ? cores : config.data.workers;
-    this.#facts = facts;
+    this.#getFacts = getFacts;
     this.#faults = new Faults(manifest.rows, checkpoint?.state);
     this.#totalSteps = checkpoint?.state.totalSteps ?? 0;
   }
@@ -195,7 +194,7 @@ export class Training {
 
   async #look(row: VideoRow, index: number): Promise<Find | null> {
     try {
-      await this.#facts.get(row);
+      await this.#getFacts(row);
       return null;
     } catch (error) {
       const { code, message } = toVsslError(error);
@@ -258,9 +257,10 @@ export class Training {
     return new Feed({
       planner: new BatchPlanner({
         config,
-        planViews: getMethod(config.method).planViews,
+        totalSteps: this.#totalSteps,
+        planViews: (context) => getMethod(config.method).planViews(context, config),
         manifest: this.#manifest,
-        getFacts: (row) => this.#facts.get(row),
+        getFacts: this.#getFacts,
         quarantine: this.#quarantine,
       }),
       loader,

@@ -43,7 +43,7 @@ test('class folders: label is the first folder, names in natural order', async (
     ],
   );
   t.deepEqual(manifest.rows[2]!.source, { kind: 'file', path: join(folder, 'walk/v2.mp4') });
-  t.deepEqual(listLabels(manifest), ['run', 'walk']);
+  t.deepEqual(listLabels(manifest.rows), ['run', 'walk']);
   t.is(manifest.warnings.length, 2);
   t.regex(manifest.warnings[0]!, /1 file \.txt/);
   t.regex(manifest.warnings[1]!, /1 hidden .*\(\.hidden\)/);
@@ -239,7 +239,7 @@ test('synthetic:motion is a set without files; sizes and seeds by query, labels 
     'synthetic:motion?count=32&seed=3&split=test&pixels=48&seconds=1&fps=10',
   );
   t.is(manifest.rows.length, 32);
-  t.is(listLabels(manifest).length, 16);
+  t.is(listLabels(manifest.rows).length, 16);
   t.is(new Set(ids(manifest)).size, 32);
   const row = manifest.rows[5]!;
   t.is(row.source.kind, 'synthetic');
@@ -250,7 +250,7 @@ test('synthetic:motion is a set without files; sizes and seeds by query, labels 
   );
   t.deepEqual(await loadManifest(manifest.spec), manifest);
   const some = await loadManifest('synthetic:motion?count=32&label=left,right');
-  t.deepEqual(listLabels(some), ['left', 'right']);
+  t.deepEqual(listLabels(some.rows), ['left', 'right']);
   t.is(some.rows.length, 4);
   for (const spec of [
     'synthetic:motoin',

@@ -1,13 +1,19 @@
 import test from 'ava';
 import { countBatches, countSteps, epochOrder } from '#src/data/epoch-order.js';
 import type { ClipPlan, VideoFacts } from '#src/data/plan.js';
-import { BatchPlanner, type PlannedBatch } from '#src/data/planner.js';
+import { BatchPlanner, type PlannedBatch, type PlannerOptions } from '#src/data/planner.js';
 import { Quarantine } from '#src/data/quarantine.js';
 import type { Manifest, VideoRow } from '#src/data/rows.js';
-import type { ViewContext } from '#src/data/views.js';
+import type { SamplePlan, ViewContext } from '#src/data/views.js';
 import { VsslError } from '#src/errors.js';
+import { resolveConfig } from '#src/methods/config.js';
 
-type Settings = { data: { onError: 'skip' | 'substitute' | 'fail' }; train: { batch: number; seed: number } };
+type Settings = PlannerOptions['config'];
+
+function settingsOf(batch: number, seed = 0, onError: Settings['data']['onError'] = 'skip'): Settings {
+  const { data } = resolveConfig({ method: 'cvrl', data: { onError } });
+  return { method: 'toy', data, train: { batch, seed } };
+}
 
 function makeManifest(n: number): Manifest {
   const rows = Array.from({ length: n }, (_, i): VideoRow => {
@@ -42,8 +48,9 @@ function fakeClip(row: VideoRow, draw: number): ClipPlan {
   };
 }
 
-function planViews({ row, rng }: ViewContext<Settings>) {
-  return [1, 2].map((view) => ({ name: `view${view}`, clip: fakeClip(row, rng.fork(view).next()) }));
+function planViews({ row, rng }: ViewContext): SamplePlan {
+  const views = [1, 2].map((view) => ({ name: `view${view}`, clip: fakeClip(row, rng.fork(view).next()) }));
+  return { views };
 }
 
 function makePlanner(options: {
@@ -56,11 +63,9 @@ function makePlanner(options: {
 }) {
   const quarantine = options.quarantine ?? new Quarantine();
   const bad = new Set((options.bad ?? []).map((i) => `v${i}.mp4`));
-  const planner = new BatchPlanner<Settings>({
-    config: {
-      data: { onError: options.onError ?? 'skip' },
-      train: { batch: options.batch, seed: options.seed ?? 0 },
-    },
+  const planner = new BatchPlanner({
+    config: settingsOf(options.batch, options.seed, options.onError),
+    totalSteps: 100,
     planViews,
     manifest: makeManifest(options.rows),
     getFacts: async (row) => {
@@ -115,7 +120,7 @@ test('an epoch shows each video once, in batches of the asked size', async (t) =
     t.is(bad.length, 0);
     t.is(batch.samples.length, 8);
     t.deepEqual(
-      batch.plan.views.map((view) => [view.name, view.clips.length]),
+      batch.plan.views.map((view) => [view.name, view.clips!.length]),
       [
         ['view1', 8],
         ['view2', 8],
@@ -123,7 +128,7 @@ test('an epoch shows each video once, in batches of the asked size', async (t) =
     );
     batch.samples.forEach((sample, i) => {
       t.is(sample.sample, step * 8 + i);
-      t.deepEqual(batch.plan.views[0]!.clips[i]!.source, sample.row.source);
+      t.deepEqual(batch.plan.views[0]!.clips![i]!.source, sample.row.source);
     });
     seen.push(...rowsOf(batch));
   }
@@ -233,13 +238,13 @@ test('clips that fail while loading are replaced in their slots; the survivors k
       t.not(sample.index, batch.samples[i]!.index);
     } else {
       t.is(sample, batch.samples[i]!);
-      t.is(result.batch.plan.views[1]!.clips[i], batch.plan.views[1]!.clips[i]);
+      t.is(result.batch.plan.views[1]!.clips![i], batch.plan.views[1]!.clips![i]);
     }
   });
   for (const [v, view] of result.patch!.views.entries()) {
     t.deepEqual(
       view.clips,
-      [2, 5].map((i) => result.batch.plan.views[v]!.clips[i]),
+      [2, 5].map((i) => result.batch.plan.views[v]!.clips![i]),
     );
   }
   t.is(result.batch.plan.slots, undefined);
@@ -274,7 +279,7 @@ test('no row left: the batch becomes smaller, and is to be loaded anew', async (
     result.batch.samples,
     batch.samples.filter((_, i) => i !== 1 && i !== 4),
   );
-  t.is(result.batch.plan.views[0]!.clips.length, 4);
+  t.is(result.batch.plan.views[0]!.clips!.length, 4);
 
   const partly = makePlanner({ rows: 7, batch: 6 }).planner;
   const full = (await partly.planBatch(0)).batch;
@@ -307,8 +312,8 @@ test('a clip that fails is stood in for by another row; by another clip of its o
   t.is(again.index, start.samples[1]!.index, 'the same file');
   const place = second.samples.indexOf(again);
   t.notDeepEqual(
-    second.plan.views[0]!.clips[place]!.times,
-    start.plan.views[0]!.clips[1]!.times,
+    second.plan.views[0]!.clips![place]!.times,
+    start.plan.views[0]!.clips![1]!.times,
     'another clip',
   );
   // three failures of one file in one batch are enough
@@ -331,12 +336,13 @@ test('no usable video at all is ERR_VSSL_NO_USABLE_VIDEO', async (t) => {
 });
 
 test('a row of which no clip can be planned costs that row', async (t) => {
-  const planner = new BatchPlanner<Settings>({
-    config: { data: { onError: 'skip' }, train: { batch: 4, seed: 0 } },
+  const planner = new BatchPlanner({
+    config: settingsOf(4),
+    totalSteps: 100,
     planViews: (context) => {
-      const views = planViews(context);
-      if (context.row.id !== 'v2.mp4') return views;
-      return views.map(({ name, clip }) => ({ name, clip: { ...clip, shrink: 65 } }));
+      const { views } = planViews(context);
+      const shrink = context.row.id === 'v2.mp4' ? 65 : 1;
+      return { views: views.map(({ name, clip }) => ({ name, clip: { ...clip!, shrink } })) };
     },
     manifest: makeManifest(6),
     getFacts: async (row) => ({ path: row.path }) as VideoFacts,
@@ -358,8 +364,9 @@ test('a row of which no clip can be planned costs that row', async (t) => {
 });
 
 test('a mistake in a method is not taken for a bad file', async (t) => {
-  const planner = new BatchPlanner<Settings>({
-    config: { data: { onError: 'skip' }, train: { batch: 2, seed: 0 } },
+  const planner = new BatchPlanner({
+    config: settingsOf(2),
+    totalSteps: 100,
     planViews: () => {
       throw new TypeError('oops');
     },

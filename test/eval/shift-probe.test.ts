@@ -169,7 +169,7 @@ test('an encoder is measured over its videos; those that cannot be used are left
   const rows = Array.from({ length: 12 }, (_, i) => rowOf(`v${i}`));
   const loader = {
     load: async (plan: { views: { clips: { times: number[] }[] }[] }) => ({
-      batch: { starts: plan.views[0]!.clips.map(({ times }) => times[0]!), dispose: () => {} },
+      batch: { starts: plan.views[0]!.clips!.map(({ times }) => times[0]!), dispose: () => {} },
       failures: [],
     }),
   } as unknown as NativeLoader;

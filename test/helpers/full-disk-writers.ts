@@ -50,6 +50,7 @@ for (const kind of KINDS)
             epoch: 0,
             plan: { version: 1, views: [{ name: long, clips: [] }] },
             samples: [],
+            samplePlans: [],
             failed: [],
             unusable: [],
           });

@@ -13,6 +13,7 @@ import {
 } from '#src/methods/cate-encodings.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
+import { planClips } from '../helpers/view-context.js';
 
 const FACTS: VideoFacts = {
   path: 'a.mp4',
@@ -37,10 +38,7 @@ const OPTIONS: EncodingOptions = { timeForm: 'both', timeScale: 4, cropFrame: 'v
 
 function views(cate: TrainConfig['cate'], seed: number, facts = FACTS): ClipPlan[] {
   const config = resolveConfig({ method: 'cate', cate, data: { clip: { frames: 8, stride: 2, size: 64 } } });
-  const context = { config, row: ROW, facts, rng: new Rng(seed), epoch: 0 };
-  return getMethod('cate')
-    .planViews(context)
-    .map(({ clip }) => clip);
+  return planClips(config, { row: ROW, facts, rng: new Rng(seed) }).map(({ clip }) => clip);
 }
 
 /** A clip with some of its augmentation set. */

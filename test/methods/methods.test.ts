@@ -6,6 +6,7 @@ import type { VideoRow } from '#src/data/rows.js';
 import type { VsslError } from '#src/errors.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod, listMethods, listPresets } from '#src/methods/registry.js';
+import { planClips } from '../helpers/view-context.js';
 
 function factsOf(frames: number): VideoFacts {
   const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
@@ -28,13 +29,7 @@ const BATCH: BatchPlan = { version: PLAN_VERSION, views: [] };
 
 function views(config: TrainConfig, seed: number, frames = 100, row: VideoRow = ROW) {
   const resolved = resolveConfig(config);
-  return getMethod(resolved.method).planViews({
-    config: resolved,
-    row,
-    facts: factsOf(frames),
-    rng: new Rng(seed),
-    epoch: 0,
-  });
+  return planClips(resolved, { row, facts: factsOf(frames), rng: new Rng(seed) });
 }
 
 const frameOf = (time: number) => Math.floor(time * 25);

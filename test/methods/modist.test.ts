@@ -6,6 +6,7 @@ import { Rng } from '#src/data/rng.js';
 import type { VideoRow } from '#src/data/rows.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
+import { planClips } from '../helpers/view-context.js';
 
 const RATE = 25;
 
@@ -30,7 +31,7 @@ const base: TrainConfig = { method: 'modist', data: { clip: { frames: 8, stride:
 function views(options: RawConfig, seed: number, frames = 400, row = ROW): Record<string, ClipPlan> {
   const config = resolveConfig(mergeRaw(base as RawConfig, { modist: options }) as TrainConfig);
   const rng = new Rng(seed);
-  const planned = getMethod('modist').planViews({ config, row, facts: factsOf(frames), rng, epoch: 0 });
+  const planned = planClips(config, { row, facts: factsOf(frames), rng });
   return Object.fromEntries(planned.map(({ name, clip }) => [name, clip]));
 }
 
@@ -132,8 +133,7 @@ test('pairs of motion are neighbouring pictures of the video, whatever the rate 
           }) as TrainConfig,
         );
         for (let seed = 0; seed < 20; seed++) {
-          const context = { config, row: { ...ROW, ...window }, facts, rng: new Rng(seed), epoch: 0 };
-          const planned = getMethod('modist').planViews(context);
+          const planned = planClips(config, { row: { ...ROW, ...window }, facts, rng: new Rng(seed) });
           const [v1, m1] = ['v1', 'm1'].map((name) => planned.find((view) => view.name === name)!.clip);
           t.is(shown(m1!.times[0]!), shown(v1!.times[0]!), 'motion begins at the picture of its time');
           m1!.times.forEach((time, i) => {
@@ -150,8 +150,7 @@ test('flow comes from the copy, whatever the rate of the clips', (t) => {
   const row = { ...ROW, source };
   for (const preset of ['modist', 'modist-tiny']) {
     const config = loadConfig({ preset, set: ['modist.motion.input=flow'] });
-    const context = { config, row, facts: factsOf(400), rng: new Rng(1), epoch: 0 };
-    for (const { name, clip } of getMethod('modist').planViews(context))
+    for (const { name, clip } of planClips(config, { row, facts: factsOf(400), rng: new Rng(1) }))
       t.is(clip.flow?.path, name.startsWith('m') ? 'a.flow16' : undefined, `${preset}, ${name}`);
   }
   t.deepEqual(views({}, 1, 400, row).m1!.flow, {

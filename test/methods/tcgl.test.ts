@@ -6,6 +6,7 @@ import { drawSnippetStarts } from '#src/data/samplers/snippets.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
 import { buildSessionSpec } from '#src/train/session-spec.js';
+import { planClips } from '../helpers/view-context.js';
 
 const ROW: VideoRow = {
   id: 'a.mp4',
@@ -31,9 +32,11 @@ function snippets(config: Omit<TrainConfig, 'method'>, seed: number, frames = 10
     end: frames / 25,
     warnings: [],
   };
-  return getMethod('tcgl')
-    .planViews({ config: resolved, row: ROW, facts, rng: new Rng(seed), epoch: 0 })
-    .map(({ name, clip }) => ({ name, clip, frames: clip.times.map((time) => Math.floor(time * 25)) }));
+  return planClips(resolved, { row: ROW, facts, rng: new Rng(seed) }).map(({ name, clip }) => ({
+    name,
+    clip,
+    frames: clip.times.map((time) => Math.floor(time * 25)),
+  }));
 }
 
 const options = (set: string[], preset = 'tcgl') => {

@@ -12,6 +12,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { plainAugment } from '#src/data/augment/draw-augment.js';
+import { clipFormatOf } from '#src/data/clip-plan.js';
 import { loadManifest } from '#src/data/manifest.js';
 import { planMotionClip } from '#src/data/motion-clip.js';
 import { type ClipPlan, PLAN_VERSION } from '#src/data/plan.js';
@@ -273,10 +274,10 @@ const flows = loadEngine().info().flowVersion !== '';
     const facts = await readFacts(engine, row);
     for (const modality of ['flow', 'flow-edges'] as const) {
       for (const fps of [null, 18, 60]) {
-        const format = { modality, frames: 12, stride: 2 };
+        const motion = { modality, frames: 12, stride: 2 };
         const clock = makeClock(facts, { fps });
         const stored = planMotionClip({
-          ...{ config, row, facts, clock, format },
+          ...{ row, facts, clock, motion, format: clipFormatOf(config), augment: config.data.augment },
           ...{ start: 1, view: 0, rng: new Rng(3) },
         });
         const { flow, ...computed } = stored;

@@ -43,7 +43,7 @@ class FakeLoader {
     const batch = (into as FakeBatch | undefined) ?? this.#make(views.length);
     const failures: NativeLoadResult['failures'] = [];
     for (const [view, { clips }] of views.entries())
-      for (const [sample, clip] of clips.entries()) {
+      for (const [sample, clip] of (clips ?? []).entries()) {
         const { path } = clip.source as { path: string };
         const fault = { view, sample, path, reason: 'broken', where: 0.5 };
         if (this.bad.has(path)) failures.push({ ...fault, code: 'ERR_VSSL_VIDEO_OPEN' });
@@ -90,8 +90,8 @@ function manifestOf(files: number): Manifest {
   return { spec: 'fake', rows, warnings: [] };
 }
 
-const planViews: PlanViews<ResolvedConfig> = ({ row, rng }) =>
-  ['a', 'b'].map((name) => ({
+const planViews: PlanViews = ({ row, rng }) => ({
+  views: ['a', 'b'].map((name) => ({
     name,
     clip: {
       source: row.source,
@@ -105,7 +105,8 @@ const planViews: PlanViews<ResolvedConfig> = ({ row, rng }) =>
       mean: [0, 0, 0],
       std: [1, 1, 1],
     } satisfies ClipPlan,
-  }));
+  })),
+});
 
 interface Setup {
   readonly files?: number;
@@ -161,7 +162,7 @@ function setUp({
   };
   const manifest = manifestOf(files);
   const { rows } = manifest;
-  const planner = new BatchPlanner({ config, planViews, manifest, getFacts, quarantine });
+  const planner = new BatchPlanner({ config, totalSteps: 100, planViews, manifest, getFacts, quarantine });
   const clips = state && { clips: state.clips };
   const feed = new Feed({ planner, loader, quarantine, rows, ...clips, from, to, depth, onError });
   return { feed, loader, faults: new Faults(rows, state) };

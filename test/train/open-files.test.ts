@@ -28,7 +28,15 @@ test('a feed ends with it: nothing is quarantined', async (t) => {
       position: () => ({ epoch: 0, batch: 0 }),
       stepsPerEpoch: () => 1,
       planBatch: async () => ({
-        batch: { step: 0, epoch: 0, plan: { version: 1, views: [] }, samples: [], failed: [], unusable: [] },
+        batch: {
+          step: 0,
+          epoch: 0,
+          plan: { version: 1, views: [] },
+          samples: [],
+          samplePlans: [],
+          failed: [],
+          unusable: [],
+        },
         bad: [],
       }),
       planReplacements: () => t.fail() as never,

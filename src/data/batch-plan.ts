@@ -1,0 +1,145 @@
+/** The plan of a batch: made of those of its samples, measured, and in the part that goes into a batch that is there. */
+import { VsslError } from '../errors.js';
+import {
+  type ArrayRow,
+  type ArrayView,
+  type BatchPlan,
+  type ClipView,
+  PLAN_VERSION,
+  type SideArray,
+} from './plan.js';
+import type { SamplePlan, ViewPlan } from './views.js';
+
+/** The rows of one name, and the samples that have them. */
+interface Column {
+  readonly first: ViewPlan;
+  readonly samples: number[];
+  readonly rows: ViewPlan[];
+}
+
+/**
+ * Views and side arrays of samples as those of a batch; names stand in the order in which they are met. `method` made
+ * the plans. Throws ERR_VSSL_METHOD, naming it and the view or side array, where they do not go together.
+ */
+export function stackSamples(samples: readonly SamplePlan[], method: string): BatchPlan {
+  const views = collect(samples, ({ views }) => views, method);
+  const side = collect(samples, ({ side = [] }) => side, method);
+  const all = samples.length;
+  for (const [name, column] of side) {
+    if (views.has(name)) throw wrong(method, name, 'is the name of a view and of a side array');
+    if (column.samples.length < all)
+      throw wrong(
+        method,
+        name,
+        `is a side array of ${column.samples.length} of ${all} samples; each needs one`,
+      );
+  }
+  const complete = [...views.values(), ...side.values()].some(({ samples }) => samples.length === all);
+  if (views.size === 0 || !complete)
+    throw wrong(
+      method,
+      [...views.keys()].join("', '"),
+      'are views that some samples lack; each needs one that all have',
+    );
+  return {
+    version: PLAN_VERSION,
+    views: [...views].map(([name, { first, samples, rows }]) => ({
+      ...(first.clip ? { name, clips: rows.map(({ clip }) => clip!) } : stackArrays(rows as ArrayRow[])),
+      ...(samples.length < all && { rows: samples }),
+    })),
+    ...(side.size > 0 && { side: [...side.values()].map(({ rows }) => stackArrays(rows as ArrayRow[])) }),
+  };
+}
+
+function collect(
+  samples: readonly SamplePlan[],
+  listOf: (sample: SamplePlan) => readonly ViewPlan[],
+  method: string,
+): Map<string, Column> {
+  const columns = new Map<string, Column>();
+  samples.forEach((sample, i) => {
+    for (const row of listOf(sample)) {
+      const { name } = row;
+      if (!row.clip) checkArray(row, method);
+      const column = columns.get(name) ?? { first: row, samples: [], rows: [] };
+      columns.set(name, column);
+      const [one, other] = [kindOf(column.first), kindOf(row)];
+      if (one !== other) throw wrong(method, name, `is ${one} in one sample and ${other} in another`);
+      if (column.samples.at(-1) === i) throw wrong(method, name, 'stands twice in one sample');
+      column.samples.push(i);
+      column.rows.push(row);
+    }
+  });
+  return columns;
+}
+
+function stackArrays(rows: readonly ArrayRow[]): SideArray {
+  const { name, dtype, shape } = rows[0]!;
+  return { name, dtype, shape, values: rows.map(({ values }) => values) };
+}
+
+/** What rows of one name must have in common. */
+function kindOf({ clip, ...array }: ViewPlan): string {
+  if (clip) return `a clip of ${[clip.times.length, clip.height, clip.width].join(' x ')}`;
+  const { dtype, shape } = array as ArrayRow;
+  return `${dtype} of [${shape.join(', ')}]`;
+}
+
+function checkArray({ name, dtype, shape, values }: ArrayRow, method: string): void {
+  if (dtype !== 'float32' && dtype !== 'int64')
+    throw wrong(method, name, `has the dtype '${dtype}'; expected float32 or int64`);
+  if (!shape.every((size) => Number.isInteger(size) && size >= 1))
+    throw wrong(method, name, `has the shape [${shape.join(', ')}]; expected whole numbers from 1`);
+  if (values.length !== sizeOf(shape))
+    throw wrong(
+      method,
+      name,
+      `has ${values.length} values; its shape [${shape.join(', ')}] takes ${sizeOf(shape)}`,
+    );
+  const fits =
+    dtype === 'int64' ? Number.isSafeInteger : (value: number) => Number.isFinite(Math.fround(value));
+  const bad = values.findIndex((value) => !fits(value));
+  if (bad >= 0) throw wrong(method, name, `has the value ${values[bad]}, which is none of ${dtype}`);
+}
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+function wrong(method: string, name: string, why: string): VsslError {
+  return new VsslError('ERR_VSSL_METHOD', `planViews of the method '${method}': '${name}' ${why}`, {
+    details: { method, name },
+  });
+}
+
+/** Memory that a batch of the plan takes. */
+export function batchBytes({ views, side = [] }: BatchPlan): number {
+  const ofArray = ({ values, shape, dtype }: SideArray) =>
+    values.length * sizeOf(shape) * (dtype === 'int64' ? 8 : 4);
+  const ofView = (view: ClipView | ArrayView) => {
+    if (!view.clips) return ofArray(view);
+    const { times, height, width } = view.clips[0]!;
+    return view.clips.length * times.length * height * width * 3 * 4;
+  };
+  return [...views.map(ofView), ...side.map(ofArray)].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/**
+ * The samples `slots` of the plan `after`, to be loaded into the batch that was made of `before`; null where one of them
+ * lacks a view or lacked it before, so that the batch has no row for it or one too many.
+ */
+export function patchOf(before: BatchPlan, after: BatchPlan, slots: readonly number[]): BatchPlan | null {
+  const namesOf = ({ views }: BatchPlan) => views.map(({ name }) => name).join();
+  const hasAll = ({ views }: BatchPlan) =>
+    views.every(({ rows }) => !rows || slots.every((slot) => rows.includes(slot)));
+  if (namesOf(before) !== namesOf(after) || !hasAll(before) || !hasAll(after)) return null;
+  const pick = <T>(list: readonly T[], rows?: readonly number[]) =>
+    slots.map((slot) => list[rows ? rows.indexOf(slot) : slot]!);
+  const { version, views, side } = after;
+  return {
+    version,
+    views: views.map(({ rows, ...view }) =>
+      view.clips ? { ...view, clips: pick(view.clips, rows) } : { ...view, values: pick(view.values, rows) },
+    ),
+    ...(side && { side: side.map((array) => ({ ...array, values: pick(array.values) })) }),
+    slots,
+  };
+}
