@@ -27,20 +27,13 @@ export function stackSamples(samples: readonly SamplePlan[], method: string): Ba
   const all = samples.length;
   for (const [name, column] of side) {
     if (views.has(name)) throw wrong(method, name, 'is the name of a view and of a side array');
-    if (column.samples.length < all)
-      throw wrong(
-        method,
-        name,
-        `is a side array of ${column.samples.length} of ${all} samples; each needs one`,
-      );
+    const own = column.samples.length;
+    if (own < all) throw wrong(method, name, `is a side array of ${own} of ${all} samples; each needs one`);
   }
-  const complete = [...views.values(), ...side.values()].some(({ samples }) => samples.length === all);
-  if (views.size === 0 || !complete)
-    throw wrong(
-      method,
-      [...views.keys()].join("', '"),
-      'are views that some samples lack; each needs one that all have',
-    );
+  const [first] = views.keys();
+  if (first === undefined) throw wrong(method, 'views', 'is empty; expected at least one view');
+  if (side.size === 0 && [...views.values()].every(({ samples }) => samples.length < all))
+    throw wrong(method, first, 'is lacking in some samples, and so is every other view; one they all need');
   return {
     version: PLAN_VERSION,
     views: [...views].map(([name, { first, samples, rows }]) => ({

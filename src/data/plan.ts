@@ -3,8 +3,11 @@
  * C++ (native/video) executes them and decides nothing. The same plan gives the same bytes on any number of threads.
  */
 
-/** Version of the plan format, in every batch plan and every line of plans.jsonl. */
-export const PLAN_VERSION = 1;
+/**
+ * Version of the plan format, in every batch plan and every line of plans.jsonl. The loader also takes plans of version
+ * 1, which have nothing but views of clips that every sample has.
+ */
+export const PLAN_VERSION = 2;
 
 /** Where pictures come from. */
 export type ClipSource =

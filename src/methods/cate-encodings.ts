@@ -2,8 +2,7 @@
  * What lies between two clips, read off their plans: CATE's encodings. Each is what leads from a clip to another one as
  * seen from the first, `read(own, other)`; of a clip and itself it is all zeros.
  */
-import type { BatchPlan, ClipPlan, ColorOp, FrameAugment } from '../data/plan.js';
-import { VsslError } from '../errors.js';
+import type { ArrayRow, ClipPlan, ColorOp, FrameAugment } from '../data/plan.js';
 
 export const ENCODINGS = ['time', 'crop', 'flip', 'speed', 'colour'] as const;
 export type EncodingName = (typeof ENCODINGS)[number];
@@ -51,20 +50,17 @@ export function readRelation(
   return names.flatMap((name) => ENCODING_OF[name].read(own, other, options));
 }
 
-/** Of a batch with two views: (2, samples, numbers), from view 1 to view 2 and then from view 2 to view 1. */
+/** Of a pair of clips, (2, numbers): what leads from the first to the second, and back. */
 export function readEncodings(
   names: readonly EncodingName[],
-  batch: BatchPlan,
+  [first, second]: readonly [ClipPlan, ClipPlan],
   options: EncodingOptions,
-): Float32Array {
-  const [first, second] = batch.views.map(({ clips = [] }) => clips);
-  if (batch.views.length !== 2 || first!.length !== second!.length)
-    throw new VsslError('ERR_VSSL_INTERNAL', 'encodings are read off two views of the same samples');
-  const pairs = first!.map((clip, i) => [clip, second![i]!] as const);
-  return Float32Array.from([
-    ...pairs.flatMap(([a, b]) => readRelation(names, a, b, options)),
-    ...pairs.flatMap(([a, b]) => readRelation(names, b, a, options)),
-  ]);
+): ArrayRow {
+  const values = [
+    ...readRelation(names, first, second, options),
+    ...readRelation(names, second, first, options),
+  ];
+  return { name: 'encodings', dtype: 'float32', shape: [2, values.length / 2], values };
 }
 
 function readTime(own: ClipPlan, other: ClipPlan, { timeForm, timeScale }: EncodingOptions): number[] {

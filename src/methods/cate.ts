@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
+import type { ClipPlan } from '../data/plan.js';
 import { countStarts, drawStartsWithin } from '../data/samplers/starts.js';
 import type { SamplePlan, ViewContext } from '../data/views.js';
 import { configError } from '../errors.js';
@@ -18,7 +19,7 @@ import {
 } from './cate-encodings.js';
 import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
-import { defineMethod, type Hyper } from './method.js';
+import { defineMethod } from './method.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
 /** Seconds that count as 1 when shifts have no bound: Kinetics' clips are 10 s long. */
@@ -97,9 +98,23 @@ function strideAt(speed: number, { clip }: Pick<ClipFormat, 'clip'>): number {
   return Math.max(1, Math.round(clip.stride * speed));
 }
 
-/** Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own. */
-function planCatePair(context: ViewContext, { speeds, maxShift }: CateOptions): SamplePlan {
+/** What the head is told, in this order; nothing where it would not be used. */
+function toldOf({ encode, constant, head }: CateOptions): readonly EncodingName[] {
+  return constant || head === 'mlp' ? [] : encode;
+}
+
+function encodingOptions({ timeForm, timeScale, maxShift, cropFrame }: CateOptions): EncodingOptions {
+  const scale = timeScale === 'auto' ? maxShift || FREE_SCALE : timeScale;
+  return { timeForm, timeScale: scale, cropFrame };
+}
+
+/**
+ * Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own; and beside
+ * them what the head is told.
+ */
+function planCatePair(context: ViewContext, options: CateOptions): SamplePlan {
   const { row, facts, rng } = context;
+  const { speeds, maxShift } = options;
   const clock = clockOf(row, facts, context.format);
   const formats = [0, 1].map((view) => {
     const speed = speeds[rng.fork('speed', view).int(speeds.length)]!;
@@ -114,9 +129,8 @@ function planCatePair(context: ViewContext, { speeds, maxShift }: CateOptions): 
     maxShift === null
       ? counts.map((count) => time.int(count))
       : drawStartsWithin(counts, Math.floor(maxShift / clock.period + 1e-6), time);
-  const views = starts.map((start, view) => ({
-    name: `view${view + 1}`,
-    clip: planTrainingClip({
+  const [first, second] = starts.map((start, view) =>
+    planTrainingClip({
       ...context,
       format: formats[view]!,
       clock,
@@ -124,18 +138,15 @@ function planCatePair(context: ViewContext, { speeds, maxShift }: CateOptions): 
       view,
       rng: rng.fork('augment', view),
     }),
-  }));
-  return { views };
-}
-
-/** What the head is told, in this order; nothing where it would not be used. */
-function toldOf({ encode, constant, head }: CateOptions): readonly EncodingName[] {
-  return constant || head === 'mlp' ? [] : encode;
-}
-
-function encodingOptions({ timeForm, timeScale, maxShift, cropFrame }: CateOptions): EncodingOptions {
-  const scale = timeScale === 'auto' ? maxShift || FREE_SCALE : timeScale;
-  return { timeForm, timeScale: scale, cropFrame };
+  ) as [ClipPlan, ClipPlan];
+  const told = toldOf(options);
+  return {
+    views: [
+      { name: 'view1', clip: first },
+      { name: 'view2', clip: second },
+    ],
+    ...(told.length > 0 && { side: [readEncodings(told, [first, second], encodingOptions(options))] }),
+  };
 }
 
 /** Rules between the options and the clip. Throws ERR_VSSL_CONFIG. */
@@ -193,10 +204,6 @@ export const cate = defineMethod({
       ...{ layers, heads, width, mlpRatio, ...nativeHead(mlp) },
       headDim: head === 'mlp' ? mlp.dim : dim,
     };
-  },
-  hyper(options, _position, _config, batch): Hyper {
-    const told = toldOf(options);
-    return told.length === 0 ? {} : { encodings: readEncodings(told, batch, encodingOptions(options)) };
   },
   presets: [
     // CATE on Kinetics. Encoder, clip and pixels are those of the published weights; how they were trained is

@@ -3,7 +3,6 @@ import type { MethodSlice, Preset } from '../config/load.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clipFormatOf } from '../data/clip-plan.js';
-import type { BatchPlan } from '../data/plan.js';
 import type { SamplePlan, StepPosition, ViewContext } from '../data/views.js';
 
 /** Where a method was published. */
@@ -42,8 +41,8 @@ export interface Claim {
   readonly arms: readonly ClaimArm[];
 }
 
-/** What a step is told: numbers, and arrays of them with entries for each sample. */
-export type Hyper = Readonly<Record<string, number | readonly number[] | Float32Array>>;
+/** Numbers that a step is told. */
+export type Hyper = Readonly<Record<string, number>>;
 
 /** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
@@ -54,11 +53,8 @@ export interface Method extends MethodSlice {
   readonly planViews: (context: ViewContext, config: ResolvedConfig) => SamplePlan;
   /** `options` of the engine's session. */
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
-  /**
-   * What the engine's step is told besides the learning rate: a pure function of the position in the run and of the
-   * batch's plan, the one that was executed (what took the place of bad files included).
-   */
-  readonly hyper: (config: ResolvedConfig, position: StepPosition, batch: BatchPlan) => Hyper;
+  /** What the engine's step is told besides the learning rate. What it must know of its samples is in their plans. */
+  readonly hyper: (config: ResolvedConfig, position: StepPosition) => Hyper;
   /** What is exported; first the one that the paper evaluates. At least one. */
   readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
@@ -86,12 +82,7 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
     options: z.output<Schema>,
     config: ResolvedConfig,
   ) => Readonly<Record<string, unknown>>;
-  readonly hyper?: (
-    options: z.output<Schema>,
-    position: StepPosition,
-    config: ResolvedConfig,
-    batch: BatchPlan,
-  ) => Hyper;
+  readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
   /** `format`: default the clips of the configuration's `data` section. */
   readonly encoders: readonly {
     readonly name: string;
@@ -119,7 +110,7 @@ export function defineMethod<
     check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
-    hyper: (config, position, batch) => spec.hyper?.(optionsOf(config), position, config, batch) ?? {},
+    hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
     encoders: spec.encoders.map(({ name, format }) => ({
       name,
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),

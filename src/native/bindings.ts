@@ -265,11 +265,8 @@ export interface NativeMemoryStats {
 }
 
 export interface NativeSession {
-  /** `hyper`: at least lr; what else a method reads, arrays with entries for each sample included. */
-  step(
-    batch: NativeBatch,
-    hyper: Readonly<Record<string, number | readonly number[] | Float32Array>>,
-  ): Promise<NativeStepResult>;
+  /** `hyper`: lr and the other numbers that the method reads. */
+  step(batch: NativeBatch, hyper: Readonly<Record<string, number>>): Promise<NativeStepResult>;
   exportState(): Promise<NamedTensor[]>;
   importState(state: readonly NamedTensor[]): Promise<void>;
   encoderNames(): string[];

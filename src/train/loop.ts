@@ -1,7 +1,6 @@
 /** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
 import { dirname } from 'node:path';
 import { abortReason } from '../checks.js';
-import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
 import type { NativeSession, NativeStepResult } from '../native/bindings.js';
@@ -19,8 +18,8 @@ export interface LoopOptions {
   /** Learning rate of a step of the schedule, and its steps. */
   readonly rateAt: (step: number) => number;
   readonly totalSteps: number;
-  /** What the method tells its step besides the rate; `batch` is the plan as executed. */
-  readonly hyper: (step: number, batch: BatchPlan) => Hyper;
+  /** What the method tells its step besides the rate. */
+  readonly hyper: (step: number) => Hyper;
   /** Steps done, and steps to have been done at the end. */
   readonly from: number;
   readonly to: number;
@@ -84,7 +83,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       const lr = options.rateAt(step);
       const stepStart = performance.now();
       const result = await options.session.step(item.batch, {
-        ...options.hyper(step, item.planned.plan),
+        ...options.hyper(step),
         lr,
       });
       const stepSeconds = (performance.now() - stepStart) / 1000;

@@ -124,7 +124,7 @@ export class Training {
           log,
           rateAt,
           totalSteps: this.#totalSteps,
-          hyper: (step, batch) => method.hyper(config, { step, totalSteps: this.#totalSteps }, batch),
+          hyper: (step) => method.hyper(config, { step, totalSteps: this.#totalSteps }),
           from,
           to,
           logEvery: config.log.every,

@@ -48,7 +48,7 @@ for (const kind of KINDS)
           await log.plan(step, {
             step,
             epoch: 0,
-            plan: { version: 1, views: [{ name: long, clips: [] }] },
+            plan: { version: 2, views: [{ name: long, clips: [] }] },
             samples: [],
             samplePlans: [],
             failed: [],

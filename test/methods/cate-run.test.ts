@@ -49,11 +49,11 @@ for (const reading of ['A', 'B'] as const) {
     })[];
     const metrics = await readLines(join(whole, 'metrics.jsonl'));
     t.is(plans.length, 8);
-    for (const [i, { version, views }] of plans.entries()) {
-      const plan: BatchPlan = { version, views };
+    for (const [i, { version, views, side = [] }] of plans.entries()) {
+      const plan: BatchPlan = { version, views, side };
       const { batch, failures } = await loader.load(plan);
       t.deepEqual(failures, []);
-      const hyper = getMethod('cate').hyper(resolved, { step: i, totalSteps: 8 }, plan);
+      const hyper = getMethod('cate').hyper(resolved, { step: i, totalSteps: 8 });
       const { losses } = await session.step(batch, { ...hyper, lr: metrics[i]!.lr as number });
       t.is(losses.loss, metrics[i]!.loss as number);
       batch.dispose();

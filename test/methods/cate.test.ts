@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { BatchPlan, ClipPlan, FrameAugment, VideoFacts } from '#src/data/plan.js';
+import type { ClipPlan, FrameAugment, VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
 import type { VideoRow } from '#src/data/rows.js';
 import { drawStartsWithin } from '#src/data/samplers/starts.js';
@@ -13,7 +13,7 @@ import {
 } from '#src/methods/cate-encodings.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
-import { planClips } from '../helpers/view-context.js';
+import { planClips, planSample } from '../helpers/view-context.js';
 
 const FACTS: VideoFacts = {
   path: 'a.mp4',
@@ -150,45 +150,35 @@ test('colour: an operation that was not drawn is the one that changes nothing', 
   t.true(near(relation('colour', own, other), [-0.25, -0.5, 0, -0.1, 1]));
 });
 
-test('encodings of a batch: from view 1 to view 2 for all samples, then back, side by side in the order asked', (t) => {
-  const pairs = [0, 1, 2].map((seed) => views({}, seed));
-  const batch: BatchPlan = {
-    version: 1,
-    views: [0, 1].map((v) => ({ name: `view${v + 1}`, clips: pairs.map((pair) => pair[v]!) })),
-  };
+test('the head is told what leads from the first clip to the second and back, side by side in the order asked', (t) => {
   const names = ['crop', 'flip', 'time'] as const;
   t.deepEqual(tokensOf(names), [
     { name: 'crop', size: 4, table: false },
     { name: 'flip', size: 2, table: true },
     { name: 'time', size: 1, table: false },
   ]);
-  const found = readEncodings(names, batch, OPTIONS);
-  t.is(found.length, 2 * 3 * 6);
-  pairs.forEach(([a, b], i) => {
-    t.deepEqual(
-      [...found.subarray(6 * i, 6 * i + 6)],
-      [...Float32Array.from(readRelation(names, a!, b!, OPTIONS))],
-    );
-    t.deepEqual(
-      [...found.subarray(18 + 6 * i, 24 + 6 * i)],
-      [...Float32Array.from(readRelation(names, b!, a!, OPTIONS))],
-    );
-  });
-  t.throws(() => readEncodings(names, { version: 1, views: [] }, OPTIONS), { code: 'ERR_VSSL_INTERNAL' });
+  for (const seed of [0, 1, 2]) {
+    const [a, b] = views({}, seed) as [ClipPlan, ClipPlan];
+    const { values, ...array } = readEncodings(names, [a, b], OPTIONS);
+    t.deepEqual(array, { name: 'encodings', dtype: 'float32', shape: [2, 6] });
+    t.deepEqual(values.slice(0, 6), readRelation(names, a, b, OPTIONS));
+    t.deepEqual(values.slice(6), readRelation(names, b, a, OPTIONS));
+  }
+});
 
+test('encodings are a side array of the sample, of the clips that it has; nothing where the head is told nothing', (t) => {
   const told = (set: string[]) => {
     const config = loadConfig({ preset: 'cate', set });
-    return getMethod('cate').hyper(config, { step: 3, totalSteps: 9 }, batch);
+    const plan = planSample(config, { row: ROW, facts: FACTS, rng: new Rng(3) });
+    const clips = plan.views.map(({ clip }) => clip) as [ClipPlan, ClipPlan];
+    return { side: plan.side, clips };
   };
-  t.deepEqual(told([]), {
-    encodings: readEncodings(['time', 'crop'], batch, { ...OPTIONS, timeScale: 10 }),
-  });
-  t.deepEqual(told(['cate.maxShift=2', 'cate.encode=[time]']), {
-    encodings: readEncodings(['time'], batch, { ...OPTIONS, timeScale: 2 }),
-  });
-  t.deepEqual(told(['cate.constant=true']), {});
-  t.deepEqual(told(['cate.head=mlp']), {});
-  t.deepEqual(told(['cate.encode=[]']), {});
+  const plain = told([]);
+  t.deepEqual(plain.side, [readEncodings(['time', 'crop'], plain.clips, { ...OPTIONS, timeScale: 10 })]);
+  const near = told(['cate.maxShift=2', 'cate.encode=[time]']);
+  t.deepEqual(near.side, [readEncodings(['time'], near.clips, { ...OPTIONS, timeScale: 2 })]);
+  for (const set of ['cate.constant=true', 'cate.head=mlp', 'cate.encode=[]'])
+    t.is(told([set]).side, undefined);
 });
 
 test('starts within a bound: every pair is as likely as every other', (t) => {

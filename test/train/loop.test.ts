@@ -45,7 +45,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
         step,
         epoch: Math.floor(step / 4),
         batch: { dispose: () => disposed.push(step) },
-        planned: { step, epoch: Math.floor(step / 4), samples, plan: { version: 1, views: [], of: step } },
+        planned: { step, epoch: Math.floor(step / 4), samples, plan: { version: 2, views: [] } },
         clips: 4,
         lastOfEpoch: step % 4 === 3,
         finds: setup.finds?.[step] ?? [],
@@ -101,18 +101,14 @@ async function run(setup: Setup, signal = new AbortController().signal) {
   return { ...outcome, folder, events, saved, rates, metrics, disposed };
 }
 
-test('the method is asked with the plan of the very batch that the session gets', async (t) => {
-  const asked: unknown[][] = [];
-  const hyper: LoopOptions['hyper'] = (step, batch) => {
-    asked.push([step, (batch as unknown as { of: number }).of]);
-    return { lr: 9, codes: Float32Array.of(step) };
+test('the method is asked at each step of the run', async (t) => {
+  const asked: number[] = [];
+  const hyper: LoopOptions['hyper'] = (step) => {
+    asked.push(step);
+    return { lr: 9, momentum: 1 / step };
   };
   const { rates } = await run({ hyper, from: 2, to: 5 });
-  t.deepEqual(asked, [
-    [2, 2],
-    [3, 3],
-    [4, 4],
-  ]);
+  t.deepEqual(asked, [2, 3, 4]);
   t.deepEqual(rates, [0.2, 0.3, 0.4], 'and the rate is the schedule’s whatever it says');
 });
 

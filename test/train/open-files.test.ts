@@ -31,7 +31,7 @@ test('a feed ends with it: nothing is quarantined', async (t) => {
         batch: {
           step: 0,
           epoch: 0,
-          plan: { version: 1, views: [] },
+          plan: { version: 2, views: [] },
           samples: [],
           samplePlans: [],
           failed: [],

@@ -80,7 +80,7 @@ test.serial('a run leaves everything that its folder should hold', async (t) => 
   const plans = await readLines(join(out, 'plans.jsonl'));
   t.deepEqual(
     plans.map(({ step, version }) => [step, version]),
-    metrics.map(({ step }) => [step, 1]),
+    metrics.map(({ step }) => [step, 2]),
   );
 
   const quarantine = await readLines(join(out, 'quarantine.jsonl'));

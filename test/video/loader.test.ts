@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { BatchPlan, ClipPlan, ClipSource, FrameAugment } from '#src/data/plan.js';
+import {
+  type BatchPlan,
+  type ClipPlan,
+  type ClipSource,
+  type FrameAugment,
+  PLAN_VERSION,
+} from '#src/data/plan.js';
 import { drawSyntheticSource, planSyntheticSet } from '#src/data/synthetic.js';
 import { loadEngine } from '#src/native/load.js';
 
@@ -39,7 +45,7 @@ function clipOf(source: ClipSource, times: readonly number[], change: Partial<Cl
 }
 
 const planOf = (clips: readonly ClipPlan[], slots?: readonly number[]): BatchPlan => ({
-  version: 1,
+  version: PLAN_VERSION,
   views: [{ name: 'a', clips }],
   ...(slots && { slots }),
 });
@@ -183,6 +189,40 @@ test('views of numbers, views that some samples lack, and side arrays are told a
   t.throws(() => batch.toInt64('absent'), wrong);
   batch.dispose();
   t.throws(() => batch.side(), { code: 'ERR_VSSL_DISPOSED' });
+  loader.dispose();
+});
+
+/** A line of plans.jsonl as version 1 wrote it. */
+const VERSION_1 = `{"version":1,"views":[
+  {"name":"view1","clips":[{"source":{"kind":"synthetic","motion":0,"seed":7},"modality":"rgb","height":8,"width":8,
+    "shrink":2,"input":"rgb","mean":[0,0,0],"std":[1,1,1],"times":[0,0.08],"augment":[{"crop":[0.25,0,1,0.75],
+    "flip":true,"color":[{"op":"contrast","value":1.2}],"gray":false,"blur":0,"blurRadius":0,"solarize":null}]}]},
+  {"name":"view2","clips":[{"source":{"kind":"synthetic","motion":0,"seed":7},"modality":"difference","height":8,
+    "width":8,"shrink":2,"input":"rgb","mean":[0,0,0],"std":[1,1,1],"times":[0,0.08],"next":[0.04,0.12],"augment":[
+    {"crop":[0.25,0,1,0.75],"flip":true,"color":[],"gray":false,"blur":0,"blurRadius":0,"solarize":null}]}]}],
+  "step":3,"epoch":0,"samples":[{"id":"a/00001","sample":2,"attempt":0}]}`;
+
+test('a plan of version 1 replays; one of a later version is refused by its number', async (t) => {
+  const loader = engine.createLoader({ threads: 1, cacheBytes: 0 });
+  const { source } = drawSyntheticSource(0, 5, { pixels: 32 });
+  const old = JSON.parse(
+    VERSION_1.replaceAll('{"kind":"synthetic","motion":0,"seed":7}', JSON.stringify(source)),
+  );
+  const { batch, failures } = await loader.load(old);
+  t.deepEqual(failures, []);
+  const now = await loader.load({ ...old, version: PLAN_VERSION });
+  t.deepEqual(
+    batch.views().map(({ name, shape, rows }) => [name, shape, rows]),
+    ['view1', 'view2'].map((name) => [name, [1, 2, 8, 8, 3], null]),
+  );
+  for (const name of ['view1', 'view2']) {
+    t.true(batch.toFloat32(name).some((value) => value !== 0));
+    t.true(sameBytes(batch.toFloat32(name), now.batch.toFloat32(name)));
+  }
+  await t.throwsAsync(loader.load({ ...old, version: 3 }), {
+    code: 'ERR_VSSL_INVALID_ARGUMENT',
+    message: /1 or 2.*received 3/,
+  });
   loader.dispose();
 });
 
