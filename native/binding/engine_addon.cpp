@@ -11,27 +11,23 @@ namespace vssl::binding {
 namespace {
 
 Napi::Value info(const Napi::CallbackInfo& call) {
-  return guarded(call.Env(), [&] {
-    const auto i = engine::info();
-    return from_value(call.Env(), Value::Object{{"torchVersion", i.torch_version},
-                                                {"cudaBuilt", i.cuda_built},
-                                                {"cudaAvailable", i.cuda_available},
-                                                {"cudaReason", i.cuda_reason},
-                                                {"cpuCapability", i.cpu_capability},
-                                                {"bf16Fast", i.bf16_fast},
-                                                {"threads", i.threads},
-                                                {"libavVersion", video::libav_version()},
-                                                {"flowVersion", video::flow_version()},
-                                                {"flowFault", video::flow_fault()}});
-  });
+  const auto i = engine::info();
+  return from_value(call.Env(), Value::Object{{"torchVersion", i.torch_version},
+                                              {"cudaBuilt", i.cuda_built},
+                                              {"cudaAvailable", i.cuda_available},
+                                              {"cudaReason", i.cuda_reason},
+                                              {"cpuCapability", i.cpu_capability},
+                                              {"bf16Fast", i.bf16_fast},
+                                              {"threads", i.threads},
+                                              {"libavVersion", video::libav_version()},
+                                              {"flowVersion", video::flow_version()},
+                                              {"flowFault", video::flow_fault()}});
 }
 
 void set_threads(const Napi::CallbackInfo& call) {
-  guarded(call.Env(), [&] {
-    const int64_t threads = to_value(call[0]).as_int("threads");
-    if (threads < 1 || threads > 1024) throw_argument("expected 1 to 1024 for threads");
-    engine::set_threads(static_cast<int>(threads));
-  });
+  const int64_t threads = to_value(call[0]).as_int("threads");
+  if (threads < 1 || threads > 1024) throw_argument("expected 1 to 1024 for threads");
+  engine::set_threads(static_cast<int>(threads));
 }
 
 Napi::Value self_test(const Napi::CallbackInfo& call) {
@@ -41,94 +37,80 @@ Napi::Value self_test(const Napi::CallbackInfo& call) {
 }
 
 Napi::Value index_video(const Napi::CallbackInfo& call) {
-  return guarded(call.Env(), [&] {
-    return run_async(
-        call.Env(), jobs(call.Env()),
-        [path = to_value(call[0]).as_string("path")] { return video::index_file(path); }, from_index);
-  });
+  return run_async(
+      call.Env(), jobs(call.Env()),
+      [path = to_value(call[0]).as_string("path")] { return video::index_file(path); }, from_index);
 }
 
 Napi::Value fit_linear(const Napi::CallbackInfo& call) {
-  return guarded(call.Env(), [&] {
-    auto train = to_floats(call[0], "train");
-    auto labels = to_ints(call[1], "labels");
-    auto test = to_floats(call[2], "test");
-    const int64_t dim = to_value(call[3]).as_int("dim"), classes = to_value(call[4]).as_int("classes");
-    const auto rows = static_cast<int64_t>(labels.size());
-    if (dim < 1 || rows < 1 || static_cast<int64_t>(train.size()) != rows * dim)
-      throw_argument("expected one label for each row of dim floats of train");
-    if (static_cast<int64_t>(test.size()) % dim != 0) throw_argument("expected rows of dim floats for test");
-    for (const int32_t label : labels)
-      if (label < 0 || label >= classes) throw_argument("expected labels from 0 to classes - 1");
-    return run_async(
-        call.Env(), jobs(call.Env()),
-        [train = std::move(train), labels = std::move(labels), test = std::move(test), dim, classes, rows,
-         options = to_value(call[5])] {
-          return engine::fit_linear(train.data(), labels.data(), rows, test.data(),
-                                    static_cast<int64_t>(test.size()) / dim, dim, classes, options);
-        },
-        [](Napi::Env env, const engine::LinearFit& fit) -> Napi::Value {
-          auto out = Napi::Object::New(env);
-          out.Set("scores", from_floats(env, fit.scores));
-          out.Set("trainAccuracy", fit.train_accuracy);
-          out.Set("loss", fit.loss);
-          out.Set("iterations", static_cast<double>(fit.iterations));
-          return out;
-        });
-  });
+  auto train = to_floats(call[0], "train");
+  auto labels = to_ints(call[1], "labels");
+  auto test = to_floats(call[2], "test");
+  const int64_t dim = to_value(call[3]).as_int("dim"), classes = to_value(call[4]).as_int("classes");
+  const auto rows = static_cast<int64_t>(labels.size());
+  if (dim < 1 || rows < 1 || static_cast<int64_t>(train.size()) != rows * dim)
+    throw_argument("expected one label for each row of dim floats of train");
+  if (static_cast<int64_t>(test.size()) % dim != 0) throw_argument("expected rows of dim floats for test");
+  for (const int32_t label : labels)
+    if (label < 0 || label >= classes) throw_argument("expected labels from 0 to classes - 1");
+  return run_async(
+      call.Env(), jobs(call.Env()),
+      [train = std::move(train), labels = std::move(labels), test = std::move(test), dim, classes, rows,
+       options = to_value(call[5])] {
+        return engine::fit_linear(train.data(), labels.data(), rows, test.data(),
+                                  static_cast<int64_t>(test.size()) / dim, dim, classes, options);
+      },
+      [](Napi::Env env, const engine::LinearFit& fit) -> Napi::Value {
+        auto out = Napi::Object::New(env);
+        out.Set("scores", from_floats(env, fit.scores));
+        out.Set("trainAccuracy", fit.train_accuracy);
+        out.Set("loss", fit.loss);
+        out.Set("iterations", static_cast<double>(fit.iterations));
+        return out;
+      });
 }
 
 Napi::Value write_video(const Napi::CallbackInfo& call) {
-  return guarded(call.Env(), [&] {
-    auto frames = to_bytes(call[1], "frames");
-    const Value shape_value = to_value(call[2]);
-    const auto& shape = shape_value.as_array("shape");
-    if (shape.size() != 3) throw_argument("expected [t, h, w] for shape");
-    const int64_t t = shape[0].as_int("t"), h = shape[1].as_int("h"), w = shape[2].as_int("w");
-    if (t < 1 || h < 1 || w < 1 || static_cast<double>(t) * h * w * 3 != static_cast<double>(frames.size()))
-      throw_argument("expected t * h * w * 3 bytes for frames but received " + std::to_string(frames.size()));
-    const Value o = to_value(call[3]);
-    video::WriteOptions options;
-    options.fps = o.get_number("fps", options.fps);
-    options.codec = o.get_string("codec", options.codec);
-    options.quality = o.get_int("quality", options.quality);
-    options.gop = static_cast<int>(o.get_int("gop", options.gop));
-    return run_async(
-        call.Env(), jobs(call.Env()),
-        [path = to_value(call[0]).as_string("path"), frames = std::move(frames), t, h, w, options] {
-          video::write_video(path, frames.data(), t, h, w, options);
-          return true;
-        },
-        [](Napi::Env env, bool) { return env.Undefined(); });
-  });
+  auto frames = to_bytes(call[1], "frames");
+  const Value shape_value = to_value(call[2]);
+  const auto& shape = shape_value.as_array("shape");
+  if (shape.size() != 3) throw_argument("expected [t, h, w] for shape");
+  const int64_t t = shape[0].as_int("t"), h = shape[1].as_int("h"), w = shape[2].as_int("w");
+  if (t < 1 || h < 1 || w < 1 || static_cast<double>(t) * h * w * 3 != static_cast<double>(frames.size()))
+    throw_argument("expected t * h * w * 3 bytes for frames but received " + std::to_string(frames.size()));
+  const Value o = to_value(call[3]);
+  video::WriteOptions options;
+  options.fps = o.get_number("fps", options.fps);
+  options.codec = o.get_string("codec", options.codec);
+  options.quality = o.get_int("quality", options.quality);
+  options.gop = static_cast<int>(o.get_int("gop", options.gop));
+  return run_async(call.Env(), jobs(call.Env()),
+                   [path = to_value(call[0]).as_string("path"), frames = std::move(frames), t, h, w,
+                    options] { video::write_video(path, frames.data(), t, h, w, options); });
 }
 
 Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
-  return guarded(call.Env(), [&] {
-    const Value times_value = to_value(call[1]);
-    std::vector<double> times;
-    for (const auto& t : times_value.as_array("times")) times.push_back(t.as_number("times"));
-    const int64_t h = to_value(call[2]).as_int("h"), w = to_value(call[3]).as_int("w");
-    if (h < 1 || w < 1 || h > 4096 || w > 4096) throw_argument("expected 1 to 4096 pixels for h and w");
-    return run_async(
-        call.Env(), jobs(call.Env()),
-        [spec = to_value(call[0]), times = std::move(times), h, w] {
-          return video::render_synthetic(spec, times, h, w);
-        },
-        [](Napi::Env env, const std::vector<uint8_t>& pixels) -> Napi::Value {
-          auto out = Napi::Uint8Array::New(env, pixels.size());
-          std::copy(pixels.begin(), pixels.end(), out.Data());
-          return out;
-        });
-  });
+  const Value times_value = to_value(call[1]);
+  std::vector<double> times;
+  for (const auto& t : times_value.as_array("times")) times.push_back(t.as_number("times"));
+  const int64_t h = to_value(call[2]).as_int("h"), w = to_value(call[3]).as_int("w");
+  if (h < 1 || w < 1 || h > 4096 || w > 4096) throw_argument("expected 1 to 4096 pixels for h and w");
+  return run_async(
+      call.Env(), jobs(call.Env()),
+      [spec = to_value(call[0]), times = std::move(times), h, w] {
+        return video::render_synthetic(spec, times, h, w);
+      },
+      [](Napi::Env env, const std::vector<uint8_t>& pixels) -> Napi::Value {
+        auto out = Napi::Uint8Array::New(env, pixels.size());
+        std::copy(pixels.begin(), pixels.end(), out.Data());
+        return out;
+      });
 }
 
 void leaving(const Napi::CallbackInfo& call) {
-  guarded(call.Env(), [&] {
-    ending::begun = true;
-    wait_for_none(ending::working);
-    guard_exit(static_cast<int>(to_value(call[0]).as_int("code")));
-  });
+  ending::begun = true;
+  wait_for_none(ending::working);
+  guard_exit(static_cast<int>(to_value(call[0]).as_int("code")));
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -142,30 +124,31 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     guard_exit(kUnknownCode);
   });
   data->dispatcher = Dispatcher::create(env);
-  data->batch = Napi::Persistent(define_batch(env));
-  data->loader = Napi::Persistent(define_loader(env));
-  data->session = Napi::Persistent(define_session(env));
-  data->encoder = Napi::Persistent(define_encoder(env));
   env.SetInstanceData(data);
-  const auto add = [&](const char* name, auto function) {
-    exports.Set(name, Napi::Function::New(env, function, name));
-  };
+  define_loader(env);
+  define_session(env);
   exports.Set("engineApiVersion", Napi::Number::New(env, 2));
-  add("info", info);
-  add("setThreads", set_threads);
-  add("leaving", leaving);
-  add("selfTest", self_test);
-  add("indexVideo", index_video);
-  add("createLoader", create_loader);
-  add("createSession", create_session);
-  add("createEncoder", create_encoder);
-  add("fitLinear", fit_linear);
-  add("writeVideo", write_video);
-  add("renderSynthetic", render_synthetic);
+  add_function<info>(exports, "info");
+  add_function<set_threads>(exports, "setThreads");
+  add_function<leaving>(exports, "leaving");
+  add_function<self_test>(exports, "selfTest");
+  add_function<index_video>(exports, "indexVideo");
+  add_function<create_loader>(exports, "createLoader");
+  add_function<create_session>(exports, "createSession");
+  add_function<create_encoder>(exports, "createEncoder");
+  add_function<fit_linear>(exports, "fitLinear");
+  add_function<write_video>(exports, "writeVideo");
+  add_function<render_synthetic>(exports, "renderSynthetic");
   return exports;
 }
 
 }  // namespace
+
+Executor& jobs(Napi::Env env) {
+  auto& executor = env.GetInstanceData<AddonData>()->jobs;
+  if (!executor) executor = shared_off_loop<Executor>(2);
+  return *executor;
+}
 
 NODE_API_MODULE(vssl_engine, init)
 

@@ -1,5 +1,4 @@
-// The JavaScript classes of the engine addon. Each holds a shared native object; calls in flight share it
-// too, so dispose() and garbage collection never free what a thread still uses.
+// The JavaScript classes of the engine addon.
 #pragma once
 
 #include <napi.h>
@@ -8,26 +7,18 @@
 
 #include "../engine/engine.h"
 #include "../video/video.h"
-#include "engine_async.h"
+#include "object.h"
 
 namespace vssl::binding {
 
-Napi::Function define_batch(Napi::Env env);
-Napi::Function define_loader(Napi::Env env);
-Napi::Function define_session(Napi::Env env);
-Napi::Function define_encoder(Napi::Env env);
+void define_loader(Napi::Env env);   // NativeBatch and NativeLoader
+void define_session(Napi::Env env);  // NativeSession and NativeEncoder
 
 // The batch behind a NativeBatch argument; throws ERR_VSSL_INVALID_ARGUMENT or ERR_VSSL_DISPOSED.
 std::shared_ptr<video::Batch> to_batch(const Napi::Value& value);
-Napi::Value from_batch(Napi::Env env, std::shared_ptr<video::Batch> batch);
 
-// createLoader, createSession, createEncoder
 Napi::Value create_loader(const Napi::CallbackInfo& info);
 Napi::Value create_session(const Napi::CallbackInfo& info);
 Napi::Value create_encoder(const Napi::CallbackInfo& info);
-
-[[noreturn]] inline void throw_disposed(const char* what) {
-  throw Error("ERR_VSSL_DISPOSED", std::string("this ") + what + " was disposed; create a new one");
-}
 
 }  // namespace vssl::binding

@@ -3,8 +3,7 @@
 #include <napi.h>
 
 #include "../kernels/isa.h"
-#include "kernels_async.h"
-#include "kernels_guard.h"
+#include "async.h"
 #include "kernels_limits.h"
 #include "kernels_load.h"
 #include "kernels_ntxent.h"
@@ -19,41 +18,47 @@ namespace {
 constexpr int kApiVersion = 2;
 
 Napi::Value isa(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    auto detected = Napi::Array::New(info.Env());
-    for (Isa found : detected_isas()) detected.Set(detected.Length(), isa_name(found));
-    auto result = Napi::Object::New(info.Env());
-    result.Set("detected", detected);
-    result.Set("selected", isa_name(selected_isa()));
-    return result;
-  });
+  auto detected = Napi::Array::New(info.Env());
+  for (Isa found : detected_isas()) detected.Set(detected.Length(), isa_name(found));
+  auto result = Napi::Object::New(info.Env());
+  result.Set("detected", detected);
+  result.Set("selected", isa_name(selected_isa()));
+  return result;
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
-  env.SetInstanceData(new std::shared_ptr<Dispatcher>(Dispatcher::create(env)));
+  auto* data = new AddonData;
+  env.SetInstanceData(data);
+  data->dispatcher = Dispatcher::create(env);
   exports.Set("kernelApiVersion", kApiVersion);
-  exports.Set("isa", Napi::Function::New(env, isa, "isa"));
-  exports.Set("ntXent", Napi::Function::New(env, nt_xent_sync, "ntXent"));
-  exports.Set("ntXentAsync", Napi::Function::New(env, nt_xent_async, "ntXentAsync"));
+  add_function<isa>(exports, "isa");
+  add_function<nt_xent_sync>(exports, "ntXent");
+  add_function<nt_xent_async>(exports, "ntXentAsync");
   exports.Set("limits", limits_exports(env));
   exports.Set("reference", reference_exports(env));
   exports.Set("MomentumQueue", define_momentum_queue(env));
-  exports.Set("dct", Napi::Function::New(env, dct_sync, "dct"));
-  exports.Set("dctAsync", Napi::Function::New(env, dct_async, "dctAsync"));
-  exports.Set("dctMotion", Napi::Function::New(env, dct_motion_sync, "dctMotion"));
-  exports.Set("dctMotionAsync", Napi::Function::New(env, dct_motion_async, "dctMotionAsync"));
-  exports.Set("frameDifference", Napi::Function::New(env, frame_difference_sync, "frameDifference"));
-  exports.Set("frameDifferenceAsync",
-              Napi::Function::New(env, frame_difference_async, "frameDifferenceAsync"));
-  exports.Set("emaUpdate", Napi::Function::New(env, ema_update_sync, "emaUpdate"));
-  exports.Set("emaUpdateAsync", Napi::Function::New(env, ema_update_async, "emaUpdateAsync"));
-  exports.Set("preload", Napi::Function::New(env, preload, "preload"));
-  exports.Set("preloadAsync", Napi::Function::New(env, preload_async, "preloadAsync"));
+  add_function<dct_sync>(exports, "dct");
+  add_function<dct_async>(exports, "dctAsync");
+  add_function<dct_motion_sync>(exports, "dctMotion");
+  add_function<dct_motion_async>(exports, "dctMotionAsync");
+  add_function<frame_difference_sync>(exports, "frameDifference");
+  add_function<frame_difference_async>(exports, "frameDifferenceAsync");
+  add_function<ema_update_sync>(exports, "emaUpdate");
+  add_function<ema_update_async>(exports, "emaUpdateAsync");
+  add_function<preload>(exports, "preload");
+  add_function<preload_async>(exports, "preloadAsync");
   return exports;
 }
 
 }  // namespace
+
+// Of the whole process; each call brings in the kernels' own pool as it needs.
+Executor& jobs(Napi::Env) {
+  static Executor* const threads = new Executor(4);  // never destroyed: calls may run while the process ends
+  return *threads;
+}
+
 }  // namespace vssl::binding
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) { return vssl::binding::init(env, exports); }

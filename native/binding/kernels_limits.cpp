@@ -2,8 +2,8 @@
 
 #include "../kernels/limits.h"
 #include "../kernels/parallel.h"
+#include "guard.h"
 #include "kernels_arguments.h"
-#include "kernels_guard.h"
 
 namespace vssl::binding {
 namespace {
@@ -31,55 +31,47 @@ Napi::Value cores(const Napi::CallbackInfo& info) {
 
 template <double (*Rate)(double, int)>
 Napi::Value rate(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 2);
-    return Napi::Number::New(info.Env(), Rate(number(info[0], "seconds"), thread_count(info[1])));
-  });
+  expect_arguments(info, 2);
+  return Napi::Number::New(info.Env(), Rate(number(info[0], "seconds"), thread_count(info[1])));
 }
 
 Napi::Value copy(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 3);
-    auto target = some_floats(info[0], "target");
-    const auto count = static_cast<int64_t>(target.ElementLength());
-    const float* source = float_array(info[1], "source", count).Data();
-    return Napi::Number::New(info.Env(), copy_seconds(target.Data(), source, count, thread_count(info[2])));
-  });
+  expect_arguments(info, 3);
+  auto target = some_floats(info[0], "target");
+  const auto count = static_cast<int64_t>(target.ElementLength());
+  const float* source = float_array(info[1], "source", count).Data();
+  return Napi::Number::New(info.Env(), copy_seconds(target.Data(), source, count, thread_count(info[2])));
 }
 
 Napi::Value widen(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 3);
-    auto target = some_floats(info[0], "target");
-    const auto count = static_cast<int64_t>(target.ElementLength());
-    const uint8_t* source = byte_array(info[1], "source", count);
-    return Napi::Number::New(info.Env(), widen_seconds(target.Data(), source, count, thread_count(info[2])));
-  });
+  expect_arguments(info, 3);
+  auto target = some_floats(info[0], "target");
+  const auto count = static_cast<int64_t>(target.ElementLength());
+  const uint8_t* source = byte_array(info[1], "source", count);
+  return Napi::Number::New(info.Env(), widen_seconds(target.Data(), source, count, thread_count(info[2])));
 }
 
 Napi::Value triad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 5);
-    auto target = some_floats(info[0], "target");
-    const auto count = static_cast<int64_t>(target.ElementLength());
-    const float* a = float_array(info[1], "a", count).Data();
-    const float* b = float_array(info[2], "b", count).Data();
-    const auto scale = static_cast<float>(number(info[3], "scale"));
-    return Napi::Number::New(info.Env(),
-                             triad_seconds(target.Data(), a, b, scale, count, thread_count(info[4])));
-  });
+  expect_arguments(info, 5);
+  auto target = some_floats(info[0], "target");
+  const auto count = static_cast<int64_t>(target.ElementLength());
+  const float* a = float_array(info[1], "a", count).Data();
+  const float* b = float_array(info[2], "b", count).Data();
+  const auto scale = static_cast<float>(number(info[3], "scale"));
+  return Napi::Number::New(info.Env(),
+                           triad_seconds(target.Data(), a, b, scale, count, thread_count(info[4])));
 }
 
 }  // namespace
 
 Napi::Object limits_exports(Napi::Env env) {
   auto exports = Napi::Object::New(env);
-  exports.Set("cores", Napi::Function::New(env, cores, "cores"));
-  exports.Set("fmaRate", Napi::Function::New(env, rate<fma_rate>, "fmaRate"));
-  exports.Set("bf16Rate", Napi::Function::New(env, rate<bf16_rate>, "bf16Rate"));
-  exports.Set("copySeconds", Napi::Function::New(env, copy, "copySeconds"));
-  exports.Set("widenSeconds", Napi::Function::New(env, widen, "widenSeconds"));
-  exports.Set("triadSeconds", Napi::Function::New(env, triad, "triadSeconds"));
+  add_function<cores>(exports, "cores");
+  add_function<rate<fma_rate>>(exports, "fmaRate");
+  add_function<rate<bf16_rate>>(exports, "bf16Rate");
+  add_function<copy>(exports, "copySeconds");
+  add_function<widen>(exports, "widenSeconds");
+  add_function<triad>(exports, "triadSeconds");
   return exports;
 }
 

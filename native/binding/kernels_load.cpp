@@ -2,8 +2,7 @@
 
 #include <string>
 
-#include "kernels_async.h"
-#include "kernels_guard.h"
+#include "async.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -34,18 +33,10 @@ std::string path_of(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void preload(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] { open_library(path_of(info), true); });
-}
+void preload(const Napi::CallbackInfo& info) { open_library(path_of(info), true); }
 
 Napi::Value preload_async(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto work = [path = path_of(info)] {
-      open_library(path, false);
-      return true;
-    };
-    return run_async(info.Env(), work, [](Napi::Env env, bool) { return env.Undefined(); });
-  });
+  return run_async(info.Env(), jobs(info.Env()), [path = path_of(info)] { open_library(path, false); });
 }
 
 }  // namespace vssl::binding

@@ -6,9 +6,8 @@
 #include <vector>
 
 #include "../kernels/kernels.h"
+#include "async.h"
 #include "kernels_arguments.h"
-#include "kernels_async.h"
-#include "kernels_guard.h"
 
 namespace vssl::binding {
 namespace {
@@ -46,37 +45,33 @@ Napi::Object to_js(Napi::Env env, const NtXentResult& result) {
 }  // namespace
 
 Napi::Value nt_xent_sync(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const Call call = parse(info);
-    const float* embeddings = float_array(info[0], "embeddings", call.size()).Data();
-    float* gradient = call.wants_gradient ? float_array(info[1], "gradient", call.size()).Data() : nullptr;
-    return to_js(info.Env(), nt_xent(gradient, embeddings, call.rows, call.dim, call.options));
-  });
+  const Call call = parse(info);
+  const float* embeddings = float_array(info[0], "embeddings", call.size()).Data();
+  float* gradient = call.wants_gradient ? float_array(info[1], "gradient", call.size()).Data() : nullptr;
+  return to_js(info.Env(), nt_xent(gradient, embeddings, call.rows, call.dim, call.options));
 }
 
 Napi::Value nt_xent_async(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const Call call = parse(info);
-    const auto embeddings = float_array(info[0], "embeddings", call.size());
-    auto target = std::make_unique<Napi::ObjectReference>();
-    if (call.wants_gradient) {
-      *target = Napi::Persistent(float_array(info[1], "gradient", call.size()).As<Napi::Object>());
+  const Call call = parse(info);
+  const auto embeddings = float_array(info[0], "embeddings", call.size());
+  auto target = std::make_unique<Napi::ObjectReference>();
+  if (call.wants_gradient) {
+    *target = Napi::Persistent(float_array(info[1], "gradient", call.size()).As<Napi::Object>());
+  }
+  auto values = std::make_shared<std::vector<float>>(embeddings.Data(), embeddings.Data() + call.size());
+  const auto work = [call, values] {
+    // In place: the kernel has read the embeddings when it writes the gradient.
+    float* gradient = call.wants_gradient ? values->data() : nullptr;
+    return nt_xent(gradient, values->data(), call.rows, call.dim, call.options);
+  };
+  auto finish = [call, values, target = std::move(target)](Napi::Env env, const NtXentResult& result) {
+    if (call.wants_gradient) {  // fails when the caller gave the gradient away meanwhile
+      std::memcpy(float_array(target->Value(), "gradient", call.size()).Data(), values->data(),
+                  values->size() * sizeof(float));
     }
-    auto values = std::make_shared<std::vector<float>>(embeddings.Data(), embeddings.Data() + call.size());
-    const auto work = [call, values] {
-      // In place: the kernel has read the embeddings when it writes the gradient.
-      float* gradient = call.wants_gradient ? values->data() : nullptr;
-      return nt_xent(gradient, values->data(), call.rows, call.dim, call.options);
-    };
-    auto finish = [call, values, target = std::move(target)](Napi::Env env, const NtXentResult& result) {
-      if (call.wants_gradient) {  // fails when the caller gave the gradient away meanwhile
-        std::memcpy(float_array(target->Value(), "gradient", call.size()).Data(), values->data(),
-                    values->size() * sizeof(float));
-      }
-      return to_js(env, result);
-    };
-    return run_async(info.Env(), work, std::move(finish));
-  });
+    return to_js(env, result);
+  };
+  return run_async(info.Env(), jobs(info.Env()), work, std::move(finish));
 }
 
 }  // namespace vssl::binding

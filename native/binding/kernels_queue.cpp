@@ -9,8 +9,7 @@
 #include "../common/error.h"
 #include "../kernels/queue.h"
 #include "kernels_arguments.h"
-#include "kernels_async.h"
-#include "kernels_guard.h"
+#include "object.h"
 
 namespace vssl::binding {
 namespace {
@@ -43,168 +42,125 @@ Floats copy_of(const Napi::Float32Array& array) {
   return Floats(array.Data(), array.Data() + array.ElementLength());
 }
 
-class QueueObject : public Napi::ObjectWrap<QueueObject> {
+class QueueObject : public Object<QueueObject, MomentumQueue> {
  public:
-  explicit QueueObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<QueueObject>(info) {
-    guarded(info.Env(), [&] {
-      queue_ = std::make_shared<MomentumQueue>(options_of(info));
-      report(info.Env());
-    });
+  static constexpr const char* kName = "MomentumQueue";
+
+  explicit QueueObject(const Napi::CallbackInfo& info)
+      : Object(info, guarded(info.Env(), [&] { return std::make_shared<MomentumQueue>(options_of(info)); })) {
   }
 
-  void Finalize(Napi::BasicEnv env) override { release(env); }
+  static Napi::Function define(Napi::Env env) {
+    using Q = QueueObject;
+    return define_class(
+        env, {method<&Q::enqueue>("enqueue"), method<&Q::enqueue_async>("enqueueAsync"),
+              method<&Q::info_nce>("infoNce"), method<&Q::info_nce_async>("infoNceAsync"),
+              method<&Q::length>("length"), method<&Q::next>("next"), method<&Q::copy_keys>("copyKeys"),
+              method<&Q::copy_ages>("copyAges"), method<&Q::restore>("restore")});
+  }
 
-  Napi::Value enqueue(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      MomentumQueue& queue = get();
-      const int64_t rows = rows_of(info, 2, 1);
-      queue.enqueue(matrix(info[0], "keys", rows).Data(), rows);
-      report(info.Env());
-      return info.Env().Undefined();
-    });
+  static int64_t bytes_of(const MomentumQueue& queue) { return queue.bytes(); }
+
+ private:
+  void enqueue(const Napi::CallbackInfo& info) {
+    const int64_t rows = rows_of(info, 2, 1);
+    get()->enqueue(matrix(info[0], "keys", rows).Data(), rows);
   }
 
   Napi::Value enqueue_async(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      get();
-      const int64_t rows = rows_of(info, 2, 1);
-      auto keys = std::make_shared<Floats>(copy_of(matrix(info[0], "keys", rows)));
-      const auto work = [queue = queue_, keys, rows] {
-        queue->enqueue(keys->data(), rows);
-        return true;
-      };
-      auto finish = [self = hold(info)](Napi::Env env, bool) -> Napi::Value {
-        self->report(env);
-        return env.Undefined();
-      };
-      return run_async(info.Env(), work, std::move(finish));
-    });
+    const int64_t rows = rows_of(info, 2, 1);
+    auto work = [queue = get(), keys = copy_of(matrix(info[0], "keys", rows)), rows] {
+      queue->enqueue(keys.data(), rows);
+    };
+    auto finish = [this, self = hold(info)](Napi::Env env, std::monostate) {
+      report(env);
+      return env.Undefined();
+    };
+    return run_async(info.Env(), jobs(info.Env()), std::move(work), std::move(finish));
   }
 
   Napi::Value info_nce(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const MomentumQueue& queue = get();
-      const Loss loss = parse(info);
-      float* gradient = loss.wants_gradient ? matrix(info[2], "gradient", loss.rows).Data() : nullptr;
-      const float* queries = matrix(info[0], "queries", loss.rows).Data();
-      const float* keys = matrix(info[1], "keys", loss.rows).Data();
-      const double result = queue.info_nce(gradient, queries, keys, loss.rows, loss.options);
-      report(info.Env());
-      return Napi::Number::New(info.Env(), result);
-    });
+    const Loss loss = parse(info);
+    float* gradient = loss.wants_gradient ? matrix(info[2], "gradient", loss.rows).Data() : nullptr;
+    const float* queries = matrix(info[0], "queries", loss.rows).Data();
+    const float* keys = matrix(info[1], "keys", loss.rows).Data();
+    return Napi::Number::New(info.Env(), get()->info_nce(gradient, queries, keys, loss.rows, loss.options));
   }
 
   Napi::Value info_nce_async(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const MomentumQueue& queue = get();
-      const Loss loss = parse(info);
-      auto queries = std::make_shared<Floats>(copy_of(matrix(info[0], "queries", loss.rows)));
-      auto keys = std::make_shared<Floats>(copy_of(matrix(info[1], "keys", loss.rows)));
-      auto target = std::make_unique<Napi::ObjectReference>();
-      if (loss.wants_gradient) {
-        *target = Napi::Persistent(matrix(info[2], "gradient", loss.rows).As<Napi::Object>());
+    const Loss loss = parse(info);
+    auto queries = std::make_shared<Floats>(copy_of(matrix(info[0], "queries", loss.rows)));
+    auto keys = std::make_shared<Floats>(copy_of(matrix(info[1], "keys", loss.rows)));
+    auto target = std::make_unique<Napi::ObjectReference>();
+    if (loss.wants_gradient) {
+      *target = Napi::Persistent(matrix(info[2], "gradient", loss.rows).As<Napi::Object>());
+    }
+    const auto work = [loss, queries, keys, now = get()->snapshot()] {
+      // In place: a row's query has been read when its gradient is written.
+      float* gradient = loss.wants_gradient ? queries->data() : nullptr;
+      return vssl::info_nce(gradient, queries->data(), keys->data(), loss.rows, now, loss.options);
+    };
+    auto finish = [this, self = hold(info), loss, queries, target = std::move(target)](
+                      Napi::Env env, double result) -> Napi::Value {
+      report(env);
+      if (loss.wants_gradient) {  // fails when the caller gave the gradient away meanwhile
+        const auto size = static_cast<int64_t>(queries->size());
+        std::memcpy(float_array(target->Value(), "gradient", size).Data(), queries->data(),
+                    queries->size() * sizeof(float));
       }
-      const auto work = [loss, queries, keys, now = queue.snapshot()] {
-        // In place: a row's query has been read when its gradient is written.
-        float* gradient = loss.wants_gradient ? queries->data() : nullptr;
-        return vssl::info_nce(gradient, queries->data(), keys->data(), loss.rows, now, loss.options);
-      };
-      auto finish = [loss, queries, target = std::move(target), self = hold(info)](
-                        Napi::Env env, double result) -> Napi::Value {
-        self->report(env);
-        if (loss.wants_gradient) {  // fails when the caller gave the gradient away meanwhile
-          const auto size = static_cast<int64_t>(queries->size());
-          std::memcpy(float_array(target->Value(), "gradient", size).Data(), queries->data(),
-                      queries->size() * sizeof(float));
-        }
-        return Napi::Number::New(env, result);
-      };
-      return run_async(info.Env(), work, std::move(finish));
-    });
+      return Napi::Number::New(env, result);
+    };
+    return run_async(info.Env(), jobs(info.Env()), work, std::move(finish));
   }
 
   Napi::Value length(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      return Napi::Number::New(info.Env(), static_cast<double>(get().length()));
-    });
+    return Napi::Number::New(info.Env(), static_cast<double>(get()->length()));
   }
 
   Napi::Value next(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      return Napi::Number::New(info.Env(), static_cast<double>(get().snapshot().next));
-    });
+    return Napi::Number::New(info.Env(), static_cast<double>(get()->snapshot().next));
   }
 
-  Napi::Value copy_keys(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      expect_arguments(info, 1);
-      const QueueSnapshot now = get().snapshot();
-      vssl::copy_keys(float_array(info[0], "keys", now.length * now.options.dim).Data(), now);
-      return info.Env().Undefined();
-    });
+  void copy_keys(const Napi::CallbackInfo& info) {
+    expect_arguments(info, 1);
+    const QueueSnapshot now = get()->snapshot();
+    vssl::copy_keys(float_array(info[0], "keys", now.length * now.options.dim).Data(), now);
   }
 
-  Napi::Value copy_ages(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      expect_arguments(info, 1);
-      const QueueSnapshot now = get().snapshot();
-      vssl::copy_ages(float_array(info[0], "ages", now.length).Data(), now);
-      return info.Env().Undefined();
-    });
+  void copy_ages(const Napi::CallbackInfo& info) {
+    expect_arguments(info, 1);
+    const QueueSnapshot now = get()->snapshot();
+    vssl::copy_ages(float_array(info[0], "ages", now.length).Data(), now);
   }
 
-  Napi::Value restore(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      MomentumQueue& queue = get();
-      expect_arguments(info, 4);
-      const int64_t length = integer(info[2], "length", static_cast<double>(kMostQueueKeys));
-      const int64_t next = integer(info[3], "next", static_cast<double>(kMostQueueKeys));
-      const float* keys = float_array(info[0], "keys", length * queue.options().dim).Data();
-      queue.restore(keys, float_array(info[1], "ages", length).Data(), length, next);
-      report(info.Env());
-      return info.Env().Undefined();
-    });
+  void restore(const Napi::CallbackInfo& info) {
+    expect_arguments(info, 4);
+    const int64_t length = integer(info[2], "length", static_cast<double>(kMostQueueKeys));
+    const int64_t next = integer(info[3], "next", static_cast<double>(kMostQueueKeys));
+    const float* keys = float_array(info[0], "keys", length * get()->options().dim).Data();
+    get()->restore(keys, float_array(info[1], "ages", length).Data(), length, next);
   }
 
-  void dispose(const Napi::CallbackInfo& info) { release(info.Env()); }
-
- private:
   struct Loss {
     int64_t rows = 0;
     bool wants_gradient = false;
     InfoNceOptions options;
   };
 
-  // The wrapped object, alive until the last copy is gone.
-  class Held {
-   public:
-    explicit Held(const Napi::CallbackInfo& info)
-        : reference_(
-              std::make_shared<Napi::ObjectReference>(Napi::Persistent(info.This().As<Napi::Object>()))),
-          object_(Unwrap(reference_->Value())) {}
-    QueueObject* operator->() const { return object_; }
-
-   private:
-    std::shared_ptr<Napi::ObjectReference> reference_;
-    QueueObject* object_;
-  };
-
-  static Held hold(const Napi::CallbackInfo& info) { return Held(info); }
-
-  MomentumQueue& get() const {
-    if (!queue_) throw Error("ERR_VSSL_DISPOSED", "this queue was disposed of: create another");
-    return *queue_;
+  // Keeps this object until it is gone.
+  static Napi::ObjectReference hold(const Napi::CallbackInfo& info) {
+    return Napi::Persistent(info.This().As<Napi::Object>());
   }
 
   int64_t rows_of(const Napi::CallbackInfo& info, std::size_t count, std::size_t index) const {
     expect_arguments(info, count);
     const int64_t rows = integer(info[index], "rows");
-    matrix_size(rows, get().options().dim);
+    matrix_size(rows, get()->options().dim);
     return rows;
   }
 
   Napi::Float32Array matrix(const Napi::Value& value, const char* name, int64_t rows) const {
-    return float_array(value, name, rows * get().options().dim);
+    return float_array(value, name, rows * get()->options().dim);
   }
 
   Loss parse(const Napi::CallbackInfo& info) const {
@@ -217,34 +173,10 @@ class QueueObject : public Napi::ObjectWrap<QueueObject> {
     loss.options.threads = thread_count(info[7]);
     return loss;
   }
-
-  // Tells V8 what this object keeps alive outside its heap, as it grows.
-  void report(Napi::BasicEnv env) {
-    const int64_t bytes = queue_ ? queue_->bytes() : 0;
-    if (bytes != reported_) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reported_);
-    reported_ = bytes;
-  }
-
-  void release(Napi::BasicEnv env) {
-    queue_.reset();
-    report(env);
-  }
-
-  std::shared_ptr<MomentumQueue> queue_;  // shared with calls in flight; null when disposed
-  int64_t reported_ = 0;
 };
 
 }  // namespace
 
-Napi::Function define_momentum_queue(Napi::Env env) {
-  using Q = QueueObject;
-  return Q::DefineClass(
-      env, "MomentumQueue",
-      {Q::InstanceMethod("enqueue", &Q::enqueue), Q::InstanceMethod("enqueueAsync", &Q::enqueue_async),
-       Q::InstanceMethod("infoNce", &Q::info_nce), Q::InstanceMethod("infoNceAsync", &Q::info_nce_async),
-       Q::InstanceMethod("length", &Q::length), Q::InstanceMethod("next", &Q::next),
-       Q::InstanceMethod("copyKeys", &Q::copy_keys), Q::InstanceMethod("copyAges", &Q::copy_ages),
-       Q::InstanceMethod("restore", &Q::restore), Q::InstanceMethod("dispose", &Q::dispose)});
-}
+Napi::Function define_momentum_queue(Napi::Env env) { return QueueObject::define(env); }
 
 }  // namespace vssl::binding

@@ -4,8 +4,8 @@
 
 #include "../common/error.h"
 #include "../kernels/reference.h"
+#include "guard.h"
 #include "kernels_arguments.h"
-#include "kernels_guard.h"
 
 namespace vssl::binding {
 namespace {
@@ -21,22 +21,20 @@ Napi::Float64Array doubles(const Napi::Value& value, const char* name, int64_t l
 }
 
 Napi::Value nt_xent(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 6);
-    const int64_t rows = integer(info[2], "rows"), dim = integer(info[3], "dim");
-    const int64_t size = matrix_size(rows, dim);
-    if (rows < 2 || rows % 2 != 0) reject("rows", "an even number from 2");
-    NtXentOptions options;
-    options.temperature = number(info[4], "temperature");
-    options.normalize = boolean(info[5], "normalize");
-    const double* embeddings = doubles(info[0], "embeddings", size).Data();
-    double* gradient = info[1].IsNull() ? nullptr : doubles(info[1], "gradient", size).Data();
-    const NtXentResult result = nt_xent_reference(gradient, embeddings, rows, dim, options);
-    auto object = Napi::Object::New(info.Env());
-    object.Set("loss", result.loss);
-    object.Set("gradTemperature", result.grad_temperature);
-    return object;
-  });
+  expect_arguments(info, 6);
+  const int64_t rows = integer(info[2], "rows"), dim = integer(info[3], "dim");
+  const int64_t size = matrix_size(rows, dim);
+  if (rows < 2 || rows % 2 != 0) reject("rows", "an even number from 2");
+  NtXentOptions options;
+  options.temperature = number(info[4], "temperature");
+  options.normalize = boolean(info[5], "normalize");
+  const double* embeddings = doubles(info[0], "embeddings", size).Data();
+  double* gradient = info[1].IsNull() ? nullptr : doubles(info[1], "gradient", size).Data();
+  const NtXentResult result = nt_xent_reference(gradient, embeddings, rows, dim, options);
+  auto object = Napi::Object::New(info.Env());
+  object.Set("loss", result.loss);
+  object.Set("gradTemperature", result.grad_temperature);
+  return object;
 }
 
 // One of two names; true: the second.
@@ -47,26 +45,24 @@ bool is_second(const Napi::Value& value, const char* name, const char* first, co
 }
 
 Napi::Value info_nce(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 11);
-    const int64_t rows = integer(info[3], "rows"), dim = integer(info[4], "dim");
-    const int64_t size = matrix_size(rows, dim);
-    if (!info[6].IsTypedArray()) reject("ages", "a Float64Array");
-    const auto length = static_cast<int64_t>(info[6].As<Napi::TypedArray>().ElementLength());
-    MomentumQueueOptions queue;
-    queue.decay = number(info[7], "decay");
-    queue.decay_on = is_second(info[8], "decayOn", "logit", "weight") ? DecayOn::kWeight : DecayOn::kLogit;
-    InfoNceOptions options;
-    options.temperature = number(info[9], "temperature");
-    options.normalize = boolean(info[10], "normalize");
-    const double* queries = doubles(info[0], "queries", size).Data();
-    const double* keys = doubles(info[1], "keys", size).Data();
-    double* gradient = info[2].IsNull() ? nullptr : doubles(info[2], "gradient", size).Data();
-    const double* queue_keys = doubles(info[5], "queueKeys", matrix_size(length, dim)).Data();
-    const double* ages = doubles(info[6], "ages", length).Data();
-    return Napi::Number::New(info.Env(), info_nce_reference(gradient, queries, keys, rows, dim, queue_keys,
-                                                            ages, length, queue, options));
-  });
+  expect_arguments(info, 11);
+  const int64_t rows = integer(info[3], "rows"), dim = integer(info[4], "dim");
+  const int64_t size = matrix_size(rows, dim);
+  if (!info[6].IsTypedArray()) reject("ages", "a Float64Array");
+  const auto length = static_cast<int64_t>(info[6].As<Napi::TypedArray>().ElementLength());
+  MomentumQueueOptions queue;
+  queue.decay = number(info[7], "decay");
+  queue.decay_on = is_second(info[8], "decayOn", "logit", "weight") ? DecayOn::kWeight : DecayOn::kLogit;
+  InfoNceOptions options;
+  options.temperature = number(info[9], "temperature");
+  options.normalize = boolean(info[10], "normalize");
+  const double* queries = doubles(info[0], "queries", size).Data();
+  const double* keys = doubles(info[1], "keys", size).Data();
+  double* gradient = info[2].IsNull() ? nullptr : doubles(info[2], "gradient", size).Data();
+  const double* queue_keys = doubles(info[5], "queueKeys", matrix_size(length, dim)).Data();
+  const double* ages = doubles(info[6], "ages", length).Data();
+  return Napi::Number::New(info.Env(), info_nce_reference(gradient, queries, keys, rows, dim, queue_keys,
+                                                          ages, length, queue, options));
 }
 
 struct Clip {
@@ -80,70 +76,62 @@ struct Clip {
 };
 
 Napi::Value dct(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 6);
-    const Clip clip(info[2], info[3]);
-    DctOptions options;
-    options.keep = integer(info[4], "keep", static_cast<double>(clip.frames));
-    options.inverse = boolean(info[5], "inverse");
-    const int64_t kept = (options.keep > 0 ? options.keep : clip.frames) * clip.pixels;
-    const int64_t whole = clip.frames * clip.pixels;
-    double* out = doubles(info[0], "out", options.inverse ? whole : kept).Data();
-    const double* in = doubles(info[1], "clip", options.inverse ? kept : whole).Data();
-    dct_reference(out, in, clip.frames, clip.pixels, options);
-    return info.Env().Undefined();
-  });
+  expect_arguments(info, 6);
+  const Clip clip(info[2], info[3]);
+  DctOptions options;
+  options.keep = integer(info[4], "keep", static_cast<double>(clip.frames));
+  options.inverse = boolean(info[5], "inverse");
+  const int64_t kept = (options.keep > 0 ? options.keep : clip.frames) * clip.pixels;
+  const int64_t whole = clip.frames * clip.pixels;
+  double* out = doubles(info[0], "out", options.inverse ? whole : kept).Data();
+  const double* in = doubles(info[1], "clip", options.inverse ? kept : whole).Data();
+  dct_reference(out, in, clip.frames, clip.pixels, options);
+  return info.Env().Undefined();
 }
 
 Napi::Value dct_motion(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 6);
-    const Clip clip(info[2], info[3]);
-    DctMotionOptions options;
-    options.drop_low = integer(info[4], "dropLow", static_cast<double>(clip.frames));
-    const bool energy = is_second(info[5], "output", "signal", "energy");
-    options.output = energy ? MotionOutput::kEnergy : MotionOutput::kSignal;
-    const int64_t whole = clip.frames * clip.pixels;
-    double* out = doubles(info[0], "out", energy ? clip.pixels : whole).Data();
-    dct_motion_reference(out, doubles(info[1], "clip", whole).Data(), clip.frames, clip.pixels, options);
-    return info.Env().Undefined();
-  });
+  expect_arguments(info, 6);
+  const Clip clip(info[2], info[3]);
+  DctMotionOptions options;
+  options.drop_low = integer(info[4], "dropLow", static_cast<double>(clip.frames));
+  const bool energy = is_second(info[5], "output", "signal", "energy");
+  options.output = energy ? MotionOutput::kEnergy : MotionOutput::kSignal;
+  const int64_t whole = clip.frames * clip.pixels;
+  double* out = doubles(info[0], "out", energy ? clip.pixels : whole).Data();
+  dct_motion_reference(out, doubles(info[1], "clip", whole).Data(), clip.frames, clip.pixels, options);
+  return info.Env().Undefined();
 }
 
 Napi::Value frame_difference(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 4);
-    const Clip clip(info[2], info[3]);
-    if (clip.frames < 2) reject("frames", "2 to 64");
-    double* out = doubles(info[0], "out", (clip.frames - 1) * clip.pixels).Data();
-    const double* in = doubles(info[1], "clip", clip.frames * clip.pixels).Data();
-    frame_difference_reference(out, in, clip.frames, clip.pixels);
-    return info.Env().Undefined();
-  });
+  expect_arguments(info, 4);
+  const Clip clip(info[2], info[3]);
+  if (clip.frames < 2) reject("frames", "2 to 64");
+  double* out = doubles(info[0], "out", (clip.frames - 1) * clip.pixels).Data();
+  const double* in = doubles(info[1], "clip", clip.frames * clip.pixels).Data();
+  frame_difference_reference(out, in, clip.frames, clip.pixels);
+  return info.Env().Undefined();
 }
 
 Napi::Value ema_update(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, 3);
-    if (!info[0].IsTypedArray()) reject("target", "a Float64Array");
-    const auto size = static_cast<int64_t>(info[0].As<Napi::TypedArray>().ElementLength());
-    double* target = doubles(info[0], "target", size).Data();
-    const double* source = doubles(info[1], "source", size).Data();
-    ema_update_reference(target, source, size, number(info[2], "momentum"));
-    return info.Env().Undefined();
-  });
+  expect_arguments(info, 3);
+  if (!info[0].IsTypedArray()) reject("target", "a Float64Array");
+  const auto size = static_cast<int64_t>(info[0].As<Napi::TypedArray>().ElementLength());
+  double* target = doubles(info[0], "target", size).Data();
+  const double* source = doubles(info[1], "source", size).Data();
+  ema_update_reference(target, source, size, number(info[2], "momentum"));
+  return info.Env().Undefined();
 }
 
 }  // namespace
 
 Napi::Object reference_exports(Napi::Env env) {
   auto exports = Napi::Object::New(env);
-  exports.Set("ntXent", Napi::Function::New(env, nt_xent, "ntXent"));
-  exports.Set("infoNce", Napi::Function::New(env, info_nce, "infoNce"));
-  exports.Set("dct", Napi::Function::New(env, dct, "dct"));
-  exports.Set("dctMotion", Napi::Function::New(env, dct_motion, "dctMotion"));
-  exports.Set("frameDifference", Napi::Function::New(env, frame_difference, "frameDifference"));
-  exports.Set("emaUpdate", Napi::Function::New(env, ema_update, "emaUpdate"));
+  add_function<nt_xent>(exports, "ntXent");
+  add_function<info_nce>(exports, "infoNce");
+  add_function<dct>(exports, "dct");
+  add_function<dct_motion>(exports, "dctMotion");
+  add_function<frame_difference>(exports, "frameDifference");
+  add_function<ema_update>(exports, "emaUpdate");
   return exports;
 }
 

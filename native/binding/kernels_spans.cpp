@@ -7,9 +7,8 @@
 #include <utility>
 
 #include "../kernels/kernels.h"
+#include "async.h"
 #include "kernels_arguments.h"
-#include "kernels_async.h"
-#include "kernels_guard.h"
 
 namespace vssl::binding {
 namespace {
@@ -104,17 +103,15 @@ Napi::Uint8Array byte_array(const Napi::Value& value, const char* name, int64_t 
 
 template <typename Call>
 Napi::Value run_now(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    expect_arguments(info, Call::kArguments);
-    const Call call(info);
-    float* out = float_array(info[1], "out", call.size_out()).Data();
-    if (is_bytes(info[0])) {
-      call.run(out, byte_array(info[0], "clip", call.size_in()).Data());
-    } else {
-      call.run(out, float_array(info[0], "clip", call.size_in()).Data());
-    }
-    return info.Env().Undefined();
-  });
+  expect_arguments(info, Call::kArguments);
+  const Call call(info);
+  float* out = float_array(info[1], "out", call.size_out()).Data();
+  if (is_bytes(info[0])) {
+    call.run(out, byte_array(info[0], "clip", call.size_in()).Data());
+  } else {
+    call.run(out, float_array(info[0], "clip", call.size_in()).Data());
+  }
+  return info.Env().Undefined();
 }
 
 template <typename T>
@@ -135,7 +132,7 @@ Napi::Value write_later(Napi::Env env, const Napi::Float32Array& target, const c
     std::copy_n(result.get(), size, float_array(place->Value(), argument, size).Data());
     return env.Undefined();
   };
-  return run_async(env, std::move(work), std::move(finish));
+  return run_async(env, jobs(env), std::move(work), std::move(finish));
 }
 
 template <typename Call, typename In>
@@ -149,15 +146,13 @@ Napi::Value run_on_copy(Napi::Env env, const Call& call, const Napi::Float32Arra
 
 template <typename Call>
 Napi::Value run_later(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    expect_arguments(info, Call::kArguments);
-    const Call call(info);
-    const Napi::Float32Array out = float_array(info[1], "out", call.size_out());
-    if (is_bytes(info[0])) {
-      return run_on_copy(info.Env(), call, out, byte_array(info[0], "clip", call.size_in()).Data());
-    }
-    return run_on_copy(info.Env(), call, out, float_array(info[0], "clip", call.size_in()).Data());
-  });
+  expect_arguments(info, Call::kArguments);
+  const Call call(info);
+  const Napi::Float32Array out = float_array(info[1], "out", call.size_out());
+  if (is_bytes(info[0])) {
+    return run_on_copy(info.Env(), call, out, byte_array(info[0], "clip", call.size_in()).Data());
+  }
+  return run_on_copy(info.Env(), call, out, float_array(info[0], "clip", call.size_in()).Data());
 }
 
 struct EmaCall {
@@ -184,26 +179,22 @@ Napi::Value dct_motion_async(const Napi::CallbackInfo& info) { return run_later<
 Napi::Value frame_difference_async(const Napi::CallbackInfo& info) { return run_later<DifferenceCall>(info); }
 
 Napi::Value ema_update_sync(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    EmaCall call(info);
-    const EmaSpan span{call.target.Data(), call.source.Data(), call.size};
-    ema_update(&span, 1, call.momentum);
-    return info.Env().Undefined();
-  });
+  EmaCall call(info);
+  const EmaSpan span{call.target.Data(), call.source.Data(), call.size};
+  ema_update(&span, 1, call.momentum);
+  return info.Env().Undefined();
 }
 
 Napi::Value ema_update_async(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    EmaCall call(info);
-    auto work = [target = copy_of(call.target.Data(), call.size),
-                 source = copy_of(call.source.Data(), call.size), size = call.size,
-                 momentum = call.momentum]() mutable {
-      const EmaSpan span{target.get(), source.get(), size};
-      ema_update(&span, 1, momentum);
-      return std::move(target);
-    };
-    return write_later(info.Env(), call.target, "target", std::move(work));
-  });
+  EmaCall call(info);
+  auto work = [target = copy_of(call.target.Data(), call.size),
+               source = copy_of(call.source.Data(), call.size), size = call.size,
+               momentum = call.momentum]() mutable {
+    const EmaSpan span{target.get(), source.get(), size};
+    ema_update(&span, 1, momentum);
+    return std::move(target);
+  };
+  return write_later(info.Env(), call.target, "target", std::move(work));
 }
 
 }  // namespace vssl::binding
