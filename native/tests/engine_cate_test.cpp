@@ -494,9 +494,8 @@ int main() {
     try {
       test();
     } catch (const std::exception& e) {
-      check(false, std::string("a test threw: ") + e.what());
+      vssl::check(false, std::string("a test threw: ") + e.what());
     }
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -286,9 +286,8 @@ int main() {
     try {
       test();
     } catch (const std::exception& e) {
-      check(false, std::string("threw: ") + e.what());
+      vssl::check(false, std::string("threw: ") + e.what());
     }
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -462,12 +462,11 @@ int main(int argc, char** argv) {
     try {
       test.run();
     } catch (const std::exception& e) {
-      check(false, std::string(test.name) + " threw: " + e.what());
+      vssl::check(false, std::string(test.name) + " threw: " + e.what());
     }
     std::printf("%s (%.1f s)\n", test.name,
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     std::fflush(stdout);
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

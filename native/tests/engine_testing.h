@@ -1,4 +1,4 @@
-// What the engine's test files share: counting checks, making batches and sessions.
+// What the engine's test files share: making batches and sessions.
 #pragma once
 
 #include <cmath>
@@ -11,30 +11,9 @@
 
 #include "../engine/engine.h"
 #include "../engine/random.h"
-#include "worse.h"
+#include "testing.h"
 
 namespace vssl::engine::testing {
-
-inline int passed = 0, failed = 0;
-
-inline void check(bool ok, const std::string& what) {
-  ++(ok ? passed : failed);
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
-
-inline void check_at_most(double value, double limit, const std::string& what) {
-  check(value <= limit, what + ": " + std::to_string(value) + " is not at most " + std::to_string(limit));
-}
-
-// The code of the vssl::Error that `body` throws, "" when it throws none.
-inline std::string code_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.code;
-  }
-  return "";
-}
 
 inline video::ViewBuffer make_view(const std::string& name, int64_t clips, int64_t frames, int64_t side) {
   video::ViewBuffer view{name, video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};

@@ -2,7 +2,6 @@
 // Prints a line per failure; the last line is "N passed, N failed".
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -85,6 +84,5 @@ int main() {
     test_equal_bits();
     test_not_finite();
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -129,6 +129,5 @@ int main() {
     test_accuracy();
   }
   std::printf("worst gradient: %.3f times plain bf16\n", worst);
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -301,6 +301,5 @@ int main() {
   test_not_normalised();
   test_equal_bits();
   std::printf("worst: loss %.3f, gradient %.3f tolerances\n", worst_loss, worst_gradient);
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <string>
 #include <thread>
@@ -331,6 +330,5 @@ int main() {
   test_placement();
 #endif
   test_concurrent_callers();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

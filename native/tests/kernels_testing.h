@@ -1,4 +1,4 @@
-// What the suites of native/kernels share: counting checks, hostile data, expected results, tolerances.
+// What the suites of native/kernels share: hostile data, expected results, tolerances.
 #pragma once
 
 #include <algorithm>
@@ -14,21 +14,9 @@
 #include "../kernels/isa.h"
 #include "../kernels/kernels.h"
 #include "../kernels/reference.h"
-#include "worse.h"
+#include "testing.h"
 
 namespace vssl {
-
-inline int passed = 0;
-inline int failed = 0;
-
-inline void check(bool ok, const std::string& what) {
-  if (ok) {
-    ++passed;
-  } else {
-    ++failed;
-    std::printf("FAILED %s\n", what.c_str());
-  }
-}
 
 /// Kinds of rows.
 enum class Data { kNormal, kClustered, kDuplicates, kZeroRows, kHugeRows, kTinyRows, kOpposite, kConfident };

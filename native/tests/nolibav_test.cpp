@@ -82,6 +82,5 @@ int main() {
   test_other_sources(loader, folder);
   test_sprites();
   test_flow(loader);
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

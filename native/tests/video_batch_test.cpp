@@ -243,6 +243,5 @@ int main() {
   test_failure();
   test_patch();
   test_refusals();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

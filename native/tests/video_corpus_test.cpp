@@ -50,6 +50,5 @@ int main() {
   if (!vssl::video::libav_version().empty()) test_target("decode", decode_target, 20);
   test_target("plan", plan_target, 10);
   test_target("packed", packed_target, 10);
-  std::printf("%d passed, %d failed\n", vssl::video::passed, vssl::video::failed);
-  return vssl::video::failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -214,6 +214,5 @@ int main() {
     test_lists(folder);
     test_damaged_bytes(folder);
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

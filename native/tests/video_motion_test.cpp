@@ -303,7 +303,7 @@ void test_small() {
 int main() {
   using namespace vssl::video;
   const TemporaryFolder folder;
-  int skipped = 0;
+  size_t skipped = 0;
   test_difference();
   test_file_and_edges(folder);
   test_errors();
@@ -316,6 +316,5 @@ int main() {
     test_equal_bytes();
     test_small();
   }
-  std::printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish(skipped);
 }

@@ -7,7 +7,6 @@
 #endif
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -322,6 +321,5 @@ int main() {
 #endif
     if (const char* data = std::getenv("VSSL_TEST_DATA")) test_folder(std::string(data) + "/numbered");
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

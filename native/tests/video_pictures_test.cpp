@@ -506,6 +506,5 @@ int main() {
         data && std::filesystem::exists(std::string(data) + "/numbered"))
       test_numbered_files(std::string(data) + "/numbered", folder);
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

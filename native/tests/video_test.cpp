@@ -332,7 +332,7 @@ int main() {
     const TemporaryFolder folder;
     test_memory_and_packed(folder);
     if (libav_version().empty()) {
-      check_throws("ERR_VSSL_NO_LIBAV", "FFmpeg", [&] { index_file(folder.file("packed.bin")); });
+      vssl::check_throws("ERR_VSSL_NO_LIBAV", "FFmpeg", [&] { index_file(folder.file("packed.bin")); });
     } else {
       test_index_and_times(folder);
       test_refused_files(folder);
@@ -344,6 +344,5 @@ int main() {
       if (const char* data = std::getenv("VSSL_TEST_DATA")) test_odd_files(std::string(data) + "/odd-files");
     }
   }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return vssl::finish();
 }

@@ -1,4 +1,4 @@
-// What the video tests share: counting, temporary files, plans by hand, and waiting for a loader.
+// What the video tests share: temporary files, plans by hand, and waiting for a loader.
 #pragma once
 
 #include <condition_variable>
@@ -14,28 +14,9 @@
 
 #include "../video/plan.h"
 #include "../video/video.h"
-#include "worse.h"
+#include "testing.h"
 
 namespace vssl::video {
-
-inline int passed = 0, failed = 0;
-
-inline void check(bool ok, const std::string& what) {
-  ok ? ++passed : ++failed;
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
-
-// Runs `f`, which must throw an Error of this code whose message holds `part`.
-template <typename F>
-void check_throws(const std::string& code, const std::string& part, F f) {
-  try {
-    f();
-    check(false, "no " + code + " was thrown (" + part + ")");
-  } catch (const Error& e) {
-    check(e.code == code && std::string(e.what()).find(part) != std::string::npos,
-          "expected " + code + " with '" + part + "' but received " + e.code + ": " + e.what());
-  }
-}
 
 // A folder of its own that goes away at the end.
 struct TemporaryFolder {
