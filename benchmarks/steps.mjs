@@ -23,12 +23,13 @@ const { values: flags } = parseArgs({
 });
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-async function measure() {
+/** Each preset with a batch in memory and a session that takes steps on it. */
+async function openRuns() {
   const { loadConfig } = await import('../dist/esm/index.js');
-  const [{ BatchPlanner }, { FactsIndex }, { loadManifest }, { Quarantine }] = await Promise.all(
-    ['planner', 'facts-index', 'manifest', 'quarantine'].map((name) => import(`../dist/esm/data/${name}.js`)),
+  const [{ BatchPlanner }, { loadManifest }, { Quarantine }] = await Promise.all(
+    ['planner', 'manifest', 'quarantine'].map((name) => import(`../dist/esm/data/${name}.js`)),
   );
-  const { readFacts } = await import('../dist/esm/embed/video-facts.js');
+  const { openFacts } = await import('../dist/esm/embed/video-facts.js');
   const { getMethod, listMethods } = await import('../dist/esm/methods/registry.js');
   const { loadEngine } = await import('../dist/esm/native/load.js');
   const { buildSessionSpec } = await import('../dist/esm/train/session-spec.js');
@@ -36,15 +37,9 @@ async function measure() {
   const engine = loadEngine();
   engine.setThreads(Number(flags.threads));
   const manifest = await loadManifest('synthetic:motion?count=64');
-  const facts = await FactsIndex.open({
-    readFacts: (row) => readFacts(engine, row),
-    cacheFile: null,
-    generation: '',
-  });
+  const facts = await openFacts(engine);
   const loader = engine.createLoader({ threads: 1, cacheBytes: 2 ** 28 });
-  const names = flags.presets?.split(',') ?? listMethods().map(({ name }) => `${name}-tiny`);
-  const runs = [];
-  for (const name of names) {
+  const open = async (name) => {
     const config = loadConfig({ preset: name });
     const method = getMethod(config.method);
     const planner = new BatchPlanner({
@@ -63,9 +58,17 @@ async function measure() {
         .step(batch, hyper)
         .then((result) => ({ ...result, seconds: (performance.now() - started) / 1000 }));
     };
-    runs.push({ name, batch: config.train.batch, views: planned.plan.views.length, step, samples: [] });
-  }
+    return { name, batch: config.train.batch, views: planned.plan.views.length, step, samples: [] };
+  };
+  const names = flags.presets?.split(',') ?? listMethods().map(({ name }) => `${name}-tiny`);
+  const runs = [];
+  for (const name of names) runs.push(await open(name));
   loader.dispose();
+  return runs;
+}
+
+async function measure() {
+  const runs = await openRuns();
   for (let round = 0; round < 1 + Number(flags.rounds); round++)
     for (const { name, step, samples } of runs) {
       const pair = [await step(), await step()];

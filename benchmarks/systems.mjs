@@ -67,6 +67,8 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 
+const threads = flags.threads ? ['--threads', flags.threads] : [];
+
 /** `sprites5?group=c0*` below the data root; named sources as they are. The seed is that of the motion set too. */
 function located(spec, dataRoot, seed) {
   if (spec.startsWith('synthetic:')) return `${spec}&seed=${seed}`;
@@ -111,17 +113,14 @@ function runOne({ method, set, seed, dataRoot, results }) {
   if (existsSync(file)) return;
   const run = join(flags.work, flags.steps ? `steps${flags.steps}` : 'full', name);
   const [train, test] = [set.train, set.test].map((spec) => located(spec, dataRoot, seed));
-  const shorter = flags.steps
-    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
-    : [];
-  const threads = flags.threads ? ['--threads', flags.threads] : [];
-  const started = performance.now();
-  const trained = cli([
-    ...['train', '--preset', `${method}-tiny`, '--data', train, '--out', run, '--seed', `${seed}`],
-    ...shorter,
-    ...threads,
-  ]);
-  const seconds = trained.stepsDone === trained.totalSteps ? (performance.now() - started) / 1000 : undefined;
+  const { trained, seconds } = trainOne({ method, run, train, seed });
+  const { model, data } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+  const encoder = encoderOf({ ...model, ...data });
+  // methods with the same clips have the same pixels and the same untrained network: once a set and seed is enough
+  const known = readResults(results).some(
+    (other) => other.set === set.name && other.seed === seed && other.encoder === encoder && other.knn.random,
+  );
+  const beside = known ? [] : ['--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'];
   const result = {
     format: 'vssl-native systems',
     formatVersion: 1,
@@ -129,44 +128,44 @@ function runOne({ method, set, seed, dataRoot, results }) {
     data: { train: set.train, test: set.test },
     ...{ trainSeconds: seconds, threads: Number(flags.threads ?? cpus().length) },
     ...{ commit: commit(), cpu: cpus()[0]?.model, cores: cpus().length },
-    date: new Date().toISOString().slice(0, 10),
+    ...{ date: new Date().toISOString().slice(0, 10), encoder },
+    ...evaluateOne(['--run', run, '--train', train, '--test', test, ...beside, ...threads]),
   };
-  const { model, data } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
-  result.encoder = encoderOf({ ...model, ...data });
-  // methods with the same clips have the same pixels and the same untrained network: once a set and seed is enough
-  const known = readResults(results).some(
-    (other) =>
-      other.set === set.name && other.seed === seed && other.encoder === result.encoder && other.knn.random,
-  );
-  const beside = known ? [] : ['--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'];
-  for (const protocol of PROTOCOLS) {
-    const scores = cli([
-      'eval',
-      protocol,
-      '--run',
-      run,
-      '--train',
-      train,
-      '--test',
-      test,
-      ...beside,
-      ...threads,
-    ]);
-    const floors = Object.entries(scores.floors ?? {}).map(([floor, score]) => [
-      floor,
-      brief(protocol, score),
-    ]);
-    result.videos = { used: scores.data.used, classes: scores.data.labels.length };
-    result[protocol] = {
-      trained: brief(protocol, scores.trained),
-      ...(scores.random ? { random: brief(protocol, scores.random) } : {}),
-      ...(floors.length > 0 ? { floors: Object.fromEntries(floors) } : {}),
-    };
-  }
   mkdirSync(results, { recursive: true });
   writeFileSync(`${file}.part`, `${JSON.stringify(result, null, 1)}\n`);
   renameSync(`${file}.part`, file);
   console.error(`written: ${name}.json`);
+}
+
+/** `seconds` only of a run that this call did as a whole. */
+function trainOne({ method, run, train, seed }) {
+  const shorter = flags.steps
+    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
+    : [];
+  const started = performance.now();
+  const trained = cli([
+    ...['train', '--preset', `${method}-tiny`, '--data', train, '--out', run, '--seed', `${seed}`],
+    ...shorter,
+    ...threads,
+  ]);
+  const isWhole = trained.stepsDone === trained.totalSteps;
+  return { trained, seconds: isWhole ? (performance.now() - started) / 1000 : undefined };
+}
+
+/** The scores of every protocol, and which videos they are of. */
+function evaluateOne(options) {
+  const result = {};
+  for (const protocol of PROTOCOLS) {
+    const { data, trained, random, floors } = cli(['eval', protocol, ...options]);
+    const scores = Object.entries(floors ?? {}).map(([floor, score]) => [floor, brief(protocol, score)]);
+    result.videos = { used: data.used, classes: data.labels.length };
+    result[protocol] = {
+      trained: brief(protocol, trained),
+      ...(random ? { random: brief(protocol, random) } : {}),
+      ...(scores.length > 0 ? { floors: Object.fromEntries(scores) } : {}),
+    };
+  }
+  return result;
 }
 
 /** Those of `all` that the option names. */
@@ -207,67 +206,68 @@ function cell(values) {
   return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(square)).toFixed(1)}`;
 }
 
+/** Protocol, title of its table, and the score that it shows. */
+const TABLES = [
+  ['knn', 'kNN accuracy, %', (score) => score.accuracy],
+  ['linear', 'Linear probe accuracy, %', (score) => score.accuracy],
+  ['retrieval', 'Retrieval R@1 by label, %', (score) => score.r1],
+];
+
 function tables(results) {
   if (results.length === 0)
     return '(No result has been committed yet: `node benchmarks/systems.mjs DATA_ROOT`.)\n';
-  const methods = [...new Set(results.map(({ method }) => method))].sort();
-  const floors = [...new Set(results.flatMap(({ knn }) => Object.keys(knn.floors ?? {})))];
-  const of = (set) => results.filter((result) => result.set === set);
-  const parts = [
-    ['knn', 'kNN accuracy, %', (score) => score.accuracy],
-    ['linear', 'Linear probe accuracy, %', (score) => score.accuracy],
-    ['retrieval', 'Retrieval R@1 by label, %', (score) => score.r1],
-  ].map(([protocol, title, value]) => {
-    const columns = SETS.flatMap(({ name }) =>
-      name === 'motion' && protocol !== 'retrieval'
-        ? [
-            [name, name, value],
-            ['motion, flips merged', name, (score) => score.merged],
-          ]
-        : [[name, name, value]],
-    );
-    const row = (title, pick) => [
-      title,
-      ...columns.map(([, set, of_]) =>
-        cell(
-          of(set)
-            .flatMap((result) => pick(result[protocol], result) ?? [])
-            .map(of_),
-        ),
-      ),
-    ];
-    const encoders = [...new Set(results.map(({ encoder }) => encoder))].sort();
-    /** What the first result of each set and seed with this encoder says of untrained networks or of pixels. */
-    const beside = (title, encoder, pick) =>
-      row(title, (scores, result) => {
-        const like = of(result.set).filter((one) => one.seed === result.seed && one.encoder === encoder);
-        return result === like.find((one) => pick(one[protocol])) ? pick(scores) : undefined;
-      });
-    const rows = [
-      ...methods.map((method) =>
-        row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
-      ),
-      ...encoders.map((encoder) => beside(`untrained ${encoder}`, encoder, ({ random }) => random)),
-      ...floors.flatMap((floor) =>
-        encoders.map((encoder) =>
-          beside(`pixels: ${floor}, ${clipsOf(encoder)}`, encoder, (scores) => scores.floors?.[floor]),
-        ),
-      ),
-      row('chance', (scores, result) => {
-        const first = of(result.set)[0] === result;
-        const { classes } = result.videos;
-        return first
-          ? { accuracy: 1 / classes, merged: scores.trained.mergedChance, r1: scores.trained.chance }
-          : undefined;
-      }),
-    ];
-    return `**${title}**\n\n${markdown(['', ...columns.map(([name]) => name)], rows)}`;
-  });
+  const parts = TABLES.map((table) => protocolTable(results, table));
   const commits = [...new Set(results.map((result) => result.commit.slice(0, 10)))].join(', ');
-  const seeds = SETS.map(({ name }) => `${name} ${new Set(of(name).map(({ seed }) => seed)).size}`).join(
-    ', ',
-  );
+  const seedsOf = (set) => new Set(results.filter((one) => one.set === set).map(({ seed }) => seed)).size;
+  const seeds = SETS.map(({ name }) => `${name} ${seedsOf(name)}`).join(', ');
   return `${parts.join('\n\n')}\n\n(Seeds: ${seeds}; ± is the deviation over seeds. ${results[0].cpu}, commit ${commits}.)\n`;
+}
+
+/** A row a method, then what untrained networks and pixels achieve, and chance; a column a set. */
+function protocolTable(results, [protocol, title, value]) {
+  const columns = SETS.flatMap(({ name }) => [
+    [name, name, value],
+    ...(name === 'motion' && protocol !== 'retrieval'
+      ? [['motion, flips merged', name, (score) => score.merged]]
+      : []),
+  ]);
+  const of = (set) => results.filter((result) => result.set === set);
+  const row = (first, pick) => [
+    first,
+    ...columns.map(([, set, shown]) =>
+      cell(
+        of(set)
+          .flatMap((result) => pick(result[protocol], result) ?? [])
+          .map(shown),
+      ),
+    ),
+  ];
+  /** What the first result of each set and seed with this encoder says of untrained networks or of pixels. */
+  const beside = (first, encoder, pick) =>
+    row(first, (scores, result) => {
+      const like = of(result.set).filter((one) => one.seed === result.seed && one.encoder === encoder);
+      return result === like.find((one) => pick(one[protocol])) ? pick(scores) : undefined;
+    });
+  const sorted = (key) => [...new Set(results.map((result) => result[key]))].sort();
+  const encoders = sorted('encoder');
+  const floors = [...new Set(results.flatMap(({ knn }) => Object.keys(knn.floors ?? {})))];
+  const rows = [
+    ...sorted('method').map((method) =>
+      row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
+    ),
+    ...encoders.map((encoder) => beside(`untrained ${encoder}`, encoder, ({ random }) => random)),
+    ...floors.flatMap((floor) =>
+      encoders.map((encoder) =>
+        beside(`pixels: ${floor}, ${clipsOf(encoder)}`, encoder, (scores) => scores.floors?.[floor]),
+      ),
+    ),
+    row('chance', ({ trained }, result) =>
+      of(result.set)[0] === result
+        ? { accuracy: 1 / result.videos.classes, merged: trained.mergedChance, r1: trained.chance }
+        : undefined,
+    ),
+  ];
+  return `**${title}**\n\n${markdown(['', ...columns.map(([name]) => name)], rows)}`;
 }
 
 if (!flags.table) runAll();

@@ -30,12 +30,10 @@ interface Setup {
   readonly hyper?: LoopOptions['hyper'];
 }
 
-/** Runs the loop over batches of 2 videos and 2 views, 4 steps an epoch, with a session that computes nothing. */
-async function run(setup: Setup, signal = new AbortController().signal) {
-  const folder = await mkdtemp(join(tmpdir(), 'vssl-loop-'));
-  const { from = 0, to = 8 } = setup;
+/** Batches of 2 videos and 2 views, 4 steps an epoch. */
+function makeFeed(setup: Setup) {
   const disposed: number[] = [];
-  let fed = from;
+  let fed = setup.from ?? 0;
   const feed = {
     next: async (): Promise<FeedItem> => {
       const step = fed++;
@@ -51,9 +49,14 @@ async function run(setup: Setup, signal = new AbortController().signal) {
         finds: setup.finds?.[step] ?? [],
       } as unknown as FeedItem;
     },
-  } as unknown as Feed;
+  };
+  return { feed: feed as unknown as Feed, disposed };
+}
+
+/** Computes nothing. */
+function makeSession(setup: Setup) {
   const rates: number[] = [];
-  let calls = from;
+  let calls = setup.from ?? 0;
   const session = {
     step: async (_batch: unknown, { lr }: Hyper): Promise<NativeStepResult> => {
       rates.push(lr as number);
@@ -62,32 +65,31 @@ async function run(setup: Setup, signal = new AbortController().signal) {
       return { losses: { loss: calls++, part: 1 }, gradNorm: 2, finite: true, ...zero, ...own };
     },
     stats: () => ({ liveTensors: 0, hostBytes: 0, deviceBytes: 7 }),
-  } as unknown as NativeSession;
+  };
+  return { session: session as unknown as NativeSession, rates };
+}
+
+/** Runs the loop and gives everything that came of it. */
+async function run(setup: Setup, signal = new AbortController().signal) {
+  const folder = await mkdtemp(join(tmpdir(), 'vssl-loop-'));
+  const { from = 0, to = 8, logEvery = 1, checkpointEvery = 3, hooks = [], hyper = () => ({}) } = setup;
+  const { feed, disposed } = makeFeed(setup);
+  const { session, rates } = makeSession(setup);
   const log = await RunLog.open({ folder, tensorboard: true, plans: true, step: from, quarantine: [] });
   const events: TrainEvent[] = [];
   const saved: { step: number; epoch: number; quarantine: string[]; clips: [number, number] }[] = [];
   const faults = new Faults(ROWS);
   const result = runLoop({
-    session,
-    feed,
-    log,
+    ...{ session, feed, log, from, to, logEvery, checkpointEvery, faults, hooks, hyper, signal },
     rateAt: (step) => step / 10,
     totalSteps: 8,
-    hyper: setup.hyper ?? (() => ({})),
-    from,
-    to,
-    logEvery: setup.logEvery ?? 1,
-    checkpointEvery: setup.checkpointEvery === undefined ? 3 : setup.checkpointEvery,
-    faults,
     saveCheckpoint: async (step, epoch) => {
       const clips: [number, number] = [faults.clips.failures, faults.clips.loaded(0)];
       saved.push({ step, epoch, quarantine: faults.files.map(({ path }) => path), clips });
     },
     nonFiniteFile: join(folder, 'nonfinite.json'),
-    hooks: setup.hooks ?? [],
     hookContext: {} as LoopOptions['hookContext'],
     emit: (event) => events.push(event),
-    signal,
   });
   const outcome = await result.then(
     (value) => ({ value, error: undefined }),

@@ -29,9 +29,15 @@ async function run(out: string, config: TrainConfig = tinyConfig(), options: Tra
 const weightsOf = (out: string) => readFile(join(out, 'weights.safetensors'));
 const stepsOf = async (out: string) => (await readLines(join(out, 'metrics.jsonl'))).map(({ step }) => step);
 
+let whole: Promise<Awaited<ReturnType<typeof run>> & { out: string }> | undefined;
+/** A whole run, which several tests look at. */
+function wholeRun() {
+  whole ??= newOut().then(async (out) => ({ out, ...(await run(out)) }));
+  return whole;
+}
+
 test.serial('a run leaves everything that its folder should hold', async (t) => {
-  const out = await newOut();
-  const { result, events } = await run(out);
+  const { out, result, events } = await wholeRun();
   t.like(result, { out, step: 8, stepsDone: 8, totalSteps: 8, finished: true });
   t.true(
     Number.isFinite(result.loss) && result.clipsPerSecond > 0 && result.dataWait >= 0 && result.dataWait <= 1,
@@ -57,32 +63,48 @@ test.serial('a run leaves everything that its folder should hold', async (t) => 
     run: { totalSteps: 8, threads: 2, workers: 3 },
   });
   for (const key of ['versions', 'hardware', 'gitHash']) t.true(key in config.run, key);
+  const { description, tensors } = await readEncoderFile(join(out, 'weights.safetensors'));
+  t.like(description, { method: 'cvrl', input: 'rgb', step: 8, shrink: 'auto' });
+  t.like(description.model, { arch: 'r3d_10', width: 0.125 });
+  t.deepEqual({ ...description.clip }, { frames: 4, stride: 2, size: 32, fps: null });
+  t.true(tensors.length > 10);
+});
 
-  const metrics = await readLines(join(out, 'metrics.jsonl'));
-  t.deepEqual(
-    metrics.map(({ step }) => step),
-    [1, 2, 3, 4, 5, 6, 7, 8],
-  );
-  for (const line of metrics)
-    for (const key of [
-      'step',
-      'epoch',
-      'loss',
-      'lr',
-      'clipsPerSecond',
-      'dataSeconds',
-      'stepSeconds',
-      'rssBytes',
-      'deviceBytes',
-    ])
-      t.is(typeof line[key], 'number', key);
-  t.is(metrics[0]!.lr, 0);
-  const plans = await readLines(join(out, 'plans.jsonl'));
-  t.deepEqual(
-    plans.map(({ step, version }) => [step, version]),
-    metrics.map(({ step }) => [step, 2]),
-  );
+test.serial(
+  'metrics, plans and TensorBoard have each step, and checkpoints stand where they should',
+  async (t) => {
+    const { out } = await wholeRun();
+    const metrics = await readLines(join(out, 'metrics.jsonl'));
+    t.deepEqual(
+      metrics.map(({ step }) => step),
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    const numbers = 'step epoch loss lr clipsPerSecond dataSeconds stepSeconds rssBytes deviceBytes'.split(
+      ' ',
+    );
+    for (const line of metrics) for (const key of numbers) t.is(typeof line[key], 'number', key);
+    t.is(metrics[0]!.lr, 0);
+    const plans = await readLines(join(out, 'plans.jsonl'));
+    t.deepEqual(
+      plans.map(({ step, version }) => [step, version]),
+      metrics.map(({ step }) => [step, 2]),
+    );
 
+    const tensorboard = (await readdir(out)).filter((name) => name.startsWith('events.out.tfevents.'));
+    t.is(tensorboard.length, 1);
+    t.deepEqual(
+      [...parseEvents(await readFile(join(out, tensorboard[0]!)))].map(({ step }) => step),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    t.deepEqual(
+      (await listCheckpoints(join(out, 'checkpoints'))).map(({ step }) => step),
+      [3, 6, 8],
+    );
+  },
+);
+
+test.serial('what was wrong with the videos is told once a file and once a clip', async (t) => {
+  const { out, result, events } = await wholeRun();
   const quarantine = await readLines(join(out, 'quarantine.jsonl'));
   const files = quarantine.filter(({ what }) => what === 'file');
   const clips = quarantine.filter(({ what }) => what === 'clip');
@@ -100,22 +122,6 @@ test.serial('a run leaves everything that its folder should hold', async (t) => 
     t.true(typeof reason === 'string' && reason.length > 0 && typeof where === 'number');
     t.regex(String(code), /^ERR_VSSL_/);
   }
-
-  const tensorboard = names.filter((name) => name.startsWith('events.out.tfevents.'));
-  t.is(tensorboard.length, 1);
-  t.deepEqual(
-    [...parseEvents(await readFile(join(out, tensorboard[0]!)))].map(({ step }) => step),
-    [0, 1, 2, 3, 4, 5, 6, 7, 8],
-  );
-  t.deepEqual(
-    (await listCheckpoints(join(out, 'checkpoints'))).map(({ step }) => step),
-    [3, 6, 8],
-  );
-  const { description, tensors } = await readEncoderFile(join(out, 'weights.safetensors'));
-  t.like(description, { method: 'cvrl', input: 'rgb', step: 8, shrink: 'auto' });
-  t.like(description.model, { arch: 'r3d_10', width: 0.125 });
-  t.deepEqual({ ...description.clip }, { frames: 4, stride: 2, size: 32, fps: null });
-  t.true(tensors.length > 10);
 });
 
 test.serial(

@@ -78,62 +78,60 @@ function prepare(p: NtXentParameters): Workload {
   const embeddings = embeddingsOf(p);
   const gradient = new Float32Array(rows * dim);
   const options = { rows, dim, temperature, precision, gradient };
-  let loss = Number.NaN;
-  let slope = Number.NaN;
-  const keep = (result: { loss: number; gradTemperature?: number }) => {
-    loss = result.loss;
-    slope = result.gradTemperature!;
-  };
+  const result = { loss: Number.NaN, gradTemperature: Number.NaN, gradient };
+  const keep = (made: { loss: number; gradTemperature?: number }) => void Object.assign(result, made);
   const run = (threads: number) =>
     form === 'sync'
       ? keep(ntXent(embeddings, { ...options, threads }))
       : ntXentAsync(embeddings, { ...options, threads }).then(keep);
-  const call = async (threads: number) => {
+  const made = async (threads: number) => {
     gradient.fill(Number.NaN);
     await run(threads);
+    return result;
   };
   return {
     inputs: { embeddings: { data: embeddings, shape: [rows, dim] } },
     run,
-    outputs: () => ({ loss: Float32Array.of(loss), gradient }),
-    verify: async (threads) => {
-      await call(threads);
-      const { exact, tolerance } = expectationOf(p);
-      return [
-        { what: 'loss', error: Math.abs(loss - exact.loss), tolerance: tolerance.loss },
-        { what: 'gradient', error: distance(gradient, exact.gradient), tolerance: tolerance.gradient },
-        {
-          what: 'dL/dtau',
-          error: Math.abs(slope - exact.gradTemperature),
-          tolerance: tolerance.temperature,
-        },
-      ];
-    },
-    checkGradient: async (threads): Promise<Check[]> => {
-      await call(threads);
-      const { tolerance } = expectationOf(p);
-      const { reference } = loadKernels();
-      const lossOf = (x: Float64Array, tau: number) => reference.ntXent(x, null, rows, dim, tau, true).loss;
-      const x = new Float64Array(embeddings);
-      const tau = Float64Array.of(temperature);
-      return [
-        {
-          what: 'gradient by finite differences',
-          error: finiteDifferenceError((values) => lossOf(values, temperature), x, gradient),
-          tolerance: tolerance.gradient,
-        },
-        {
-          what: 'dL/dtau by finite differences',
-          error: finiteDifferenceError((values) => lossOf(x, values[0]!), tau, [slope]),
-          tolerance: tolerance.temperature,
-        },
-      ];
-    },
+    outputs: () => ({ loss: Float32Array.of(result.loss), gradient }),
+    verify: async (threads) => compareWithTwin(p, await made(threads)),
+    checkGradient: async (threads) => compareWithDifferences(p, embeddings, await made(threads)),
     limitSeconds: (limits, threads) => {
       const bf16 = precision === 'bf16' ? limits.bf16Rate(0.01, threads) : 0;
       return (4 * rows * rows * dim) / (bf16 || limits.fmaRate(0.01, threads));
     },
   };
+}
+
+/** What the kernel gave. */
+type Found = Omit<ExactNtXent, 'gradient'> & { readonly gradient: Float32Array };
+
+function compareWithTwin(p: NtXentParameters, { loss, gradient, gradTemperature }: Found): Check[] {
+  const { exact, tolerance } = expectationOf(p);
+  const slope = Math.abs(gradTemperature - exact.gradTemperature);
+  return [
+    { what: 'loss', error: Math.abs(loss - exact.loss), tolerance: tolerance.loss },
+    { what: 'gradient', error: distance(gradient, exact.gradient), tolerance: tolerance.gradient },
+    { what: 'dL/dtau', error: slope, tolerance: tolerance.temperature },
+  ];
+}
+
+function compareWithDifferences(
+  p: NtXentParameters,
+  embeddings: Float32Array,
+  { gradient, gradTemperature }: Found,
+): Check[] {
+  const { rows, dim, temperature } = p;
+  const { tolerance } = expectationOf(p);
+  const { reference } = loadKernels();
+  const lossOf = (x: Float64Array, tau: number) => reference.ntXent(x, null, rows, dim, tau, true).loss;
+  const x = new Float64Array(embeddings);
+  const tau = Float64Array.of(temperature);
+  const byRow = finiteDifferenceError((values) => lossOf(values, temperature), x, gradient);
+  const byTau = finiteDifferenceError((values) => lossOf(x, values[0]!), tau, [gradTemperature]);
+  return [
+    { what: 'gradient by finite differences', error: byRow, tolerance: tolerance.gradient },
+    { what: 'dL/dtau by finite differences', error: byTau, tolerance: tolerance.temperature },
+  ];
 }
 
 function embeddingsOf(p: NtXentParameters): Float32Array {
