@@ -1,12 +1,13 @@
 /**
  * Batches ahead of the step: plans batch k, has it loaded, replaces what turns out bad, and hands the batches out in
- * order. At most `depth` batches are loaded or being loaded at a time. What comes out depends on the plans alone, not on
+ * order. One batch is loaded until its plan is known and says how many of its size may wait. What comes out depends on the plans alone, not on
  * how far loading ran ahead:
  *  - replacements are drawn from (seed, epoch, sample, attempt);
  *  - a file found bad, or of which too many clips failed, leaves the sampler at the next epoch, and no batch of an epoch
  *    is planned before all batches of the one before are loaded and counted;
  *  - `FeedItem.finds` lists the finds of that batch, so that a checkpoint holds those of the batches up to its step only.
  */
+import { batchBytes } from '../data/batch-plan.js';
 import { type ClipCounts, ClipLedger } from '../data/clip-ledger.js';
 import type { BatchPlan } from '../data/plan.js';
 import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
@@ -15,7 +16,10 @@ import type { VideoRow } from '../data/rows.js';
 import { refuseEnvironment } from '../embed/features.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
-import { drawsOf, type Find, isWithinFile } from './faults.js';
+import { drawsOf, type Find, isWithinFile, unusableFile } from './faults.js';
+
+/** Batches that wait at most, however small they are. */
+const MOST_AHEAD = 4;
 
 export interface FeedOptions {
   readonly planner: Pick<BatchPlanner, 'position' | 'stepsPerEpoch' | 'planBatch' | 'planReplacements'>;
@@ -29,7 +33,8 @@ export interface FeedOptions {
   /** First step (from 0), and the one after the last. */
   readonly from: number;
   readonly to: number;
-  readonly depth: number;
+  /** Memory of the batches that are loaded or being loaded at a time; one at least, whatever it takes. */
+  readonly aheadBytes: number;
   readonly onError: 'skip' | 'substitute' | 'fail';
 }
 
@@ -50,6 +55,9 @@ export class Feed {
   readonly #queue: Promise<FeedItem>[] = [];
   /** Of all batches that are loaded; asked only between epochs, when it does not matter which of them came first. */
   readonly #clips: ClipLedger;
+  /** Batches that are loaded or being loaded at a time. */
+  #depth = 1;
+  #planned = false;
   #next: number;
   #epoch: number;
   #batchesLeft: number;
@@ -83,8 +91,8 @@ export class Feed {
   }
 
   #fill(): void {
-    const { planner, depth, to, quarantine, rows } = this.#options;
-    while (!this.#closed && this.#next < to && this.#queue.length < depth) {
+    const { planner, to, quarantine, rows } = this.#options;
+    while (!this.#closed && this.#next < to && this.#queue.length < this.#depth) {
       if (this.#batchesLeft === 0) {
         // The next epoch's order hangs on what this one finds. The last load to end calls here again, before its own
         // batch is handed out, so next() never meets an empty queue.
@@ -113,10 +121,17 @@ export class Feed {
     }
   }
 
+  #deepen(plan: BatchPlan): void {
+    this.#planned = true;
+    this.#depth = Math.max(1, Math.min(MOST_AHEAD, Math.floor(this.#options.aheadBytes / batchBytes(plan))));
+    this.#fill();
+  }
+
   async #load(step: number, lastOfEpoch: boolean): Promise<FeedItem> {
     const { planner, loader } = this.#options;
     const finds: Find[] = [];
     const first = await planner.planBatch(step);
+    if (!this.#planned) this.#deepen(first.batch.plan);
     this.#record(first.bad.map(fromPlanning), finds);
     let planned = first.batch;
     let result = await loader.load(planned.plan);
@@ -157,16 +172,6 @@ export class Feed {
       if (this.#options.onError === 'fail') throw unusableFile(find);
     }
   }
-}
-
-/** Under data.onError fail. */
-export function unusableFile({ sample, code, reason, where }: Find): VsslError {
-  const { path } = sample.row;
-  return new VsslError(
-    'ERR_VSSL_DATA',
-    `${path} cannot be used: ${reason} (${code}). Repair or remove it, or set data.onError to skip`,
-    { details: { path, code, where } },
-  );
 }
 
 /** One failure a sample, the first of its views. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { abortReason } from '../checks.js';
 import { VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
-import type { NativeSession, NativeStepResult } from '../native/bindings.js';
+import type { NativeSession } from '../native/bindings.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
 import type { StepEvent, TrainEvent } from './events.js';
 import type { Faults } from './faults.js';
@@ -44,13 +44,15 @@ export interface LoopResult {
   readonly stepSeconds: number;
 }
 
-/** Times of the steps since the last line of the log. */
+/** Sums over steps. */
 interface Tally {
   steps: number;
   clips: number;
   dataSeconds: number;
   stepSeconds: number;
 }
+
+const nothing = (): Tally => ({ steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 });
 
 /**
  * Runs steps `from` to `to`. Throws the signal's reason when it is aborted and ERR_VSSL_NON_FINITE when a loss or
@@ -59,12 +61,10 @@ interface Tally {
  */
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   const { feed, from, to, logEvery, checkpointEvery, emit, signal, log } = options;
-  let step = from;
-  let saved = from;
-  let epoch = 0;
+  let [step, saved, epoch] = [from, from, 0];
   let loss: number | null = null;
-  const total: Tally = { steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 };
-  let tally: Tally = { ...total };
+  const total = nothing();
+  let sinceLine = nothing();
   const save = async () => {
     if (step === saved) return;
     await options.saveCheckpoint(step, epoch);
@@ -79,34 +79,20 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       throw abortReason(signal);
     }
     try {
-      const dataSeconds = (performance.now() - waitStart) / 1000;
-      const lr = options.rateAt(step);
-      const stepStart = performance.now();
-      const result = await options.session.step(item.batch, {
-        ...options.hyper(step),
-        lr,
-      });
-      const stepSeconds = (performance.now() - stepStart) / 1000;
-      if (!result.finite) {
+      const { event, finite } = await takeStep(options, item, (performance.now() - waitStart) / 1000);
+      if (!finite) {
         await save();
-        throw await reportNonFinite(options.nonFiniteFile, item, lr, result);
+        throw await reportNonFinite(options.nonFiniteFile, item, event);
       }
-      step += 1;
-      epoch = item.epoch;
-      loss = result.losses.loss ?? null;
-      for (const sum of [tally, total]) {
-        sum.steps += 1;
-        sum.clips += item.clips;
-        sum.dataSeconds += dataSeconds;
-        sum.stepSeconds += stepSeconds;
-      }
+      ({ step, epoch } = event);
+      loss = event.losses.loss ?? null;
+      for (const sum of [sinceLine, total]) addStep(sum, event);
       await recordFinds(options, item, step);
       await log.plan(step, item.planned);
-      const event = stepEvent(options.session, item, result, { step, lr, dataSeconds, stepSeconds });
       emit(event);
       if (step === 1 || step % logEvery === 0 || step === options.totalSteps) {
-        await logStep(log, event, tally);
-        tally = { steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 };
+        await logStep(log, event, sinceLine);
+        sinceLine = nothing();
       }
       await evaluate(options, step, epoch, item.lastOfEpoch).catch(async (error) => {
         await save(); // an evaluation that fails, or is stopped, costs no training
@@ -118,7 +104,41 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
     }
   }
   await save();
-  return { step, clips: total.clips, loss, dataSeconds: total.dataSeconds, stepSeconds: total.stepSeconds };
+  return { step, loss, ...total };
+}
+
+function addStep(sum: Tally, { clips, dataSeconds, stepSeconds }: StepEvent): void {
+  sum.steps += 1;
+  sum.clips += clips;
+  sum.dataSeconds += dataSeconds;
+  sum.stepSeconds += stepSeconds;
+}
+
+/** One step of the session; where it is not finite it was not applied. */
+async function takeStep(
+  { session, rateAt, hyper }: LoopOptions,
+  { step, epoch, batch, clips }: FeedItem,
+  dataSeconds: number,
+): Promise<{ readonly event: StepEvent; readonly finite: boolean }> {
+  const start = performance.now();
+  const lr = rateAt(step);
+  const { losses, gradNorm, finite } = await session.step(batch, { ...hyper(step), lr });
+  const stepSeconds = (performance.now() - start) / 1000;
+  const event: StepEvent = {
+    type: 'step',
+    step: step + 1,
+    epoch,
+    losses,
+    lr,
+    gradNorm,
+    clips,
+    dataSeconds,
+    stepSeconds,
+    clipsPerSecond: clips / (dataSeconds + stepSeconds),
+    rssBytes: process.memoryUsage.rss(),
+    deviceBytes: session.stats().deviceBytes,
+  };
+  return { event, finite };
 }
 
 /** null once the signal has fired: a batch that is still being loaded is not waited for. */
@@ -148,57 +168,23 @@ async function recordFinds({ faults, log, emit }: LoopOptions, item: FeedItem, s
   }
 }
 
-function stepEvent(
-  session: NativeSession,
-  item: FeedItem,
-  result: NativeStepResult,
-  { step, lr, dataSeconds, stepSeconds }: Pick<StepEvent, 'step' | 'lr' | 'dataSeconds' | 'stepSeconds'>,
-): StepEvent {
-  return {
-    type: 'step',
-    step,
-    epoch: item.epoch,
-    losses: result.losses,
-    lr,
-    gradNorm: result.gradNorm,
-    clips: item.clips,
-    dataSeconds,
-    stepSeconds,
-    clipsPerSecond: item.clips / (dataSeconds + stepSeconds),
-    rssBytes: process.memoryUsage.rss(),
-    deviceBytes: session.stats().deviceBytes,
-  };
-}
-
 /** Losses and rate of this step; times are means over the steps since the last line. */
 async function logStep(log: RunLog, event: StepEvent, tally: Tally): Promise<void> {
   const { step, epoch, losses, lr, gradNorm, rssBytes, deviceBytes } = event;
-  const dataSeconds = tally.dataSeconds / tally.steps;
-  const stepSeconds = tally.stepSeconds / tally.steps;
-  const clipsPerSecond = tally.clips / (tally.dataSeconds + tally.stepSeconds);
-  const tags: Record<string, number> = {
-    ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`train/${name}`, value])),
-    'train/lr': lr,
-    'train/gradNorm': gradNorm,
-    'speed/clipsPerSecond': clipsPerSecond,
-    'speed/dataSeconds': dataSeconds,
-    'speed/stepSeconds': stepSeconds,
-    'memory/rssBytes': rssBytes,
-    'memory/deviceBytes': deviceBytes,
+  const groups = {
+    train: { ...losses, lr, gradNorm },
+    speed: {
+      clipsPerSecond: tally.clips / (tally.dataSeconds + tally.stepSeconds),
+      dataSeconds: tally.dataSeconds / tally.steps,
+      stepSeconds: tally.stepSeconds / tally.steps,
+    },
+    memory: { rssBytes, deviceBytes },
   };
-  const line = {
-    step,
-    epoch,
-    ...losses,
-    lr,
-    gradNorm,
-    clipsPerSecond,
-    dataSeconds,
-    stepSeconds,
-    rssBytes,
-    deviceBytes,
-  };
-  await log.metrics(line, tags);
+  const tags = Object.entries(groups).flatMap(([group, values]) =>
+    Object.entries(values).map(([name, value]) => [`${group}/${name}`, value] as const),
+  );
+  const line = { step, epoch, ...groups.train, ...groups.speed, ...groups.memory };
+  await log.metrics(line, Object.fromEntries(tags));
 }
 
 async function evaluate(
@@ -221,20 +207,17 @@ async function evaluate(
 /** Writes down what was in the batch, so that the cause can be looked for and the batch be made again. */
 async function reportNonFinite(
   path: string,
-  item: FeedItem,
-  lr: number,
-  result: NativeStepResult,
+  { planned }: FeedItem,
+  { step, epoch, lr, losses, gradNorm }: StepEvent,
 ): Promise<VsslError> {
-  const { epoch, planned } = item;
-  const step = item.step + 1;
   const files = [...new Set(planned.samples.map(({ row }) => row.path))];
   const show = (value: number) => (Number.isFinite(value) ? value : String(value));
   const report = {
     step,
     epoch,
     lr,
-    losses: Object.fromEntries(Object.entries(result.losses).map(([name, value]) => [name, show(value)])),
-    gradNorm: show(result.gradNorm),
+    losses: Object.fromEntries(Object.entries(losses).map(([name, value]) => [name, show(value)])),
+    gradNorm: show(gradNorm),
     files,
     samples: planned.samples.map(({ row, sample, attempt }) => ({
       id: row.id,
@@ -251,8 +234,8 @@ async function reportNonFinite(
   }
   return new VsslError(
     'ERR_VSSL_NON_FINITE',
-    `step ${step} gave a loss or gradient that is not finite (loss ${show(result.losses.loss ?? Number.NaN)}, ` +
-      `gradient norm ${show(result.gradNorm)}); the step was not applied and the state before it is in the last ` +
+    `step ${step} gave a loss or gradient that is not finite (loss ${show(losses.loss ?? Number.NaN)}, ` +
+      `gradient norm ${show(gradNorm)}); the step was not applied and the state before it is in the last ` +
       `checkpoint. Its ${files.length} files and their plans are in ${path}. A lower train.optimizer.lr, ` +
       `train.clipNorm or train.precision fp32 usually helps`,
     { details: { step, files, report: path } },

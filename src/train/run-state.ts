@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import type { ResolvedConfig } from '../config/schema.js';
 import type { ClipCounts } from '../data/clip-ledger.js';
 import type { Manifest } from '../data/rows.js';
@@ -82,9 +81,4 @@ export function checkSameVideos(folder: string, state: RunState, manifest: Manif
 /** A run folder may be moved, so where it is does not count. */
 function comparable(config: ResolvedConfig): unknown {
   return { ...config, out: null };
-}
-
-/** Path of an exported encoder other than the first. */
-export function encoderPath(paths: RunPaths, name: string): string {
-  return join(paths.encoders, `${name.replace(/[^\w.-]/g, '_')}.safetensors`);
 }

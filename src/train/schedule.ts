@@ -1,4 +1,5 @@
 /** Learning rates: a function of the step. */
+import type { BaseConfig } from '../config/schema.js';
 import { invalidArgument } from '../errors.js';
 
 export interface ScheduleOptions {
@@ -16,6 +17,24 @@ export interface ScheduleOptions {
   /** step: the rate is multiplied by `gamma` at each of these steps. */
   readonly milestones?: readonly number[];
   readonly gamma?: number;
+}
+
+/** The schedule of a configuration: its epochs counted in steps. */
+export function scheduleOf(
+  { schedule, optimizer, epochs }: BaseConfig['train'],
+  totalSteps: number,
+  stepsPerEpoch: number,
+): (step: number) => number {
+  const unit = epochs === null ? 1 : stepsPerEpoch;
+  return buildSchedule({
+    name: schedule.name,
+    lr: optimizer.lr,
+    totalSteps,
+    warmupSteps: schedule.warmupSteps ?? Math.round((schedule.warmupEpochs ?? 0) * stepsPerEpoch),
+    finalLr: schedule.finalLr,
+    milestones: schedule.milestones.map((milestone) => Math.round(milestone * unit)),
+    gamma: schedule.gamma,
+  });
 }
 
 /**

@@ -99,7 +99,7 @@ async function runTraining(
     try {
       if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
         throw noFlow(engine, 'use frame differences, which need nothing more');
-      return await new Training(settled, options, emit, manifest, checkpoint, engine, getFacts).run();
+      return await new Training({ ...settled, options, emit, manifest, checkpoint, engine, getFacts }).run();
     } finally {
       await facts.flush();
     }

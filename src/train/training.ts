@@ -1,113 +1,150 @@
 /** One call's worth of training, in a run folder that is locked: data, session and schedule, then the step loop. */
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { throwIfAborted } from '../checks.js';
-import type { ResolvedConfig } from '../config/schema.js';
 import { countBatches, countSteps } from '../data/epoch-order.js';
 import { BatchPlanner } from '../data/planner.js';
 import { Quarantine } from '../data/quarantine.js';
-import type { GetFacts, Manifest, VideoRow } from '../data/rows.js';
-import { toVsslError, VsslError } from '../errors.js';
+import type { GetFacts, Manifest } from '../data/rows.js';
 import { getMethod } from '../methods/registry.js';
-import type { EngineAddon, NativeSession } from '../native/bindings.js';
-import { packageVersion } from '../native/load.js';
+import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
 import { type Checkpoint, writeCheckpoint } from '../weights/checkpoint.js';
-import { writeEncoderFile } from '../weights/encoder-file.js';
 import type { TrainEvent, TrainResult } from './events.js';
-import { BEFORE_EPOCHS, Faults, type Find, toRecord } from './faults.js';
-import { Feed, unusableFile } from './feed.js';
+import { exportEncoders } from './export-encoders.js';
+import { BEFORE_EPOCHS, Faults } from './faults.js';
+import { Feed } from './feed.js';
+import { lookAtFiles } from './look-at-files.js';
 import { type LoopResult, runLoop } from './loop.js';
-import { describeEnvironment, type RunPaths, writeRunConfig } from './run-folder.js';
-import { RunLog, runWriteError } from './run-log.js';
-import { encoderPath, type RunState, videosFingerprint } from './run-state.js';
-import { buildSchedule } from './schedule.js';
-import { buildSessionSpec } from './session-spec.js';
+import { chooseDevice, type Device, openSession } from './open-session.js';
+import { describeEnvironment, writeRunConfig } from './run-folder.js';
+import { RunLog } from './run-log.js';
+import { type RunState, videosFingerprint } from './run-state.js';
+import { scheduleOf } from './schedule.js';
 import type { Settled, TrainOptions } from './settled.js';
 
-/** Bytes of decoded batches that may wait for the step; at least one batch, at most four, whatever their size. */
+/** Bytes of decoded batches that may wait for the step; at least one batch, whatever its size. */
 const AHEAD_BYTES = 2 ** 30;
 
+/** What a run is made of once its folder is taken. */
+export interface TrainingParts extends Settled {
+  readonly options: TrainOptions;
+  readonly emit: (event: TrainEvent) => void;
+  readonly manifest: Manifest;
+  /** The one to go on from. */
+  readonly checkpoint: Checkpoint<RunState> | null;
+  readonly engine: EngineAddon;
+  readonly getFacts: GetFacts;
+}
+
 export class Training {
-  readonly #config: ResolvedConfig;
-  readonly #paths: RunPaths;
-  readonly #options: TrainOptions;
-  readonly #emit: (event: TrainEvent) => void;
-  readonly #manifest: Manifest;
-  readonly #checkpoint: Checkpoint<RunState> | null;
+  readonly #parts: TrainingParts;
   readonly #signal: AbortSignal;
-  readonly #engine: EngineAddon;
-  readonly #device: 'cpu' | 'cuda';
+  readonly #device: Device;
   readonly #threads: number;
   readonly #workers: number;
-  readonly #getFacts: GetFacts;
   readonly #quarantine = new Quarantine();
   readonly #faults: Faults;
+  /** Steps done before this call. */
+  readonly #from: number;
   #totalSteps: number;
+  /** Videos that can be used at the start. */
+  #usable = 0;
 
-  constructor(
-    { config, paths }: Settled,
-    options: TrainOptions,
-    emit: (event: TrainEvent) => void,
-    manifest: Manifest,
-    checkpoint: Checkpoint<RunState> | null,
-    engine: EngineAddon,
-    getFacts: GetFacts,
-  ) {
-    this.#config = config;
-    this.#paths = paths;
-    this.#options = options;
-    this.#emit = emit;
-    this.#manifest = manifest;
-    this.#checkpoint = checkpoint;
-    this.#signal = options.signal ?? new AbortController().signal;
-    this.#engine = engine;
-    this.#device = chooseDevice(this.#engine, config.train.device);
+  constructor(parts: TrainingParts) {
+    const { config, options, manifest, checkpoint, engine } = parts;
     const cores = availableParallelism();
+    this.#parts = parts;
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#device = chooseDevice(engine, config.train.device);
     this.#threads = config.train.threads === 'auto' ? cores : config.train.threads;
     this.#workers = config.data.workers === 'auto' ? cores : config.data.workers;
-    this.#getFacts = getFacts;
     this.#faults = new Faults(manifest.rows, checkpoint?.state);
+    this.#from = checkpoint?.step ?? 0;
     this.#totalSteps = checkpoint?.state.totalSteps ?? 0;
   }
 
   async run(): Promise<TrainResult> {
     const start = performance.now();
-    const config = this.#config;
-    const from = this.#checkpoint?.step ?? 0;
-    if (!this.#checkpoint) await this.#lookAtFiles();
-    const { files } = this.#faults;
-    for (const { id, epoch } of files) this.#quarantine.add(id, epoch);
-    const usable = this.#manifest.rows.length - files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
-    this.#totalSteps ||= countSteps(config.train, usable);
-    this.#warn(usable);
-    const stepsPerEpoch = countBatches(usable, config.train.batch);
-    const rateAt = this.#schedule(stepsPerEpoch);
-    const method = getMethod(config.method);
-    const to = Math.min(this.#totalSteps, this.#options.maxSteps ?? this.#totalSteps);
-
-    this.#engine.setThreads(this.#threads);
-    const session = await this.#openSession(usable);
-    const loader = this.#engine.createLoader({
-      threads: this.#workers,
-      cacheBytes: Math.round(config.data.cacheMB * 2 ** 20),
+    const { config, options, emit, checkpoint, engine } = this.#parts;
+    await this.#countUsable();
+    this.#totalSteps ||= countSteps(config.train, this.#usable);
+    this.#warn();
+    engine.setThreads(this.#threads);
+    const session = await openSession(engine, config, {
+      device: this.#device,
+      accumulate: Math.min(config.train.accumulate, config.train.batch, this.#usable),
+      state: checkpoint?.tensors,
     });
-    let log: RunLog | null = null;
+    const cacheBytes = Math.round(config.data.cacheMB * 2 ** 20);
+    const loader = engine.createLoader({ threads: this.#workers, cacheBytes });
+    try {
+      if (!checkpoint || options.resume !== 'auto') await this.#describeRun();
+      const done = await this.#train(session, loader);
+      const result = this.#result(done, (performance.now() - start) / 1000);
+      emit({ type: 'end', ...result });
+      return result;
+    } finally {
+      loader.dispose();
+      session.dispose();
+    }
+  }
+
+  /** Files known to be bad leave before the first step; of a new run they are found by looking at every file. */
+  async #countUsable(): Promise<void> {
+    const { config, emit, manifest, checkpoint, getFacts } = this.#parts;
+    const [workers, faults, signal] = [this.#workers, this.#faults, this.#signal];
+    if (!checkpoint)
+      await lookAtFiles({ manifest, getFacts, workers, onError: config.data.onError, faults, emit, signal });
+    for (const { id, epoch } of faults.files) this.#quarantine.add(id, epoch);
+    const unusable = faults.files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
+    this.#usable = manifest.rows.length - unusable;
+  }
+
+  #warn(): void {
+    const { config, emit, checkpoint } = this.#parts;
+    const [usable, threads, batch] = [this.#usable, this.#threads, config.train.batch];
+    const warn = (message: string) => emit({ type: 'warning', message });
+    if (usable < batch)
+      warn(`there are ${usable} usable videos, fewer than train.batch (${batch}): the batch is ${usable}`);
+    const before = checkpoint?.state.threads;
+    if (before !== undefined && before !== threads)
+      warn(
+        `the run was made with ${before} threads and goes on with ${threads}: its last bits will not be those of an unbroken run`,
+      );
+  }
+
+  async #describeRun(): Promise<void> {
+    const { config, paths, manifest, engine } = this.#parts;
+    await writeRunConfig(paths, config, {
+      ...(await describeEnvironment(engine)),
+      totalSteps: this.#totalSteps,
+      device: this.#device,
+      threads: this.#threads,
+      workers: this.#workers,
+      videos: manifest.rows.length,
+    });
+  }
+
+  /** The steps of this call; none when they are done and only the weights are not of the last of them. */
+  async #train(session: NativeSession, loader: NativeLoader): Promise<LoopResult> {
+    const { config, paths, options, emit, engine } = this.#parts;
+    const [from, totalSteps, usable, signal] = [this.#from, this.#totalSteps, this.#usable, this.#signal];
+    const method = getMethod(config.method);
+    const to = Math.min(totalSteps, options.maxSteps ?? totalSteps);
+    const stepsPerEpoch = countBatches(usable, config.train.batch);
+    const log = await RunLog.open({
+      folder: paths.folder,
+      tensorboard: config.log.tensorboard,
+      plans: config.log.plans,
+      step: from,
+      quarantine: this.#faults.files,
+    });
     let feed: Feed | null = null;
     try {
-      if (!this.#checkpoint || this.#options.resume !== 'auto') await this.#describeRun();
-      log = await RunLog.open({
-        folder: this.#paths.folder,
-        tensorboard: config.log.tensorboard,
-        plans: config.log.plans,
-        step: from,
-        quarantine: files,
-      });
-      this.#emit({
+      emit({
         type: 'start',
-        out: this.#paths.folder,
+        out: paths.folder,
         step: from,
         lastStep: to,
-        totalSteps: this.#totalSteps,
+        totalSteps,
         stepsPerEpoch,
         videos: usable,
         batch: Math.min(config.train.batch, usable),
@@ -115,233 +152,87 @@ export class Training {
         threads: this.#threads,
         workers: this.#workers,
       });
-      let done: LoopResult = { step: from, clips: 0, loss: null, dataSeconds: 0, stepSeconds: 0 };
-      if (from < to) {
-        feed = this.#openFeed(loader, from, to);
-        done = await runLoop({
-          session,
-          feed,
-          log,
-          rateAt,
-          totalSteps: this.#totalSteps,
-          hyper: (step) => method.hyper(config, { step, totalSteps: this.#totalSteps }),
-          from,
-          to,
-          logEvery: config.log.every,
-          checkpointEvery: config.train.checkpointEvery,
-          faults: this.#faults,
-          saveCheckpoint: (step, epoch) => this.#save(session, step, epoch),
-          nonFiniteFile: this.#paths.nonFinite,
-          hooks: this.#options.hooks ?? [],
-          hookContext: { config, engine: this.#engine, session, loader, signal: this.#signal },
-          emit: this.#emit,
-          signal: this.#signal,
-        });
-      } else {
-        await this.#export(session, from);
+      if (from >= to) {
+        await exportEncoders(session, config, paths, from);
+        return { step: from, clips: 0, loss: null, dataSeconds: 0, stepSeconds: 0 };
       }
-      const result = this.#result(done, from, (performance.now() - start) / 1000);
-      this.#emit({ type: 'end', ...result });
-      return result;
+      feed = this.#openFeed(loader, to);
+      return await runLoop({
+        session,
+        feed,
+        log,
+        rateAt: scheduleOf(config.train, totalSteps, stepsPerEpoch),
+        totalSteps,
+        hyper: (step) => method.hyper(config, { step, totalSteps }),
+        from,
+        to,
+        logEvery: config.log.every,
+        checkpointEvery: config.train.checkpointEvery,
+        faults: this.#faults,
+        saveCheckpoint: (step, epoch) => this.#save(session, step, epoch),
+        nonFiniteFile: paths.nonFinite,
+        hooks: options.hooks ?? [],
+        hookContext: { config, engine, session, loader, signal },
+        emit,
+        signal,
+      });
     } finally {
       await feed?.close();
-      await log?.close();
-      loader.dispose();
-      session.dispose();
+      await log.close();
     }
   }
 
-  /** Indexes every file before the first step: which can be used decides the batch and the length of the run. */
-  async #lookAtFiles(): Promise<void> {
-    const { rows } = this.#manifest;
-    const finds: (Find | null)[] = new Array(rows.length).fill(null);
-    let next = 0;
-    let done = 0;
-    let failed: unknown;
-    const look = async () => {
-      while (next < rows.length && failed === undefined) {
-        throwIfAborted(this.#signal);
-        const place = next++;
-        finds[place] = await this.#look(rows[place]!, place);
-        done += 1;
-        this.#emit({ type: 'index', done, total: rows.length });
-      }
-    };
-    await Promise.all(
-      Array.from({ length: Math.min(rows.length, this.#workers) }, () =>
-        look().catch((error) => {
-          failed ??= error;
-        }),
-      ),
-    );
-    if (failed !== undefined) throw failed;
-    for (const find of finds) {
-      if (!find) continue;
-      if (this.#config.data.onError === 'fail') throw unusableFile(find);
-      const record = toRecord(find, 0);
-      this.#faults.addFile(record);
-      this.#emit({ type: 'quarantine', ...record });
-    }
-    if (this.#faults.files.length === rows.length) {
-      const { path, reason } = this.#faults.files[0]!;
-      throw new VsslError(
-        'ERR_VSSL_NO_USABLE_VIDEO',
-        `none of the ${rows.length} videos of ${this.#manifest.spec} can be used (${path}: ${reason}); 'vssl-native check --data ${this.#manifest.spec}' says why for each`,
-        { details: { data: this.#manifest.spec, first: path } },
-      );
-    }
-  }
-
-  async #look(row: VideoRow, index: number): Promise<Find | null> {
-    try {
-      await this.#getFacts(row);
-      return null;
-    } catch (error) {
-      const { code, message } = toVsslError(error);
-      if (!code.startsWith('ERR_VSSL_VIDEO')) throw error; // not the file's fault
-      return { sample: { row, index, epoch: BEFORE_EPOCHS }, code, reason: message, where: -1 };
-    }
-  }
-
-  #warn(usable: number): void {
-    const { train } = this.#config;
-    const warn = (message: string) => this.#emit({ type: 'warning', message });
-    if (usable < train.batch)
-      warn(
-        `there are ${usable} usable videos, fewer than train.batch (${train.batch}): the batch is ${usable}`,
-      );
-    const before = this.#checkpoint?.state.threads;
-    if (before !== undefined && before !== this.#threads)
-      warn(
-        `the run was made with ${before} threads and goes on with ${this.#threads}: its last bits will not be those of an unbroken run`,
-      );
-  }
-
-  #schedule(stepsPerEpoch: number): (step: number) => number {
-    const { schedule, optimizer, epochs } = this.#config.train;
-    const warmup = schedule.warmupSteps ?? Math.round((schedule.warmupEpochs ?? 0) * stepsPerEpoch);
-    const unit = epochs === null ? 1 : stepsPerEpoch;
-    return buildSchedule({
-      name: schedule.name,
-      lr: optimizer.lr,
+  #openFeed(loader: NativeLoader, to: number): Feed {
+    const { config, manifest, getFacts } = this.#parts;
+    const quarantine = this.#quarantine;
+    const method = getMethod(config.method);
+    const planner = new BatchPlanner({
+      config,
       totalSteps: this.#totalSteps,
-      warmupSteps: warmup,
-      finalLr: schedule.finalLr,
-      milestones: schedule.milestones.map((m) => Math.round(m * unit)),
-      gamma: schedule.gamma,
+      planViews: (context) => method.planViews(context, config),
+      manifest,
+      getFacts,
+      quarantine,
     });
-  }
-
-  async #openSession(usable: number): Promise<NativeSession> {
-    const { train } = this.#config;
-    const caller = new Error();
-    const fail = (error: unknown) => {
-      throw toVsslError(error, caller);
-    };
-    const session = await this.#engine
-      .createSession(
-        buildSessionSpec(this.#config, {
-          accumulate: Math.min(train.accumulate, train.batch, usable),
-          device: this.#device,
-        }),
-      )
-      .catch(fail);
-    if (this.#checkpoint) await session.importState(this.#checkpoint.tensors).catch(fail);
-    return session;
-  }
-
-  #openFeed(loader: ReturnType<EngineAddon['createLoader']>, from: number, to: number): Feed {
-    const config = this.#config;
-    const { frames, size } = config.data.clip;
-    const batchBytes = 2 * config.train.batch * frames * size * size * 3 * 4;
     return new Feed({
-      planner: new BatchPlanner({
-        config,
-        totalSteps: this.#totalSteps,
-        planViews: (context) => getMethod(config.method).planViews(context, config),
-        manifest: this.#manifest,
-        getFacts: this.#getFacts,
-        quarantine: this.#quarantine,
-      }),
+      planner,
       loader,
-      quarantine: this.#quarantine,
-      rows: this.#manifest.rows,
+      quarantine,
+      rows: manifest.rows,
       clips: this.#faults.clips.encode(),
-      from,
+      from: this.#from,
       to,
-      depth: Math.max(1, Math.min(4, Math.floor(AHEAD_BYTES / batchBytes))),
+      aheadBytes: AHEAD_BYTES,
       onError: config.data.onError,
     });
   }
 
-  async #describeRun(): Promise<void> {
-    await writeRunConfig(this.#paths, this.#config, {
-      ...(await describeEnvironment(this.#engine)),
-      totalSteps: this.#totalSteps,
-      device: this.#device,
-      threads: this.#threads,
-      workers: this.#workers,
-      videos: this.#manifest.rows.length,
-    });
-  }
-
   async #save(session: NativeSession, step: number, epoch: number): Promise<void> {
+    const { config, paths, emit, manifest } = this.#parts;
     const state: RunState = {
-      config: this.#config,
+      config,
       epoch,
       totalSteps: this.#totalSteps,
-      videos: videosFingerprint(this.#manifest),
+      videos: videosFingerprint(manifest),
       threads: this.#threads,
       quarantine: this.#faults.files,
       clips: this.#faults.clips.encode(),
     };
     const tensors = await session.exportState();
-    const keep = this.#config.train.keepCheckpoints;
-    const path = await writeCheckpoint(this.#paths.checkpoints, { step, state, tensors }, { keep });
-    this.#emit({ type: 'checkpoint', step, path });
-    await this.#export(session, step);
+    const keep = config.train.keepCheckpoints;
+    const path = await writeCheckpoint(paths.checkpoints, { step, state, tensors }, { keep });
+    emit({ type: 'checkpoint', step, path });
+    await exportEncoders(session, config, paths, step);
   }
 
-  /** The encoder that the method's paper evaluates is written last: its step tells that all are of that step. */
-  async #export(session: NativeSession, step: number): Promise<void> {
-    const names = session.encoderNames();
-    try {
-      if (names.length > 1) await mkdir(this.#paths.encoders, { recursive: true });
-      for (const name of names.slice(1))
-        await this.#exportOne(session, name, step, encoderPath(this.#paths, name));
-      await this.#exportOne(session, names[0]!, step, this.#paths.weights);
-    } catch (error) {
-      throw runWriteError(this.#paths.folder, error);
-    }
-  }
-
-  async #exportOne(session: NativeSession, name: string, step: number, path: string): Promise<void> {
-    const { data, method } = this.#config;
-    const description = {
-      method,
-      encoder: name,
-      model: session.encoderSpec(name) as { arch: string; width: number },
-      clip: data.clip,
-      input: data.input,
-      mean: data.normalize.mean,
-      std: data.normalize.std,
-      shrink: data.shrink,
-      step,
-    };
-    await writeEncoderFile(path, description, await session.exportEncoder(name), {
-      package_version: packageVersion,
-    }).catch((error) => {
-      throw runWriteError(this.#paths.folder, error, path);
-    });
-  }
-
-  #result(done: LoopResult, from: number, seconds: number): TrainResult {
+  #result(done: LoopResult, seconds: number): TrainResult {
+    const { paths } = this.#parts;
     const stepsTime = done.dataSeconds + done.stepSeconds;
     return {
-      out: this.#paths.folder,
-      weights: this.#paths.weights,
+      out: paths.folder,
+      weights: paths.weights,
       step: done.step,
-      stepsDone: done.step - from,
+      stepsDone: done.step - this.#from,
       totalSteps: this.#totalSteps,
       finished: done.step >= this.#totalSteps,
       loss: done.loss,
@@ -352,15 +243,4 @@ export class Training {
       failedClips: this.#faults.clips.failures,
     };
   }
-}
-
-function chooseDevice(engine: EngineAddon, wanted: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
-  if (wanted === 'cpu') return 'cpu';
-  const { cudaAvailable, cudaReason } = engine.info();
-  if (cudaAvailable) return 'cuda';
-  if (wanted === 'auto') return 'cpu';
-  throw new VsslError(
-    'ERR_VSSL_CUDA_UNAVAILABLE',
-    `train.device is cuda, but ${cudaReason || 'there is no CUDA device'}`,
-  );
 }

@@ -108,6 +108,9 @@ const planViews: PlanViews = ({ row, rng }) => ({
   })),
 });
 
+/** Two clips of one frame of 8 x 8. */
+const SAMPLE_BYTES = 2 * 8 * 8 * 3 * 4;
+
 interface Setup {
   readonly files?: number;
   readonly batch?: number;
@@ -116,10 +119,13 @@ interface Setup {
   /** Files whose facts cannot be had. */
   readonly unreadable?: readonly string[];
   readonly onError?: 'skip' | 'substitute' | 'fail';
+  /** Batches that may be ahead by their bytes. */
   readonly depth?: number;
   readonly from?: number;
   readonly to: number;
   readonly state?: State;
+  /** Facts are had when it is. */
+  readonly facts?: Promise<void>;
 }
 
 /** What a checkpoint holds of the data. */
@@ -139,6 +145,7 @@ function setUp({
   from = 0,
   to,
   state,
+  facts,
 }: Setup) {
   const config: ResolvedConfig = resolveConfig({
     method: 'cvrl',
@@ -148,7 +155,10 @@ function setUp({
   const quarantine = new Quarantine();
   for (const { id, epoch } of state?.quarantine ?? []) quarantine.add(id, epoch);
   const loader = new FakeLoader(new Set(bad), damaged);
+  const asked: string[] = [];
   const getFacts = async (row: { path: string }): Promise<VideoFacts> => {
+    asked.push(row.path);
+    await facts;
     if (unreadable.includes(row.path)) throw new VsslError('ERR_VSSL_VIDEO_OPEN', 'cannot be opened');
     return {
       path: row.path,
@@ -164,8 +174,18 @@ function setUp({
   const { rows } = manifest;
   const planner = new BatchPlanner({ config, totalSteps: 100, planViews, manifest, getFacts, quarantine });
   const clips = state && { clips: state.clips };
-  const feed = new Feed({ planner, loader, quarantine, rows, ...clips, from, to, depth, onError });
-  return { feed, loader, faults: new Faults(rows, state) };
+  const feed = new Feed({
+    planner,
+    loader,
+    quarantine,
+    rows,
+    ...clips,
+    from,
+    to,
+    aheadBytes: depth * batch * SAMPLE_BYTES,
+    onError,
+  });
+  return { feed, loader, asked, faults: new Faults(rows, state) };
 }
 
 /** What each step got, and the state that a checkpoint after it would hold. */
@@ -341,6 +361,28 @@ async function settle(loader: FakeLoader, batches: number): Promise<void> {
   while (loader.batches.length < batches) await new Promise((resolve) => setTimeout(resolve, 5));
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
+
+test('one batch until its plan tells its bytes, then as many as fit: one at least, four at most', async (t) => {
+  for (const [depth, batches] of [
+    [0.1, 1],
+    [1.9, 1],
+    [2, 2],
+    [3.5, 3],
+    [100, 4],
+  ] as const) {
+    let open = () => {};
+    const facts = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { feed, loader, asked } = setUp({ files: 60, to: 20, depth, facts });
+    await settle(loader, 0);
+    t.is(asked.length, 3, 'of one batch');
+    open();
+    await settle(loader, batches);
+    t.is(loader.batches.length, batches, `${depth}`);
+    await feed.close();
+  }
+});
 
 test('no more batches are made ahead than the depth', async (t) => {
   const { feed, loader } = setUp({ files: 60, to: 20, depth: 2 });

@@ -46,7 +46,7 @@ test('a feed ends with it: nothing is quarantined', async (t) => {
     rows: [],
     from: 0,
     to: 1,
-    depth: 1,
+    aheadBytes: 0,
     onError: 'skip',
   });
   await t.throwsAsync(feed.next(), { code: 'ERR_VSSL_TOO_MANY_FILES' });

@@ -1,0 +1,46 @@
+/** The engine's session of a run: on its device, with the weights that the run begins or goes on with. */
+import type { ResolvedConfig } from '../config/schema.js';
+import { toVsslError, VsslError } from '../errors.js';
+import type { EngineAddon, NamedTensor, NativeSession } from '../native/bindings.js';
+import { checkEncoders } from './export-encoders.js';
+import { buildSessionSpec } from './session-spec.js';
+
+export type Device = 'cpu' | 'cuda';
+
+export interface SessionStart {
+  readonly device: Device;
+  /** Chunks of a batch, in this run. */
+  readonly accumulate: number;
+  /** Of the checkpoint that the run goes on from. */
+  readonly state: readonly NamedTensor[] | undefined;
+}
+
+export async function openSession(
+  engine: EngineAddon,
+  config: ResolvedConfig,
+  { device, accumulate, state }: SessionStart,
+): Promise<NativeSession> {
+  const caller = new Error();
+  let session: NativeSession | undefined;
+  try {
+    session = await engine.createSession(buildSessionSpec(config, { accumulate, device }));
+    checkEncoders(config.method, session);
+    if (state) await session.importState(state);
+    return session;
+  } catch (error) {
+    session?.dispose();
+    throw toVsslError(error, caller);
+  }
+}
+
+/** Throws ERR_VSSL_CUDA_UNAVAILABLE. */
+export function chooseDevice(engine: EngineAddon, wanted: 'auto' | Device): Device {
+  if (wanted === 'cpu') return 'cpu';
+  const { cudaAvailable, cudaReason } = engine.info();
+  if (cudaAvailable) return 'cuda';
+  if (wanted === 'auto') return 'cpu';
+  throw new VsslError(
+    'ERR_VSSL_CUDA_UNAVAILABLE',
+    `train.device is cuda, but ${cudaReason || 'there is no CUDA device'}`,
+  );
+}
