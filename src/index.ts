@@ -1,6 +1,7 @@
 /** The public interface of vssl-native. Importing it loads no addon: libtorch comes with the first call that needs it. */
 import { createKnnHook } from './eval/knn-hook.js';
 import { resolveConfig, type TrainConfig } from './methods/config.js';
+import type { Method } from './methods/method.js';
 import { train as startTraining, type TrainOptions } from './train/train.js';
 import type { TrainRun } from './train/train-run.js';
 
@@ -9,8 +10,12 @@ import type { TrainRun } from './train/train-run.js';
  * `eval.everyEpochs` and `eval.data` in the configuration, kNN on frozen features runs along. Errors (a wrong
  * configuration too) reject the run; see TrainOptions.
  */
-export function train(config: TrainConfig, options: TrainOptions = {}): TrainRun {
-  return startTraining(config, options, evaluationsOf(config));
+export function train<Own extends Method = never>(
+  config: TrainConfig<Own>,
+  options: TrainOptions = {},
+): TrainRun {
+  const own = config as TrainConfig;
+  return startTraining(own, options, evaluationsOf(own));
 }
 
 function evaluationsOf(config: TrainConfig) {
@@ -52,8 +57,8 @@ export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export type { FactorScore, RetrievalScore } from './eval/scores.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
-export type { Claim, Method, Paper } from './methods/method.js';
-export { getPreset, listMethods, listPresets, type PresetName } from './methods/registry.js';
+export { type Claim, defineMethod, type Method, type Paper } from './methods/method.js';
+export { getPreset, listMethods, listPresets, type PresetName, registerMethod } from './methods/registry.js';
 export type { NamedTensor } from './native/bindings.js';
 export { type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
 export type { DoctorCheck } from './native/doctor-check.js';

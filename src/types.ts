@@ -47,7 +47,7 @@ export type { ExtractorOptions } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
 export type { Measure, Measurement, MeasureRequest } from './eval/measure.js';
 export type { RetrievalResult } from './eval/retrieval.js';
-export type { ClaimArm, ExportedEncoder, Hyper } from './methods/method.js';
+export type { ClaimArm, DefinedMethod, ExportedEncoder, Hyper, MethodSpec } from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';
 export type {
   EngineAddon,

@@ -17,7 +17,7 @@ export interface MethodDescription {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  readonly paper: Paper;
+  readonly paper?: Paper | undefined;
   readonly options: readonly OptionDescription[];
   readonly claims: readonly Claim[];
 }
@@ -33,7 +33,7 @@ export function formatMethodList(methods: readonly MethodDescription[]): string 
     [{ title: 'method' }, { title: 'paper' }, { title: 'what it does' }],
     methods.map(({ name, paper, description }) => [
       name,
-      `${paper.venue}, arXiv ${paper.arxiv}`,
+      paper ? `${paper.venue}, arXiv ${paper.arxiv}` : '-',
       description,
     ]),
   );
@@ -42,12 +42,12 @@ export function formatMethodList(methods: readonly MethodDescription[]): string 
 export function formatMethod({ title, description, paper, options, claims }: MethodDescription): string {
   const optionRows = options.map((o) => [o.key, JSON.stringify(o.default) ?? '-', o.values, o.description]);
   return [
-    `${title}: ${paper.title} (${paper.authors}; ${paper.venue}; arXiv ${paper.arxiv})`,
+    paper ? `${title}: ${paper.title} (${paper.authors}; ${paper.venue}; arXiv ${paper.arxiv})` : title,
     description,
     '',
     formatTable([{ title: 'option' }, { title: 'default' }, { title: 'values' }, { title: '' }], optionRows),
     '',
-    'What its paper claims:',
+    claims.length === 0 ? 'It makes no claim.' : 'What its paper claims:',
     ...claims.map((c) => `  ${c.name}: ${c.statement} (${c.source})`),
   ].join('\n');
 }

@@ -1,21 +1,20 @@
 /** What a claim may compare: a measure gives one number of a run's frozen features, higher is better. */
 import type { EncoderOptions } from '../embed/encoder-options.js';
-import type { EvaluationResult } from './evaluate.js';
 import type { DataOptions } from './evaluation-data.js';
-import type { ExtractorOptions } from './feature-extractor.js';
 
-export interface MeasureRequest
-  extends DataOptions,
-    EncoderOptions,
-    Pick<ExtractorOptions, 'signal' | 'onProgress'> {
+export interface MeasureRequest extends DataOptions, EncoderOptions {
   /** Run folder with the trained encoder. */
   readonly run: string;
+  readonly signal?: AbortSignal;
 }
 
-export interface Measurement extends Pick<EvaluationResult<unknown>, 'warnings' | 'failures'> {
+export interface Measurement {
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
+  readonly warnings: readonly string[];
+  /** Videos that could not be used. */
+  readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
 }
 
 export interface Measure {

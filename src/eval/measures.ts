@@ -41,8 +41,12 @@ const MEASURES: Measure[] = [
 export function getMeasure(name: string): Measure {
   const found = MEASURES.find((measure) => measure.name === name);
   if (found) return found;
-  const names = MEASURES.map((measure) => measure.name);
+  const names = measureNames();
   throw invalidArgument('measure', `one of ${names.join(', ')}`, name, didYouMean(name, names));
+}
+
+export function measureNames(): string[] {
+  return MEASURES.map(({ name }) => name);
 }
 
 /**

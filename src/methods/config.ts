@@ -2,25 +2,29 @@
 import type { z } from 'zod';
 import { configJsonSchemaWith, type LoadOptions, loadConfigWith, resolveConfigWith } from '../config/load.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
-import { type AnyMethod, METHODS, type PresetName } from './registry.js';
+import type { Method } from './method.js';
+import { type AnyMethod, allMethods } from './registry.js';
 
-/** What a user may write: every key is optional but `method` (or `extends`, a preset that has one). */
-export type TrainConfig = Partial<BaseConfigInput> & {
-  readonly extends?: PresetName;
-  readonly method?: AnyMethod['name'];
-} & { readonly [M in AnyMethod as M['name']]?: z.input<M['configSchema']> };
+/**
+ * What a user may write: every key is optional but `method` (or `extends`, a preset that has one). `Own` are the types of
+ * methods of one's own: `TrainConfig<typeof toy>`.
+ */
+export type TrainConfig<Own extends Method = never> = Partial<BaseConfigInput> & {
+  readonly extends?: (AnyMethod | Own)['presets'][number]['name'];
+  readonly method?: (AnyMethod | Own)['name'];
+} & { readonly [M in AnyMethod | Own as M['name']]?: z.input<M['configSchema']> };
 
 /** preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
 export function loadConfig(options: LoadOptions): ResolvedConfig {
-  return loadConfigWith(METHODS, options);
+  return loadConfigWith(allMethods(), options);
 }
 
 /** Checks a configuration object and fills in every default. Throws ERR_VSSL_CONFIG naming the key. */
-export function resolveConfig(config: TrainConfig): ResolvedConfig {
-  return resolveConfigWith(METHODS, config);
+export function resolveConfig<Own extends Method = never>(config: TrainConfig<Own>): ResolvedConfig {
+  return resolveConfigWith(allMethods(), config);
 }
 
 /** JSON Schema of a configuration file, for editors. */
 export function configJsonSchema(): Record<string, unknown> {
-  return configJsonSchemaWith(METHODS);
+  return configJsonSchemaWith(allMethods());
 }

@@ -4,6 +4,8 @@ import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clipFormatOf } from '../data/clip-plan.js';
 import type { SamplePlan, StepPosition, ViewContext } from '../data/views.js';
+import type { Measure } from '../eval/measure.js';
+import { checkSpec } from './check-method.js';
 
 /** Where a method was published. */
 export interface Paper {
@@ -46,8 +48,10 @@ export type Hyper = Readonly<Record<string, number>>;
 
 /** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
+  /** The engine's method that trains it. */
+  readonly engine: string;
   readonly title: string;
-  readonly paper: Paper;
+  readonly paper?: Paper | undefined;
   /** One or two sentences for people. */
   readonly description: string;
   readonly planViews: (context: ViewContext, config: ResolvedConfig) => SamplePlan;
@@ -58,6 +62,10 @@ export interface Method extends MethodSlice {
   /** What is exported; first the one that the paper evaluates. At least one. */
   readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
+  /** Measures of its own that its claims may name. */
+  readonly measures: readonly Measure[];
+  /** Where it was registered from, for messages. */
+  readonly file?: string | undefined;
 }
 
 /** A trained encoder as the engine names it, and the clips that it takes. */
@@ -68,13 +76,18 @@ export interface ExportedEncoder {
 
 /** A method as its file writes it down: its functions get the method's own options, checked and typed. */
 export interface MethodSpec<Name extends string, Schema extends z.ZodType, PresetName extends string> {
+  /** Also the key of its options in a configuration: lower-case letters, digits and '_'. */
   readonly name: Name;
-  readonly title: string;
-  readonly paper: Paper;
+  /** Default `name`. */
+  readonly engine?: string;
+  /** Default `name`. */
+  readonly title?: string;
+  readonly paper?: Paper;
   readonly description: string;
   readonly configSchema: Schema;
   readonly defaults?: RawConfig;
-  readonly presets: readonly Preset<PresetName>[];
+  /** NAME-tiny is the one that claims start from. */
+  readonly presets?: readonly Preset<PresetName>[];
   /** Rules between the options and the other keys. Throws ERR_VSSL_CONFIG. */
   readonly check?: (options: z.output<Schema>, config: ResolvedConfig) => void;
   readonly planViews: (context: ViewContext, options: z.output<Schema>) => SamplePlan;
@@ -83,37 +96,53 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
     config: ResolvedConfig,
   ) => Readonly<Record<string, unknown>>;
   readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
-  /** `format`: default the clips of the configuration's `data` section. */
-  readonly encoders: readonly {
+  /** Default one, `encoder`. `format`: default the clips of the configuration's `data` section. */
+  readonly encoders?: readonly {
     readonly name: string;
     readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
   }[];
-  readonly claims: readonly Claim[];
+  readonly claims?: readonly Claim[];
+  readonly measures?: readonly Measure[];
 }
 
-/** Makes a method of its description. */
+/** Marks what defineMethod made, in whichever build of this package. */
+const BRAND = Symbol.for('vssl-native.Method');
+
+export function isMethod(value: unknown): value is Method {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, BRAND);
+}
+
+export type DefinedMethod<
+  Name extends string,
+  Schema extends z.ZodType,
+  PresetName extends string,
+> = Method & {
+  readonly name: Name;
+  readonly configSchema: Schema;
+  readonly presets: readonly Preset<PresetName>[];
+};
+
+/** Makes a method of its description. Throws ERR_VSSL_METHOD, naming the key that is wrong. */
 export function defineMethod<
   const Name extends string,
   Schema extends z.ZodType,
   const PresetName extends string,
->(
-  spec: MethodSpec<Name, Schema, PresetName>,
-): Method & {
-  readonly name: Name;
-  readonly configSchema: Schema;
-  readonly presets: readonly Preset<PresetName>[];
-} {
-  const optionsOf = (config: ResolvedConfig) => config[spec.name] as z.output<Schema>;
-  return {
+>(spec: MethodSpec<Name, Schema, PresetName>): DefinedMethod<Name, Schema, PresetName> {
+  checkSpec(spec);
+  const { name, encoders = [{ name: 'encoder' }] } = spec;
+  const optionsOf = (config: ResolvedConfig) => config[name] as z.output<Schema>;
+  const method: DefinedMethod<Name, Schema, PresetName> = {
+    ...{ engine: name, title: name, defaults: {}, presets: [], claims: [], measures: [] },
     ...spec,
-    defaults: spec.defaults ?? {},
     check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
-    encoders: spec.encoders.map(({ name, format }) => ({
+    encoders: encoders.map(({ name, format }) => ({
       name,
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),
     })),
   };
+  Object.defineProperty(method, BRAND, { value: true });
+  return method;
 }

@@ -67,7 +67,7 @@ export const tinyMomentum = {
   normGroups: 4,
 } as const;
 
-type MomentumOptions = Omit<z.output<z.ZodObject<ReturnType<typeof momentumFields>>>, 'symmetric'>;
+export type MomentumOptions = Omit<z.output<z.ZodObject<ReturnType<typeof momentumFields>>>, 'symmetric'>;
 
 /** Rules between the options and the batch. Throws ERR_VSSL_CONFIG. */
 export function checkMomentum(

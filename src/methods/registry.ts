@@ -1,9 +1,11 @@
 import { findPreset, type Preset } from '../config/load.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, toVsslError } from '../errors.js';
+import { checkMeasure, measureNames, registerMeasure } from '../eval/measures.js';
 import { didYouMean } from '../spelling.js';
 import { cate } from './cate.js';
+import { methodError } from './check-method.js';
 import { cvrl } from './cvrl.js';
-import type { Method } from './method.js';
+import { isMethod, type Method } from './method.js';
 import { moco } from './moco.js';
 import { modist } from './modist.js';
 import { simclr } from './simclr.js';
@@ -19,32 +21,77 @@ export type AnyMethod = (typeof METHODS)[number];
 /** What `extends` may name. */
 export type PresetName = AnyMethod['presets'][number]['name'];
 
+/** Those of this package and those registered, in the order in which they are shown. */
+const all: Method[] = [...METHODS];
+
+export function allMethods(): readonly Method[] {
+  return all;
+}
+
+/**
+ * Adds a method of one's own, made by defineMethod: from then on it is trained, listed and evaluated by its name as the
+ * package's are. `file` is what messages say of where it comes from. Throws ERR_VSSL_METHOD, naming the key: a name, a
+ * preset's or a measure's name that there is, a claim of an unknown measure.
+ */
+export function registerMethod(method: Method, file?: string): void {
+  if (!isMethod(method)) throw invalidArgument('method', 'what defineMethod makes', method);
+  const { name, presets, claims, measures } = method;
+  const wrong = (key: string, message: string) => methodError(name, key, message, file);
+  if (all.some((other) => other.name === name))
+    throw wrong('name', `there is a method '${name}'; give this one another name`);
+  const taken = all.flatMap((other) => other.presets.map((preset) => preset.name));
+  for (const [i, preset] of presets.entries()) {
+    if (taken.includes(preset.name))
+      throw wrong(`presets.${i}.name`, `there is a preset '${preset.name}'; give this one another name`);
+    taken.push(preset.name);
+  }
+  for (const [i, measure] of measures.entries()) {
+    if (measures.findIndex((other) => other.name === measure.name) < i)
+      throw wrong(`measures.${i}.name`, `there is another measure '${measure.name}' in this list`);
+    try {
+      checkMeasure(measure, 'it');
+    } catch (error) {
+      throw wrong(`measures.${i}`, toVsslError(error).message);
+    }
+  }
+  const known = [...measureNames(), ...measures.map((measure) => measure.name)];
+  for (const [i, { measure }] of claims.entries())
+    if (!known.includes(measure))
+      throw wrong(
+        `claims.${i}.measure`,
+        `there is no measure '${measure}'; there are ${known.join(', ')}${didYouMean(measure, known)}`,
+      );
+  for (const measure of measures) registerMeasure(measure);
+  all.push({ ...method, file });
+}
+
 /** Every method, in the order in which it is shown: copies. */
 export function listMethods(): readonly Method[] {
-  return METHODS.map((method: Method) => ({
+  return all.map((method) => ({
     ...method,
-    paper: { ...method.paper },
+    paper: method.paper && { ...method.paper },
     defaults: structuredClone(method.defaults),
     presets: structuredClone(method.presets),
     encoders: method.encoders.map((encoder) => ({ ...encoder })),
     claims: structuredClone(method.claims),
+    measures: method.measures.map((measure) => ({ ...measure })),
   }));
 }
 
 /** A method by name. Throws ERR_VSSL_INVALID_ARGUMENT with the nearest name. */
 export function getMethod(name: string): Method {
-  const method = METHODS.find((m) => m.name === name);
+  const method = all.find((m) => m.name === name);
   if (method) return method;
-  const names = METHODS.map((m) => m.name);
+  const names = all.map((m) => m.name);
   throw invalidArgument('method', `one of ${names.join(', ')}`, name, didYouMean(name, names));
 }
 
 /** Every preset, in the order in which it is shown: copies. */
-export function listPresets(): readonly Preset<PresetName>[] {
-  return structuredClone(METHODS.flatMap((method): readonly Preset<PresetName>[] => method.presets));
+export function listPresets(): readonly Preset[] {
+  return structuredClone(all.flatMap((method) => method.presets));
 }
 
 /** A preset by name: a copy. Throws ERR_VSSL_CONFIG with the nearest name. */
 export function getPreset(name: string): Preset {
-  return structuredClone(findPreset(METHODS, name));
+  return structuredClone(findPreset(all, name));
 }

@@ -13,10 +13,11 @@ export function buildSessionSpec(
   config: ResolvedConfig,
   { accumulate, device }: { readonly accumulate: number; readonly device: string },
 ) {
-  const { method, model, train } = config;
+  const { model, train } = config;
+  const { engine, nativeOptions } = getMethod(config.method);
   return {
-    method,
-    options: getMethod(method).nativeOptions(config),
+    method: engine,
+    options: nativeOptions(config),
     model,
     optimizer: Object.fromEntries(
       OPTIMIZER_KEYS[train.optimizer.name].map((key) => [key, train.optimizer[key]]),

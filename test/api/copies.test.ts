@@ -1,6 +1,14 @@
 // What the package hands out is a copy: nothing that a caller does to it is seen by the next one.
 import test from 'ava';
-import { getPreset, listMethods, listPresets, loadConfig, resolveConfig, VideoEncoder } from '#src/index.js';
+import {
+  getPreset,
+  listMethods,
+  listPresets,
+  loadConfig,
+  type PresetName,
+  resolveConfig,
+  VideoEncoder,
+} from '#src/index.js';
 import { METHODS } from '#src/methods/registry.js';
 import { tiny } from '../embed/make-videos.js';
 
@@ -32,7 +40,7 @@ function staysAsItIs(name: string, get: () => unknown): void {
 for (const { name } of listPresets()) {
   staysAsItIs(`getPreset('${name}')`, () => getPreset(name));
   staysAsItIs(`loadConfig, preset ${name},`, () => loadConfig({ preset: name }));
-  staysAsItIs(`resolveConfig, extends ${name},`, () => resolveConfig({ extends: name }));
+  staysAsItIs(`resolveConfig, extends ${name},`, () => resolveConfig({ extends: name as PresetName }));
 }
 for (const { name } of METHODS)
   staysAsItIs(`resolveConfig, defaults of ${name},`, () => resolveConfig({ method: name }));

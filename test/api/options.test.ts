@@ -40,6 +40,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },
   prepare: { options: [() => vssl.prepare({ data: out, out, shortside: 32 } as never), 'shortSide'] },
   runClaims: { options: [() => vssl.runClaims({ method: 'cvrl', budgt: 3 } as never), 'budget'] },
+  defineMethod: { keys: [() => vssl.defineMethod({ name: 'toy', claim: [] } as never), 'claims'] },
   registerMeasure: { measure: [() => vssl.registerMeasure({ lables: true } as never), 'labels'] },
   writeSyntheticVideos: {
     options: [() => vssl.writeSyntheticVideos({ data: 'synthetic:motion', outs: out } as never), 'out'],
@@ -85,7 +86,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
 
 /** Exports without options: values, and calls of positional arguments alone. */
 const plain = [
-  ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload'],
+  ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload', 'registerMethod'],
   ...['readEncoderDescription', 'readEncoderFile', 'readSafetensors', 'writeSafetensors'],
   ...['emaUpdate', 'emaUpdateAsync'],
 ];
@@ -99,7 +100,7 @@ for (const [name, ways] of Object.entries(calls))
   test(`${name} refuses an option that there is not`, async (t) => {
     for (const [way, [call, meant]] of Object.entries(ways)) {
       const error = await t.throwsAsync(async () => void (await call()), { instanceOf: vssl.VsslError }, way);
-      t.regex(error!.code, /^ERR_VSSL_(INVALID_ARGUMENT|CONFIG)$/, way);
+      t.regex(error!.code, /^ERR_VSSL_(INVALID_ARGUMENT|CONFIG|METHOD)$/, way);
       t.true(error!.message.includes(`did you mean '${meant}'`), `${way}: ${error!.message}`);
     }
   });

@@ -24,7 +24,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   weights: ['checks', 'native', 'data', 'errors'],
   data: ['checks', 'spelling', 'errors'],
   config: ['checks', 'data', 'spelling', 'errors'],
-  methods: ['checks', 'config', 'data', 'eval', 'spelling', 'errors'],
+  methods: ['checks', 'config', 'data', 'embed', 'eval', 'spelling', 'errors'],
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'errors'],

@@ -1,6 +1,7 @@
 // Compiled, never run: the package as a CommonJS module with types.
 import vssl = require('vssl-native');
 import kernels = require('vssl-native/kernels');
+import methods = require('vssl-native/methods');
 
 export async function use(): Promise<number> {
   const encoder: vssl.VideoEncoder = await vssl.VideoEncoder.create({ arch: 'r3d_18' });
@@ -18,5 +19,10 @@ export async function use(): Promise<number> {
   const error: vssl.VsslError = new vssl.VsslError('ERR_VSSL_USAGE', 'wrong');
   // @ts-expect-error: codes have a prefix
   new vssl.VsslError('wrong', 'wrong');
+  const clock = methods.clockOf;
+  vssl.registerMethod(
+    methods.defineMethod({ name: 'toy' } as methods.MethodSpec<'toy', methods.z.ZodType, ''>),
+  );
+  void clock;
   return loss + error.message.length;
 }

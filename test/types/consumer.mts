@@ -1,13 +1,18 @@
 // Compiled, never run: the package as an ES module with types.
 import { Readable } from 'node:stream';
 import {
+  defineMethod,
   doctor,
   type EmbedResult,
+  type EvaluationHook,
   embedToFile,
   evaluate,
   listMethods,
   listPresets,
+  type Measure,
   readSafetensors,
+  registerMeasure,
+  registerMethod,
   type TrainConfig,
   train,
   VideoEncoder,
@@ -15,6 +20,36 @@ import {
   type VsslErrorCode,
   writeSafetensors,
 } from 'vssl-native';
+import { headSchema, nativeHead, planUniformPair, z } from 'vssl-native/methods';
+
+/** A method of one's own: its options are typed in its functions, and in the configuration that names it. */
+const toy = defineMethod({
+  name: 'toy',
+  engine: 'simclr',
+  description: 'two clips of one window',
+  configSchema: z.strictObject({
+    tau: z.number().default(0.1),
+    head: headSchema({ hiddenLayers: 1, norm: true }).prefault({}),
+  }),
+  planViews: (context) => planUniformPair(context, { sameWindow: true }),
+  nativeOptions: ({ tau, head }) => ({ temperature: tau, lossScale: 1, ...nativeHead(head) }),
+  presets: [{ name: 'toy-tiny', description: '', config: { method: 'toy', train: { steps: 3 } } }],
+  measures: [{ name: 'half', title: '', run: async ({ run }) => ({ value: run.length, resolution: 1 }) }],
+});
+
+export function own(): void {
+  registerMethod(toy);
+  const config: TrainConfig<typeof toy> = { extends: 'toy-tiny', toy: { tau: 0.2 } };
+  // @ts-expect-error: a misspelt option
+  const wrong: TrainConfig<typeof toy> = { method: 'toy', toy: { taw: 0.2 } };
+  // @ts-expect-error: not a method of the package
+  const other: TrainConfig = { method: 'toy' };
+  const hook: EvaluationHook = { name: 'h', everySteps: 2, run: async ({ step }) => ({ step }) };
+  train<typeof toy>(config, { hooks: [hook] });
+  const measure: Measure = { name: 'm', title: 'm', run: async () => ({ value: 1, resolution: 0.1 }) };
+  registerMeasure(measure);
+  void [wrong, other];
+}
 
 export async function use(): Promise<void> {
   const config: TrainConfig = { method: 'cvrl', train: { batch: 4 }, cvrl: {} };

@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-for (const entry of ['index.d.ts', 'kernels/index.d.ts'])
+for (const entry of ['index.d.ts', 'kernels/index.d.ts', 'methods/index.d.ts'])
   test(`${entry}: every signature can be named`, (t) => {
     const { exported, missing } = unnameable(join(root, 'dist/esm', entry));
     t.true(exported > 10, `${exported} exports`);
