@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { resolveConfig } from '#src/methods/config.js';
 import { loadEngine } from '#src/native/load.js';
+import { buildSessionSpec } from '#src/train/session-spec.js';
 import { longestStall } from '../helpers/stall.js';
 
 /** Milliseconds that a busy machine may keep the event loop from running, without any doing of ours. */
@@ -27,12 +29,10 @@ test.serial('stats() and dispose() never wait for a pass that runs', async (t) =
 });
 
 test.serial('exporting a state of some hundred MB leaves the event loop free', async (t) => {
-  const session = await loadEngine().createSession({
-    method: 'simclr',
-    model: { arch: 'r3d_18' },
-    optimizer: { name: 'sgd', momentum: 0.9 },
-    device: 'cpu',
-  });
+  const config = resolveConfig({ method: 'simclr', model: { arch: 'r3d_18' } });
+  const session = await loadEngine().createSession(
+    buildSessionSpec(config, { accumulate: 1, device: 'cpu' }),
+  );
   let bytes = 0;
   const { stall } = await longestStall(async () => {
     const pending = session.exportState();

@@ -6,7 +6,9 @@ import { memoryLimit } from '#src/checks.js';
 import { drawSyntheticSource } from '#src/data/synthetic.js';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { MomentumQueue } from '#src/kernels/index.js';
+import { resolveConfig } from '#src/methods/config.js';
 import { loadEngine } from '#src/native/load.js';
+import { buildSessionSpec } from '#src/train/session-spec.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
 import { scratch } from '../embed/make-videos.js';
 
@@ -32,9 +34,9 @@ test('a network, a queue of a method and a batch beyond memory', async (t) => {
   await t.throwsAsync(VideoEncoder.create({ arch: 'r3d_18', width: 1000 }), {
     code: 'ERR_VSSL_INVALID_ARGUMENT', // a stated range comes first
   });
-  const spec = { method: 'moco', model: { arch: 'r3d_10', width: 0.125 }, optimizer: { name: 'sgd' } };
-  const options = { queue: 2 ** 24, headDim: 65536 };
-  await t.throwsAsync(loadEngine().createSession({ ...spec, options }), { code, message });
+  const config = resolveConfig({ method: 'moco', moco: { queue: 2 ** 24, head: { dim: 65536 } } });
+  const spec = buildSessionSpec(config, { accumulate: 1, device: 'cpu' });
+  await t.throwsAsync(loadEngine().createSession(spec), { code, message });
   const loader = loadEngine().createLoader({ threads: 1, cacheBytes: 0 });
   const { source } = drawSyntheticSource(1, 5, { pixels: 32 });
   const clip = {
