@@ -80,10 +80,7 @@ export async function readCheckpoint<State>(path: string): Promise<Checkpoint<St
   if (metadata.format !== FORMAT)
     throw damaged(path, `its metadata says format '${metadata.format ?? 'none'}', expected '${FORMAT}'`);
   if (metadata.format_version !== String(CHECKPOINT_FORMAT_VERSION))
-    throw damaged(
-      path,
-      `its format version is ${metadata.format_version}, this package reads ${CHECKPOINT_FORMAT_VERSION}: resume with the version that wrote it`,
-    );
+    throw otherVersion(path, metadata.format_version);
   const step = Number(metadata.step);
   if (!Number.isSafeInteger(step) || step < 0) throw damaged(path, `its step is '${metadata.step}'`);
   if (checksumOf(step, metadata.state ?? '', tensors) !== metadata.checksum)
@@ -107,8 +104,8 @@ export async function listCheckpoints(folder: string): Promise<CheckpointEntry[]
 
 /**
  * The last whole checkpoint, or null when the folder has none at all. A damaged one is told to `onDamaged` and passed
- * over for the one before; when all are damaged that is an error (ERR_VSSL_CHECKPOINT): starting again from nothing
- * must be asked for.
+ * over for the one before; when all are damaged, or one is of another format version, that is an error
+ * (ERR_VSSL_CHECKPOINT): starting again from nothing must be asked for.
  */
 export async function latestCheckpoint<State>(
   folder: string,
@@ -120,6 +117,7 @@ export async function latestCheckpoint<State>(
       return { ...(await readCheckpoint<State>(path)), path };
     } catch (error) {
       if (!(error instanceof VsslError) || error.code !== 'ERR_VSSL_CHECKPOINT') throw error;
+      if ('formatVersion' in error.details) throw error;
       onDamaged(error);
     }
   }
@@ -162,6 +160,15 @@ async function writeError(folder: string, path: string, step: number, error: unk
     'ERR_VSSL_CHECKPOINT_WRITE',
     `the checkpoint of step ${step} could not be written to ${path}: ${why}; ${last}. Put that right and give the same command again to go on from there`,
     { details: { path, step, systemCode: code, lastStep: before?.step }, cause: error },
+  );
+}
+
+function otherVersion(path: string, found = 'absent'): VsslError {
+  return new VsslError(
+    'ERR_VSSL_CHECKPOINT',
+    `checkpoint ${path} cannot be used: its format version is ${found}, this package reads ${CHECKPOINT_FORMAT_VERSION}; ` +
+      'go on with the version of the package that wrote it, or start again with --resume never',
+    { details: { path, formatVersion: found } },
   );
 }
 

@@ -11,6 +11,7 @@ import { parseEvents } from '#src/train/tensorboard.js';
 import { type TrainOptions, train } from '#src/train/train.js';
 import { listCheckpoints } from '#src/weights/checkpoint.js';
 import { readEncoderFile } from '#src/weights/encoder-file.js';
+import { readSafetensors, writeSafetensors } from '#src/weights/safetensors.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
@@ -193,6 +194,21 @@ test.serial('another configuration in the same folder names the keys that differ
   const { result } = await run(out, tinyConfig({ train: { seed: 9 } }), { resume: 'never', maxSteps: 2 });
   t.like(result, { step: 2, stepsDone: 2 });
   t.deepEqual(await stepsOf(out), [1, 2]);
+});
+
+test.serial('an unfinished run of another checkpoint version is refused, by both versions', async (t) => {
+  const out = await newOut();
+  await run(out, tinyConfig(), { maxSteps: 1 });
+  const { path } = (await listCheckpoints(join(out, 'checkpoints')))[0]!;
+  const { tensors, metadata } = await readSafetensors(path);
+  await writeSafetensors(path, tensors, { ...metadata, format_version: '2' });
+  const before = await weightsOf(out);
+  await t.throwsAsync(run(out), {
+    code: 'ERR_VSSL_CHECKPOINT',
+    message: /format version is 2, this package reads 1; go on with the version of the package that wrote it/,
+  });
+  t.true(before.equals(await weightsOf(out)));
+  t.deepEqual(await stepsOf(out), [1]);
 });
 
 test.serial('other videos in the data folder are noticed', async (t) => {

@@ -118,7 +118,18 @@ test('a file that is safetensors but no checkpoint, or of another version, is re
   await writeSafetensors(path, []);
   await t.throwsAsync(readCheckpoint(path), { code: 'ERR_VSSL_CHECKPOINT', message: /format/ });
   await writeSafetensors(path, [], { format: 'vssl-checkpoint', format_version: '99' });
-  await t.throwsAsync(readCheckpoint(path), { code: 'ERR_VSSL_CHECKPOINT', message: /version is 99/ });
+  const other = {
+    code: 'ERR_VSSL_CHECKPOINT',
+    message: /format version is 99, this package reads 1/,
+  } as const;
+  await t.throwsAsync(readCheckpoint(path), other);
+  // it is no damage: nothing before it is taken in its place
+  await writeCheckpoint(folder, at(1), { keep: 3 });
+  await rename(path, checkpointPath(folder, 2));
+  await t.throwsAsync(
+    latestCheckpoint(folder, () => t.fail()),
+    other,
+  );
 });
 
 /** Fails on the n-th write, after the bytes of those before have gone out. */
