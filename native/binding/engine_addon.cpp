@@ -24,6 +24,30 @@ Napi::Value info(const Napi::CallbackInfo& call) {
                                               {"flowFault", video::flow_fault()}});
 }
 
+Napi::Value architectures(const Napi::CallbackInfo& call) {
+  Value::Array out;
+  for (const auto& a : engine::architectures()) {
+    Value::Object item;
+    item["name"] = a.name;
+    item["keys"] = Value::Array(a.keys.begin(), a.keys.end());
+    item["leastClip"] = Value::Object{{"frames", a.least_clip.frames}, {"size", a.least_clip.size}};
+    item["width"] = Value::Array{a.least_width, a.most_width};
+    out.emplace_back(std::move(item));
+  }
+  return from_value(call.Env(), out);
+}
+
+Napi::Value methods(const Napi::CallbackInfo& call) {
+  Value::Array out;
+  for (const auto& m : engine::methods()) out.emplace_back(Value::Object{{"name", m.name}, {"file", m.file}});
+  return from_value(call.Env(), out);
+}
+
+Napi::Value input_kinds(const Napi::CallbackInfo& call) {
+  const auto kinds = video::input_kinds();
+  return from_value(call.Env(), Value::Array(kinds.begin(), kinds.end()));
+}
+
 void set_threads(const Napi::CallbackInfo& call) {
   const int64_t threads = to_value(call[0]).as_int("threads");
   if (threads < 1 || threads > 1024) throw_argument("expected 1 to 1024 for threads");
@@ -127,8 +151,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   define_loader(env);
   define_session(env);
-  exports.Set("engineApiVersion", Napi::Number::New(env, 2));
+  exports.Set("engineApiVersion", Napi::Number::New(env, 3));
   add_function<info>(exports, "info");
+  add_function<architectures>(exports, "architectures");
+  add_function<methods>(exports, "methods");
+  add_function<input_kinds>(exports, "inputKinds");
   add_function<set_threads>(exports, "setThreads");
   add_function<leaving>(exports, "leaving");
   add_function<self_test>(exports, "selfTest");

@@ -61,8 +61,9 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
     using S = SessionObject;
     define_class(env, {method<&S::step>("step"), method<&S::export_state>("exportState"),
                        method<&S::import_state>("importState"), method<&S::encoder_names>("encoderNames"),
-                       method<&S::export_encoder>("exportEncoder"), method<&S::encoder_spec>("encoderSpec"),
-                       method<&S::embed>("embed"), method<&S::stats>("stats")});
+                       method<&S::export_encoder>("exportEncoder"), method<&S::load_weights>("loadWeights"),
+                       method<&S::encoder_spec>("encoderSpec"), method<&S::embed>("embed"),
+                       method<&S::stats>("stats")});
   }
 
  private:
@@ -87,6 +88,10 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
     return run(
         info, [name = to_value(info[0]).as_string("encoder")](Native& s) { return s.export_encoder(name); },
         from_tensors);
+  }
+  Napi::Value load_weights(const Napi::CallbackInfo& info) {
+    return run(info, [encoder = to_value(info[0]).as_string("encoder"),
+                      weights = to_tensors(info[1])](Native& s) { s.load_weights(encoder, weights); });
   }
   Napi::Value encoder_spec(const Napi::CallbackInfo& info) {
     return from_value(info.Env(), native().encoder_spec(to_value(info[0]).as_string("encoder")));

@@ -10,6 +10,7 @@ namespace vssl::video {
 
 namespace {
 
+constexpr const char* kTypes[] = {"float32", "int64"};  // in the order of DType
 constexpr int64_t kMaxSamples = int64_t{1} << 31, kMaxValues = int64_t{1} << 31;
 constexpr int64_t kMaxWhole = (int64_t{1} << 53) - 1;  // of JavaScript's safe integers
 constexpr double kMaxFloat = std::numeric_limits<float>::max();
@@ -47,9 +48,7 @@ float read_float(const Value& v, const std::string& name) {
 }
 
 void read_values(ViewBuffer& array, const Value& v, const std::string& name) {
-  const std::string& dtype = v["dtype"].as_string(name + ".dtype");
-  if (dtype != "float32" && dtype != "int64") fail(name + ".dtype", "float32 or int64");
-  array.dtype = dtype == "int64" ? DType::kInt64 : DType::kFloat32;
+  array.dtype = static_cast<DType>(one_of(v["dtype"], kTypes, name + ".dtype"));
   const auto& rows = v["values"].as_array(name + ".values");
   array.shape = read_shape(v["shape"], name + ".shape", rows.size());
   const int64_t values = array.row_values();

@@ -1,10 +1,17 @@
 #include "plan.h"
 
+#include <iterator>
+
 #include "plan_values.h"
 
 namespace vssl::video {
 
 namespace {
+
+constexpr const char* kSources[] = {"file", "images", "packed", "memory", "bytes", "synthetic"};
+constexpr const char* kModalities[] = {"rgb", "difference", "flow", "flow-edges"};
+constexpr const char* kInputs[] = {"rgb", "temporal-mean-removed", "difference"};
+constexpr const char* kColors[] = {"brightness", "contrast", "saturation", "hue"};
 
 constexpr int64_t kMaxFrames = 4096, kMaxSide = 8192, kMaxShrink = 64, kMaxRadius = 512;
 
@@ -16,56 +23,33 @@ double positive(const Value& v, const std::string& name) {
 
 SourcePlan parse_source(const Value& v, const std::string& name) {
   SourcePlan s;
-  const std::string kind = v["kind"].as_string(name + ".kind");
-  if (kind == "file") {
-    s.kind = SourceKind::kFile;
-    s.path = v["path"].as_string(name + ".path");
-  } else if (kind == "images") {
-    s.kind = SourceKind::kImages;
+  s.kind = static_cast<SourceKind>(one_of(v["kind"], kSources, name + ".kind"));
+  const bool packed = s.kind == SourceKind::kPacked, images = s.kind == SourceKind::kImages;
+  if (packed || s.kind == SourceKind::kFile) s.path = v["path"].as_string(name + ".path");
+  if (images) {
     for (const Value& f : v["files"].as_array(name + ".files"))
       s.files.push_back(f.as_string(name + ".files[]"));
     if (s.files.empty()) fail(name + ".files", "at least one picture");
-    s.fps = positive(v["fps"], name + ".fps");
-  } else if (kind == "packed") {
-    s.kind = SourceKind::kPacked;
-    s.path = v["path"].as_string(name + ".path");
+  }
+  if (packed) {
     s.offset = whole(v["offset"], name + ".offset", 0, int64_t{1} << 53);
     s.frames = whole(v["frames"], name + ".frames", 1, int64_t{1} << 31);
     s.height = whole(v["height"], name + ".height", 1, kMaxSide);
     s.width = whole(v["width"], name + ".width", 1, kMaxSide);
-    s.fps = positive(v["fps"], name + ".fps");
-  } else if (kind == "memory") {
-    s.kind = SourceKind::kMemory;
-    s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
-    s.fps = positive(v["fps"], name + ".fps");
-  } else if (kind == "bytes") {
-    s.kind = SourceKind::kBytes;
-    s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
-  } else if (kind == "synthetic") {
-    s.kind = SourceKind::kSynthetic;
-    s.synthetic = v;
-  } else {
-    fail(name + ".kind", "file, images, packed, memory, bytes or synthetic");
   }
+  if (s.kind == SourceKind::kMemory || s.kind == SourceKind::kBytes)
+    s.id = whole(v["id"], name + ".id", 0, int64_t{1} << 53);
+  if (packed || images || s.kind == SourceKind::kMemory) s.fps = positive(v["fps"], name + ".fps");
+  if (s.kind == SourceKind::kSynthetic) s.synthetic = v;
   return s;
 }
 
 ColorOp parse_color(const Value& v, const std::string& name) {
   ColorOp op;
-  const std::string kind = v["op"].as_string(name + ".op");
+  op.kind = static_cast<ColorKind>(one_of(v["op"], kColors, name + ".op"));
   op.value = static_cast<float>(finite(v["value"], name + ".value"));
-  if (kind == "brightness") {
-    op.kind = ColorKind::kBrightness;
-  } else if (kind == "contrast") {
-    op.kind = ColorKind::kContrast;
-  } else if (kind == "saturation") {
-    op.kind = ColorKind::kSaturation;
-  } else if (kind == "hue") {
-    op.kind = ColorKind::kHue;
-    if (op.value < -1 || op.value > 1) fail(name + ".value", "turns from -1 to 1");
-  } else {
-    fail(name + ".op", "brightness, contrast, saturation or hue");
-  }
+  if (op.kind == ColorKind::kHue && (op.value < -1 || op.value > 1))
+    fail(name + ".value", "turns from -1 to 1");
   if (op.kind != ColorKind::kHue && op.value < 0) fail(name + ".value", "a factor of 0 or more");
   return op;
 }
@@ -137,17 +121,9 @@ void check_fields(const ClipPlan& c, const std::string& name) {
 
 // The modality, and what a clip of motion has besides a clip of pictures.
 void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
-  const std::string modality = v.get_string("modality", "rgb");
-  if (modality == "rgb") return;
-  if (modality == "difference") {
-    c.modality = Modality::kDifference;
-  } else if (modality == "flow") {
-    c.modality = Modality::kFlow;
-  } else if (modality == "flow-edges") {
-    c.modality = Modality::kFlowEdges;
-  } else {
-    fail(name + ".modality", "rgb, difference, flow or flow-edges");
-  }
+  if (!v["modality"].is_null())
+    c.modality = static_cast<Modality>(one_of(v["modality"], kModalities, name + ".modality"));
+  if (c.modality == Modality::kRgb) return;
   if (c.input != InputKind::kRgb) fail(name + ".input", "rgb, as in every clip of motion");
   for (const FrameAugment& a : c.augment) {
     if (!a.color.empty() || a.gray || a.blur > 0 || a.solarizes)
@@ -182,19 +158,14 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
   for (size_t i = 0; i < augment.size(); ++i) {
     c.augment.push_back(parse_augment(augment[i], name + ".augment[" + std::to_string(i) + "]"));
   }
-  const std::string input = v.get_string("input", "rgb");
-  if (input == "temporal-mean-removed") {
-    c.input = InputKind::kTemporalMeanRemoved;
-  } else if (input == "difference") {
-    c.input = InputKind::kDifference;
-  } else if (input != "rgb") {
-    fail(name + ".input", "rgb, temporal-mean-removed or difference");
-  }
+  if (!v["input"].is_null()) c.input = static_cast<InputKind>(one_of(v["input"], kInputs, name + ".input"));
   parse_triple(c.mean, v["mean"], name + ".mean", false);
   parse_triple(c.std, v["std"], name + ".std", true);
   parse_motion(c, v, name);
   return c;
 }
+
+std::vector<std::string> input_kinds() { return {std::begin(kInputs), std::end(kInputs)}; }
 
 std::string SourcePlan::name() const {
   switch (kind) {

@@ -12,6 +12,7 @@
 
 namespace vssl::video {
 
+// In the order of their words in plan.cpp.
 enum class SourceKind { kFile, kImages, kPacked, kMemory, kBytes, kSynthetic };
 enum class Modality { kRgb, kDifference, kFlow, kFlowEdges };
 enum class InputKind { kRgb, kTemporalMeanRemoved, kDifference };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "../common/value.h"
@@ -24,6 +25,18 @@ inline int64_t whole(const Value& v, const std::string& name, int64_t lowest, in
     fail(name, "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest));
   }
   return static_cast<int64_t>(d);
+}
+
+// The place of a word among `words`.
+template <size_t N>
+int one_of(const Value& v, const char* const (&words)[N], const std::string& name) {
+  const std::string& word = v.as_string(name);
+  std::string expected;
+  for (size_t i = 0; i < N; ++i) {
+    if (word == words[i]) return static_cast<int>(i);
+    expected += (i == 0 ? "" : i + 1 < N ? ", " : " or ") + std::string(words[i]);
+  }
+  fail(name, expected);
 }
 
 }  // namespace vssl::video

@@ -34,6 +34,9 @@ VideoIndex index_file(const std::string& path);
 // "6.1 (libavcodec 60.31.102)" or "" when built without.
 std::string libav_version();
 
+// What `input` of a clip plan may be.
+std::vector<std::string> input_kinds();
+
 // "OpenCV 4.6.0" where optical flow can be computed; else "", and why not.
 std::string flow_version();
 std::string flow_fault();

@@ -271,6 +271,11 @@ export interface NativeSession {
   importState(state: readonly NamedTensor[]): Promise<void>;
   encoderNames(): string[];
   exportEncoder(name: string): Promise<NamedTensor[]>;
+  /**
+   * Weights to begin training from, into an encoder and its momentum copies. Names, shapes and dtypes must match exactly,
+   * else ERR_VSSL_WEIGHTS.
+   */
+  loadWeights(encoder: string, weights: readonly NamedTensor[]): Promise<void>;
   /** ModelSpec with which createEncoder makes the same architecture. */
   encoderSpec(name: string): Record<string, unknown>;
   embed(batch: NativeBatch, view: string, encoder: string): Promise<Floats>;
@@ -292,6 +297,14 @@ export interface NativeEncoder {
   forward(clips: Float32Array, shape: readonly [number, number, number, number, number]): Promise<Floats>;
   stats(): NativeMemoryStats;
   dispose(): void;
+}
+
+export interface NativeArchitecture {
+  name: string;
+  /** Of its model spec, beside arch and width. */
+  keys: string[];
+  leastClip: { frames: number; size: number };
+  width: [least: number, most: number];
 }
 
 export interface NativeLinearFit {
@@ -319,6 +332,11 @@ export interface EngineAddon {
     flowVersion: string;
     flowFault: string;
   };
+  architectures(): NativeArchitecture[];
+  /** The methods of this engine and the source file of each. */
+  methods(): { name: string; file: string }[];
+  /** What `input` of a clip plan may be. */
+  inputKinds(): string[];
   setThreads(threads: number): void;
   /** The process is about to end with this code: see native/binding/engine_exit.h. Main thread only. */
   leaving(code: number): void;

@@ -21,7 +21,7 @@ export interface LoadAttempt {
   readonly message: string;
 }
 
-const API_VERSION = { kernels: 2, engine: 2 } as const;
+const API_VERSION = { kernels: 2, engine: 3 } as const;
 const loaded = new Map<AddonName, unknown>();
 
 /** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
