@@ -62,7 +62,7 @@ export { getPreset, listMethods, listPresets, type PresetName, registerMethod } 
 export type { NamedTensor } from './native/bindings.js';
 export { type DoctorOptions, type DoctorReport, doctor } from './native/doctor.js';
 export type { DoctorCheck } from './native/doctor-check.js';
-export { packageVersion as version, preload } from './native/load.js';
+export { packageVersion as version, preload, useEngine } from './native/load.js';
 export {
   type CheckedFile,
   type CheckResult,

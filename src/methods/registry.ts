@@ -1,5 +1,5 @@
 import { findPreset, type Preset } from '../config/load.js';
-import { invalidArgument, toVsslError } from '../errors.js';
+import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import { checkMeasure, measureNames, registerMeasure } from '../eval/measures.js';
 import { didYouMean } from '../spelling.js';
 import { cate } from './cate.js';
@@ -63,6 +63,17 @@ export function registerMethod(method: Method, file?: string): void {
       );
   for (const measure of measures) registerMeasure(measure);
   all.push({ ...method, file });
+}
+
+/** An error met while this method was trained, with the file that the method comes from where that is known. */
+export function ofMethod(name: string, error: VsslError): VsslError {
+  const file = all.find((method) => method.name === name)?.file;
+  const isOfMethod = error.code === 'ERR_VSSL_METHOD' || error.code === 'ERR_VSSL_INVALID_ARGUMENT';
+  if (file === undefined || !isOfMethod) return error;
+  return new VsslError(error.code, `method '${name}' (${file}): ${error.message}`, {
+    details: { ...error.details, method: name, file },
+    cause: error,
+  });
 }
 
 /** Every method, in the order in which it is shown: copies. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { checkText } from '../checks.js';
 import { messageOf, VsslError } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
 import { bundleAdvice, bundlePlace } from './bundled.js';
@@ -23,6 +24,32 @@ export interface LoadAttempt {
 
 const API_VERSION = { kernels: 2, engine: 3 } as const;
 const loaded = new Map<AddonName, unknown>();
+/** The engine that was asked for by its path; else it is the package's own. */
+let chosenEngine: string | null = null;
+
+/**
+ * Makes this file the engine of the process: the one that `vssl-native build --methods DIR` makes, DIR/build/
+ * vssl_engine.node. To be called before anything loads the engine. Throws ERR_VSSL_NO_BINARY when there is no such file,
+ * and ERR_VSSL_USAGE when another engine is loaded, or was asked for, already.
+ */
+export function useEngine(path: string): void {
+  const file = resolve(checkText('path', 'the file of an engine addon', path));
+  if (file === chosenEngine) return;
+  const other = chosenEngine ?? (loaded.has('engine') ? "the package's own" : null);
+  if (other !== null)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      `the engine cannot be ${file}: a process has one, and it is ${other} already; build all methods into one engine`,
+      { details: { path: file } },
+    );
+  if (!existsSync(file))
+    throw new VsslError(
+      'ERR_VSSL_NO_BINARY',
+      `there is no engine ${file}; build it with 'npx vssl-native build --methods ${dirname(dirname(file))}'`,
+      { details: { path: file } },
+    );
+  chosenEngine = file;
+}
 
 /** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
 export function loadKernels(): KernelsAddon {
@@ -101,6 +128,7 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
 
 /** Order: VSSL_NATIVE_BINDING (a folder or a file), the local build, the platform package. */
 function candidates(name: AddonName, require: NodeJS.Require): string[] {
+  if (name === 'engine' && chosenEngine !== null) return [chosenEngine];
   const file = `vssl_${name}.node`;
   const explicit = process.env.VSSL_NATIVE_BINDING;
   const found: string[] = [];
@@ -140,10 +168,13 @@ function load(name: AddonName): unknown {
   const tried = attempts.map((a) => `  ${a.path}: ${a.message}`).join('\n');
   const failed = attempts.find((a) => a.code === 'failed');
   const version = attempts.find((a) => a.code === 'version');
+  const own =
+    name === 'engine' && chosenEngine !== null ? ` --methods ${dirname(dirname(chosenEngine))}` : '';
+  const rebuild = `rebuild with 'npx vssl-native build${own}'`;
   const [code, next] = failed
-    ? (['ERR_VSSL_LOAD', "rebuild with 'npx vssl-native build', and see 'npx vssl-native doctor'"] as const)
+    ? (['ERR_VSSL_LOAD', `${rebuild}, and see 'npx vssl-native doctor'`] as const)
     : version
-      ? (['ERR_VSSL_VERSION_MISMATCH', "rebuild with 'npx vssl-native build'"] as const)
+      ? (['ERR_VSSL_VERSION_MISMATCH', rebuild] as const)
       : ([
           'ERR_VSSL_NO_BINARY',
           "build it with 'npx vssl-native setup' (gets libtorch, builds from source)",

@@ -8,6 +8,7 @@ import type { GetFacts } from '../data/rows.js';
 import { openFacts } from '../embed/video-facts.js';
 import { configError, invalidArgument, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
+import { ofMethod } from '../methods/registry.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
@@ -37,13 +38,15 @@ export function train(
 ): TrainRun {
   return new TrainRun(async (emit) => {
     await Promise.resolve(); // whoever iterates gets every event
+    let method = '';
     try {
       const settled = settle(config, options);
+      method = settled.config.method;
       const hooks = [...evaluations, ...(options.hooks ?? [])];
       return await runTraining(settled, { ...options, hooks }, emit);
     } catch (error) {
       // the reason of an aborted signal is the caller's own and comes through as it is
-      throw error === options?.signal?.reason ? error : toVsslError(error);
+      throw error === options?.signal?.reason ? error : ofMethod(method, toVsslError(error));
     }
   });
 }

@@ -86,7 +86,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
 
 /** Exports without options: values, and calls of positional arguments alone. */
 const plain = [
-  ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload', 'registerMethod'],
+  ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload', 'registerMethod', 'useEngine'],
   ...['readEncoderDescription', 'readEncoderFile', 'readSafetensors', 'writeSafetensors'],
   ...['emaUpdate', 'emaUpdateAsync'],
 ];

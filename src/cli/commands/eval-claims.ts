@@ -5,6 +5,7 @@ import { leftOut, parseCount, unlessStopped } from '../action-helpers.js';
 import { type ConfigFlags, deviceOption, setOption, settingsOf } from '../config-flags.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
 import type { Logger } from '../logger.js';
+import { addMethodsOption } from '../own-methods.js';
 import { createProgress, type Progress } from '../progress.js';
 import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 
@@ -23,7 +24,7 @@ interface ClaimsFlags extends ConfigFlags {
 
 /** `vssl-native eval claims`: which orderings of a method's paper hold at small scale. */
 export function registerEvalClaims(group: Command): void {
-  addCommonOptions(group.command('claims'))
+  addMethodsOption(addCommonOptions(group.command('claims')))
     .description("train a method's ablation arms and say which of its paper's orderings hold")
     .option('--method <name>', "whose claims; 'vssl-native methods' lists them")
     .option('--data <path>', 'videos to train on; synthetic:motion keeps a test set of its own')

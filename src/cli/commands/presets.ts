@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import { addMethodsOption } from '../own-methods.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 import { formatTable } from '../table.js';
 
 /** `vssl-native presets`: named settings; with a name, the whole configuration that it stands for. */
 export function registerPresets(program: Command): void {
-  addCommonOptions(program.command('presets [name]'))
+  addMethodsOption(addCommonOptions(program.command('presets [name]')))
     .description('the presets; with a name, its whole configuration as YAML')
     .action(
       runAction(async ({ print }, _options, [name]) => {

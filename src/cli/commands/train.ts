@@ -4,6 +4,7 @@ import type { TrainResult } from '../../train/events.js';
 import type { TrainRun } from '../../train/train-run.js';
 import { parseCount, parseSeed } from '../action-helpers.js';
 import { type ConfigFlags, deviceOption, setOption, settingsOf } from '../config-flags.js';
+import { addMethodsOption } from '../own-methods.js';
 import { createProgress, formatDuration } from '../progress.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
@@ -18,7 +19,7 @@ interface TrainFlags extends ConfigFlags {
 
 /** `vssl-native train`: a run from a configuration to an encoder. */
 export function registerTrain(program: Command): void {
-  addCommonOptions(program.command('train'))
+  addMethodsOption(addCommonOptions(program.command('train')))
     .description('train an encoder on a folder or list of videos')
     .option('--config <file>', 'configuration, YAML or JSON')
     .option('--preset <name>', "settings to start from; 'vssl-native presets' lists them")
