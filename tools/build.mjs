@@ -29,7 +29,7 @@ export function buildTypeScript() {
 
 export async function buildAll(options = {}) {
   buildNative(options);
-  buildTypeScript();
+  if (!options.methods) buildTypeScript();
 }
 
 if (isProgram(import.meta.url))

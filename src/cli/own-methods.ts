@@ -13,8 +13,8 @@ export function addMethodsOption(command: Command): Command {
         .argParser((value: string, before: readonly string[]) => [...before, value])
         .default([], 'none'),
     )
-    .hook('preAction', async (_, { opts }) => {
-      for (const path of opts().methods as readonly string[]) await loadMethods(resolve(path));
+    .hook('preAction', async (_, action) => {
+      for (const path of action.opts().methods as readonly string[]) await loadMethods(resolve(path));
     });
 }
 

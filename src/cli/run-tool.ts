@@ -1,8 +1,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { VsslError } from '../errors.js';
+import { VsslError, type VsslErrorCode } from '../errors.js';
 import { packageRoot } from '../native/load.js';
+
+/** What a tool's exit code means. */
+const KINDS: Readonly<Record<number, VsslErrorCode>> = {
+  2: 'ERR_VSSL_USAGE',
+  3: 'ERR_VSSL_ENVIRONMENT',
+  130: 'ERR_VSSL_ABORTED',
+};
 
 /** Runs one of the package's own tools; its output goes to stderr. Throws with the tool's exit code behind it. */
 export async function runTool(name: string, args: readonly string[]): Promise<{ seconds: number }> {
@@ -20,6 +27,8 @@ export async function runTool(name: string, args: readonly string[]): Promise<{ 
     child.on('exit', (status, signal) => resolve(signal ? 130 : (status ?? 1)));
   });
   if (code === 0) return { seconds: (performance.now() - start) / 1000 };
-  const kind = code === 3 ? 'ERR_VSSL_ENVIRONMENT' : code === 130 ? 'ERR_VSSL_ABORTED' : 'ERR_VSSL_BUILD';
-  throw new VsslError(kind, `${name} did not end well (exit code ${code}); its messages above say why`);
+  throw new VsslError(
+    KINDS[code] ?? 'ERR_VSSL_BUILD',
+    `${name} did not end well (exit code ${code}); its messages above say why`,
+  );
 }

@@ -24,17 +24,26 @@ const build = () => run([join(root, 'dist/esm/cli/main.js'), 'build', '--methods
 function writeMethods(): void {
   mkdirSync(join(here, 'node_modules'));
   symlinkSync(root, join(here, 'node_modules/vssl-native'), 'junction');
-  for (const file of ['toy.cpp', 'toy.mjs']) copyFileSync(join(root, 'test/own-methods', file), join(here, file));
+  for (const file of ['toy.cpp', 'toy.mjs'])
+    copyFileSync(join(root, 'test/own-methods', file), join(here, file));
   const simclr = readFileSync(join(root, 'dist/esm/methods/simclr.js'), 'utf8')
     .replaceAll(/from '(zod|\.[^']*)'/g, "from 'vssl-native/methods'")
     .replaceAll("'simclr", "'simclr_own");
   writeFileSync(join(here, 'simclr_own.mjs'), simclr);
   const native = readFileSync(join(root, 'native/engine/methods/simclr.cpp'), 'utf8');
-  writeFileSync(join(here, 'simclr_own.cpp'), native.replace('VSSL_METHOD(simclr)', 'VSSL_METHOD(simclr_own)'));
+  writeFileSync(
+    join(here, 'simclr_own.cpp'),
+    native.replace('VSSL_METHOD(simclr)', 'VSSL_METHOD(simclr_own)'),
+  );
 }
 
 const base = tinyConfig();
-const configOf = (method: string, options: object) => ({ ...base, method, cvrl: undefined, [method]: options });
+const configOf = (method: string, options: object) => ({
+  ...base,
+  method,
+  cvrl: undefined,
+  [method]: options,
+});
 
 /** Trains configurations in one process, where the methods of the folder are registered. */
 function train(configs: Readonly<Record<string, object>>): { status: number | null; stderr: string } {
@@ -49,40 +58,58 @@ function train(configs: Readonly<Record<string, object>>): { status: number | nu
   return run([join(here, 'train.mjs')]);
 }
 
-test.serial('a folder of methods is built into an engine beside the package’s own, and trained with', async (t) => {
-  writeMethods();
-  const built = build();
-  t.is(built.status, 0, built.stderr);
+test.serial(
+  'a folder of methods is built into an engine beside the package’s own, and trained with',
+  async (t) => {
+    writeMethods();
+    const built = build();
+    t.is(built.status, 0, built.stderr);
 
-  // Half of the videos have a label.
-  const videos = await makeTinyVideos(8);
-  const names = Array.from({ length: 8 }, (_, i) => `v${String(i).padStart(2, '0')}.mp4`);
-  const list = join(videos.folder, 'list.csv');
-  writeFileSync(list, `path,label\n${names.map((name, i) => `${name},${i % 2 ? '' : `kind${i % 4}`}`).join('\n')}\n`);
-  const data = { ...base.data, path: list };
-  const head = { hiddenDim: 16, hiddenLayers: 1, dim: 8 };
-  const { status, stderr } = train({
-    toy: { ...configOf('toy', { labels: 2, head }), data },
-    'toy-chunks': { ...configOf('toy', { labels: 2, head }), data, train: { ...base.train, accumulate: 3 } },
-    simclr: { ...configOf('simclr', { head }), data },
-    own: { ...configOf('simclr_own', { head }), data },
-  });
-  t.is(status, 0, stderr);
+    // Half of the videos have a label.
+    const videos = await makeTinyVideos(8);
+    const names = Array.from({ length: 8 }, (_, i) => `v${String(i).padStart(2, '0')}.mp4`);
+    const list = join(videos.folder, 'list.csv');
+    writeFileSync(
+      list,
+      `path,label\n${names.map((name, i) => `${name},${i % 2 ? '' : `kind${i % 4}`}`).join('\n')}\n`,
+    );
+    const data = { ...base.data, path: list };
+    const head = { hiddenDim: 16, hiddenLayers: 1, dim: 8 };
+    const { status, stderr } = train({
+      toy: { ...configOf('toy', { labels: 2, head }), data },
+      'toy-chunks': {
+        ...configOf('toy', { labels: 2, head }),
+        data,
+        train: { ...base.train, accumulate: 3 },
+      },
+      simclr: { ...configOf('simclr', { head }), data },
+      own: { ...configOf('simclr_own', { head }), data },
+    });
+    t.is(status, 0, stderr);
 
-  for (const out of ['toy', 'toy-chunks']) {
-    const steps = await readLines(join(here, out, 'metrics.jsonl'));
-    t.is(steps.length, 8);
-    const losses = steps.map((step) => step as { loss: number; label?: number; start: number });
-    t.true(losses.every(({ loss }) => Number.isFinite(loss)));
-    t.true(losses.some(({ label }) => label !== undefined && label > 0), 'labels are learned');
-    const plans = await readLines(join(here, out, 'plans.jsonl'));
-    const views = plans.flatMap(({ plan }) => (plan as { views: { name: string; rows?: number[] }[] }).views);
-    const partial = views.filter(({ name, rows }) => name === 'label' && rows !== undefined);
-    t.true(partial.length > 0, 'some samples of a batch lack the view');
-  }
-  const tensors = async (out: string) => (await readSafetensors(join(here, out, 'weights.safetensors'))).tensors;
-  t.deepEqual(await tensors('own'), await tensors('simclr'), 'SimCLR outside the package trains to the same bytes');
-});
+    for (const out of ['toy', 'toy-chunks']) {
+      const steps = await readLines(join(here, out, 'metrics.jsonl'));
+      t.is(steps.length, 8);
+      const losses = steps.map((step) => step as { loss: number; label?: number; start: number });
+      t.true(losses.every(({ loss }) => Number.isFinite(loss)));
+      t.true(
+        losses.some(({ label }) => label !== undefined && label > 0),
+        'labels are learned',
+      );
+      const plans = await readLines(join(here, out, 'plans.jsonl'));
+      const views = plans.flatMap(({ views }) => views as { name: string; rows?: number[] }[]);
+      const partial = views.filter(({ name, rows }) => name === 'label' && rows !== undefined);
+      t.true(partial.length > 0, 'some samples of a batch lack the view');
+    }
+    const tensors = async (out: string) =>
+      (await readSafetensors(join(here, out, 'weights.safetensors'))).tensors;
+    t.deepEqual(
+      await tensors('own'),
+      await tensors('simclr'),
+      'SimCLR outside the package trains to the same bytes',
+    );
+  },
+);
 
 test.serial('what is wrong with a method of a folder is told with its file and key', async (t) => {
   const toy = readFileSync(join(here, 'toy.mjs'), 'utf8');
@@ -92,7 +119,10 @@ test.serial('what is wrong with a method of a folder is told with its file and k
     return train({ wrong: config });
   };
   const videos = await makeTinyVideos(4);
-  writeFileSync(join(here, 'list.csv'), `path\n${['v00', 'v01', 'v02', 'v03'].map((v) => join(videos.folder, `${v}.mp4`)).join('\n')}\n`);
+  writeFileSync(
+    join(here, 'list.csv'),
+    `path\n${['v00', 'v01', 'v02', 'v03'].map((v) => join(videos.folder, `${v}.mp4`)).join('\n')}\n`,
+  );
   for (const [change, into, says] of [
     ['temperature: 0.1, ', '', /toy\.cpp.*temperature/],
     ["name: 'start'", "name: 'begin'", /toy\.cpp.*begin/],

@@ -3,7 +3,10 @@ import { defineMethod, headSchema, nativeHead, planUniformPair, z } from 'vssl-n
 export const toy = defineMethod({
   name: 'toy',
   description: 'Two clips attract each other; a head names the label of those that have one.',
-  configSchema: z.strictObject({ labels: z.int().min(1), head: headSchema({ hiddenLayers: 1, norm: true }).prefault({}) }),
+  configSchema: z.strictObject({
+    labels: z.int().min(1),
+    head: headSchema({ hiddenLayers: 1, norm: true }).prefault({}),
+  }),
   planViews(context) {
     const pair = planUniformPair(context, { sameWindow: false }).views;
     const { labels, row } = context;
