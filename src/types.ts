@@ -52,6 +52,7 @@ export type { AnyMethod } from './methods/registry.js';
 export type {
   EngineAddon,
   Floats,
+  NativeArchitecture,
   NativeBatch,
   NativeClipFailure,
   NativeEncoder,
