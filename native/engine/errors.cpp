@@ -9,10 +9,8 @@ void check_keys(const Value& settings, const std::vector<std::string>& known, co
   if (settings.is_null()) return;
   for (const auto& [key, value] : settings.as_object(where)) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    std::string list;
-    for (const auto& k : known) list += (list.empty() ? "" : ", ") + k;
     throw_invalid("unknown key " + where + "." + key +
-                  "; expected one of: " + (list.empty() ? "(none)" : list));
+                  "; expected one of: " + names_of(known, [](const std::string& k) { return k; }));
   }
 }
 

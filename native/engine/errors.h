@@ -16,26 +16,33 @@ namespace vssl::engine {
   throw Error("ERR_VSSL_INVALID_ARGUMENT", message);
 }
 
+// "a, b, c" for error messages, "(none)" of nothing; `name_of` gives the name of an item.
+template <typename Items, typename NameOf>
+std::string names_of(const Items& items, const NameOf& name_of) {
+  std::string names;
+  for (const auto& item : items) names += (names.empty() ? "" : ", ") + std::string(name_of(item));
+  return names.empty() ? "(none)" : names;
+}
+
+// The item of that name; null when there is none.
+template <typename Item>
+const Item* find_named(const std::vector<Item>& items, const std::string& name) {
+  for (const Item& item : items)
+    if (item.name == name) return &item;
+  return nullptr;
+}
+
+template <typename Item>
+std::string names_of(const std::vector<Item>& items) {
+  return names_of(items, [](const Item& item) { return item.name; });
+}
+
 // Throws when `settings` is not an object (null counts as an empty one) or has a key that is not in `known`.
 void check_keys(const Value& settings, const std::vector<std::string>& known, const std::string& where);
 
 // Reads a finite number with bounds (inclusive).
 double number_in(const Value& settings, const std::string& key, double fallback, double low, double high);
 int64_t int_in(const Value& settings, const std::string& key, int64_t fallback, int64_t low, int64_t high);
-
-// Reads one of several names.
-template <typename Choice>
-Choice choice_in(const Value& settings, const std::string& key,
-                 const std::vector<std::pair<std::string, Choice>>& choices, Choice fallback) {
-  if (settings[key].is_null()) return fallback;
-  const std::string& name = settings[key].as_string(key);
-  std::string names;
-  for (const auto& [known, choice] : choices) {
-    if (known == name) return choice;
-    names += (names.empty() ? "" : ", ") + known;
-  }
-  throw_invalid("expected one of " + names + " for " + key + ", got \"" + name + "\"");
-}
 
 // Sets each target to the source tensor of its name. Names, shapes and types must match one to one; nothing
 // is written when they do not (ERR_VSSL_WEIGHTS).

@@ -1,6 +1,5 @@
 #include "inputs.h"
 
-#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -26,27 +25,14 @@ bool fits(const RowsSpec& spec, const Rows& rows) {
   return true;
 }
 
-template <typename Item>
-const Item* find(const std::vector<Item>& items, const std::string& name) {
-  const auto it = std::find_if(items.begin(), items.end(), [&](const Item& i) { return i.name == name; });
-  return it == items.end() ? nullptr : &*it;
-}
-
-template <typename Item>
-std::string names_of(const std::vector<Item>& items) {
-  std::string names;
-  for (const auto& item : items) names += (names.empty() ? "" : ", ") + item.name;
-  return names.empty() ? "(none)" : names;
-}
-
 // `kind`: "view" or "side array".
 void check_rows(const std::string& method, const std::string& kind, const std::vector<RowsSpec>& specs,
                 const std::vector<Rows>& given, int64_t samples) {
   for (const Rows& rows : given)
-    if (!find(specs, rows.name))
+    if (!find_named(specs, rows.name))
       throw_invalid(method + " reads no " + kind + " \"" + rows.name + "\"; it reads: " + names_of(specs));
   for (const RowsSpec& spec : specs) {
-    const Rows* rows = find(given, spec.name);
+    const Rows* rows = find_named(given, spec.name);
     if (!rows && spec.optional) continue;
     if (!rows)
       throw_invalid(method + " reads the " + kind + " \"" + spec.name +
@@ -70,7 +56,7 @@ std::string range_of(const NumberSpec& spec) {
 
 void check_numbers(const std::string& method, const std::vector<NumberSpec>& specs, const Value& numbers) {
   for (const auto& entry : numbers.as_object("the numbers of a step"))
-    if (!find(specs, entry.first))
+    if (!find_named(specs, entry.first))
       throw_invalid(method + " knows no number hyper." + entry.first + "; it knows: " + names_of(specs));
   for (const NumberSpec& spec : specs) {
     const Value& value = numbers[spec.name];

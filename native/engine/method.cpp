@@ -3,12 +3,8 @@
 namespace vssl::engine {
 
 const MethodEntry& find_method(const std::string& name) {
-  std::string names;
-  for (const MethodEntry& entry : method_list()) {
-    if (entry.name == name) return entry;
-    names += (names.empty() ? "" : ", ") + entry.name;
-  }
-  throw_invalid("unknown method \"" + name + "\"; expected one of: " + names);
+  if (const MethodEntry* found = find_named(method_list(), name)) return *found;
+  throw_invalid("unknown method \"" + name + "\"; expected one of: " + names_of(method_list()));
 }
 
 std::unique_ptr<Method> create_method(const MethodEntry& entry, const Value& options, const Value& model,

@@ -35,10 +35,8 @@ void Options::finish() const {
   if (values_.is_null()) return;
   for (const auto& entry : values_.as_object(owner_)) {
     if (read_.count(entry.first) > 0) continue;
-    std::string known;
-    for (const auto& key : read_) known += (known.empty() ? "" : ", ") + key;
     throw_invalid(owner_ + " has no option \"" + entry.first +
-                  "\"; it has: " + (known.empty() ? "(none)" : known));
+                  "\"; it has: " + names_of(read_, [](const std::string& key) { return key; }));
   }
 }
 

@@ -25,12 +25,9 @@ class Options {
   template <typename Choice>
   Choice choice(const std::string& key, const std::vector<std::pair<std::string, Choice>>& choices) {
     const std::string& name = value(key).as_string(key);
-    std::string names;
-    for (const auto& [known, choice] : choices) {
+    for (const auto& [known, choice] : choices)
       if (known == name) return choice;
-      names += (names.empty() ? "" : ", ") + known;
-    }
-    refuse(key, "one of " + names, "\"" + name + "\"");
+    refuse(key, "one of " + names_of(choices, [](const auto& c) { return c.first; }), "\"" + name + "\"");
   }
   // As it is. Throws when it is absent.
   const Value& value(const std::string& key);

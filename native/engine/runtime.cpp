@@ -92,13 +92,10 @@ std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays) {
 }
 
 Tensor borrow_clips(const video::Batch& batch, const std::string& name) {
-  std::string names;
-  for (const Rows& view : borrow(batch.views)) {
-    if (view.name == name && view.data.dim() == 5 && view.data.size(1) == 3) return view.data;
-    names += (names.empty() ? "" : ", ") + view.name;
-  }
-  throw_invalid("the batch has no view of clips \"" + name +
-                "\"; its views: " + (names.empty() ? "(none)" : names));
+  const std::vector<Rows> views = borrow(batch.views);
+  const Rows* view = find_named(views, name);
+  if (view && view->data.dim() == 5 && view->data.size(1) == 3) return view->data;
+  throw_invalid("the batch has no view of clips \"" + name + "\"; its views: " + names_of(views));
 }
 
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute) {

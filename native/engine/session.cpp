@@ -118,12 +118,11 @@ struct Session::Impl {
   }
 
   VideoNet& encoder(const std::string& wanted) {
-    std::string names;
-    for (const auto& [name, net] : method->encoders()) {
+    const auto encoders = method->encoders();
+    for (const auto& [name, net] : encoders)
       if (name == wanted) return *net;
-      names += (names.empty() ? "" : ", ") + name;
-    }
-    throw_invalid("unknown encoder \"" + wanted + "\"; this method has: " + names);
+    throw_invalid("unknown encoder \"" + wanted + "\"; this method has: " +
+                  names_of(encoders, [](const auto& entry) { return entry.first; }));
   }
 
   void mark_changed() {

@@ -10,13 +10,8 @@ namespace vssl::engine {
 namespace {
 
 const Rows& find(const std::vector<Rows>& all, const std::string& kind, const std::string& name) {
-  std::string names;
-  for (const Rows& rows : all) {
-    if (rows.name == name) return rows;
-    names += (names.empty() ? "" : ", ") + rows.name;
-  }
-  throw_invalid("the batch has no " + kind + " \"" + name +
-                "\"; it has: " + (names.empty() ? "(none)" : names));
+  if (const Rows* found = find_named(all, name)) return *found;
+  throw_invalid("the batch has no " + kind + " \"" + name + "\"; it has: " + names_of(all));
 }
 
 // The rows [first, second) of a chunk's samples.
@@ -32,9 +27,7 @@ std::pair<int64_t, int64_t> range_of(const Rows& rows, const Chunk& chunk) {
 
 const Rows& StepContext::view(const std::string& name) const { return find(views_, "view", name); }
 
-bool StepContext::has_view(const std::string& name) const {
-  return std::any_of(views_.begin(), views_.end(), [&](const Rows& view) { return view.name == name; });
-}
+bool StepContext::has_view(const std::string& name) const { return find_named(views_, name) != nullptr; }
 
 const Tensor& StepContext::side(const std::string& name) const {
   return find(side_, "side array", name).data;

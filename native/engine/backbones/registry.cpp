@@ -43,9 +43,8 @@ std::unique_ptr<VideoNet> create_model(const Value& spec, uint64_t seed, const P
   const std::string arch = spec.get_string("arch", "r3d_18");
   const auto it = families().find(arch);
   if (it == families().end()) {
-    std::string names;
-    for (const auto& entry : families()) names += (names.empty() ? "" : ", ") + entry.first;
-    throw_invalid("unknown model.arch \"" + arch + "\"; expected one of: " + names);
+    throw_invalid("unknown model.arch \"" + arch + "\"; expected one of: " +
+                  names_of(families(), [](const auto& entry) { return entry.first; }));
   }
   const Family& family = it->second;
   std::vector<std::string> keys = family.keys;

@@ -2,9 +2,8 @@
 // 2018), in torchvision's layout: the same tensor names, shapes and initial distributions, without the
 // classifier. `width` multiplies all channel numbers; R(2+1)D's inner channels follow torchvision's formula
 // from the widened numbers.
-#include <deque>
-
 #include "families.h"
+#include "residual.h"
 
 namespace vssl::engine {
 
@@ -71,9 +70,9 @@ class BasicBlock {
   std::optional<BatchNorm> down_bn_;
 };
 
-class ResNet : public VideoNet {
+class ResNet : public Residual<BasicBlock> {
  public:
-  ResNet(const ModelPlan& plan, const Placement& placement) : VideoNet(placement) {
+  ResNet(const ModelPlan& plan, const Placement& placement) : Residual(placement) {
     const Scope root(weights_, plan.seed);
     const ConvKind kind = plan.layout.kind;
     int64_t channels = scaled(64, plan.width);
@@ -98,14 +97,9 @@ class ResNet : public VideoNet {
     dim_ = channels;
   }
 
-  // The stem, then the four layers.
-  int64_t stages() const override { return 5; }
-
-  Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
-    if (index > 0) {
-      for (const auto& block : layers_[index - 1]) x = block.forward(x, pass);
-      return x;
-    }
+ protected:
+  Tensor stem(const Tensor& clips, const Pass& pass) const override {
+    Tensor x = clips;
     for (size_t i = 0; i < stem_.size(); ++i)
       x = stem_norms_[i].forward(stem_[i].forward(x, pass), pass, true);
     return x;
@@ -120,7 +114,6 @@ class ResNet : public VideoNet {
 
   std::vector<Conv3d> stem_;
   std::vector<BatchNorm> stem_norms_;
-  std::array<std::deque<BasicBlock>, 4> layers_;
 };
 
 }  // namespace

@@ -2,9 +2,8 @@
 // tensorflow/models, resnet_3d.py): bottleneck blocks whose first convolution is temporal (3x1x1) in the last
 // two stages, spatial stride on the 1x3x3, temporal stride in the stem only. 31.67 M parameters. TensorFlow's
 // SAME padding of even sizes puts the odd pixel after the picture; here padding is symmetric, as in PyTorch.
-#include <deque>
-
 #include "families.h"
+#include "residual.h"
 
 namespace vssl::engine {
 
@@ -45,10 +44,10 @@ class Bottleneck {
   std::optional<BatchNorm> down_bn_;
 };
 
-class ResNet50 : public VideoNet {
+class ResNet50 : public Residual<Bottleneck> {
  public:
   ResNet50(const ModelPlan& plan, const Placement& placement)
-      : VideoNet(placement),
+      : Residual(placement),
         stem_(Scope(weights_, plan.seed) / "stem" / 0, 3, scaled(64, plan.width), {5, 7, 7}, {2, 2, 2},
               {2, 3, 3}),
         stem_norm_(Scope(weights_, plan.seed) / "stem" / 1, scaled(64, plan.width)) {
@@ -66,21 +65,15 @@ class ResNet50 : public VideoNet {
     dim_ = channels;
   }
 
-  // The stem, then the four layers.
-  int64_t stages() const override { return 5; }
-
-  Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
-    if (index == 0)
-      return at::max_pool3d(stem_norm_.forward(stem_.forward(x, pass), pass, true), {1, 3, 3}, {1, 2, 2},
-                            {0, 1, 1});
-    for (const auto& block : layers_[index - 1]) x = block.forward(x, pass);
-    return x;
+ protected:
+  Tensor stem(const Tensor& clips, const Pass& pass) const override {
+    const Tensor x = stem_norm_.forward(stem_.forward(clips, pass), pass, true);
+    return at::max_pool3d(x, {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
   }
 
  private:
   Conv3d stem_;
   BatchNorm stem_norm_;
-  std::array<std::deque<Bottleneck>, 4> layers_;
 };
 
 }  // namespace
