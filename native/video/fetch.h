@@ -54,7 +54,9 @@ class Fetcher {
   struct FileJob;
 
   void fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats);
+  void look_up(FileJob& job, const std::vector<FetchRequest*>& requests, LoadStats& stats);
   void decode_missing(FileJob& job, LoadStats& stats);
+  static void hand_out(const FileJob& job, FetchRequest& request, LoadStats& stats);
   void fetch_images(FetchRequest& request, LoadStats& stats);
   PicturePtr read_image(const std::string& path, int shrink, LoadStats& stats);
   void fetch_packed(FetchRequest& request);

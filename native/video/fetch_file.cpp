@@ -122,6 +122,48 @@ void Fetcher::decode_missing(FileJob& job, LoadStats& stats) {
   release_reader(job.identity, job.origin, std::move(reader));
 }
 
+// The pictures that the requests want, those of the last look and those of the cache among them.
+void Fetcher::look_up(FileJob& job, const std::vector<FetchRequest*>& requests, LoadStats& stats) {
+  std::map<Want, PicturePtr> known;
+  known.swap(job.pictures);
+  for (const FetchRequest* r : requests) {
+    job.shrinks.insert(r->clip->shrink);
+    for (const double t : r->clip->times) {
+      const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(job.index->info.times, t)));
+      if (p < 0) continue;
+      const Want want{p, r->clip->shrink};
+      if (job.pictures.count(want)) continue;
+      PicturePtr& picture = job.pictures[want];
+      const auto it = known.find(want);
+      if (it != known.end() && it->second) {
+        picture = it->second;
+        continue;
+      }
+      picture = cache_of(job).find(picture_key(job.identity, p, r->clip->shrink));
+      ++(picture ? stats.cache_hits : stats.cache_misses);
+    }
+  }
+}
+
+// Gives a request its pictures, or says which of them cannot be had.
+void Fetcher::hand_out(const FileJob& job, FetchRequest& request, LoadStats& stats) {
+  for (const double t : request.clip->times) {
+    const auto wanted = static_cast<int32_t>(position_at(job.index->info.times, t));
+    const int32_t p = stand_in(*job.index, wanted);
+    stats.stand_ins += p != wanted;
+    if (p < 0) {
+      request.failure = ClipFailure{0,
+                                    0,
+                                    job.path,
+                                    "ERR_VSSL_VIDEO_DECODE",
+                                    "no sound picture at this time or shortly before it; the data is damaged",
+                                    t};
+      return;
+    }
+    request.pictures.push_back(job.pictures.at({p, request.clip->shrink}));
+  }
+}
+
 void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats) {
   FileJob job;
   const SourcePlan& source = requests.front()->clip->source;
@@ -135,49 +177,14 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
     job.origin = source.kind == SourceKind::kBytes ? Origin(files_.complete(source.id)) : Origin(source.path);
     job.identity = job.origin.identity();
     job.index = cached_index(job.origin, job.identity);
-    const std::vector<double>& times = job.index->info.times;
     // Pictures that do not come out are replaced by earlier ones, which are looked up and decoded in turn.
     for (bool complete = false; !complete;) {
-      std::map<Want, PicturePtr> known;
-      known.swap(job.pictures);
-      for (const FetchRequest* r : requests) {
-        job.shrinks.insert(r->clip->shrink);
-        for (const double t : r->clip->times) {
-          const int32_t p = stand_in(*job.index, static_cast<int32_t>(position_at(times, t)));
-          if (p < 0) continue;
-          const Want want{p, r->clip->shrink};
-          if (job.pictures.count(want)) continue;
-          PicturePtr& picture = job.pictures[want];
-          const auto it = known.find(want);
-          if (it != known.end() && it->second) {
-            picture = it->second;
-            continue;
-          }
-          picture = cache_of(job).find(picture_key(job.identity, p, r->clip->shrink));
-          ++(picture ? stats.cache_hits : stats.cache_misses);
-        }
-      }
+      look_up(job, requests, stats);
       decode_missing(job, stats);
       complete = true;
       for (const auto& [want, picture] : job.pictures) complete = complete && picture;
     }
-    for (FetchRequest* r : requests) {
-      for (const double t : r->clip->times) {
-        const auto wanted = static_cast<int32_t>(position_at(times, t));
-        const int32_t p = stand_in(*job.index, wanted);
-        stats.stand_ins += p != wanted;
-        if (p < 0) {
-          r->failure = ClipFailure{0,
-                                   0,
-                                   job.path,
-                                   "ERR_VSSL_VIDEO_DECODE",
-                                   "no sound picture at this time or shortly before it; the data is damaged",
-                                   t};
-          break;
-        }
-        r->pictures.push_back(job.pictures.at({p, r->clip->shrink}));
-      }
-    }
+    for (FetchRequest* r : requests) hand_out(job, *r, stats);
   } catch (const Error& e) {
     fail_all(e.code, e.what());
   } catch (const std::exception& e) {  // out of memory

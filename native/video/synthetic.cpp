@@ -53,9 +53,12 @@ struct Pose {
   double x, y, size, angle;
 };
 
+// Of the motions along a line, in the order of the enum; y points down.
+constexpr int kDirections[8][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {-1, -1}, {-1, 1}, {1, -1}};
+
 Pose pose_at(const SyntheticMotion& m, double t) {
   Pose p{m.x, m.y, m.size, m.angle};
-  const double way = m.speed * t, diagonal = way * std::sqrt(0.5);
+  const double way = m.speed * t;
   const double swing =
       m.radius * std::sin(kTurn * m.phase + way * (kTurn / 4) / m.radius);  // mean speed as given
   const auto circle = [&](double sense) {
@@ -68,33 +71,9 @@ Pose pose_at(const SyntheticMotion& m, double t) {
         m.size_low * std::pow(m.size_high / m.size_low, fraction(m.phase + sense * way * kCyclesPerSide));
   };
   switch (m.motion) {
-    case Motion::kRight:
-      p.x += way;
-      break;
-    case Motion::kLeft:
-      p.x -= way;
-      break;
-    case Motion::kDown:
-      p.y += way;
-      break;
-    case Motion::kUp:
-      p.y -= way;
-      break;
-    case Motion::kDownRight:
-      p.x += diagonal, p.y += diagonal;
-      break;
-    case Motion::kUpLeft:
-      p.x -= diagonal, p.y -= diagonal;
-      break;
-    case Motion::kDownLeft:
-      p.x -= diagonal, p.y += diagonal;
-      break;
-    case Motion::kUpRight:
-      p.x += diagonal, p.y -= diagonal;
-      break;
     case Motion::kCircleClockwise:
       circle(1);
-      break;  // y points down
+      break;
     case Motion::kCircleCounterclockwise:
       circle(-1);
       break;
@@ -116,6 +95,12 @@ Pose pose_at(const SyntheticMotion& m, double t) {
     case Motion::kOscillateVertical:
       p.y += swing;
       break;
+    default: {
+      const auto [dx, dy] = kDirections[static_cast<int>(m.motion)];
+      const double step = dx != 0 && dy != 0 ? way * std::sqrt(0.5) : way;
+      p.x += dx * step;
+      p.y += dy * step;
+    }
   }
   p.x = fraction(p.x);
   p.y = fraction(p.y);

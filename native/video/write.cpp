@@ -109,10 +109,7 @@ void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const
   }
 }
 
-}  // namespace
-
-void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
-                 const WriteOptions& o) {
+void check_frames(int64_t t, int64_t h, int64_t w, const WriteOptions& o) {
   if (t < 1 || h < 1 || w < 1 || h > 8192 || w > 8192)
     fail("expected frames of shape (T, H, W, 3), none empty", 0);
   if (!(o.fps > 0.01 && o.fps < 1000)) fail("expected fps between 0.01 and 1000", 0);
@@ -126,6 +123,13 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
     }
     if (!(o.times.front() >= 0 && o.times.back() < 1e6)) fail("expected times from 0 to 10^6 seconds", 0);
   }
+}
+
+}  // namespace
+
+void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
+                 const WriteOptions& o) {
+  check_frames(t, h, w, o);
   const std::string url = "file:" + path;
   AVFormatContext* raw = nullptr;
   int rc = avformat_alloc_output_context2(&raw, nullptr, nullptr, url.c_str());
