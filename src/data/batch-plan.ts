@@ -55,9 +55,9 @@ function collect(
       const { name } = row;
       if (!row.clip) checkArray(row, method);
       const column = columns.get(name) ?? { first: row, samples: [], rows: [] };
-      columns.set(name, column);
-      const [one, other] = [kindOf(column.first), kindOf(row)];
-      if (one !== other) throw wrong(method, name, `is ${one} in one sample and ${other} in another`);
+      if (column.rows.length === 0) columns.set(name, column);
+      if (!isAlike(column.first, row))
+        throw wrong(method, name, `is ${kindOf(column.first)} in one sample and ${kindOf(row)} in another`);
       if (column.samples.at(-1) === i) throw wrong(method, name, 'stands twice in one sample');
       column.samples.push(i);
       column.rows.push(row);
@@ -71,7 +71,14 @@ function stackArrays(rows: readonly ArrayRow[]): SideArray {
   return { name, dtype, shape, values: rows.map(({ values }) => values) };
 }
 
-/** What rows of one name must have in common. */
+/** Whether two rows of one name go together. Asked of every row of every batch: texts are made for errors alone. */
+function isAlike(a: ViewPlan, b: ViewPlan): boolean {
+  if (!a.clip || !b.clip)
+    return !a.clip && !b.clip && a.dtype === b.dtype && a.shape.join() === b.shape.join();
+  const { times, height, width } = a.clip;
+  return b.clip.times.length === times.length && b.clip.height === height && b.clip.width === width;
+}
+
 function kindOf({ clip, ...array }: ViewPlan): string {
   if (clip) return `a clip of ${[clip.times.length, clip.height, clip.width].join(' x ')}`;
   const { dtype, shape } = array as ArrayRow;

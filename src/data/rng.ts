@@ -93,10 +93,12 @@ export class Rng {
   }
 }
 
+/** Of one number at a time. */
+const bytes = new DataView(new ArrayBuffer(8));
+
 /** 128 bits of hash of a list of keys. (1, 2) and (12), or 1 and '1', are different lists. */
 function hashKeys(keys: readonly (number | string)[]): [number, number, number, number] {
   const words: number[] = [];
-  const bytes = new DataView(new ArrayBuffer(8));
   for (const key of keys) {
     if (typeof key === 'number') {
       // `+ 0` makes -0 and 0 one key; a NaN would hide a mistake.
@@ -111,7 +113,7 @@ function hashKeys(keys: readonly (number | string)[]): [number, number, number, 
   words.push(3, keys.length);
 
   // Four lanes of a multiply-rotate hash (the finaliser is MurmurHash3's).
-  const h = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x7f4a7c15] as [number, number, number, number];
+  const h = [0x9e3779b9 | 0, 0x243f6a88, 0xb7e15162 | 0, 0x7f4a7c15] as [number, number, number, number];
   for (const word of words) {
     for (let lane = 0; lane < 4; lane++) {
       const k = Math.imul(rotate(Math.imul(word ^ (lane * 0x61c88647), 0xcc9e2d51), 15), 0x1b873593);
