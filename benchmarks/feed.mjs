@@ -27,6 +27,8 @@ const config = loadConfig({ preset: values.preset, set });
 const engine = loadEngine();
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
+const clipsOf = (views) => views.reduce((sum, { clips = [] }) => sum + clips.length, 0);
+
 /** A run from files. The first half fills the cache of decoded frames; the second half is what is timed. */
 async function fromFiles() {
   const out = mkdtempSync(join(tmpdir(), 'vssl-feed-'));
@@ -40,12 +42,11 @@ async function fromFiles() {
   const sum = (key) => lines.reduce((total, line) => total + line[key], 0);
   const plans = read('plans.jsonl');
   rmSync(out, { recursive: true });
-  const { version, views } = plans.at(-1);
-  const clips = views.length * views[0].clips.length;
+  const { version, views, side } = plans.at(-1);
   const wait = sum('dataSeconds');
   return {
-    plan: { version, views },
-    clipsPerSecond: (lines.length * clips) / (wait + sum('stepSeconds')),
+    plan: { version, views, side },
+    clipsPerSecond: (lines.length * clipsOf(views)) / (wait + sum('stepSeconds')),
     wait: wait / (wait + sum('stepSeconds')),
     waitOfAll: result.dataWait,
   };
@@ -59,14 +60,14 @@ async function fromMemory(plan) {
   loader.dispose();
   const session = await engine.createSession(buildSessionSpec(config, { accumulate: 1, device: 'cpu' }));
   const position = { step: 0, totalSteps: config.train.steps };
-  const hyper = { ...getMethod(config.method).hyper(config, position, plan), lr };
+  const hyper = { ...getMethod(config.method).hyper(config, position), lr };
   for (let i = 0; i < 3; i++) await session.step(batch, hyper);
   const count = steps / 2;
   const start = performance.now();
   for (let i = 0; i < count; i++) await session.step(batch, hyper);
   const seconds = (performance.now() - start) / 1000;
   session.dispose();
-  return (count * plan.views.length * plan.views[0].clips.length) / seconds;
+  return (count * clipsOf(plan.views)) / seconds;
 }
 
 const ratios = [];

@@ -42,18 +42,18 @@ async function openRuns() {
   const open = async (name) => {
     const config = loadConfig({ preset: name });
     const method = getMethod(config.method);
+    const totalSteps = config.train.steps;
     const planner = new BatchPlanner({
-      ...{ config, manifest, planViews: method.planViews },
+      ...{ config, totalSteps, manifest, planViews: (context) => method.planViews(context, config) },
       ...{ getFacts: (row) => facts.get(row), quarantine: new Quarantine() },
     });
     const { batch: planned } = await planner.planBatch(0);
     const { batch } = await loader.load(planned.plan);
     const session = await engine.createSession(buildSessionSpec(config, { accumulate: 1, device: 'cpu' }));
-    const totalSteps = config.train.steps;
     const position = { step: Math.floor((3 * totalSteps) / 4), totalSteps };
     const step = () => {
       const started = performance.now();
-      const hyper = { ...method.hyper(config, position, planned.plan), lr: config.train.optimizer.lr };
+      const hyper = { ...method.hyper(config, position), lr: config.train.optimizer.lr };
       return session
         .step(batch, hyper)
         .then((result) => ({ ...result, seconds: (performance.now() - started) / 1000 }));
