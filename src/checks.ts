@@ -65,6 +65,28 @@ export function checkRate(name: string, value: unknown): number {
   return value;
 }
 
+/** One of `choices`, or an error that names them. */
+export function checkOneOf<T extends string | number>(
+  name: string,
+  value: unknown,
+  choices: readonly T[],
+): T {
+  if (choices.includes(value as T)) return value as T;
+  const shown = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
+  const expected = [shown.slice(0, -1).join(', '), shown.at(-1)].filter(Boolean).join(' or ');
+  throw invalidArgument(name, expected, value);
+}
+
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
+  return value;
+}
+
+export function checkPositive(name: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw invalidArgument(name, 'a finite number above 0', value);
+}
+
 /** Bytes that this process can have at most: the machine's memory, or what its container allows. */
 export function memoryLimit(): number {
   const allowed = process.constrainedMemory?.() ?? 0;

@@ -65,6 +65,25 @@ export function toVsslError(error: unknown, context?: Error): VsslError {
   return wrapped;
 }
 
+/** The result of native work; its errors gain a code and the caller's stack. */
+export function coded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw toVsslError(error, new Error());
+  }
+}
+
+/** The same of work that ends later. */
+export async function codedAsync<T>(work: () => Promise<T>): Promise<T> {
+  const caller = new Error();
+  try {
+    return await work();
+  } catch (error) {
+    throw toVsslError(error, caller);
+  }
+}
+
 /**
  * Whether a code speaks of the state of the process or the machine, which is no fault of the file at hand: such an error
  * ends the work instead of costing a video.

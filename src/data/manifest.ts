@@ -9,7 +9,7 @@ import { folderReader, unreadable } from './readers/folder.js';
 import { jsonlReader } from './readers/jsonl.js';
 import type { DatasetReader } from './readers/reader.js';
 import { syntheticReader } from './readers/synthetic.js';
-import type { Manifest, VideoRow } from './rows.js';
+import { bareRow, type Manifest, type VideoRow } from './rows.js';
 
 /** Data sources that are named with a scheme, `name:target?query`. */
 const SOURCES: readonly DatasetReader[] = [syntheticReader];
@@ -117,16 +117,7 @@ const singleFile: DatasetReader = {
   options: [],
   async read({ target }) {
     const path = resolve(target);
-    const row: VideoRow = {
-      id: basename(path),
-      path,
-      label: undefined,
-      group: undefined,
-      start: undefined,
-      end: undefined,
-      extra: {},
-      source: { kind: 'file', path },
-    };
+    const row = bareRow(basename(path), path, { kind: 'file', path });
     return { rows: [row], columns: [], warnings: [] };
   },
 };

@@ -18,6 +18,12 @@ export interface VideoRow {
   readonly facts?: VideoFacts;
 }
 
+/** A whole video of which no manifest says anything. */
+export function bareRow(id: string, path: string, source: ClipSource, label?: string): VideoRow {
+  const unknown = { group: undefined, start: undefined, end: undefined };
+  return { id, path, label, ...unknown, extra: {}, source };
+}
+
 /** Looks into a row's video. Rejects with ERR_VSSL_VIDEO_* where it cannot be used. */
 export type GetFacts = (row: VideoRow) => Promise<VideoFacts>;
 
@@ -33,4 +39,10 @@ export interface Manifest {
 /** The labels of rows, each once, sorted. */
 export function listLabels(rows: readonly VideoRow[]): string[] {
   return [...new Set(rows.map((row) => row.label))].filter((label) => label !== undefined).sort();
+}
+
+/** What a row says in a column: `label`, `group` or a further one; undefined for nothing. */
+export function cellOf({ label, group, extra }: VideoRow, column: string): string | undefined {
+  const value = column === 'label' ? label : column === 'group' ? group : extra[column];
+  return value === undefined || value === null || value === '' ? undefined : String(value);
 }

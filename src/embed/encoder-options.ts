@@ -2,9 +2,12 @@
 import {
   checkCount,
   checkFits,
+  checkOneOf,
   checkOptions,
+  checkPositive,
   checkRate,
   checkSignal,
+  checkText,
   isFloat32Array,
   LIMITS,
   requireOptions,
@@ -94,13 +97,11 @@ export function describeNew(options: CreateEncoderOptions): {
 } {
   requireOptions(options, ['arch', 'width', 'seed', 'clip', 'input', 'device', 'threads', 'precision']);
   const { arch, width = 1, seed = 0, clip = {}, input = 'rgb', ...rest } = options;
-  if (typeof arch !== 'string')
-    throw invalidArgument('arch', 'the name of an architecture, such as r3d_18', arch);
-  if (typeof width !== 'number' || !Number.isFinite(width) || width <= 0)
-    throw invalidArgument('width', 'a number above 0', width);
+  checkText('arch', 'the name of an architecture, such as r3d_18', arch);
+  checkPositive('width', width);
   checkCount('seed', seed, 0);
   checkOptions(clip, ['frames', 'stride', 'size', 'fps'], 'clip');
-  if (!INPUT_KINDS.includes(input)) throw invalidArgument('input', `one of ${INPUT_KINDS.join(', ')}`, input);
+  checkOneOf('input', input, INPUT_KINDS);
   const { frames = 16, stride = 2, size = 112, fps = null } = clip;
   if (fps !== null) checkRate('clip.fps', fps);
   checkCount('clip.frames', frames, 1, LIMITS.frames);
@@ -143,7 +144,7 @@ export interface CheckedEmbedOptions {
 export function checkEmbedOptions(options: EmbedOptions, more: readonly string[] = []): CheckedEmbedOptions {
   checkOptions(options, ['clips', 'crops', 'maxBytes', 'signal', ...more]);
   const { clips = 3, crops = 1, maxBytes = kMaxBytes, signal } = options;
-  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
+  checkOneOf('crops', crops, [1, 3]);
   return {
     windows: checkCount('clips', clips, 1, LIMITS.windows),
     crops,

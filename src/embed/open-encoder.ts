@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { checkCount, LIMITS } from '../checks.js';
-import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import { checkCount, checkOneOf, LIMITS } from '../checks.js';
+import { codedAsync, VsslError } from '../errors.js';
 import type { EngineAddon, NativeEncoder, NativeLoader } from '../native/bindings.js';
 import { openEngine } from '../native/load.js';
 import type { EncoderDescription } from '../weights/encoder-file.js';
@@ -22,18 +22,13 @@ export async function openEncoder(
   options: EncoderOptions,
 ): Promise<OpenEncoder> {
   const { device = 'auto', threads, precision = 'fp32' } = options;
-  if (!['auto', 'cpu', 'cuda'].includes(device))
-    throw invalidArgument('device', "'auto', 'cpu' or 'cuda'", device);
-  if (precision !== 'fp32' && precision !== 'bf16')
-    throw invalidArgument('precision', "'fp32' or 'bf16'", precision);
+  checkOneOf('device', device, ['auto', 'cpu', 'cuda']);
+  checkOneOf('precision', precision, ['fp32', 'bf16']);
   if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
   const engine = await openEngine();
   if (threads !== undefined) engine.setThreads(threads);
   const spec = { ...model, seed, device: chooseDevice(engine, device), precision, channelsLast: true };
-  const caller = new Error();
-  const native = await engine.createEncoder(spec).catch((error: unknown) => {
-    throw toVsslError(error, caller);
-  });
+  const native = await codedAsync(() => engine.createEncoder(spec));
   const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
   return { engine, native, loader };
 }

@@ -1,7 +1,7 @@
 /** From what a caller gives as a video to what a planner needs: a row, its facts, and how to let go of what is held. */
 
-import type { ClipSource, VideoFacts } from '../data/plan.js';
-import type { VideoRow } from '../data/rows.js';
+import type { VideoFacts } from '../data/plan.js';
+import { bareRow, type VideoRow } from '../data/rows.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
 import { keepBytes } from './video-bytes.js';
@@ -57,7 +57,7 @@ async function openBytes(video: EncodedVideo, options: OpenVideoOptions): Promis
   const close = () => loader.removeMemoryFile(id);
   try {
     const { codec, width, height, times, end, warnings } = await loader.indexMemoryFile(id);
-    const row = rowOf('the video', { kind: 'bytes', id });
+    const row = bareRow('the video', 'the video', { kind: 'bytes', id });
     return { row, facts: { path: row.path, codec, width, height, times, end, warnings }, close };
   } catch (error) {
     close();
@@ -69,17 +69,12 @@ function openFrames({ frames, shape, fps }: FramesInput, options: OpenVideoOptio
   const [t, height, width] = shape;
   const rate = fps ?? options.fps ?? kMemoryRate;
   const id = options.loader.addMemoryClip(frames, t, height, width);
-  const row = rowOf('frames in memory', { kind: 'memory', id, fps: rate });
+  const row = bareRow('frames in memory', 'frames in memory', { kind: 'memory', id, fps: rate });
   return {
     row,
     facts: { path: row.path, codec: 'raw', width, height, warnings: [], ...evenTimes(t, rate) },
     close: () => options.loader.removeMemoryClip(id),
   };
-}
-
-function rowOf(name: string, source: ClipSource): VideoRow {
-  const none = { label: undefined, group: undefined, start: undefined, end: undefined };
-  return { id: name, path: name, ...none, extra: {}, source };
 }
 
 /** The error with the video's name in its message, where it has none. */

@@ -1,8 +1,8 @@
-import { checkCount, checkOptions, checkText } from '../checks.js';
+import { checkBoolean, checkCount, checkOptions, checkText } from '../checks.js';
 import { planEvaluationClips } from '../data/clip-plan.js';
 import type { VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
-import { invalidArgument, toVsslError } from '../errors.js';
+import { toVsslError } from '../errors.js';
 import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
@@ -109,8 +109,7 @@ export class VideoEncoder {
   ): Promise<Floats | EmbedResult> {
     return this.#life.run(async () => {
       const checked = checkEmbedOptions(options, ['details']);
-      if (options.details !== undefined && typeof options.details !== 'boolean')
-        throw invalidArgument('details', 'true or false', options.details);
+      if (options.details !== undefined) checkBoolean('details', options.details);
       // not this.embedder(): a call that began before dispose() is finished
       const embedder = { embed: (batch: NativeBatch) => this.#native.embed(batch, kView) };
       // tracked by itself: after an abort it goes on for a while, and dispose() has to wait for it
@@ -210,7 +209,7 @@ export class VideoEncoder {
 
   /** Clips of a video file as embed cuts them, for a pipeline of one's own. */
   async planFile(path: string, windows: number, crops: 1 | 3): Promise<ClipViews> {
-    if (typeof path !== 'string') throw invalidArgument('video', 'a path', path);
+    checkText('video', 'a path', path);
     const { row, facts } = await openFile(path, this.#sources.engine);
     return this.planRow(row, facts, windows, crops);
   }

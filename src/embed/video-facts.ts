@@ -5,8 +5,8 @@ import { FactsIndex } from '../data/facts-index.js';
 import { fsPath } from '../data/file-names.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
-import type { VideoRow } from '../data/rows.js';
-import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
+import { bareRow, type VideoRow } from '../data/rows.js';
+import { codedAsync, isEnvironmentCode, VsslError } from '../errors.js';
 import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
 import { packageVersion } from '../native/load.js';
 
@@ -31,16 +31,7 @@ export async function videoRow(path: string): Promise<VideoRow> {
       });
     source = { kind: 'images', files, fps: DEFAULT_PICTURE_FPS };
   }
-  return {
-    id: basename(whole),
-    path: whole,
-    label: undefined,
-    group: undefined,
-    start: undefined,
-    end: undefined,
-    extra: {},
-    source,
-  };
+  return bareRow(basename(whole), whole, source);
 }
 
 /** Facts of videos, kept in `cacheFile` between processes, or for as long as the object lives. */
@@ -63,11 +54,7 @@ export function openFacts(
 export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFacts> {
   if (row.facts) return row.facts;
   const { source, path } = row;
-  const caller = new Error();
-  const index = (file: string) =>
-    withPatience(() => engine.indexVideo(file)).catch((error: unknown) => {
-      throw toVsslError(error, caller);
-    });
+  const index = (file: string) => codedAsync(() => withPatience(() => engine.indexVideo(file)));
   switch (source.kind) {
     case 'file': {
       const { codec, width, height, times, end, warnings } = await index(source.path);

@@ -7,6 +7,7 @@ import { mapAhead } from '../embed/map-ahead.js';
 import type { VideoEncoder } from '../embed/video-encoder.js';
 import { isEnvironmentCode, VsslError } from '../errors.js';
 import type { NativeBatch, NativeLoader } from '../native/bindings.js';
+import { spread } from './folds.js';
 
 /** Videos whose clips set the statistics, at most; more change them little. */
 const kVideos = 512;
@@ -23,12 +24,7 @@ export async function calibrateEncoder(
   planClip: (row: VideoRow) => Promise<ClipPlan>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const step = Math.max(1, rows.length / kVideos);
-  const chosen = Array.from(
-    { length: Math.min(rows.length, kVideos) },
-    (_, i) => rows[Math.floor(i * step)]!,
-  );
-  await encoder.calibrate(calibrationBatches(loader, chosen, planClip, signal));
+  await encoder.calibrate(calibrationBatches(loader, spread(rows, kVideos), planClip, signal));
 }
 
 /** Batches of the clips that can be used. A batch is freed when the next is asked for. */

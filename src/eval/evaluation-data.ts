@@ -1,6 +1,6 @@
 /** The videos of an evaluation, their classes, and which of them train and which are tested. */
 import { loadManifest } from '../data/manifest.js';
-import type { Manifest, VideoRow } from '../data/rows.js';
+import { cellOf, listLabels, type Manifest, type VideoRow } from '../data/rows.js';
 import { sourceKey } from '../data/source-key.js';
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../spelling.js';
@@ -64,7 +64,7 @@ function assemble(
   trainRows: readonly number[],
   warnings: string[],
 ): EvaluationData {
-  const labels = [...new Set(rows.flatMap((row) => (row.label === undefined ? [] : [row.label])))].sort();
+  const labels = listLabels(rows);
   const number = new Map(labels.map((label, i) => [label, i]));
   const classes = Int32Array.from(rows, (row) => (row.label === undefined ? -1 : number.get(row.label)!));
   return { rows, labels, classes, merged: mergedLabels(rows, labels), splits, trainRows, warnings };
@@ -116,10 +116,6 @@ export function narrowSplits(splits: readonly Fold[], kept: readonly number[]): 
 
 /** Throws ERR_VSSL_USAGE when no row has a value there. */
 function columnOf(rows: readonly VideoRow[], column: string): (string | undefined)[] {
-  const cellOf = ({ group, label, extra }: VideoRow, name: string) => {
-    const value = name === 'group' ? group : name === 'label' ? label : extra[name];
-    return value === undefined || value === null || value === '' ? undefined : String(value);
-  };
   const values = rows.map((row) => cellOf(row, column));
   if (values.some((value) => value !== undefined)) return values;
   const named = [...new Set(['group', 'label', ...rows.flatMap(({ extra }) => Object.keys(extra))])];

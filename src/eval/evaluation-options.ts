@@ -1,5 +1,5 @@
 /** What an evaluation may be asked, its defaults, and the checks that come before any work. */
-import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
+import { checkBoolean, checkCount, checkOneOf, checkSignal, LIMITS, requireOptions } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { DataOptions } from './evaluation-data.js';
 import type { ExtractorOptions } from './feature-extractor.js';
@@ -62,9 +62,7 @@ export function checkEvaluateOptions(options: EvaluateOptions): {
   readonly weights: string;
   readonly settings: Readonly<Record<string, unknown>>;
 } {
-  const protocol = options?.protocol;
-  if (protocol !== 'knn' && protocol !== 'linear' && protocol !== 'retrieval')
-    throw invalidArgument('protocol', "'knn', 'linear' or 'retrieval'", protocol);
+  const protocol = checkOneOf('protocol', options?.protocol, ['knn', 'linear', 'retrieval']);
   requireOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
   checkSignal(options.signal);
   const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
@@ -72,10 +70,9 @@ export function checkEvaluateOptions(options: EvaluateOptions): {
     throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');
   checkCount('windows', windows, 1, LIMITS.windows);
   checkCount('baselineSeed', baselineSeed, 0);
-  if (crops !== 1 && crops !== 3) throw invalidArgument('crops', '1 or 3', crops);
-  if (baseline !== undefined && baseline !== 'random')
-    throw invalidArgument('baseline', "'random'", baseline);
-  if (typeof floors !== 'boolean') throw invalidArgument('floors', 'true or false', floors);
+  checkOneOf('crops', crops, [1, 3]);
+  if (baseline !== undefined) checkOneOf('baseline', baseline, ['random']);
+  checkBoolean('floors', floors);
   return { weights: (run ?? weights)!, settings: { windows, crops, ...ownSettings(options) } };
 }
 

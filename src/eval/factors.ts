@@ -9,9 +9,10 @@
  * such folds inside the training part.
  */
 import { throwIfAborted } from '../checks.js';
-import type { VideoRow } from '../data/rows.js';
+import { cellOf, type VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
+import { type Fold, spread } from './folds.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';
 import { standardize } from './linear.js';
 
@@ -100,35 +101,38 @@ export async function probeFactor(
   factor: Factor,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { rows, size, targets } = factor;
-  const picked = selectRows(features, rows);
+  const picked = selectRows(features, factor.rows);
   const gram = gramMatrix(standardize(picked, picked)[0]);
-  const all = rows.map((_, i) => i);
-  const predicted = new Float64Array(targets.length);
-  for (const { train, test } of takeTurns(factor, all, FOLDS)) {
+  const all = factor.rows.map((_, i) => i);
+  const predicted = new Float64Array(factor.targets.length);
+  for (const fold of takeTurns(factor, all, FOLDS)) {
     await new Promise<void>((resolve) => setImmediate(resolve));
     throwIfAborted(signal);
-    const penalty = choosePenalty(gram, factor, train);
-    const values = predictRidge(gram, rows.length, targets, size, train, test, penalty);
-    test.forEach((row, i) => {
-      predicted.set(values.subarray(i * size, (i + 1) * size), row * size);
-    });
+    predictFold(gram, factor, fold, choosePenalty(gram, factor, fold.train), predicted);
   }
   return score(factor, all, predicted);
 }
 
+/** Writes into `predicted` what the training part of a fold says of its test part. */
+function predictFold(
+  gram: Float64Array,
+  { rows, size, targets }: Factor,
+  { train, test }: Pick<Fold, 'train' | 'test'>,
+  penalty: number,
+  predicted: Float64Array,
+): void {
+  const values = predictRidge(gram, rows.length, targets, size, train, test, penalty);
+  test.forEach((row, i) => {
+    predicted.set(values.subarray(i * size, (i + 1) * size), row * size);
+  });
+}
+
 function choosePenalty(gram: Float64Array, factor: Factor, rows: readonly number[]): number {
-  const { size, targets } = factor;
   const folds = takeTurns(factor, rows, INNER_FOLDS);
   let best = { penalty: ridgePenalties[0]!, score: Number.NEGATIVE_INFINITY };
   for (const penalty of ridgePenalties) {
-    const predicted = new Float64Array(targets.length);
-    for (const { train, test } of folds) {
-      const values = predictRidge(gram, factor.rows.length, targets, size, train, test, penalty);
-      test.forEach((row, i) => {
-        predicted.set(values.subarray(i * size, (i + 1) * size), row * size);
-      });
-    }
+    const predicted = new Float64Array(factor.targets.length);
+    for (const fold of folds) predictFold(gram, factor, fold, penalty, predicted);
     const value = score(factor, rows, predicted);
     if (value > best.score) best = { penalty, score: value };
   }
@@ -167,15 +171,4 @@ function argmax(values: Float64Array, row: number, size: number): number {
   let best = 0;
   for (let c = 1; c < size; c++) if (values[row * size + c]! > values[row * size + best]!) best = c;
   return best;
-}
-
-function cellOf(row: VideoRow, name: string): string | undefined {
-  const value = name === 'label' ? row.label : name === 'group' ? row.group : row.extra[name];
-  return value === undefined || value === null || value === '' ? undefined : String(value);
-}
-
-/** At most `most` of the rows, evenly chosen. */
-function spread(rows: readonly number[], most: number): number[] {
-  const step = Math.max(1, rows.length / most);
-  return Array.from({ length: Math.min(rows.length, most) }, (_, i) => rows[Math.floor(i * step)]!);
 }

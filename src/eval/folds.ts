@@ -71,3 +71,9 @@ export function planFolds(groups: readonly (string | undefined)[], count: number
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** At most `most` of the items, evenly chosen. */
+export function spread<T>(items: readonly T[], most: number): T[] {
+  const step = Math.max(1, items.length / most);
+  return Array.from({ length: Math.min(items.length, most) }, (_, i) => items[Math.floor(i * step)]!);
+}

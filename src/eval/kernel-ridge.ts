@@ -55,7 +55,8 @@ export function predictRidge(
   return out;
 }
 
-/** b <- a^-1 b by Cholesky's decomposition; a (n, n) is symmetric and positive, and is overwritten. b is (n, dims). */
+/** b <- a^-1 b by Cholesky's decomposition; a (n, n) is symmetric and positive; its lower half is read
+ * and overwritten. b is (n, dims). */
 export function solveInPlace(a: Float64Array, n: number, b: Float64Array, dims: number): void {
   for (let j = 0; j < n; j++)
     for (let i = j; i < n; i++) {

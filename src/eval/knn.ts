@@ -1,4 +1,5 @@
 /** k nearest neighbours: the label of a video is voted by the training videos nearest to it in feature space. */
+import { checkOneOf, checkPositive } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { FeatureMatrix } from './feature-matrix.js';
 import { findNeighbours, type Neighbours } from './neighbours.js';
@@ -37,10 +38,8 @@ export async function classifyKnn(
   if (labels.length !== train.rows)
     throw invalidArgument('labels', `${train.rows} labels, one a training row`, labels);
   if (train.rows === 0) throw invalidArgument('train', 'at least one training row', 0);
-  if (weighting !== 'majority' && weighting !== 'softmax')
-    throw invalidArgument('weighting', "'majority' or 'softmax'", weighting);
-  if (!Number.isFinite(temperature) || temperature <= 0)
-    throw invalidArgument('temperature', 'a number above 0', temperature);
+  checkOneOf('weighting', weighting, ['majority', 'softmax']);
+  checkPositive('temperature', temperature);
   const neighbours = await findNeighbours(test, train, { k, signal: options.signal });
   const predictions = new Int32Array(test.rows);
   for (let row = 0; row < test.rows; row++)

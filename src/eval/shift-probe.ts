@@ -13,6 +13,7 @@
  * finds what tells where in its video a window lies. The penalty is chosen by 3-fold validation over whole videos inside
  * the training videos; of equal results the stronger wins.
  */
+import { checkCount } from '../checks.js';
 import { type ClipFormat, clockOf, planEvaluationClips, spanOf } from '../data/clip-plan.js';
 import type { ClipPlan, VideoFacts } from '../data/plan.js';
 import { Rng } from '../data/rng.js';
@@ -24,6 +25,7 @@ import { invalidArgument, VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import type { FeatureMatrix } from './feature-matrix.js';
 import { planFolds } from './folds.js';
+import { solveInPlace } from './kernel-ridge.js';
 
 /** Penalties tried, strongest first. */
 export const shiftPenalties: readonly number[] = [10, 1, 0.1, 0.01, 0.001, 0.0001];
@@ -117,8 +119,7 @@ export interface ShiftProbeOptions {
 /** The shift probe of an encoder; videos that cannot be used are left out. Throws ERR_VSSL_DATA when too few are left. */
 export async function measureShiftProbe(options: ShiftProbeOptions): Promise<ShiftProbeResult> {
   const { loader, embedder, format, rows, getFacts, windows = 4, seed = 0, signal, onFailure } = options;
-  if (!Number.isInteger(windows) || windows < 2)
-    throw invalidArgument('windows', 'a whole number of at least 2', windows);
+  checkCount('windows', windows, 2);
   const starts = new Map<string, number>();
   const features = async (numbers: readonly number[]): Promise<WindowFeatures> => {
     const items = numbers.flatMap((row) => Array.from({ length: windows }, (_, window) => ({ row, window })));
@@ -250,26 +251,13 @@ function fitAll({ differences, shifts }: Pairs, scale: Float64Array): Float64Arr
   );
 }
 
-/** (gram + penalty I)^-1 target by Cholesky's decomposition; of gram the lower half is read. */
+/** (gram + penalty I)^-1 target; of gram the lower half is read. */
 function solve(gram: Float64Array, target: Float64Array, penalty: number): Float64Array {
   const dim = target.length;
-  const lower = new Float64Array(dim * dim);
-  const out = new Float64Array(dim);
-  for (let i = 0; i < dim; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = gram[i * dim + j]! + (i === j ? penalty : 0);
-      for (let k = 0; k < j; k++) sum -= lower[i * dim + k]! * lower[j * dim + k]!;
-      lower[i * dim + j] = i === j ? Math.sqrt(sum) : sum / lower[j * dim + j]!;
-    }
-    let sum = target[i]!;
-    for (let k = 0; k < i; k++) sum -= lower[i * dim + k]! * out[k]!;
-    out[i] = sum / lower[i * dim + i]!;
-  }
-  for (let i = dim - 1; i >= 0; i--) {
-    let sum = out[i]!;
-    for (let k = i + 1; k < dim; k++) sum -= lower[k * dim + i]! * out[k]!;
-    out[i] = sum / lower[i * dim + i]!;
-  }
+  const system = gram.slice();
+  for (let i = 0; i < dim; i++) system[i * dim + i]! += penalty;
+  const out = target.slice();
+  solveInPlace(system, dim, out, 1);
   return out;
 }
 

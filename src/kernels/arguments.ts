@@ -1,28 +1,16 @@
 import { types } from 'node:util';
-import { isFloat32Array } from '../checks.js';
+import { checkCount, isFloat32Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { Floats } from '../native/bindings.js';
 
-export function checkInteger(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw invalidArgument(name, `an integer from ${least} to ${most}`, value);
-  }
-}
+/** How precisely products are taken; accumulation is fp32 either way. */
+export type Precision = 'fp32' | 'bf16';
 
-export function checkPositive(name: string, value: unknown): void {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-    throw invalidArgument(name, 'a finite number above 0', value);
-  }
-}
+const MOST_THREADS = 4096;
 
-export function checkOptionalBoolean(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
-}
-
-export function checkOneOf(name: string, value: unknown, choices: readonly string[]): void {
-  if (typeof value !== 'string' || !choices.includes(value)) {
-    throw invalidArgument(name, choices.map((choice) => `'${choice}'`).join(' or '), value);
-  }
+/** 0 stands for one per physical core. */
+export function checkThreads(threads: unknown): number {
+  return threads === undefined ? 0 : checkCount('threads', threads, 1, MOST_THREADS);
 }
 
 /** Throws unless `value` is a Float32Array of `length` over memory that native code may use: attached, of fixed size, not shared. */

@@ -1,19 +1,12 @@
 import { isFloat32Array, isUint8Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { Floats } from '../native/bindings.js';
-import { checkFloats, checkInteger, checkMemory } from './arguments.js';
+import { checkFloats, checkMemory } from './arguments.js';
 
 /** Values of a clip, frames outermost; bytes count as 0..255. */
 export type Clip = Float32Array | Uint8Array;
 
 export const MOST_FRAMES = 64;
-const MOST_THREADS = 4096;
-
-/** 0 stands for one per physical core. */
-export function checkThreads(threads: unknown): number {
-  if (threads !== undefined) checkInteger('threads', threads, 1, MOST_THREADS);
-  return (threads as number | undefined) ?? 0;
-}
 
 /** Values per frame of a clip of `rows` frames (or coefficients, as `meaning` says). */
 export function checkClip(clip: unknown, rows: number, meaning: string): number {

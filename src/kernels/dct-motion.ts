@@ -1,9 +1,9 @@
-import { requireOptions } from '../checks.js';
-import { toVsslError } from '../errors.js';
+import { checkCount, checkOneOf, requireOptions } from '../checks.js';
+import { coded, codedAsync } from '../errors.js';
 import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger, checkOneOf } from './arguments.js';
-import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
+import { checkThreads } from './arguments.js';
+import { type Clip, checkClip, MOST_FRAMES, outputOf } from './clip-arguments.js';
 
 /** 'signal': what is left of every frame; 'energy': its sum of squares over time. */
 export type MotionOutput = 'signal' | 'energy';
@@ -34,13 +34,8 @@ const OPTION_KEYS = ['frames', 'dropLow', 'output', 'out', 'threads'];
  */
 export function dctMotion(clip: Clip, options: DctMotionOptions): Floats {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  try {
-    addon.dctMotion(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, new Error());
-  }
+  coded(() => loadKernels().dctMotion(...args));
+  return args[1];
 }
 
 /**
@@ -49,21 +44,15 @@ export function dctMotion(clip: Clip, options: DctMotionOptions): Floats {
  */
 export async function dctMotionAsync(clip: Clip, options: DctMotionOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  const context = new Error();
-  try {
-    await addon.dctMotionAsync(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, context);
-  }
+  await codedAsync(() => loadKernels().dctMotionAsync(...args));
+  return args[1];
 }
 
 function checkArguments(clip: Clip, options: DctMotionOptions): Parameters<KernelsAddon['dctMotion']> {
   requireOptions(options, OPTION_KEYS);
   const { frames, dropLow = 1, output = 'signal', out, threads } = options;
-  checkInteger('frames', frames, 1, MOST_FRAMES);
-  checkInteger('dropLow', dropLow, 0, frames);
+  checkCount('frames', frames, 1, MOST_FRAMES);
+  checkCount('dropLow', dropLow, 0, frames);
   checkOneOf('output', output, ['signal', 'energy']);
   const pixels = checkClip(clip, frames, 'frames');
   const target =

@@ -1,9 +1,9 @@
-import { requireOptions } from '../checks.js';
-import { toVsslError } from '../errors.js';
+import { checkBoolean, checkCount, requireOptions } from '../checks.js';
+import { coded, codedAsync } from '../errors.js';
 import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger, checkOptionalBoolean } from './arguments.js';
-import { type Clip, checkClip, checkThreads, MOST_FRAMES, outputOf } from './clip-arguments.js';
+import { checkThreads } from './arguments.js';
+import { type Clip, checkClip, MOST_FRAMES, outputOf } from './clip-arguments.js';
 
 export interface DctOptions {
   /** T, the leading axis: 1 to 64. */
@@ -31,13 +31,8 @@ const OPTION_KEYS = ['frames', 'inverse', 'keep', 'out', 'threads'];
  */
 export function dct(clip: Clip, options: DctOptions): Floats {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  try {
-    addon.dct(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, new Error());
-  }
+  coded(() => loadKernels().dct(...args));
+  return args[1];
 }
 
 /**
@@ -46,22 +41,16 @@ export function dct(clip: Clip, options: DctOptions): Floats {
  */
 export async function dctAsync(clip: Clip, options: DctOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  const context = new Error();
-  try {
-    await addon.dctAsync(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, context);
-  }
+  await codedAsync(() => loadKernels().dctAsync(...args));
+  return args[1];
 }
 
 function checkArguments(clip: Clip, options: DctOptions): Parameters<KernelsAddon['dct']> {
   requireOptions(options, OPTION_KEYS);
   const { frames, inverse = false, keep = frames, out, threads } = options;
-  checkInteger('frames', frames, 1, MOST_FRAMES);
-  checkOptionalBoolean('inverse', inverse);
-  checkInteger('keep', keep, 1, frames);
+  checkCount('frames', frames, 1, MOST_FRAMES);
+  checkBoolean('inverse', inverse);
+  checkCount('keep', keep, 1, frames);
   const pixels = inverse ? checkClip(clip, keep, 'coefficients') : checkClip(clip, frames, 'frames');
   const target = inverse
     ? outputOf(out, frames * pixels, 'frames * pixels', clip)

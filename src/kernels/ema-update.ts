@@ -1,5 +1,5 @@
 import { isFloat32Array } from '../checks.js';
-import { invalidArgument, toVsslError } from '../errors.js';
+import { coded, codedAsync, invalidArgument } from '../errors.js';
 import type { KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
 import { checkFloats, checkMemory } from './arguments.js';
@@ -16,12 +16,7 @@ import { overlaps } from './clip-arguments.js';
  */
 export function emaUpdate(target: Float32Array, source: Float32Array, momentum: number): void {
   const args = checkArguments(target, source, momentum);
-  const addon = loadKernels();
-  try {
-    addon.emaUpdate(...args);
-  } catch (error) {
-    throw toVsslError(error, new Error());
-  }
+  coded(() => loadKernels().emaUpdate(...args));
 }
 
 /**
@@ -34,13 +29,7 @@ export async function emaUpdateAsync(
   momentum: number,
 ): Promise<void> {
   const args = checkArguments(target, source, momentum);
-  const addon = loadKernels();
-  const context = new Error();
-  try {
-    await addon.emaUpdateAsync(...args);
-  } catch (error) {
-    throw toVsslError(error, context);
-  }
+  await codedAsync(() => loadKernels().emaUpdateAsync(...args));
 }
 
 function checkArguments(

@@ -1,9 +1,9 @@
-import { requireOptions } from '../checks.js';
-import { toVsslError } from '../errors.js';
+import { checkCount, requireOptions } from '../checks.js';
+import { coded, codedAsync } from '../errors.js';
 import type { Floats, KernelsAddon } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import { checkInteger } from './arguments.js';
-import { type Clip, checkClip, checkThreads, outputOf } from './clip-arguments.js';
+import { checkThreads } from './arguments.js';
+import { type Clip, checkClip, outputOf } from './clip-arguments.js';
 
 export interface FrameDifferenceOptions {
   /** The leading axis, at least 2. */
@@ -25,13 +25,8 @@ const MOST_FRAMES = 2 ** 20;
  */
 export function frameDifference(clip: Clip, options: FrameDifferenceOptions): Floats {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  try {
-    addon.frameDifference(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, new Error());
-  }
+  coded(() => loadKernels().frameDifference(...args));
+  return args[1];
 }
 
 /**
@@ -40,14 +35,8 @@ export function frameDifference(clip: Clip, options: FrameDifferenceOptions): Fl
  */
 export async function frameDifferenceAsync(clip: Clip, options: FrameDifferenceOptions): Promise<Floats> {
   const args = checkArguments(clip, options);
-  const addon = loadKernels();
-  const context = new Error();
-  try {
-    await addon.frameDifferenceAsync(...args);
-    return args[1];
-  } catch (error) {
-    throw toVsslError(error, context);
-  }
+  await codedAsync(() => loadKernels().frameDifferenceAsync(...args));
+  return args[1];
 }
 
 function checkArguments(
@@ -56,7 +45,7 @@ function checkArguments(
 ): Parameters<KernelsAddon['frameDifference']> {
   requireOptions(options, OPTION_KEYS);
   const { frames, out, threads } = options;
-  checkInteger('frames', frames, 2, MOST_FRAMES);
+  checkCount('frames', frames, 2, MOST_FRAMES);
   const pixels = checkClip(clip, frames, 'frames');
   const target = outputOf(out, (frames - 1) * pixels, '(frames - 1) * pixels', clip);
   return [clip, target, frames, pixels, checkThreads(threads)];

@@ -2,6 +2,7 @@
 
 export { VsslError, type VsslErrorCode } from '../errors.js';
 export type { Floats } from '../native/bindings.js';
+export type { Precision } from './arguments.js';
 export type { Clip } from './clip-arguments.js';
 export type { DctOptions } from './dct.js';
 export { dct, dctAsync } from './dct.js';
@@ -17,5 +18,5 @@ export type {
   MomentumQueueState,
 } from './momentum-queue.js';
 export { MomentumQueue } from './momentum-queue.js';
-export type { NtXentOptions, NtXentResult, Precision } from './nt-xent.js';
+export type { NtXentOptions, NtXentResult } from './nt-xent.js';
 export { ntXent, ntXentAsync } from './nt-xent.js';

@@ -1,16 +1,15 @@
-import { isFloat32Array, requireOptions } from '../checks.js';
-import { invalidArgument, toVsslError, VsslError } from '../errors.js';
+import {
+  checkBoolean,
+  checkCount,
+  checkOneOf,
+  checkPositive,
+  isFloat32Array,
+  requireOptions,
+} from '../checks.js';
+import { coded, codedAsync, invalidArgument, VsslError } from '../errors.js';
 import type { Floats, NativeMomentumQueue } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import {
-  checkFloats,
-  checkInteger,
-  checkOneOf,
-  checkOptionalBoolean,
-  checkPositive,
-  gradientTarget,
-} from './arguments.js';
-import type { Precision } from './nt-xent.js';
+import { checkFloats, checkThreads, gradientTarget, type Precision } from './arguments.js';
 
 export interface MomentumQueueOptions {
   /** Keys at most, 1 to 2^24. */
@@ -70,7 +69,6 @@ const QUEUE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'init', 's
 const LOSS_KEYS = ['rows', 'temperature', 'normalize', 'precision', 'gradient', 'threads'];
 const STATE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'keys', 'ages', 'next'];
 const MOST_KEYS = 2 ** 24; // ages do not pass it, so they are exact as floats
-const MOST_THREADS = 4096;
 
 type LossArguments = Parameters<NativeMomentumQueue['infoNce']>;
 
@@ -96,15 +94,15 @@ export class MomentumQueue {
     requireOptions(options, QUEUE_KEYS);
     const { capacity, dim, decay = 1, decayOn = 'logit', ageUnit = 'enqueue' } = options;
     const { init = 'random', seed = 0 } = options;
-    checkInteger('capacity', capacity, 1, MOST_KEYS);
-    checkInteger('dim', dim, 1, Number.MAX_SAFE_INTEGER);
+    checkCount('capacity', capacity, 1, MOST_KEYS);
+    checkCount('dim', dim);
     checkDecay(decay);
     checkOneOf('decayOn', decayOn, ['logit', 'weight']);
     checkOneOf('ageUnit', ageUnit, ['enqueue', 'key']);
     checkOneOf('init', init, ['random', 'empty']);
-    checkInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+    checkCount('seed', seed, 0);
     const { MomentumQueue: Native } = loadKernels();
-    this.#native = rethrowing(() => new Native(capacity, dim, decay, decayOn, ageUnit, init, seed));
+    this.#native = coded(() => new Native(capacity, dim, decay, decayOn, ageUnit, init, seed));
     this.capacity = capacity;
     this.dim = dim;
     this.decay = decay;
@@ -120,8 +118,8 @@ export class MomentumQueue {
     const length = isFloat32Array(ages) ? ages.length : 0;
     checkFloats('ages', ages, Math.min(length, queue.capacity), 'one a key, at most the capacity');
     checkFloats('keys', keys, length * queue.dim, 'one row of dim for each age');
-    checkInteger('next', next, 0, queue.capacity - 1);
-    rethrowing(() => queue.#use().restore(keys, ages, length, next));
+    checkCount('next', next, 0, queue.capacity - 1);
+    coded(() => queue.#use().restore(keys, ages, length, next));
     return queue;
   }
 
@@ -136,7 +134,7 @@ export class MomentumQueue {
   enqueue(keys: Float32Array, rows: number): void {
     const native = this.#use();
     this.#checkMatrix('keys', keys, rows);
-    rethrowing(() => native.enqueue(keys, rows));
+    coded(() => native.enqueue(keys, rows));
   }
 
   /**
@@ -147,14 +145,9 @@ export class MomentumQueue {
     this.#use();
     this.#checkMatrix('keys', keys, rows);
     const own = keys.slice();
-    const context = new Error();
     const done = this.#enqueued.then(() => this.#use().enqueueAsync(own, rows));
     this.#enqueued = done.catch(() => {});
-    try {
-      await done;
-    } catch (error) {
-      throw toVsslError(error, context);
-    }
+    await codedAsync(() => done);
   }
 
   /**
@@ -173,7 +166,7 @@ export class MomentumQueue {
     const native = this.#use();
     const args = this.#checkLoss(queries, keys, options);
     return toResult(
-      rethrowing(() => native.infoNce(...args)),
+      coded(() => native.infoNce(...args)),
       args[2],
     );
   }
@@ -190,12 +183,7 @@ export class MomentumQueue {
   ): Promise<InfoNceResult> {
     const native = this.#use();
     const args = this.#checkLoss(queries, keys, options);
-    const context = new Error();
-    try {
-      return toResult(await native.infoNceAsync(...args), args[2]);
-    } catch (error) {
-      throw toVsslError(error, context);
-    }
+    return toResult(await codedAsync(() => native.infoNceAsync(...args)), args[2]);
   }
 
   /** Keys in the queue. */
@@ -242,35 +230,26 @@ export class MomentumQueue {
   }
 
   #checkMatrix(name: string, values: unknown, rows: number): void {
-    checkInteger('rows', rows, 1, Number.MAX_SAFE_INTEGER);
+    checkCount('rows', rows);
     checkFloats(name, values, rows * this.dim, 'rows * dim');
   }
 
   #checkLoss(queries: Float32Array, keys: Float32Array, options: InfoNceOptions): LossArguments {
     requireOptions(options, LOSS_KEYS);
-    const { rows, temperature = 0.07, normalize, precision = 'fp32', gradient = true, threads } = options;
+    const { rows, temperature = 0.07, normalize = true, precision = 'fp32', gradient = true } = options;
     this.#checkMatrix('queries', queries, rows);
     this.#checkMatrix('keys', keys, rows);
     checkPositive('temperature', temperature);
-    checkOptionalBoolean('normalize', normalize);
+    checkBoolean('normalize', normalize);
     checkOneOf('precision', precision, ['fp32', 'bf16']);
-    if (threads !== undefined) checkInteger('threads', threads, 1, MOST_THREADS);
     const target = gradientTarget(gradient, rows * this.dim);
-    return [queries, keys, target, rows, temperature, normalize ?? true, precision, threads ?? 0];
+    return [queries, keys, target, rows, temperature, normalize, precision, checkThreads(options.threads)];
   }
 }
 
 function checkDecay(value: unknown): void {
   if (typeof value !== 'number' || !(value > 0 && value <= 1)) {
     throw invalidArgument('decay', 'a number above 0, at most 1', value);
-  }
-}
-
-function rethrowing<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw toVsslError(error, new Error());
   }
 }
 

@@ -1,18 +1,8 @@
-import { requireOptions } from '../checks.js';
-import { invalidArgument, toVsslError } from '../errors.js';
+import { checkBoolean, checkCount, checkOneOf, checkPositive, requireOptions } from '../checks.js';
+import { coded, codedAsync, invalidArgument } from '../errors.js';
 import type { Floats } from '../native/bindings.js';
 import { loadKernels } from '../native/load.js';
-import {
-  checkFloats,
-  checkInteger,
-  checkOneOf,
-  checkOptionalBoolean,
-  checkPositive,
-  gradientTarget,
-} from './arguments.js';
-
-/** How precisely products are taken; accumulation is fp32 either way. */
-export type Precision = 'fp32' | 'bf16';
+import { checkFloats, checkThreads, gradientTarget, type Precision } from './arguments.js';
 
 export interface NtXentOptions {
   /** Rows of the matrix, 2N: rows i and i + N are the two views of one instance. Even, at least 2. */
@@ -41,7 +31,6 @@ export interface NtXentResult {
 }
 
 const OPTION_KEYS = ['rows', 'dim', 'temperature', 'normalize', 'precision', 'gradient', 'threads'];
-const MOST_THREADS = 4096;
 
 type NativeArguments = [Float32Array, Floats | null, number, number, number, boolean, Precision, number];
 
@@ -56,12 +45,10 @@ type NativeArguments = [Float32Array, Floats | null, number, number, number, boo
  */
 export function ntXent(embeddings: Float32Array, options: NtXentOptions): NtXentResult {
   const args = checkArguments(embeddings, options);
-  const addon = loadKernels();
-  try {
-    return toResult(addon.ntXent(...args), args[1]);
-  } catch (error) {
-    throw toVsslError(error, new Error());
-  }
+  return toResult(
+    coded(() => loadKernels().ntXent(...args)),
+    args[1],
+  );
 }
 
 /**
@@ -70,28 +57,21 @@ export function ntXent(embeddings: Float32Array, options: NtXentOptions): NtXent
  */
 export async function ntXentAsync(embeddings: Float32Array, options: NtXentOptions): Promise<NtXentResult> {
   const args = checkArguments(embeddings, options);
-  const addon = loadKernels();
-  const context = new Error();
-  try {
-    return toResult(await addon.ntXentAsync(...args), args[1]);
-  } catch (error) {
-    throw toVsslError(error, context);
-  }
+  return toResult(await codedAsync(() => loadKernels().ntXentAsync(...args)), args[1]);
 }
 
 function checkArguments(embeddings: Float32Array, options: NtXentOptions): NativeArguments {
   requireOptions(options, OPTION_KEYS);
-  const { rows, dim, temperature = 0.1, normalize, precision = 'fp32', gradient = true, threads } = options;
-  checkInteger('rows', rows, 2, Number.MAX_SAFE_INTEGER);
+  const { rows, dim, temperature = 0.1, normalize = true, precision = 'fp32', gradient = true } = options;
+  checkCount('rows', rows, 2);
   if (rows % 2 !== 0) throw invalidArgument('rows', 'an even number (two views of each instance)', rows);
-  checkInteger('dim', dim, 1, Number.MAX_SAFE_INTEGER);
+  checkCount('dim', dim);
   checkFloats('embeddings', embeddings, rows * dim, 'rows * dim');
   checkPositive('temperature', temperature);
-  checkOptionalBoolean('normalize', normalize);
+  checkBoolean('normalize', normalize);
   checkOneOf('precision', precision, ['fp32', 'bf16']);
-  if (threads !== undefined) checkInteger('threads', threads, 1, MOST_THREADS);
   const target = gradientTarget(gradient, rows * dim);
-  return [embeddings, target, rows, dim, temperature, normalize ?? true, precision, threads ?? 0];
+  return [embeddings, target, rows, dim, temperature, normalize, precision, checkThreads(options.threads)];
 }
 
 function toResult(raw: { loss: number; gradTemperature: number }, gradient: Floats | null): NtXentResult {

@@ -4,7 +4,7 @@ import { checkRate } from '../../checks.js';
 import { environmentError, messageOf, VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { PREPARED_FILE } from '../packed.js';
-import type { VideoRow } from '../rows.js';
+import { bareRow, type VideoRow } from '../rows.js';
 import { isRunFile, isRunFolder, isSystemFolder, LeftOut } from './left-out.js';
 import { type Entry, isForbidden, listFolder } from './list-folder.js';
 import { compareNames, DEFAULT_PICTURE_FPS, isPicture } from './pictures.js';
@@ -160,16 +160,7 @@ async function identityOf(folder: string): Promise<string | null> {
 function makeRow(root: string, path: string, source: VideoRow['source']): VideoRow {
   const id = relative(root, path).split(sep).join('/') || '.';
   const parts = id.split('/');
-  return {
-    id,
-    path,
-    label: parts.length > 1 ? parts[0] : undefined,
-    group: undefined,
-    start: undefined,
-    end: undefined,
-    extra: {},
-    source,
-  };
+  return bareRow(id, path, source, parts.length > 1 ? parts[0] : undefined);
 }
 
 function parseFps(text: string | undefined): number {
