@@ -1,4 +1,5 @@
 /** Whether one arm beats another: a paired t interval over seeds, and what it says. */
+import { checkCount } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { Measurement } from '../eval/measure.js';
 import { meanAndSpread } from '../eval/metrics.js';
@@ -14,8 +15,7 @@ const T_POINTS = [
 
 /** 97.5 % point of Student's t for n - 1 degrees of freedom; from 31 on to three digits. */
 export function tPoint(degrees: number): number {
-  if (!Number.isInteger(degrees) || degrees < 1)
-    throw invalidArgument('degrees', 'a whole number from 1', degrees);
+  checkCount('degrees', degrees);
   return T_POINTS[degrees - 1] ?? 1.95996 + 2.3723 / degrees + 2.8225 / degrees ** 2;
 }
 

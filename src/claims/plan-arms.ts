@@ -1,9 +1,10 @@
 /** Which runs a method's claims need: each arm's whole configuration, and arms that are the same run as one. */
 import { createHash } from 'node:crypto';
+import { checkCount } from '../checks.js';
 import { mergeRaw, type RawConfig } from '../config/raw.js';
 import { parseSetting } from '../config/read-file.js';
 import type { ResolvedConfig } from '../config/schema.js';
-import { configError, invalidArgument, VsslError } from '../errors.js';
+import { configError, VsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import type { Claim, ClaimArm, Method } from '../methods/method.js';
 import { getPreset } from '../methods/registry.js';
@@ -70,8 +71,7 @@ export function withClaims(
  * to the same run.
  */
 export function planArms(method: Method, claims: readonly Claim[], options: ArmOptions): ArmPlan {
-  if (!Number.isSafeInteger(options.budget) || options.budget < 1)
-    throw invalidArgument('budget', 'a whole number of steps from 1', options.budget);
+  checkCount('budget', options.budget);
   checkPreset(method, options.preset);
   const arms = new Map<string, PlannedArm & { measures: Set<string> }>();
   const planned = claims.map((claim): PlannedClaim => {

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { VsslError } from '../errors.js';
 import type { ActionContext } from './run-action.js';
-import { canRedraw, cut, printable } from './terminal.js';
+import { RedrawnLine } from './terminal.js';
 
 /** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of the signal's reason. */
 export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
@@ -40,23 +40,6 @@ export function parseNumber(text: string): number {
   return value;
 }
 
-/** One line of stderr that is drawn again and again; silent where none can be. */
-export function openStatusLine(): { show: (text: string) => void; close: () => void } {
-  const { stderr } = process;
-  let shown = false;
-  return {
-    show(text) {
-      if (!canRedraw(stderr)) return;
-      shown = true;
-      stderr.write(`\r\x1b[K${cut(printable(text), Math.max(1, (stderr.columns ?? 80) - 1))}`);
-    },
-    close() {
-      if (shown) stderr.write('\r\x1b[K');
-      shown = false;
-    },
-  };
-}
-
 /**
  * Work whose progress is a counter on a status line, redrawn a few times a second; its warnings, and the videos that it
  * left out, are told after it. `what` says what is counted.
@@ -66,7 +49,7 @@ export async function metered<T extends object>(
   what: string,
   work: (onProgress: (done: number, total: number, what?: string) => void) => Promise<T>,
 ): Promise<T> {
-  const line = openStatusLine();
+  const line = new RedrawnLine(process.stderr);
   let drawn = 0;
   const onProgress = (done: number, total: number, stage = what) => {
     const now = performance.now();
@@ -74,7 +57,10 @@ export async function metered<T extends object>(
     drawn = now;
     line.show(`${stage} ${done} of ${total}`);
   };
-  const result = await unlessStopped(signal, work(onProgress).finally(line.close));
+  const result = await unlessStopped(
+    signal,
+    work(onProgress).finally(() => line.clear()),
+  );
   const { warnings = [], failures = [] }: { warnings?: readonly string[]; failures?: readonly LeftOut[] } =
     result;
   for (const warning of warnings) logger.warn(warning);

@@ -2,9 +2,7 @@ import type { BenchCase } from '../bench/case.js';
 import { passed } from '../bench/case.js';
 import type { BenchResult, BenchRow, PeerResult } from '../bench/result.js';
 import type { Estimate } from '../bench/statistics.js';
-import { type Column, formatTable } from './table.js';
-
-const right = (title: string): Column => ({ title, align: 'right' });
+import { type Column, formatTable, right } from './table.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'case' },

@@ -2,9 +2,7 @@ import type { ClaimResult, ClaimsResult } from '../claims/result.js';
 import { getMeasure } from '../eval/measures.js';
 import { meanAndSpread } from '../eval/metrics.js';
 import type { Method } from '../methods/method.js';
-import { type Column, formatTable } from './table.js';
-
-const right = (title: string): Column => ({ title, align: 'right' });
+import { formatTable, right } from './table.js';
 
 /** What `eval claims` prints: each claim, its arms, its neighbouring pairs and the verdict. */
 export function formatClaims(result: ClaimsResult): string {

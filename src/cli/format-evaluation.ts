@@ -2,11 +2,9 @@ import type { EvaluationResult } from '../eval/evaluate.js';
 import type { FloorName } from '../eval/floors.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';
 import type { FactorScore, RetrievalScore } from '../eval/scores.js';
-import { type Column, formatTable, percent } from './table.js';
+import { formatTable, percent, right } from './table.js';
 
 type Result = EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
-
-const right = (title: string): Column => ({ title, align: 'right' });
 
 /** The table that `eval` prints: the trained encoder, the untrained one, the pixel floors. All numbers in percent. */
 export function formatEvaluation(result: Result): string {

@@ -1,7 +1,6 @@
-import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
 import type { StartEvent, StepEvent, TrainEvent } from '../train/events.js';
-import { canRedraw, colors, cut, printableLines } from './terminal.js';
+import { canRedraw, colors, printableLines, RedrawnLine } from './terminal.js';
 
 export interface Progress {
   onEvent(event: TrainEvent): void;
@@ -20,7 +19,7 @@ export function createProgress(
   stream: WriteStream & { isTTY?: boolean } = process.stderr as WriteStream,
   env: NodeJS.ProcessEnv = process.env,
 ): Progress {
-  return canRedraw(stream, env) ? new StatusLine(stream) : new PlainLines(stream);
+  return canRedraw(stream, env) ? new StatusLine(stream, env) : new PlainLines(stream);
 }
 
 /** Speed over the last steps, so that a checkpoint or a slow start does not linger in it. */
@@ -103,8 +102,13 @@ abstract class Base {
 }
 
 class StatusLine extends Base implements Progress {
-  #line = '';
+  readonly #line: RedrawnLine;
   #drawn = 0;
+
+  constructor(stream: WriteStream, env: NodeJS.ProcessEnv) {
+    super(stream);
+    this.#line = new RedrawnLine(stream, env);
+  }
 
   onEvent(event: TrainEvent): void {
     if (this.tell(event)) return;
@@ -118,34 +122,18 @@ class StatusLine extends Base implements Progress {
   }
 
   writeLine(line: string): void {
-    this.#clear();
-    this.stream.write(`${line}\n`);
-    if (this.#line) this.stream.write(this.#fit(this.#line));
+    this.#line.writeAbove(line);
   }
 
   close(): void {
-    if (this.#line) this.stream.write('\n');
-    this.#line = '';
+    this.#line.keep();
   }
 
   #draw(line: string, now: boolean): void {
     const time = performance.now();
     if (!now && time - this.#drawn < REDRAW_MS) return;
     this.#drawn = time;
-    this.#line = line;
-    this.#clear();
-    this.stream.write(this.#fit(line));
-  }
-
-  #clear(): void {
-    if (!this.#line) return;
-    clearLine(this.stream, 0);
-    cursorTo(this.stream, 0);
-  }
-
-  /** Cut to the terminal's width at this moment: a longer line would wrap, and could not be cleared. */
-  #fit(line: string): string {
-    return cut(line, Math.max(1, (this.stream.columns ?? 80) - 1));
+    this.#line.show(line);
   }
 }
 

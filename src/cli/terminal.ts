@@ -1,4 +1,5 @@
 /** What a terminal can do, how wide text is on it, and text that can do it no harm. */
+import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
 import stringWidth from 'string-width';
 
@@ -12,6 +13,46 @@ export function hasColors(stream: Stream, env: NodeJS.ProcessEnv = process.env):
   if (force !== undefined && force !== '') return force !== '0' && force !== 'false';
   if (no !== undefined && no !== '') return false;
   return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+/** A line at the bottom of a terminal that is drawn again and again; nothing where none can be. */
+export class RedrawnLine {
+  readonly #stream: WriteStream;
+  readonly #can: boolean;
+  #line = '';
+
+  constructor(stream: WriteStream, env: NodeJS.ProcessEnv = process.env) {
+    this.#stream = stream;
+    this.#can = canRedraw(stream, env);
+  }
+
+  /** Cut to the terminal's width at this moment: a longer line would wrap, and could not be cleared. */
+  show(line: string): void {
+    if (!this.#can) return;
+    this.clear();
+    this.#line = line;
+    this.#stream.write(cut(printable(line), Math.max(1, (this.#stream.columns ?? 80) - 1)));
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#line) this.#stream.write('\r\x1b[K');
+    this.#line = '';
+  }
+
+  /** Writes a line above it. */
+  writeAbove(line: string): void {
+    const below = this.#line;
+    this.clear();
+    this.#stream.write(`${line}\n`);
+    if (below) this.show(below);
+  }
+
+  /** Leaves it as it stands. */
+  keep(): void {
+    if (this.#line) this.#stream.write('\n');
+    this.#line = '';
+  }
 }
 
 /** Whether a line may be drawn again in its place: not into a file, a CI log or a dumb terminal. */

@@ -179,8 +179,7 @@ export function planSyntheticSet(
   options: SyntheticOptions & { readonly seed: number; readonly count: number },
 ): SyntheticRow[] {
   const { seed, count, ...rest } = options;
-  if (!Number.isInteger(count) || count < 1 || count > MOST_CLIPS)
-    throw invalidArgument('count', `a whole number from 1 to ${MOST_CLIPS}`, count);
+  checkCount('count', count, 1, MOST_CLIPS);
   checkFits('count', `${count} clips`, count * ROW_BYTES, heapLimit());
   const split = rest.split ?? 'train';
   const { seconds, fps } = checkOptions(0, rest);
@@ -201,15 +200,14 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
     fps = 25,
     sprites = [],
   } = options;
-  if (!Number.isInteger(index) || index < 0) throw invalidArgument('index', 'a whole number from 0', index);
+  checkCount('index', index, 0);
   if (classes.length === 0) throw invalidArgument('classes', 'at least one motion', classes);
   for (const name of classes) {
     if (!SYNTHETIC_MOTIONS.includes(name))
       throw invalidArgument('classes', `motions among ${SYNTHETIC_MOTIONS.join(', ')}`, name);
   }
   checkCount('appearances', appearances, 1, 2 ** 32);
-  if (!Number.isInteger(pixels) || pixels < 8 || pixels > 4096)
-    throw invalidArgument('pixels', 'a whole number from 8 to 4096', pixels);
+  checkCount('pixels', pixels, 8, 4096);
   checkRate('fps', fps);
   if (!(seconds * fps >= 1 && seconds * fps <= MOST_PICTURES))
     throw invalidArgument(

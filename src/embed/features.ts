@@ -7,8 +7,15 @@
 import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
-import { isEnvironmentCode, toVsslError, VsslError, type VsslErrorCode } from '../errors.js';
-import type { Floats, NativeBatch, NativeClipFailure, NativeLoader } from '../native/bindings.js';
+import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
+import type {
+  Floats,
+  NativeBatch,
+  NativeClipFailure,
+  NativeLoader,
+  NativeLoadResult,
+} from '../native/bindings.js';
+import { clipFailure } from './clip-failure.js';
 import { endable } from './endable.js';
 import { mapAhead } from './map-ahead.js';
 
@@ -94,36 +101,22 @@ export async function* streamFeatures<T>(
     (item, index) => plan(item, index, options, leaving.signal).catch(leaveAnd),
     kPlanAhead,
   );
-  const loaded = mapAhead(
+  const batches = mapAhead(
     groupParts(planned, options.batchClips ?? 16, options.separate ?? false),
     async (parts) => {
       throwIfAborted(signal);
       const batchPlan = joinParts(parts);
-      return {
-        parts,
-        ...(batchPlan
-          ? await loader.load(batchPlan).catch(leaveAnd)
-          : { batch: null, failures: [], stats: null }),
-      };
+      return { parts, loaded: batchPlan && (await loader.load(batchPlan).catch(leaveAnd)) };
     },
     kLoadAhead,
-    ({ batch }) => batch?.dispose(),
+    ({ loaded }) => loaded?.batch.dispose(),
   );
   try {
-    for await (const { parts, batch, failures, stats } of loaded) {
+    for await (const { parts, loaded } of batches) {
       let goesOn = false;
       try {
-        try {
-          throwIfAborted(signal);
-          if (batch) {
-            const vectors: Float32Array[] = [];
-            for (const embedder of options.embedders) vectors.push(await embedder.embed(batch));
-            addVectors(parts, vectors, failures);
-            if (options.separate && stats) addStandIns(parts, stats.standIns);
-          }
-        } finally {
-          batch?.dispose();
-        }
+        if (loaded) await embedParts(parts, loaded, options);
+        else throwIfAborted(signal);
         for (const { owner } of parts) if (owner.done === owner.count) yield finish(owner);
         goesOn = true;
       } finally {
@@ -133,6 +126,23 @@ export async function* streamFeatures<T>(
     }
   } finally {
     signal?.removeEventListener('abort', leave);
+  }
+}
+
+async function embedParts<T>(
+  parts: readonly Part<T>[],
+  { batch, failures, stats }: NativeLoadResult,
+  { embedders, separate, signal }: FeatureOptions<T>,
+): Promise<void> {
+  try {
+    throwIfAborted(signal);
+    const vectors: Float32Array[] = [];
+    for (const embedder of embedders) vectors.push(await embedder.embed(batch));
+    addVectors(parts, vectors, failures);
+    // then all clips of the batch are of one item
+    if (separate) for (const { owner, count } of parts) if (count > 0) owner.standIns += stats.standIns;
+  } finally {
+    batch.dispose();
   }
 }
 
@@ -228,11 +238,6 @@ function addVectors<T>(
   }
 }
 
-/** Of a batch whose clips are all of one item. */
-function addStandIns<T>(parts: readonly Part<T>[], standIns: number): void {
-  for (const { owner, count } of parts) if (count > 0) owner.standIns += standIns;
-}
-
 function finish<T>(owner: Progress<T>): FeatureResult<T> {
   const { item, index, error, count, lost, fault } = owner;
   if (error) return { item, index, error };
@@ -255,60 +260,4 @@ function warningsOf<T>({ count, lost, fault, standIns }: Progress<T>): string[] 
       `${standIns} ${standIns === 1 ? 'picture' : 'pictures'} of the clips cannot be decoded; an earlier one stands in`,
     );
   return warnings;
-}
-
-/** What the loader says of a clip, as an error. */
-export function clipFailure(failure: NativeClipFailure): VsslError {
-  const { path, code, reason, where } = failure;
-  const stable = code.startsWith('ERR_VSSL_') ? (code as VsslErrorCode) : 'ERR_VSSL_VIDEO_DECODE';
-  return new VsslError(stable, reason.includes(path) ? reason : `${path}: ${reason}`, {
-    details: { path, reason, ...(where >= 0 ? { where } : {}) },
-  });
-}
-
-/** Throws what is no fault of the clips: none of them may be left out, or remembered as bad, for it. */
-export function refuseEnvironment(failures: readonly NativeClipFailure[]): void {
-  const found = failures.find(({ code }) => isEnvironmentCode(code));
-  if (found) throw clipFailure(found);
-}
-
-export interface ExtractedFeatures {
-  /** For each embedder (usable items, dim). */
-  readonly features: readonly { readonly data: Float32Array; readonly rows: number; readonly dim: number }[];
-  /** Which item each row belongs to, ascending. */
-  readonly kept: readonly number[];
-  /** Kept items some of whose clips could not be decoded: their vectors are means over the others. */
-  readonly damaged: readonly { readonly index: number; readonly lostClips: number }[];
-  /** Items that could not be used. */
-  readonly failures: readonly { readonly index: number; readonly error: VsslError }[];
-}
-
-/** Features of many items as matrices; items that cannot be used are left out and listed. */
-export async function extractFeatures<T>(
-  items: readonly T[],
-  options: FeatureOptions<T> & { readonly onProgress?: (done: number, total: number) => void },
-): Promise<ExtractedFeatures> {
-  const rows: (readonly Float32Array[])[] = [];
-  const kept: number[] = [];
-  const damaged: { index: number; lostClips: number }[] = [];
-  const failures: { index: number; error: VsslError }[] = [];
-  let done = 0;
-  for await (const result of streamFeatures(items, options)) {
-    if ('error' in result) {
-      if (isEnvironmentCode(result.error.code)) throw result.error;
-      failures.push({ index: result.index, error: result.error });
-    } else {
-      rows.push(result.vectors);
-      kept.push(result.index);
-      if (result.lostClips > 0) damaged.push({ index: result.index, lostClips: result.lostClips });
-    }
-    options.onProgress?.(++done, items.length);
-  }
-  const features = options.embedders.map((_, e) => {
-    const dim = rows[0]?.[e]?.length ?? 0;
-    const data = new Float32Array(rows.length * dim);
-    for (const [r, vectors] of rows.entries()) data.set(vectors[e]!, r * dim);
-    return { data, rows: rows.length, dim };
-  });
-  return { features, kept, damaged, failures };
 }

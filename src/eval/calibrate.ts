@@ -2,7 +2,7 @@ import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
-import { refuseEnvironment } from '../embed/features.js';
+import { refuseEnvironment } from '../embed/clip-failure.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import type { VideoEncoder } from '../embed/video-encoder.js';
 import { isEnvironmentCode, VsslError } from '../errors.js';

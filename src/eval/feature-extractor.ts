@@ -6,13 +6,8 @@ import type { FactsIndex } from '../data/facts-index.js';
 import type { ClipPlan } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
-import {
-  type ClipEmbedder,
-  type ClipViews,
-  type ExtractedFeatures,
-  extractFeatures,
-  type FeatureOptions,
-} from '../embed/features.js';
+import { type ExtractedFeatures, extractFeatures } from '../embed/extract-features.js';
+import type { ClipEmbedder, ClipViews, FeatureOptions } from '../embed/features.js';
 import { noneUsable, type UnusableVideo, unusableVideo, warnOfLostClips } from '../embed/unusable.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
 import { openFacts } from '../embed/video-facts.js';

@@ -1,4 +1,4 @@
-import { isFloat32Array } from '../checks.js';
+import { checkCount, isFloat32Array } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 
 /** Rows of float features: `data` holds rows x dim values. */
@@ -14,7 +14,7 @@ const kEpsilon = 1e-12;
 /** Checks that a matrix is one, and makes it. Throws ERR_VSSL_INVALID_ARGUMENT. */
 export function featureMatrix(data: Float32Array, dim: number, name = 'features'): FeatureMatrix {
   if (!isFloat32Array(data)) throw invalidArgument(name, 'a Float32Array', data);
-  if (!Number.isInteger(dim) || dim < 1) throw invalidArgument('dim', 'a whole number of at least 1', dim);
+  checkCount('dim', dim);
   if (data.length % dim !== 0) throw invalidArgument(name, `rows x ${dim} values`, data);
   return { data, rows: data.length / dim, dim };
 }

@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from '../config/schema.js';
 import { clipFormatOf, planEvaluationClips } from '../data/clip-plan.js';
 import type { FactsIndex } from '../data/facts-index.js';
-import { extractFeatures } from '../embed/features.js';
+import { extractFeatures } from '../embed/extract-features.js';
 import { openFacts } from '../embed/video-facts.js';
 import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
 import { type EvaluationData, loadEvaluationData, narrowSplits } from './evaluation-data.js';

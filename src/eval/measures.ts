@@ -1,5 +1,5 @@
 /** The measures by name. What takes them is loaded when one is taken. */
-import { checkText, requireOptions } from '../checks.js';
+import { checkBoolean, checkText, requireOptions } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { didYouMean } from '../spelling.js';
 import type { Measure, MeasureRequest } from './measure.js';
@@ -69,6 +69,6 @@ export function checkMeasure(measure: Measure, key = 'measure'): void {
   checkText(`${key}.title`, 'what it is called in tables', title);
   if (!Number.isFinite(scale)) throw invalidArgument(`${key}.scale`, 'a finite number', scale);
   if (!Number.isFinite(version)) throw invalidArgument(`${key}.version`, 'a finite number', version);
-  if (typeof labels !== 'boolean') throw invalidArgument(`${key}.labels`, 'true or false', labels);
+  checkBoolean(`${key}.labels`, labels);
   if (typeof run !== 'function') throw invalidArgument(`${key}.run`, 'a function', run);
 }

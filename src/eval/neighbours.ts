@@ -2,7 +2,7 @@
  * Nearest neighbours by cosine similarity: the one search that kNN, retrieval and the pixel floors share.
  * Deterministic: sums run in a fixed order, and of equal similarities the lower gallery row comes first.
  */
-import { throwIfAborted } from '../checks.js';
+import { checkCount, throwIfAborted } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import { type FeatureMatrix, normalizeRows } from './feature-matrix.js';
 
@@ -77,9 +77,7 @@ export async function findNeighbours(
   gallery: FeatureMatrix,
   options: { readonly k: number; readonly signal?: AbortSignal },
 ): Promise<Neighbours> {
-  if (!Number.isInteger(options.k) || options.k < 1)
-    throw invalidArgument('k', 'a whole number of at least 1', options.k);
-  const k = Math.min(options.k, gallery.rows);
+  const k = Math.min(checkCount('k', options.k), gallery.rows);
   const indices = new Int32Array(query.rows * k);
   const similarities = new Float32Array(query.rows * k);
   await forEachQuery(

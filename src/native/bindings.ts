@@ -15,14 +15,7 @@ export interface KernelsAddon {
     threads: number,
   ): { loss: number; gradTemperature: number };
   ntXentAsync(
-    embeddings: Float32Array,
-    gradient: Floats | null,
-    rows: number,
-    dim: number,
-    temperature: number,
-    normalize: boolean,
-    precision: 'fp32' | 'bf16',
-    threads: number,
+    ...args: Parameters<KernelsAddon['ntXent']>
   ): Promise<{ loss: number; gradTemperature: number }>;
   readonly limits: KernelLimits;
   readonly reference: KernelReference;

@@ -6,7 +6,7 @@ import type { GetFacts, VideoRow } from '../data/rows.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { abortable } from '../embed/abortable.js';
-import { refuseEnvironment } from '../embed/features.js';
+import { refuseEnvironment } from '../embed/clip-failure.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import { type Indexer, readFacts } from '../embed/video-facts.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';

@@ -12,7 +12,7 @@ import type { VideoRow } from '../data/rows.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
-import { clipFailure } from '../embed/features.js';
+import { clipFailure } from '../embed/clip-failure.js';
 import { evenTimes, type Indexer, readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';

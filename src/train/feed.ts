@@ -13,7 +13,7 @@ import type { BatchPlan } from '../data/plan.js';
 import type { BadRow, BatchPlanner, PlannedBatch } from '../data/planner.js';
 import type { Quarantine } from '../data/quarantine.js';
 import type { VideoRow } from '../data/rows.js';
-import { refuseEnvironment } from '../embed/features.js';
+import { refuseEnvironment } from '../embed/clip-failure.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
 import { drawsOf, type Find, isWithinFile, unusableFile } from './faults.js';

@@ -1,11 +1,7 @@
 import test from 'ava';
 import type { BatchPlan, ClipPlan } from '#src/data/plan.js';
-import {
-  type ClipEmbedder,
-  extractFeatures,
-  type FeatureOptions,
-  streamFeatures,
-} from '#src/embed/features.js';
+import { extractFeatures } from '#src/embed/extract-features.js';
+import { type ClipEmbedder, type FeatureOptions, streamFeatures } from '#src/embed/features.js';
 import { warnOfLostClips } from '#src/embed/unusable.js';
 import { VsslError } from '#src/errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader } from '#src/native/bindings.js';

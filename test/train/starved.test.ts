@@ -20,7 +20,7 @@ async function starved(work: string): Promise<{ code: string; message: string }>
     const { loadManifest } = await import(${JSON.stringify(import.meta.resolve('#src/data/manifest.js'))});
     const { VideoEncoder } = await import(${JSON.stringify(import.meta.resolve('#src/embed/video-encoder.js'))});
     const { loadEngine } = await import(${JSON.stringify(import.meta.resolve('#src/native/load.js'))});
-    const featuresModule = await import(${JSON.stringify(import.meta.resolve('#src/embed/features.js'))});
+    const featuresModule = await import(${JSON.stringify(import.meta.resolve('#src/embed/extract-features.js'))});
     const [data, weights] = process.argv.slice(1);
     const encoder = await VideoEncoder.load(weights, { threads: 1 });
     const { rows } = await loadManifest(data);

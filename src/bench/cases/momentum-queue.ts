@@ -5,7 +5,8 @@ import { finiteDifferenceError } from '../finite-differences.js';
 import { memo } from '../memo.js';
 import { normalizeRows, throughNormalize } from '../normalize.js';
 import { uniformFloats } from '../random.js';
-import { distance, dot, norm, toBf16 } from '../vectors.js';
+import { distance, toBf16 } from '../vectors.js';
+import { secondsPerFlop, toleranceOf } from './matrix-loss.js';
 
 type QueueParameters = {
   readonly rows: number;
@@ -93,10 +94,7 @@ function prepare(p: QueueParameters): Workload {
       const error = finiteDifferenceError(lossOf, new Float64Array(queries), gradient);
       return [{ what: 'gradient by finite differences', error, tolerance: tolerance.gradient }];
     },
-    limitSeconds: (limits, threads) => {
-      const bf16 = precision === 'bf16' ? limits.bf16Rate(0.01, threads) : 0;
-      return (4 * rows * capacity * dim) / (bf16 || limits.fmaRate(0.01, threads));
-    },
+    limitSeconds: (limits, threads) => 4 * rows * capacity * dim * secondsPerFlop(limits, precision, threads),
   };
 }
 
@@ -144,13 +142,7 @@ function expectationOf(
     const gradient = new Float64Array(rows * dim);
     return { loss: twin(x, positives, ring, gradient, true), gradient };
   });
-  const similarity = 1e-6 / temperature;
-  let factors = 0;
-  for (let row = 0; row < rows; row++) factors += 1 / dot(x, x, row * dim, dim);
-  const tolerance = {
-    loss: 1e-5 * Math.abs(exact.loss) + similarity,
-    gradient: 1e-5 * norm(exact.gradient) + (similarity * Math.sqrt(factors)) / (rows * temperature),
-  };
+  const tolerance = toleranceOf(exact, x, dim, temperature);
   if (p.precision === 'bf16') {
     const { z, norms } = normalizeRows(x, dim);
     const unit = normalizeRows(positives, dim).z;

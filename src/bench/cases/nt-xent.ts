@@ -4,7 +4,8 @@ import type { BenchCase, Check, PeerSpec, Workload } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { memo } from '../memo.js';
 import { uniformFloats } from '../random.js';
-import { distance, dot, norm } from '../vectors.js';
+import { distance, norm } from '../vectors.js';
+import { secondsPerFlop, toleranceOf } from './matrix-loss.js';
 import { type ExactNtXent, exactNtXent } from './nt-xent-exact.js';
 import { drawHalfRows, exactNtXentOfPairs, type HalfRows, pairRows } from './nt-xent-pairs.js';
 
@@ -95,10 +96,7 @@ function prepare(p: NtXentParameters): Workload {
     outputs: () => ({ loss: Float32Array.of(result.loss), gradient }),
     verify: async (threads) => compareWithTwin(p, await made(threads)),
     checkGradient: async (threads) => compareWithDifferences(p, embeddings, await made(threads)),
-    limitSeconds: (limits, threads) => {
-      const bf16 = precision === 'bf16' ? limits.bf16Rate(0.01, threads) : 0;
-      return (4 * rows * rows * dim) / (bf16 || limits.fmaRate(0.01, threads));
-    },
+    limitSeconds: (limits, threads) => 4 * rows * rows * dim * secondsPerFlop(limits, precision, threads),
   };
 }
 
@@ -148,21 +146,14 @@ interface Expectation {
   readonly tolerance: { readonly loss: number; readonly gradient: number; readonly temperature: number };
 }
 
-/**
- * What must come out, and how far it may be off. fp32: 1e-5 relative, and what a relative error of 1e-6 in similarities
- * amounts to. bf16: beside that twice the error that rounding the operands makes.
- */
+/** What must come out, and how far it may be off; bf16: beside toleranceOf twice the error that rounding the operands makes. */
 function expectationOf(p: NtXentParameters): Expectation {
-  const { rows, dim, temperature } = p;
+  const { dim, temperature } = p;
   const exact = twinOf(p, false);
   const x = embeddingsOf(p);
-  let factors = 0;
-  for (let row = 0; row < rows; row++) factors += 1 / dot(x, x, row * dim, dim);
-  const similarity = 1e-6 / temperature;
   const tolerance = {
-    loss: 1e-5 * Math.abs(exact.loss) + similarity,
-    gradient: 1e-5 * norm(exact.gradient) + (similarity * Math.sqrt(factors)) / (rows * temperature),
-    temperature: 1e-5 * Math.abs(exact.gradTemperature) + (4 * similarity) / temperature,
+    ...toleranceOf(exact, x, dim, temperature),
+    temperature: 1e-5 * Math.abs(exact.gradTemperature) + 4e-6 / temperature ** 2,
   };
   if (p.precision === 'bf16') {
     const plain = twinOf(p, true);

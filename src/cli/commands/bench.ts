@@ -3,9 +3,10 @@ import type { BenchCase } from '../../bench/case.js';
 import type { BenchResult } from '../../bench/result.js';
 import { VsslError } from '../../errors.js';
 import { checkOutFile, writeResultFile } from '../../weights/atomic-write.js';
-import { openStatusLine, parseCount, unlessStopped } from '../action-helpers.js';
+import { parseCount, unlessStopped } from '../action-helpers.js';
 import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 import { percent } from '../table.js';
+import { RedrawnLine } from '../terminal.js';
 
 interface BenchFlags {
   readonly filter?: string;
@@ -81,19 +82,19 @@ async function timeCases(
 ): Promise<BenchResult> {
   const { formatBench, formatSeconds } = await import('../format-bench.js');
   const { runBench } = await import('../../bench/run-bench.js');
-  const status = openStatusLine();
+  const status = new RedrawnLine(process.stderr);
   const result = await unlessStopped(
     signal,
     runBench({
       ...{ cases, pairs, threads, signal },
       python: peers ? (python ?? (process.env.VSSL_PYTHON || 'python3')) : null,
-      onStage: status.show,
+      onStage: (text) => status.show(text),
       onRow: ({ name, timing }) => {
-        status.close();
+        status.clear();
         logger.info(`${name}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
       },
       onPeerLog: logger.debug,
-    }).finally(status.close),
+    }).finally(() => status.clear()),
   );
   print(formatBench(result));
   const busy = Math.max(...result.rows.map(({ timing }) => timing?.others ?? 0));

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
+import { checkCount } from '../../checks.js';
 import { invalidArgument, VsslError } from '../../errors.js';
 import { decodeValue } from '../manifest-query.js';
 import type { VideoFacts } from '../plan.js';
@@ -29,7 +30,7 @@ export const syntheticReader: DatasetReader = {
       throw invalidArgument('data source', "'synthetic:motion'", `synthetic:${target}`);
     const number = (key: string) => numberOf(options, key);
     const seed = number('seed') ?? 0;
-    if (!Number.isSafeInteger(seed) || seed < 0) throw invalidArgument('seed', 'a whole number from 0', seed);
+    checkCount('seed', seed, 0);
     const split = options.get('split') ?? TRAIN;
     if (split === '') throw invalidArgument('split', "the name of a split, such as 'train' or 'test'", split);
     const folder = options.get('sprites');

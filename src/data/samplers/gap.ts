@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../errors.js';
+import { checkCount, checkPositive } from '../../checks.js';
 import type { Rng } from '../rng.js';
 
 /**
@@ -36,9 +36,8 @@ export function gapCdf(law: GapLaw, t: number, tMax: number): number {
  * inverse, rounded down.
  */
 export function drawGap(law: GapLaw, tMax: number, rng: Rng): number {
-  if (!Number.isInteger(tMax) || tMax < 1)
-    throw invalidArgument('tMax', 'a whole number of at least 1', tMax);
-  if (!(law.power > 0)) throw invalidArgument('power', 'a number above 0', law.power);
+  checkCount('tMax', tMax);
+  checkPositive('power', law.power);
   // One draw whatever the law, so that arms of an ablation differ in nothing else.
   const u = rng.next();
   switch (law.kind) {
