@@ -1,5 +1,6 @@
 /** The plan of a batch: made of those of its samples, measured, and in the part that goes into a batch that is there. */
 import { VsslError } from '../errors.js';
+import { checkClipPlan } from './clip-limits.js';
 import {
   type ArrayRow,
   type ArrayView,
@@ -18,8 +19,42 @@ interface Column {
 }
 
 /**
+ * What can be said of the plan of one sample. Throws ERR_VSSL_METHOD, naming `method` that made it and the view or side
+ * array, and ERR_VSSL_VIDEO_PLAN for a clip that no video of this kind can give.
+ */
+export function checkSamplePlan(plan: SamplePlan, method: string): void {
+  const { views, side = [] } = plan ?? {};
+  if (!Array.isArray(views) || views.length === 0)
+    throw wrong(method, 'views', 'is no list with at least one view');
+  if (!Array.isArray(side)) throw wrong(method, 'side', 'is no list of arrays');
+  for (const row of views as readonly ViewPlan[])
+    if (row.clip) checkClipPlan(row.clip);
+    else checkArray(row, method);
+  for (const row of side) checkArray(row, method);
+}
+
+function checkArray({ name, dtype, shape, values }: ArrayRow, method: string): void {
+  if (dtype !== 'float32' && dtype !== 'int64')
+    throw wrong(method, name, `has the dtype '${dtype}'; expected float32 or int64`);
+  if (!Array.isArray(shape) || !Array.isArray(values))
+    throw wrong(method, name, 'has no list of numbers as its shape, or none as its values');
+  if (!shape.every((size) => Number.isInteger(size) && size >= 1))
+    throw wrong(method, name, `has the shape [${shape.join(', ')}]; expected whole numbers from 1`);
+  if (values.length !== sizeOf(shape))
+    throw wrong(
+      method,
+      name,
+      `has ${values.length} values; its shape [${shape.join(', ')}] takes ${sizeOf(shape)}`,
+    );
+  const fits =
+    dtype === 'int64' ? Number.isSafeInteger : (value: number) => Number.isFinite(Math.fround(value));
+  const bad = values.findIndex((value) => !fits(value));
+  if (bad >= 0) throw wrong(method, name, `has the value ${values[bad]}, which is none of ${dtype}`);
+}
+
+/**
  * Views and side arrays of samples as those of a batch; names stand in the order in which they are met. `method` made
- * the plans. Throws ERR_VSSL_METHOD, naming it and the view or side array, where they do not go together.
+ * the plans, each of which is sound. Throws ERR_VSSL_METHOD where they do not go together.
  */
 export function stackSamples(samples: readonly SamplePlan[], method: string): BatchPlan {
   const views = collect(samples, ({ views }) => views, method);
@@ -31,9 +66,8 @@ export function stackSamples(samples: readonly SamplePlan[], method: string): Ba
     if (own < all) throw wrong(method, name, `is a side array of ${own} of ${all} samples; each needs one`);
   }
   const [first] = views.keys();
-  if (first === undefined) throw wrong(method, 'views', 'is empty; expected at least one view');
   if (side.size === 0 && [...views.values()].every(({ samples }) => samples.length < all))
-    throw wrong(method, first, 'is lacking in some samples, and so is every other view; one they all need');
+    throw wrong(method, first!, 'is lacking in some samples, and so is every other view; one they all need');
   return {
     version: PLAN_VERSION,
     views: [...views].map(([name, { first, samples, rows }]) => ({
@@ -53,7 +87,6 @@ function collect(
   samples.forEach((sample, i) => {
     for (const row of listOf(sample)) {
       const { name } = row;
-      if (!row.clip) checkArray(row, method);
       const column = columns.get(name) ?? { first: row, samples: [], rows: [] };
       if (column.rows.length === 0) columns.set(name, column);
       if (!isAlike(column.first, row))
@@ -83,23 +116,6 @@ function kindOf({ clip, ...array }: ViewPlan): string {
   if (clip) return `a clip of ${[clip.times.length, clip.height, clip.width].join(' x ')}`;
   const { dtype, shape } = array as ArrayRow;
   return `${dtype} of [${shape.join(', ')}]`;
-}
-
-function checkArray({ name, dtype, shape, values }: ArrayRow, method: string): void {
-  if (dtype !== 'float32' && dtype !== 'int64')
-    throw wrong(method, name, `has the dtype '${dtype}'; expected float32 or int64`);
-  if (!shape.every((size) => Number.isInteger(size) && size >= 1))
-    throw wrong(method, name, `has the shape [${shape.join(', ')}]; expected whole numbers from 1`);
-  if (values.length !== sizeOf(shape))
-    throw wrong(
-      method,
-      name,
-      `has ${values.length} values; its shape [${shape.join(', ')}] takes ${sizeOf(shape)}`,
-    );
-  const fits =
-    dtype === 'int64' ? Number.isSafeInteger : (value: number) => Number.isFinite(Math.fround(value));
-  const bad = values.findIndex((value) => !fits(value));
-  if (bad >= 0) throw wrong(method, name, `has the value ${values[bad]}, which is none of ${dtype}`);
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);

@@ -1,7 +1,6 @@
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { AugmentOptions } from './augment/options.js';
-import { patchOf, stackSamples } from './batch-plan.js';
-import { checkClipPlan } from './clip-limits.js';
+import { checkSamplePlan, patchOf, stackSamples } from './batch-plan.js';
 import { type ClipSettings, clipFormatOf } from './clip-plan.js';
 import { countBatches, epochOrder } from './epoch-order.js';
 import type { BatchPlan, VideoFacts } from './plan.js';
@@ -271,7 +270,7 @@ export class BatchPlanner {
     const progress = { step, totalSteps, epoch };
     try {
       const plan = planViews({ ...this.#shared, row, facts, progress, rng });
-      for (const { clip } of plan.views) if (clip) checkClipPlan(clip);
+      checkSamplePlan(plan, config.method);
       return plan;
     } catch (error) {
       // A fault of the file (an empty window...) costs the file; anything else is a mistake and must be seen.

@@ -1,7 +1,7 @@
 /**
  * Batches ahead of the step: plans batch k, has it loaded, replaces what turns out bad, and hands the batches out in
- * order. One batch is loaded until its plan is known and says how many of its size may wait. What comes out depends on the plans alone, not on
- * how far loading ran ahead:
+ * order. One batch is loaded until its plan is known and says how many of its size may wait. What comes out depends on
+ * the plans alone, not on how far loading ran ahead:
  *  - replacements are drawn from (seed, epoch, sample, attempt);
  *  - a file found bad, or of which too many clips failed, leaves the sampler at the next epoch, and no batch of an epoch
  *    is planned before all batches of the one before are loaded and counted;
@@ -33,7 +33,7 @@ export interface FeedOptions {
   /** First step (from 0), and the one after the last. */
   readonly from: number;
   readonly to: number;
-  /** Memory of the batches that are loaded or being loaded at a time; one at least, whatever it takes. */
+  /** Memory of the batches that wait, loaded or being loaded; one at least, whatever it takes. */
   readonly aheadBytes: number;
   readonly onError: 'skip' | 'substitute' | 'fail';
 }
@@ -55,9 +55,8 @@ export class Feed {
   readonly #queue: Promise<FeedItem>[] = [];
   /** Of all batches that are loaded; asked only between epochs, when it does not matter which of them came first. */
   readonly #clips: ClipLedger;
-  /** Batches that are loaded or being loaded at a time. */
-  #depth = 1;
-  #planned = false;
+  /** Batches that may wait, loaded or being loaded; null: not known before the first plan. */
+  #depth: number | null = null;
   #next: number;
   #epoch: number;
   #batchesLeft: number;
@@ -79,7 +78,7 @@ export class Feed {
     const first = this.#queue.shift();
     if (!first)
       throw new VsslError('ERR_VSSL_INTERNAL', 'the feed was asked for more batches than it has steps');
-    this.#fill();
+    if (this.#depth !== null) this.#fill();
     return await first;
   }
 
@@ -92,7 +91,7 @@ export class Feed {
 
   #fill(): void {
     const { planner, to, quarantine, rows } = this.#options;
-    while (!this.#closed && this.#next < to && this.#queue.length < this.#depth) {
+    while (!this.#closed && this.#next < to && this.#queue.length < (this.#depth ?? 1)) {
       if (this.#batchesLeft === 0) {
         // The next epoch's order hangs on what this one finds. The last load to end calls here again, before its own
         // batch is handed out, so next() never meets an empty queue.
@@ -122,7 +121,6 @@ export class Feed {
   }
 
   #deepen(plan: BatchPlan): void {
-    this.#planned = true;
     this.#depth = Math.max(1, Math.min(MOST_AHEAD, Math.floor(this.#options.aheadBytes / batchBytes(plan))));
     this.#fill();
   }
@@ -131,7 +129,7 @@ export class Feed {
     const { planner, loader } = this.#options;
     const finds: Find[] = [];
     const first = await planner.planBatch(step);
-    if (!this.#planned) this.#deepen(first.batch.plan);
+    if (this.#depth === null) this.#deepen(first.batch.plan);
     this.#record(first.bad.map(fromPlanning), finds);
     let planned = first.batch;
     let result = await loader.load(planned.plan);

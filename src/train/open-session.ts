@@ -3,6 +3,7 @@ import type { ResolvedConfig } from '../config/schema.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NamedTensor, NativeSession } from '../native/bindings.js';
 import { checkEncoders } from './export-encoders.js';
+import { type InitWeights, loadInitWeights } from './init-weights.js';
 import { buildSessionSpec } from './session-spec.js';
 
 export type Device = 'cpu' | 'cuda';
@@ -13,12 +14,14 @@ export interface SessionStart {
   readonly accumulate: number;
   /** Of the checkpoint that the run goes on from. */
   readonly state: readonly NamedTensor[] | undefined;
+  /** What the evaluated encoder of a new run begins with, if not at random. */
+  readonly init: InitWeights | null;
 }
 
 export async function openSession(
   engine: EngineAddon,
   config: ResolvedConfig,
-  { device, accumulate, state }: SessionStart,
+  { device, accumulate, state, init }: SessionStart,
 ): Promise<NativeSession> {
   const caller = new Error();
   let session: NativeSession | undefined;
@@ -26,6 +29,7 @@ export async function openSession(
     session = await engine.createSession(buildSessionSpec(config, { accumulate, device }));
     checkEncoders(config.method, session);
     if (state) await session.importState(state);
+    else if (init) await loadInitWeights(session, session.encoderNames()[0]!, init);
     return session;
   } catch (error) {
     session?.dispose();

@@ -20,6 +20,8 @@ export interface RunState {
   readonly totalSteps: number;
   /** Of the list of videos: resuming on another list would be another run. */
   readonly videos: string;
+  /** Encoder file whose weights the run began with. */
+  readonly init?: string;
   /** Threads of the network: with another number the last bits differ. */
   readonly threads: number;
   /** Files found bad by the batches up to this step, in order. */
@@ -38,20 +40,24 @@ export function videosFingerprint(manifest: Manifest): string {
 
 /**
  * The checkpoint to go on from; null when there is none. `auto`: the last whole one in the run folder; otherwise the
- * named file. Throws ERR_VSSL_RESUME_MISMATCH when the run's configuration was another.
+ * named file. Throws ERR_VSSL_RESUME_MISMATCH when the run's configuration was another, or `init` is given and is not the
+ * file that it began with.
  */
 export async function findCheckpoint(
   paths: RunPaths,
   resume: string,
   config: ResolvedConfig,
+  init: string | undefined,
   onDamaged: (error: VsslError) => void,
 ): Promise<Checkpoint<RunState> | null> {
   if (resume === 'never') return null;
   const inFolder = await latestCheckpoint<RunState>(paths.checkpoints, onDamaged);
-  if (inFolder) checkSameConfig(paths.folder, comparable(inFolder.state.config), comparable(config));
+  const checkSame = (from: string, { state }: Checkpoint<RunState>) =>
+    checkSameConfig(from, comparable(state.config, state.init), comparable(config, init ?? state.init));
+  if (inFolder) checkSame(paths.folder, inFolder);
   if (resume === 'auto') return inFolder;
   const named = await readCheckpoint<RunState>(resume);
-  checkSameConfig(resume, comparable(named.state.config), comparable(config));
+  checkSame(resume, named);
   return named;
 }
 
@@ -79,6 +85,6 @@ export function checkSameVideos(folder: string, state: RunState, manifest: Manif
 }
 
 /** A run folder may be moved, so where it is does not count. */
-function comparable(config: ResolvedConfig): unknown {
-  return { ...config, out: null };
+function comparable(config: ResolvedConfig, init: string | undefined): unknown {
+  return { ...config, out: null, init };
 }

@@ -14,6 +14,11 @@ export interface TrainOptions {
    * is replaced; else a checkpoint file to go on from.
    */
   readonly resume?: 'auto' | 'never' | (string & {});
+  /**
+   * Encoder file, as training writes it, whose weights the evaluated encoder of a new run begins with. A run that goes on
+   * has them behind it: the file of its beginning may be given or not, another is refused.
+   */
+  readonly init?: string;
   /** Stops when so many steps are done; the schedule stays that of the whole run. */
   readonly maxSteps?: number;
   /** Evaluations during training. */

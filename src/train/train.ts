@@ -16,6 +16,7 @@ import { absoluteSpec } from './absolute-spec.js';
 import type { TrainEvent, TrainResult } from './events.js';
 import { needsFlow } from './flow-need.js';
 import type { EvaluationHook } from './hooks.js';
+import { readInitWeights } from './init-weights.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
 import { lockRunFolder } from './run-lock.js';
 import { runWriteError } from './run-log.js';
@@ -52,12 +53,14 @@ export function train(
 }
 
 function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Settled {
-  checkOptions(options, ['signal', 'out', 'data', 'resume', 'maxSteps', 'hooks']);
-  const { maxSteps, resume, signal } = options;
+  checkOptions(options, ['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'hooks']);
+  const { maxSteps, resume, init, signal } = options;
   checkSignal(signal);
   if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
   if (resume !== undefined && (typeof resume !== 'string' || resume === ''))
     throw invalidArgument('resume', "'auto', 'never' or a checkpoint file", resume);
+  if (init !== undefined && (typeof init !== 'string' || init === ''))
+    throw invalidArgument('init', 'an encoder file, such as the weights.safetensors of a run', init);
   const base = resolveConfig(given as TrainConfig);
   const out = options.out ?? base.out;
   const data = options.data ?? base.data.path;
@@ -75,9 +78,11 @@ async function runTraining(
 ): Promise<TrainResult> {
   const { config, paths, dataPath } = settled;
   const { resume = 'auto' } = options;
+  const initFile = options.init === undefined ? undefined : resolve(options.init);
   const isNew =
     resume === 'never' || (resume === 'auto' && (await listCheckpoints(paths.checkpoints)).length === 0);
-  // Wrong data should not leave a folder behind; a finished run should not need its data.
+  // Wrong files should not leave a folder behind; a finished run should not need its data.
+  const init = isNew && initFile !== undefined ? await readInitWeights(initFile) : null;
   const early = isNew ? await loadManifest(dataPath, { except: [paths.folder] }) : null;
   await makeRunFolder(paths);
   const lock = await lockRunFolder(paths.folder).catch((error) => {
@@ -86,7 +91,7 @@ async function runTraining(
   try {
     await cleanRunFolder(paths);
     const warn = (message: string) => emit({ type: 'warning', message });
-    const checkpoint = await findCheckpoint(paths, resume, config, (error) => warn(error.message));
+    const checkpoint = await findCheckpoint(paths, resume, config, initFile, (error) => warn(error.message));
     if (checkpoint && (await isDone(paths, checkpoint, options.maxSteps))) {
       const result = idleResult(paths, checkpoint);
       emit({ type: 'end', ...result });
@@ -102,7 +107,16 @@ async function runTraining(
     try {
       if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
         throw noFlow(engine, 'use frame differences, which need nothing more');
-      return await new Training({ ...settled, options, emit, manifest, checkpoint, engine, getFacts }).run();
+      return await new Training({
+        ...settled,
+        options,
+        emit,
+        manifest,
+        checkpoint,
+        init,
+        engine,
+        getFacts,
+      }).run();
     } finally {
       await facts.flush();
     }

@@ -11,6 +11,7 @@ import type { TrainEvent, TrainResult } from './events.js';
 import { exportEncoders } from './export-encoders.js';
 import { BEFORE_EPOCHS, Faults } from './faults.js';
 import { Feed } from './feed.js';
+import type { InitWeights } from './init-weights.js';
 import { lookAtFiles } from './look-at-files.js';
 import { type LoopResult, runLoop } from './loop.js';
 import { chooseDevice, type Device, openSession } from './open-session.js';
@@ -30,6 +31,8 @@ export interface TrainingParts extends Settled {
   readonly manifest: Manifest;
   /** The one to go on from. */
   readonly checkpoint: Checkpoint<RunState> | null;
+  /** What a new run begins with, if not at random. */
+  readonly init: InitWeights | null;
   readonly engine: EngineAddon;
   readonly getFacts: GetFacts;
 }
@@ -44,12 +47,14 @@ export class Training {
   readonly #faults: Faults;
   /** Steps done before this call. */
   readonly #from: number;
+  /** Encoder file whose weights the run began with. */
+  readonly #init: { readonly init?: string };
   #totalSteps: number;
   /** Videos that can be used at the start. */
   #usable = 0;
 
   constructor(parts: TrainingParts) {
-    const { config, options, manifest, checkpoint, engine } = parts;
+    const { config, options, manifest, checkpoint, init, engine } = parts;
     const cores = availableParallelism();
     this.#parts = parts;
     this.#signal = options.signal ?? new AbortController().signal;
@@ -58,12 +63,14 @@ export class Training {
     this.#workers = config.data.workers === 'auto' ? cores : config.data.workers;
     this.#faults = new Faults(manifest.rows, checkpoint?.state);
     this.#from = checkpoint?.step ?? 0;
+    const initFile = checkpoint ? checkpoint.state.init : init?.path;
+    this.#init = initFile === undefined ? {} : { init: initFile };
     this.#totalSteps = checkpoint?.state.totalSteps ?? 0;
   }
 
   async run(): Promise<TrainResult> {
     const start = performance.now();
-    const { config, options, emit, checkpoint, engine } = this.#parts;
+    const { config, options, emit, checkpoint, init, engine } = this.#parts;
     await this.#countUsable();
     this.#totalSteps ||= countSteps(config.train, this.#usable);
     this.#warn();
@@ -72,6 +79,7 @@ export class Training {
       device: this.#device,
       accumulate: Math.min(config.train.accumulate, config.train.batch, this.#usable),
       state: checkpoint?.tensors,
+      init,
     });
     const cacheBytes = Math.round(config.data.cacheMB * 2 ** 20);
     const loader = engine.createLoader({ threads: this.#workers, cacheBytes });
@@ -120,6 +128,7 @@ export class Training {
       threads: this.#threads,
       workers: this.#workers,
       videos: manifest.rows.length,
+      ...this.#init,
     });
   }
 
@@ -214,6 +223,7 @@ export class Training {
       epoch,
       totalSteps: this.#totalSteps,
       videos: videosFingerprint(manifest),
+      ...this.#init,
       threads: this.#threads,
       quarantine: this.#faults.files,
       clips: this.#faults.clips.encode(),

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { batchBytes, patchOf, stackSamples } from '#src/data/batch-plan.js';
+import { batchBytes, checkSamplePlan, patchOf, stackSamples } from '#src/data/batch-plan.js';
 import type { ArrayRow, ArrayView, ClipPlan } from '#src/data/plan.js';
 import type { SamplePlan, ViewPlan } from '#src/data/views.js';
 import type { VsslError } from '#src/errors.js';
@@ -87,7 +87,11 @@ test('a patch has the rows of its samples alone; none where a sample lacks a vie
 
 test('samples that do not go together are refused in the name of the method and the view', (t) => {
   const refused = (name: string, why: RegExp, ...samples: SamplePlan[]) => {
-    const error = t.throws<VsslError>(() => stackSamples(samples, 'toy'), { code: 'ERR_VSSL_METHOD' });
+    const plan = () => {
+      for (const sample of samples) checkSamplePlan(sample, 'toy');
+      return stackSamples(samples, 'toy');
+    };
+    const error = t.throws<VsslError>(plan, { code: 'ERR_VSSL_METHOD' });
     t.regex(error!.message, why);
     t.regex(error!.message, /the method 'toy'/);
     t.deepEqual(error!.details, { method: 'toy', name });
@@ -118,6 +122,7 @@ test('samples that do not go together are refused in the name of the method and 
     view({ dtype: 'float32', values: [1, 1e39] }),
   );
   refused('tokens', /the dtype 'float64'; expected float32 or int64/, view({ dtype: 'float64' as never }));
+  refused('tokens', /no list of numbers/, view({ values: Float32Array.of(1, 2) as never }));
   refused('tokens', /the shape \[0\]/, view({ shape: [0], values: [] }));
   refused('code', /a side array of 1 of 2 samples/, side(code(1)), side());
   refused('clip', /the name of a view and of a side array/, side({ ...code(1), name: 'clip' }));
@@ -127,7 +132,9 @@ test('samples that do not go together are refused in the name of the method and 
     side(code(1)),
     side({ ...code(1), shape: [1] }),
   );
-  refused('views', /expected at least one view/, { views: [] });
+  refused('views', /no list with at least one view/, { views: [] });
+  refused('views', /no list/, undefined as never);
+  refused('side', /no list of arrays/, { views: [pictures(0)], side: {} as never });
   refused(
     'clip',
     /lacking in some samples, and so is every other view/,

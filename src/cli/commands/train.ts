@@ -14,6 +14,7 @@ interface TrainFlags extends ConfigFlags {
   readonly data?: string;
   readonly out?: string;
   readonly resume: string;
+  readonly init?: string;
   readonly maxSteps?: number;
 }
 
@@ -28,12 +29,16 @@ export function registerTrain(program: Command): void {
     .addOption(setOption('one entry of the configuration'))
     .addOption(deviceOption('where the network runs'))
     .option('--resume <auto|never|file>', 'auto goes on with an unfinished run; never replaces it', 'auto')
+    .option(
+      '--init <file>',
+      'encoder file whose weights a new run begins with; one that goes on has them already',
+    )
     .option('--seed <n>', 'seed of weights, order and augmentation', parseSeed)
     .option('--max-steps <n>', 'stop when so many steps are done; the schedule stays the same', parseCount)
     .option('--threads <n>', 'threads of the network', parseCount)
     .action(
       runAction<TrainFlags>(async ({ print, signal }, flags) => {
-        const { config: file, preset, data, out, maxSteps, resume } = flags;
+        const { config: file, preset, data, out, maxSteps, resume, init } = flags;
         if (file === undefined && preset === undefined)
           throw new VsslError(
             'ERR_VSSL_USAGE',
@@ -45,7 +50,10 @@ export function registerTrain(program: Command): void {
         const { createKnnHook } = await import('../../eval/knn-hook.js');
         const evaluation = createKnnHook(config);
         const hooks = evaluation ? [evaluation] : [];
-        const result = await follow(train(config, { signal, hooks, resume, data, out, maxSteps }), signal);
+        const result = await follow(
+          train(config, { signal, hooks, resume, init, data, out, maxSteps }),
+          signal,
+        );
         print(summary(result));
         return result;
       }),
