@@ -1,5 +1,4 @@
 // A network alone, for embedding.
-#include <mutex>
 
 #include "backbones/video_net.h"
 #include "errors.h"
@@ -7,8 +6,7 @@
 
 namespace vssl::engine {
 
-struct Encoder::Impl {
-  std::mutex mutex;
+struct Encoder::Impl : TakingTurns {
   Placement placement;
   at::ScalarType compute;
   std::unique_ptr<VideoNet> net;
@@ -16,7 +14,7 @@ struct Encoder::Impl {
   int64_t calibration_pass = -1;  // passes since calibrate_begin; -1: not calibrating
 
   explicit Impl(const Value& spec) {
-    placement = {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
+    placement = placement_from(spec);
     compute = compute_type_from(spec.get_string("precision", "fp32"));
     Value::Object model;
     if (!spec.is_null()) model = spec.as_object("encoder");
@@ -48,30 +46,19 @@ Encoder::~Encoder() = default;
 int64_t Encoder::dim() const { return impl_->net->dim(); }
 
 std::vector<NamedTensor> Encoder::weights() {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
-    return impl_->net->weights().save();
-  });
+  return impl_->turn(false, [&] { return impl_->net->weights().save(); });
 }
 
 void Encoder::load_weights(const std::vector<NamedTensor>& weights) {
-  translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
-    impl_->net->weights().load(weights);
-  });
+  impl_->turn(false, [&] { impl_->net->weights().load(weights); });
 }
 
 void Encoder::calibrate_begin() {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  impl_->calibration_pass = 0;
+  impl_->turn(false, [&] { impl_->calibration_pass = 0; });
 }
 
 void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
-  translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  impl_->turn(false, [&] {
     if (impl_->calibration_pass < 0) throw_invalid("call calibrate_begin before calibrate");
     Pass pass;
     pass.train = true;
@@ -84,22 +71,15 @@ void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
 }
 
 void Encoder::calibrate_end() {
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  impl_->calibration_pass = -1;
+  impl_->turn(false, [&] { impl_->calibration_pass = -1; });
 }
 
 std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
-    return impl_->embed(borrow_clips(batch, view), impl_->compute);
-  });
+  return impl_->turn(false, [&] { return impl_->embed(borrow_clips(batch, view), impl_->compute); });
 }
 
 std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  return impl_->turn(false, [&] {
     if (n < 1 || t < 1 || h < 1 || w < 1)
       throw_invalid("expected clips of at least 1 x 3 x 1 x 1 x 1, got " + shape_text({n, 3, t, h, w}));
     const Tensor x =

@@ -60,43 +60,14 @@ std::vector<Due> due_updates(const std::vector<OptimParameter>& parameters, doub
   return due;
 }
 
-class Sgd : public Optimizer {
+// SGD with momentum; with a trust coefficient, LARS.
+class Momentum : public Optimizer {
  public:
-  Sgd(const Value& settings, const std::vector<OptimParameter>& parameters)
-      : parameters_(parameters), velocity_(zeros_like_parameters(parameters)) {
-    check_keys(settings, {"name", "momentum", "nesterov", "weightDecay"}, "optimizer");
-    momentum_ = number_in(settings, "momentum", 0.9, 0, 1);
-    nesterov_ = settings.get_bool("nesterov", false);
-    decay_ = number_in(settings, "weightDecay", 0, 0, 1e3);
-  }
-
-  void step(double lr, const std::vector<double>& scales) override {
-    for (const Due& d : due_updates(parameters_, lr, scales)) {
-      const OptimParameter& p = parameters_[d.index];
-      sgd_update(p.tensor, velocity_[d.index], d.gradient,
-                 {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
-    }
-  }
-
-  State state() override {
-    State out;
-    for (size_t i = 0; i < parameters_.size(); ++i)
-      out.emplace_back(parameters_[i].name + "/momentum", velocity_[i]);
-    return out;
-  }
-
- private:
-  std::vector<OptimParameter> parameters_;
-  std::vector<Tensor> velocity_;
-  double momentum_, decay_;
-  bool nesterov_;
-};
-
-class Lars : public Optimizer {
- public:
-  Lars(const Value& settings, const std::vector<OptimParameter>& parameters)
-      : parameters_(parameters), velocity_(zeros_like_parameters(parameters)) {
-    check_keys(settings, {"name", "momentum", "nesterov", "weightDecay", "trustCoefficient"}, "optimizer");
+  Momentum(const Value& settings, const std::vector<OptimParameter>& parameters, bool lars)
+      : parameters_(parameters), velocity_(zeros_like_parameters(parameters)), lars_(lars) {
+    std::vector<std::string> keys = {"name", "momentum", "nesterov", "weightDecay"};
+    if (lars) keys.push_back("trustCoefficient");
+    check_keys(settings, keys, "optimizer");
     momentum_ = number_in(settings, "momentum", 0.9, 0, 1);
     nesterov_ = settings.get_bool("nesterov", false);
     decay_ = number_in(settings, "weightDecay", 0, 0, 1e3);
@@ -105,17 +76,12 @@ class Lars : public Optimizer {
 
   void step(double lr, const std::vector<double>& scales) override {
     std::vector<Due> due = due_updates(parameters_, lr, scales);
-    for (Due& d : due) {
-      const OptimParameter& p = parameters_[d.index];
-      if (!p.decays) continue;
-      const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
-      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_ * p.decay));
-      if (weight > 0 && gradient > 0) d.rate *= trust_ * weight / gradient;
-    }
+    if (lars_) trust(due);
     for (const Due& d : due) {
       const OptimParameter& p = parameters_[d.index];
-      lars_update(p.tensor, velocity_[d.index], d.gradient,
-                  {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
+      (lars_ ? lars_update : sgd_update)(
+          p.tensor, velocity_[d.index], d.gradient,
+          {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
     }
   }
 
@@ -127,10 +93,21 @@ class Lars : public Optimizer {
   }
 
  private:
+  void trust(std::vector<Due>& due) const {
+    for (Due& d : due) {
+      const OptimParameter& p = parameters_[d.index];
+      if (!p.decays) continue;
+      const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
+      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_ * p.decay));
+      if (weight > 0 && gradient > 0) d.rate *= trust_ * weight / gradient;
+    }
+  }
+
   std::vector<OptimParameter> parameters_;
   std::vector<Tensor> velocity_;
   double momentum_, decay_, trust_;
   bool nesterov_;
+  const bool lars_;
 };
 
 class AdamW : public Optimizer {
@@ -185,8 +162,9 @@ class AdamW : public Optimizer {
 std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
                                             const std::vector<OptimParameter>& parameters) {
   const std::string name = settings.get_string("name", "sgd");
-  if (name == "sgd") return std::make_unique<Sgd>(settings, parameters);
-  if (name == "lars") return std::make_unique<Lars>(settings, parameters);
+  if (name == "sgd" || name == "lars") {
+    return std::make_unique<Momentum>(settings, parameters, name == "lars");
+  }
   if (name == "adamw") return std::make_unique<AdamW>(settings, parameters);
   throw_invalid("unknown optimizer.name \"" + name + "\"; expected one of: sgd, lars, adamw");
 }

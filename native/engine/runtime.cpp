@@ -57,6 +57,10 @@ EngineInfo info() {
   });
 }
 
+Placement placement_from(const Value& spec) {
+  return {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
+}
+
 at::Device device_from(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   if (name != "cuda") throw_invalid("unknown device \"" + name + "\"; expected cpu or cuda");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../video/video.h"
+#include "errors.h"
 #include "inputs.h"
 #include "tensor.h"
 #include "weights.h"
@@ -20,6 +21,26 @@ class CallScope {
  private:
   at::AutoGradMode mode_;
 };
+
+// A session or an encoder, whose calls come from any thread and take turns.
+class TakingTurns {
+ public:
+  // body(), alone, with its errors translated.
+  template <typename Body>
+  auto turn(bool gradients, Body&& body) {
+    return translated([&] {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const CallScope scope(gradients);
+      return body();
+    });
+  }
+
+ private:
+  std::mutex mutex_;
+};
+
+// What a session and an encoder say of device and layout.
+Placement placement_from(const Value& spec);
 
 // 'cpu' or 'cuda'. Throws ERR_VSSL_CUDA_UNAVAILABLE with the reason.
 at::Device device_from(const std::string& name);

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <mutex>
 
 #include "errors.h"
 #include "method.h"
@@ -38,14 +37,9 @@ class Rollback {
   bool kept_ = false;
 };
 
-Placement placement_from(const Value& spec) {
-  return {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
-}
-
 }  // namespace
 
-struct Session::Impl {
-  std::mutex mutex;
+struct Session::Impl : TakingTurns {
   Placement placement;
   at::ScalarType compute;
   int64_t accumulate;
@@ -185,17 +179,11 @@ Session::Session(const Value& spec) {
 Session::~Session() = default;
 
 StepResult Session::step(const video::Batch& batch, const Value& hyper) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(true);
-    return impl_->step(batch, hyper);
-  });
+  return impl_->turn(true, [&] { return impl_->step(batch, hyper); });
 }
 
 std::vector<NamedTensor> Session::export_state() {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  return impl_->turn(false, [&] {
     std::vector<NamedTensor> out;
     for (const auto& [name, tensor] : impl_->state(impl_->stored_state()))
       out.push_back(to_named(name, tensor));
@@ -204,9 +192,7 @@ std::vector<NamedTensor> Session::export_state() {
 }
 
 void Session::import_state(const std::vector<NamedTensor>& state) {
-  translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  impl_->turn(false, [&] {
     const std::vector<NamedHandles> stored = impl_->stored_state();
     load_exact(impl_->state(stored), state);
     const auto parts = impl_->method->stored();
@@ -222,17 +208,11 @@ std::vector<std::string> Session::encoder_names() {
 }
 
 std::vector<NamedTensor> Session::export_encoder(const std::string& name) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
-    return impl_->encoder(name).weights().save();
-  });
+  return impl_->turn(false, [&] { return impl_->encoder(name).weights().save(); });
 }
 
 void Session::load_weights(const std::string& encoder, const std::vector<NamedTensor>& weights) {
-  translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  impl_->turn(false, [&] {
     Weights& target = impl_->encoder(encoder).weights();
     target.load(weights);
     for (const auto& network : impl_->networks)
@@ -244,9 +224,7 @@ Value Session::encoder_spec(const std::string& name) { return impl_->encoder(nam
 
 std::vector<float> Session::embed(const video::Batch& batch, const std::string& view,
                                   const std::string& encoder) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
+  return impl_->turn(false, [&] {
     Pass pass;
     pass.compute = impl_->compute;
     const Tensor clips = place_clips(borrow_clips(batch, view), impl_->placement, pass.compute);

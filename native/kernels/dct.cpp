@@ -27,11 +27,11 @@ void fill(HalfMatrix& matrix, const DctPlan& plan, int64_t first, const Temporal
 template <typename In>
 void transform(float* out, const In* clip, int64_t frames, int64_t pixels, const DctOptions& options,
                const spans::ClipKernels<In>& kernels) {
-  spans::expect_memory(out, clip);
-  spans::expect_range(frames, 1, spans::kMostFrames, "frames");
-  spans::expect_range(options.keep, 0, frames, "keep");
-  spans::expect_range(pixels, 1, spans::most_beside(frames), "pixels");
-  spans::expect_threads(options.threads);
+  expect_memory(out, clip);
+  expect_range(frames, 1, spans::kMostFrames, "frames");
+  expect_range(options.keep, 0, frames, "keep");
+  expect_range(pixels, 1, most_beside(frames), "pixels");
+  expect_threads(options.threads);
   DctPlan plan;
   plan.frames = frames;
   plan.keep = options.keep > 0 ? options.keep : frames;
@@ -42,10 +42,7 @@ void transform(float* out, const In* clip, int64_t frames, int64_t pixels, const
     fill(plan.odd, plan, 1, basis);
   }
   const int64_t rows_in = plan.inverse ? plan.keep : frames, rows_out = plan.inverse ? frames : plan.keep;
-  const int64_t written = rows_out * pixels * static_cast<int64_t>(sizeof(float));
-  const int64_t read = rows_in * pixels * static_cast<int64_t>(sizeof(In));
-  spans::over_strips(out, pixels, rows_in + rows_out, spans::outgrows_cache(written),
-                     spans::useful_threads(options.threads, static_cast<double>(written + read)),
+  spans::over_strips(out, clip, pixels, rows_in, rows_out, options.threads,
                      [&](const Columns& columns) { kernels.dct(out, clip, columns, plan); });
 }
 

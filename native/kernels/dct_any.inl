@@ -1,6 +1,6 @@
-// DCT along time of any number of frames over a vector type. Included once per ISA file, inside a namespace
-// of its own that defines Vec, kWidth, kMicroVecs, load, store, stream, zero, set1, add, sub, mul and fma; no
-// include may appear here, or shared inline functions would be compiled for the wrong ISA.
+// DCT along time of any number of frames over the vectors of an isa_*.inl.
+
+constexpr int kDctVecs = kWidth == 16 ? 4 : 2;  // that a product keeps of each row
 
 inline void put(float* out, Vec value, bool streams) {
   if (streams) {
@@ -86,8 +86,8 @@ inline void multiply_rows(Rows& out, const HalfMatrix& matrix, const Rows& in, i
 void multiply(Rows& out, const HalfMatrix& matrix, const Rows& in, int64_t n) {
   for (int64_t r = 0; r < matrix.rows; r += kRowStep) {
     int64_t v = 0;
-    for (; v + kMicroVecs * kWidth <= n; v += kMicroVecs * kWidth) {
-      multiply_rows<kMicroVecs>(out, matrix, in, r, v);
+    for (; v + kDctVecs * kWidth <= n; v += kDctVecs * kWidth) {
+      multiply_rows<kDctVecs>(out, matrix, in, r, v);
     }
     for (; v < n; v += kWidth) multiply_rows<1>(out, matrix, in, r, v);
   }

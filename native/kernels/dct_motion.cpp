@@ -42,21 +42,17 @@ void fill(MotionPlan& plan) {
 template <typename In>
 void keep_motion(float* out, const In* clip, int64_t frames, int64_t pixels, const DctMotionOptions& options,
                  const spans::ClipKernels<In>& kernels) {
-  spans::expect_memory(out, clip);
-  spans::expect_range(frames, 1, spans::kMostFrames, "frames");
-  spans::expect_range(options.drop_low, 0, frames, "drop_low");
-  spans::expect_range(pixels, 1, spans::most_beside(frames), "pixels");
-  spans::expect_threads(options.threads);
+  expect_memory(out, clip);
+  expect_range(frames, 1, spans::kMostFrames, "frames");
+  expect_range(options.drop_low, 0, frames, "drop_low");
+  expect_range(pixels, 1, most_beside(frames), "pixels");
+  expect_threads(options.threads);
   MotionPlan plan;
   plan.frames = frames;
   plan.drop = options.drop_low;
   plan.energy = options.output == MotionOutput::kEnergy;
   if (plan.drop > 1) fill(plan);
-  const int64_t rows_out = plan.energy ? 1 : frames;
-  const int64_t written = rows_out * pixels * static_cast<int64_t>(sizeof(float));
-  const int64_t read = frames * pixels * static_cast<int64_t>(sizeof(In));
-  spans::over_strips(out, pixels, frames + rows_out, spans::outgrows_cache(written),
-                     spans::useful_threads(options.threads, static_cast<double>(written + read)),
+  spans::over_strips(out, clip, pixels, frames, plan.energy ? 1 : frames, options.threads,
                      [&](const Columns& columns) { kernels.motion(out, clip, columns, plan); });
 }
 

@@ -16,13 +16,13 @@ void validate(const EmaSpan* spans, int64_t count, double momentum, int threads)
     throw Error(kInvalidArgument, "expected a list of spans but received null or a negative count");
   }
   for (int64_t i = 0; i < count; ++i) {
-    spans::expect_range(spans[i].size, 0, spans::most_beside(count), "size");
-    if (spans[i].size > 0) spans::expect_memory(spans[i].target, spans[i].source);
+    expect_range(spans[i].size, 0, most_beside(count), "size");
+    if (spans[i].size > 0) expect_memory(spans[i].target, spans[i].source);
   }
   if (!(momentum >= 0 && momentum <= 1)) {
     throw Error(kInvalidArgument, "expected 0..1 for momentum but received " + std::to_string(momentum));
   }
-  spans::expect_threads(threads);
+  expect_threads(threads);
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ void ema_update(const EmaSpan* spans, int64_t count, double momentum, int thread
   const int64_t total = begins[count];
   Phase phase;
   phase.reset((total + kChunk - 1) / kChunk);
-  run_team(spans::useful_threads(threads, 12.0 * static_cast<double>(total)), [&] {
+  run_team(useful_threads(threads, 12.0 * static_cast<double>(total), spans::kBytesPerThread), [&] {
     phase.run([&](int64_t ticket) {
       const int64_t begin = ticket * kChunk, end = std::min(total, begin + kChunk);
       int64_t i = std::upper_bound(begins.begin(), begins.end(), begin) - begins.begin() - 1;

@@ -11,14 +11,11 @@ using spans::Columns;
 template <typename In>
 void subtract(float* out, const In* clip, int64_t frames, int64_t pixels, int threads,
               const spans::ClipKernels<In>& kernels) {
-  spans::expect_memory(out, clip);
-  spans::expect_range(frames, 2, spans::most_beside(1), "frames");
-  spans::expect_range(pixels, 1, spans::most_beside(frames), "pixels");
-  spans::expect_threads(threads);
-  const int64_t written = (frames - 1) * pixels * static_cast<int64_t>(sizeof(float));
-  const int64_t read = frames * pixels * static_cast<int64_t>(sizeof(In));
-  spans::over_strips(out, pixels, 2 * frames, spans::outgrows_cache(written),
-                     spans::useful_threads(threads, static_cast<double>(written + read)),
+  expect_memory(out, clip);
+  expect_range(frames, 2, most_beside(1), "frames");
+  expect_range(pixels, 1, most_beside(frames), "pixels");
+  expect_threads(threads);
+  spans::over_strips(out, clip, pixels, frames, frames - 1, threads,
                      [&](const Columns& columns) { kernels.difference(out, clip, columns, frames); });
 }
 

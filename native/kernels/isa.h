@@ -21,6 +21,10 @@ Isa selected_isa();
 /// Whether `vdpbf16ps` exists beside AVX-512.
 bool has_avx512_bf16();
 
+/// Whether it exists and the path in use is AVX-512. Elsewhere rounding to bf16 would cost time and gain
+/// nothing.
+inline bool selects_avx512_bf16() { return selected_isa() == Isa::kAvx512 && has_avx512_bf16(); }
+
 /// For tests: overrides the selection for the whole process; false when the CPU lacks it.
 bool set_isa_for_test(Isa isa);
 

@@ -1,6 +1,5 @@
 // Vectors of 8 floats for AVX2 with FMA, and how many of them a product keeps in registers.
-// Included inside a namespace of a file that has set the target, after that file's #includes; no include may
-// appear here, or shared inline functions would be compiled for the wrong ISA.
+// Included by isa_each.inl.
 
 using Vec = __m256;
 constexpr int kWidth = 8;
@@ -8,6 +7,9 @@ constexpr int kMicroRows = 4;
 constexpr int kMicroVecs = 2;
 
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
+inline Vec load(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
 inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
 inline void stream(float* p, Vec v) { _mm256_stream_ps(p, v); }  // p is aligned; past the caches
 inline void finish_streaming() { _mm_sfence(); }

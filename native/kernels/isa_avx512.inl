@@ -1,6 +1,5 @@
 // Vectors of 16 floats for AVX-512 (F, BW, DQ, VL), and how many of them a product keeps in registers.
-// Included inside a namespace of a file that has set the target, after that file's #includes; no include may
-// appear here, or shared inline functions would be compiled for the wrong ISA.
+// Included by isa_each.inl.
 
 using Vec = __m512;
 constexpr int kWidth = 16;
@@ -8,6 +7,9 @@ constexpr int kMicroRows = 8;
 constexpr int kMicroVecs = 2;
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
+inline Vec load(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
 inline void stream(float* p, Vec v) { _mm512_stream_ps(p, v); }  // p is aligned; past the caches
 inline void finish_streaming() { _mm_sfence(); }

@@ -1,6 +1,4 @@
-// Vectors of four lanes in plain C++, which compilers map to SSE2 or NEON. Needs <cstdint> and <cstring>.
-// Included inside a namespace of a file that has set the target, after that file's #includes; no include may
-// appear here, or shared inline functions would be compiled for the wrong ISA.
+// Vectors of four lanes in plain C++, which compilers map to SSE2 or NEON. Included by isa_each.inl.
 
 constexpr int kWidth = 4;
 constexpr int kMicroRows = 4;
@@ -14,7 +12,20 @@ inline Vec load(const float* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+inline Vec load(const uint8_t* p) {
+  typedef uint8_t Bytes __attribute__((vector_size(4)));
+  Bytes bytes;
+  std::memcpy(&bytes, p, sizeof bytes);
+  return __builtin_convertvector(bytes, Vec);
+}
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+#if defined(__SSE2__)
+inline void stream(float* p, Vec v) { _mm_stream_ps(p, (__m128)v); }  // p is aligned; past the caches
+inline void finish_streaming() { _mm_sfence(); }
+#else
+inline void stream(float* p, Vec v) { store(p, v); }
+inline void finish_streaming() {}
+#endif
 inline Vec set1(float x) { return Vec{x, x, x, x}; }
 inline Vec zero() { return set1(0); }
 inline Vec add(Vec a, Vec b) { return a + b; }

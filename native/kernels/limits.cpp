@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "../common/error.h"
+#include "arguments.h"
 #include "isa.h"
 #include "limits_loops.h"
 #include "parallel.h"
@@ -27,22 +27,11 @@ double seconds_since(Clock::time_point start) {
 }
 
 int team_size(int threads) {
-  if (threads < 0) {
-    throw Error(kInvalidArgument, "expected 0 or more for threads but received " + std::to_string(threads));
-  }
+  expect_threads(threads);
   return threads > 0 ? threads : physical_core_count();
 }
 
-const limits::LimitLoops& loops() {
-  switch (selected_isa()) {
-    case Isa::kAvx512:
-      return limits::avx512_loops();
-    case Isa::kAvx2:
-      return limits::avx2_loops();
-    default:
-      return limits::portable_loops();
-  }
-}
+const limits::LimitLoops& loops() { return limits::table_of(selected_isa()); }
 
 // Each thread by its own clock: one that wakes late does not lower what the cores can do together.
 double rate(float (*multiply_add)(int64_t), double flops_per_round, double seconds, int threads) {
@@ -99,9 +88,8 @@ double fma_rate(double seconds, int threads) {
 }
 
 double bf16_rate(double seconds, int threads) {
-  if (selected_isa() != Isa::kAvx512 || !has_avx512_bf16()) return 0;
-  const limits::Bf16Loop& loop = limits::avx512_bf16_loop();
-  return rate(loop.multiply_add, loop.flops_per_round, seconds, threads);
+  const limits::Bf16Loop* loop = limits::bf16_loop();
+  return loop == nullptr ? 0 : rate(loop->multiply_add, loop->flops_per_round, seconds, threads);
 }
 
 double copy_seconds(float* target, const float* source, int64_t count, int threads) {

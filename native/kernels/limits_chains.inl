@@ -1,7 +1,6 @@
 // Independent multiply-adds over a vector type. Each chain starts from a value of its own: a compiler makes
-// one chain of those that are equal. Included once per ISA file, inside a namespace of its own that defines
-// Vec, kChainRows, kChainColumns, zero, set1, add, first, and chain(acc, a, b), one multiply-add that depends
-// on acc; no include may appear here.
+// one chain of those that are equal. Included after an isa_*.inl, kChainRows, kChainColumns and
+// chain(acc, a, b), one multiply-add that depends on acc.
 
 float multiply_add(int64_t rounds) {
   Vec acc[kChainRows][kChainColumns];
@@ -24,5 +23,5 @@ float multiply_add(int64_t rounds) {
 #pragma GCC unroll 4
     for (int c = 0; c < kChainColumns; ++c) sum = add(sum, acc[r][c]);
   }
-  return first(sum);
+  return sum[0];
 }

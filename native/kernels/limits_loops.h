@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "isa.h"
+
 namespace vssl::limits {
 
 constexpr int64_t kStreamAlignment = 64;  // of the targets that the loops are given
@@ -18,15 +20,13 @@ struct LimitLoops {
   void (*triad)(float* target, const float* a, const float* b, float scale, int64_t count, bool in_place);
 };
 
-/// The multiply-add of bf16 pairs alone; null function where it does not exist.
+/// The multiply-add of bf16 pairs alone.
 struct Bf16Loop {
   float (*multiply_add)(int64_t rounds);
   double flops_per_round;
 };
 
-const LimitLoops& portable_loops();
-const LimitLoops& avx2_loops();
-const LimitLoops& avx512_loops();
-const Bf16Loop& avx512_bf16_loop();
+const LimitLoops& table_of(Isa isa);  // one that this build has
+const Bf16Loop* bf16_loop();          // null where the path in use has none
 
 }  // namespace vssl::limits

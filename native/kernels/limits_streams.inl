@@ -1,6 +1,4 @@
-// Loops over memory and a vector type. Included once per ISA file, inside a namespace of its own that defines
-// Vec, kWidth, load, store, stream (past the caches), finish_streaming, widen_bytes, set1, mul and fma; no
-// include may appear here.
+// Loops over memory and the vectors of an isa_*.inl.
 
 void copy(float* target, const float* source, int64_t count) {
   int64_t i = 0;
@@ -16,7 +14,7 @@ void widen(float* target, const uint8_t* source, int64_t count) {
   int64_t i = 0;
   for (; i + 4 * kWidth <= count; i += 4 * kWidth) {
 #pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) stream(target + i + v * kWidth, widen_bytes(source + i + v * kWidth));
+    for (int v = 0; v < 4; ++v) stream(target + i + v * kWidth, load(source + i + v * kWidth));
   }
   for (; i < count; ++i) target[i] = source[i];
   finish_streaming();

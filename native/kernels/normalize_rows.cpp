@@ -13,7 +13,7 @@ namespace {
 template <typename Work>
 void over_rows(int64_t rows, int64_t dim, int matrices, int threads, const Work& work) {
   const double bytes = static_cast<double>(rows) * static_cast<double>(dim) * matrices * sizeof(float);
-  const int team = spans::useful_threads(threads, bytes);
+  const int team = useful_threads(threads, bytes, spans::kBytesPerThread);
   const int64_t step = spans::columns_per_ticket(rows, matrices * dim, team);
   Phase phase;
   phase.reset((rows + step - 1) / step);
@@ -23,10 +23,10 @@ void over_rows(int64_t rows, int64_t dim, int matrices, int threads, const Work&
 }
 
 void validate(const void* out, const void* in, int64_t rows, int64_t dim, int threads) {
-  spans::expect_memory(out, in);
-  spans::expect_range(rows, 1, spans::most_beside(1), "rows");
-  spans::expect_range(dim, 1, spans::most_beside(rows), "dim");
-  spans::expect_threads(threads);
+  expect_memory(out, in);
+  expect_range(rows, 1, most_beside(1), "rows");
+  expect_range(dim, 1, most_beside(rows), "dim");
+  expect_threads(threads);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void normalize_rows(float* z, const float* x, int64_t rows, int64_t dim, int thr
 void normalize_rows_backward(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim,
                              int threads) {
   validate(gradient, x, rows, dim, threads);
-  spans::expect_memory(gradient, grad_z);
+  expect_memory(gradient, grad_z);
   const spans::SpanKernels& kernels = spans::span_kernels();
   over_rows(rows, dim, 3, threads, [&](int64_t row, int64_t count) {
     const int64_t at = row * dim;

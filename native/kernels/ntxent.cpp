@@ -20,6 +20,7 @@
 #include <string>
 
 #include "../common/error.h"
+#include "arguments.h"
 #include "bf16.h"
 #include "isa.h"
 #include "kernels.h"
@@ -30,42 +31,12 @@
 #include "workspace.h"
 
 namespace vssl {
+namespace ntxent {
 namespace {
-
-using ntxent::Bf16Kernels;
-using ntxent::Buffers;
-using ntxent::FixedShift;
-using ntxent::kBlock;
-using ntxent::kLanes;
-using ntxent::kMaxPanel;
-using ntxent::kMicroRowsMax;
-using ntxent::kTileLd;
-using ntxent::RoundedWeights;
-using ntxent::RunningRows;
-using ntxent::Shape;
-using ntxent::TileKernels;
 
 constexpr double kLog2E = 1.4426950408889634074;
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLargestFixedShift = 120;  // beyond it the fixed shift is hopeless: do not try
-constexpr double kFlopsPerThread = 2e6;     // less is not worth waking a thread for
-
-const TileKernels& tiles_of(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx512:
-      return ntxent::avx512_tiles();
-    case Isa::kAvx2:
-      return ntxent::avx2_tiles();
-    default:
-      return ntxent::portable_tiles();
-  }
-}
-
-// Only where products of pairs are native: elsewhere rounding would cost time and gain nothing.
-const Bf16Kernels* bf16_products() {
-  const bool native = selected_isa() == Isa::kAvx512 && has_avx512_bf16();
-  return native ? &ntxent::avx512_bf16_products() : nullptr;
-}
 
 class NtXent {
  public:
@@ -77,7 +48,7 @@ class NtXent {
         tau_(options.temperature),
         scale_(static_cast<float>(kLog2E / options.temperature)),
         keep_(gradient != nullptr && shape.keeps_tiles()),
-        tiles_(tiles_of(selected_isa())),
+        tiles_(table_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
         workspace_(bytes()) {
     buffers_.lay_out(shape_, gradient_ != nullptr, keep_, bf16_ != nullptr, [&](auto*& place, int64_t count) {
@@ -394,22 +365,14 @@ class NtXent {
 };
 
 void validate(const float* embeddings, int64_t rows, int64_t dim, const NtXentOptions& options) {
-  if (embeddings == nullptr) throw Error(kInvalidArgument, "expected embeddings but received null");
-  if (rows < 2 || rows % 2 != 0) {
-    throw Error(kInvalidArgument,
-                "expected an even number >= 2 for rows but received " + std::to_string(rows));
+  expect_memory(embeddings, embeddings);
+  expect_range(rows, 2, most_beside(1), "rows");
+  if (rows % 2 != 0) {
+    throw Error(kInvalidArgument, "expected an even number for rows but received " + std::to_string(rows));
   }
-  if (dim < 1 || dim > std::numeric_limits<int64_t>::max() / 4096 / rows) {
-    throw Error(kInvalidArgument, "expected 1 or more for dim but received " + std::to_string(dim));
-  }
-  if (!std::isfinite(options.temperature) || options.temperature <= 0) {
-    throw Error(kInvalidArgument, "expected a finite number > 0 for temperature but received " +
-                                      std::to_string(options.temperature));
-  }
-  if (options.threads < 0) {
-    throw Error(kInvalidArgument,
-                "expected 0 or more for threads but received " + std::to_string(options.threads));
-  }
+  expect_range(dim, 1, most_beside(rows), "dim");
+  expect_temperature(options.temperature);
+  expect_threads(options.threads);
 }
 
 // One positive and no negative: softmax over a single term.
@@ -420,21 +383,17 @@ NtXentResult nt_xent_of_one_pair(float* gradient, const float* embeddings, int64
   return {value, gradient != nullptr ? value : 0.0};
 }
 
-int useful_threads(const Shape& shape, int asked) {
-  const double n = static_cast<double>(shape.rows);
-  const double useful = 1 + 4 * n * n * static_cast<double>(shape.dim) / kFlopsPerThread;
-  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
-}
-
 }  // namespace
+}  // namespace ntxent
 
 NtXentResult nt_xent(float* gradient, const float* embeddings, int64_t rows, int64_t dim,
                      const NtXentOptions& options) {
-  validate(embeddings, rows, dim, options);
+  ntxent::validate(embeddings, rows, dim, options);
   selected_isa();  // reports a wrong VSSL_ISA for the smallest sizes too
-  if (rows == 2) return nt_xent_of_one_pair(gradient, embeddings, dim);
-  const Shape shape(rows, dim);
-  return NtXent(gradient, embeddings, shape, options).run(useful_threads(shape, options.threads));
+  if (rows == 2) return ntxent::nt_xent_of_one_pair(gradient, embeddings, dim);
+  const double products = static_cast<double>(rows) * static_cast<double>(rows);
+  const int team = useful_threads(options.threads, 4 * products * static_cast<double>(dim), kFlopsPerThread);
+  return ntxent::NtXent(gradient, embeddings, ntxent::Shape(rows, dim), options).run(team);
 }
 
 }  // namespace vssl

@@ -1,51 +1,20 @@
-// NT-Xent products on bf16 pairs for AVX-512 BF16 (vdpbf16ps: two products a lane, fp32 accumulation).
+// NT-Xent products on bf16 pairs for AVX-512 BF16.
 #include "ntxent_tiles.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,prefer-vector-width=512")
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees one in its own _mm512_undefined_ps
-#endif
+#include "target_avx512_bf16.inl"
 
 namespace vssl::ntxent {
 namespace avx512_bf16 {
 namespace {
 
-using Vec = __m512;
-constexpr int kWidth = 16;
-constexpr int kMicroRows = 8;
-constexpr int kMicroVecs = 2;
-
-inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
-inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
-inline Vec zero() { return _mm512_setzero_ps(); }
-inline Vec set1(float x) { return _mm512_set1_ps(x); }
-inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
-inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
-// The words of a and b are pairs of bf16.
-inline Vec fma(Vec a, Vec b, Vec c) {
-  return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
-}
-
+#include "isa_avx512_bf16.inl"
+namespace pairs {
 #include "ntxent_products.inl"
-
-// The products move words without looking at them; only fma knows that they are pairs.
-inline const float* words(const uint32_t* p) { return reinterpret_cast<const float*>(p); }
-
-// Word l of the result: low half a[l], high half b[l].
-inline __m512i interleave(__m512 a, __m512 b) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
-                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
-}
+}  // namespace pairs
 
 void pack_block(uint32_t* zt16, uint32_t* zd16, const float* zd, int64_t dim, int64_t panel) {
   for (int64_t first = 0; first < dim; first += kBlock) {
@@ -68,7 +37,7 @@ void pack_block(uint32_t* zt16, uint32_t* zd16, const float* zd, int64_t dim, in
 
 void similarity_of_pairs(float* tile, const uint32_t* zt16_i, const uint32_t* zt16_j, int64_t ni, int64_t nj,
                          int64_t dim) {
-  similarity(tile, words(zt16_i), words(zt16_j), ni, nj, (dim + 1) / 2);
+  pairs::similarity(tile, words(zt16_i), words(zt16_j), ni, nj, (dim + 1) / 2);
 }
 
 // Rows r and r + 1 of H, columns c to c + 31: a0 a1 and b0 b1.
@@ -108,12 +77,12 @@ void weigh_kept(RoundedWeights h, const float* kept, const float* r_i, const flo
 
 void add_rows(float* g_i, const uint32_t* rows, const uint32_t* zd16_j, int64_t ni, int64_t nj, int64_t dim,
               int64_t panel) {
-  add_product<kTileLd / 2, 1>(g_i, words(rows), words(zd16_j), ni, nj / 2, dim, panel, panel / 2);
+  pairs::add_product<kTileLd / 2, 1>(g_i, words(rows), words(zd16_j), ni, nj / 2, dim, panel, panel / 2);
 }
 
 void add_columns(float* g_j, const uint32_t* columns, const uint32_t* zd16_i, int64_t ni, int64_t nj,
                  int64_t dim, int64_t panel) {
-  add_product<1, kTileLd>(g_j, words(columns), words(zd16_i), nj, ni / 2, dim, panel, panel / 2);
+  pairs::add_product<1, kTileLd>(g_j, words(columns), words(zd16_i), nj, ni / 2, dim, panel, panel / 2);
 }
 
 const Bf16Kernels kTable = {pack_block, similarity_of_pairs, round_weights, weigh_kept,
@@ -121,25 +90,19 @@ const Bf16Kernels kTable = {pack_block, similarity_of_pairs, round_weights, weig
 
 }  // namespace
 }  // namespace avx512_bf16
-
-const Bf16Kernels& avx512_bf16_products() { return avx512_bf16::kTable; }
-
 }  // namespace vssl::ntxent
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC diagnostic pop
-#pragma GCC pop_options
-#endif
+#include "target_end.inl"
 
-#else
+#endif
 
 namespace vssl::ntxent {
-const Bf16Kernels& avx512_bf16_products() {  // never selected here
-  static const Bf16Kernels none = {};
-  return none;
-}
-}  // namespace vssl::ntxent
 
+const Bf16Kernels* bf16_products() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (selects_avx512_bf16()) return &avx512_bf16::kTable;
 #endif
+  return nullptr;
+}
+
+}  // namespace vssl::ntxent

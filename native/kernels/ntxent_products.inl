@@ -1,6 +1,4 @@
-// The matrix products of NT-Xent over a vector type. Included once per ISA file, inside a namespace of its
-// own that defines Vec, kWidth, kMicroRows, kMicroVecs, load, store, zero, set1 and fma; no include may
-// appear here, or shared inline functions would be compiled for the wrong ISA.
+// The matrix products of NT-Xent over the vectors of an isa_*.inl.
 //
 // A word is what one lane multiplies: an fp32 value, or a pair of bf16 values where fma is a dot product of
 // pairs.

@@ -103,10 +103,7 @@ struct Bf16Kernels {
                       int64_t dim, int64_t panel);
 };
 
-const Bf16Kernels& avx512_bf16_products();
-
-const TileKernels& portable_tiles();
-const TileKernels& avx2_tiles();
-const TileKernels& avx512_tiles();
+const TileKernels& table_of(Isa isa);  // one that this build has
+const Bf16Kernels* bf16_products();    // null where the path in use has none
 
 }  // namespace vssl::ntxent

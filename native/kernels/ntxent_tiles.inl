@@ -1,5 +1,7 @@
-// Inner loops of NT-Xent over a vector type, but for the products. Included after ntxent_products.inl, under
-// the same rules.
+// Inner loops of NT-Xent over the vectors of an isa_*.inl.
+
+#include "isa_vector_exp2.inl"
+#include "ntxent_products.inl"
 
 double squared_norm(const float* x, int64_t dim) {
   double lanes[8] = {};

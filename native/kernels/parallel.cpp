@@ -182,6 +182,10 @@ int physical_core_count() {
   return cores;
 }
 
+int useful_threads(int asked, double work, double least) {
+  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), 1 + work / least));
+}
+
 void run_team(int threads, const std::function<void()>& body) {
   if (threads <= 1) {
     body();

@@ -13,6 +13,11 @@ namespace vssl {
 /// Physical cores this process may use, at least 1.
 int physical_core_count();
 
+/// No more threads than `asked` (0: physical cores), and than `work` keeps busy when less than `least` of it
+/// is not worth waking a thread for.
+int useful_threads(int asked, double work, double least);
+constexpr double kFlopsPerThread = 2e6;  // of work counted in FLOPs
+
 /// Runs `body` on the calling thread and on at most `threads - 1` pool threads at once; returns when all that
 /// started have returned. Which and how many helpers join is not defined: bodies share work through Phase.
 /// `body` must not throw.

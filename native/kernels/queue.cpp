@@ -9,6 +9,7 @@
 
 #include "../common/error.h"
 #include "../common/memory.h"
+#include "arguments.h"
 #include "queue_panel.h"
 
 namespace vssl {
@@ -23,13 +24,8 @@ using queue::squared_norm;
 constexpr double kLongestSquare = 1 + 1e-5;  // of a unit row rounded to fp32, generously
 
 void validate(const MomentumQueueOptions& options) {
-  if (options.capacity < 1 || options.capacity > kMostQueueKeys) {
-    throw Error(kInvalidArgument, "expected 1 to " + std::to_string(kMostQueueKeys) +
-                                      " for capacity but received " + std::to_string(options.capacity));
-  }
-  if (options.dim < 1) {
-    throw Error(kInvalidArgument, "expected 1 or more for dim but received " + std::to_string(options.dim));
-  }
+  expect_range(options.capacity, 1, kMostQueueKeys, "capacity");
+  expect_range(options.dim, 1, most_beside(1), "dim");
   if (!(options.decay > 0 && options.decay <= 1)) {
     throw Error(kInvalidArgument, "expected a number above 0, at most 1, for decay but received " +
                                       std::to_string(options.decay));
@@ -111,7 +107,7 @@ void MomentumQueue::write(int64_t slot, const float* key, uint32_t born) {
 }
 
 void MomentumQueue::enqueue(const float* keys, int64_t rows) {
-  if (keys == nullptr) throw Error(kInvalidArgument, "expected keys but received null");
+  expect_memory(keys, keys);
   if (rows < 1) {
     throw Error(kInvalidArgument, "expected 1 or more for rows but received " + std::to_string(rows));
   }

@@ -1,48 +1,21 @@
-// Products of the queue's loss on bf16 pairs for AVX-512 BF16 (vdpbf16ps: two products a lane, fp32
-// accumulation).
+// Products of the queue's loss on bf16 pairs for AVX-512 BF16.
 #include "queue_tiles.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,prefer-vector-width=512")
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees one in its own _mm512_undefined_ps
-#endif
+#include "target_avx512_bf16.inl"
 
 namespace vssl::queue {
 namespace avx512_bf16 {
 namespace {
 
-#include "isa_avx512.inl"
-
+#include "isa_avx512_bf16.inl"
 namespace pairs {
-
-// The words of a and b are pairs of bf16. Hides the fp32 one.
-inline Vec fma(Vec a, Vec b, Vec c) {
-  return _mm512_dpbf16_ps(c, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
-}
-
 #include "ntxent_products.inl"
 #include "queue_products.inl"
-
 }  // namespace pairs
-
-// The products move words without looking at them; only fma knows that they are pairs.
-inline const float* words(const uint32_t* p) { return reinterpret_cast<const float*>(p); }
-
-// Word l of the result: low half a[l], high half b[l].
-inline __m512i interleave(__m512 a, __m512 b) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
-                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
-}
 
 void pack(uint32_t* words, const float* keys, int64_t dim) {
   const int64_t rows = pairs::ceil_div(dim, kBlock) * kKeyPanel;
@@ -97,25 +70,19 @@ const QueueBf16Tiles kTable = {pack, scores, pair_weights, add_keys};
 
 }  // namespace
 }  // namespace avx512_bf16
-
-const QueueBf16Tiles& avx512_bf16_queue_tiles() { return avx512_bf16::kTable; }
-
 }  // namespace vssl::queue
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC diagnostic pop
-#pragma GCC pop_options
-#endif
+#include "target_end.inl"
 
-#else
+#endif
 
 namespace vssl::queue {
-const QueueBf16Tiles& avx512_bf16_queue_tiles() {  // never selected here
-  static const QueueBf16Tiles none = {};
-  return none;
-}
-}  // namespace vssl::queue
 
+const QueueBf16Tiles* bf16_products() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (selects_avx512_bf16()) return &avx512_bf16::kTable;
 #endif
+  return nullptr;
+}
+
+}  // namespace vssl::queue

@@ -17,7 +17,7 @@
 #include <limits>
 #include <string>
 
-#include "../common/error.h"
+#include "arguments.h"
 #include "isa.h"
 #include "parallel.h"
 #include "queue.h"
@@ -34,23 +34,6 @@ namespace {
 constexpr double kLog2E = 1.4426950408889634074;
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLeastExponent = -124;  // down to here the fixed shift loses nothing
-constexpr double kFlopsPerThread = 2e6;  // less is not worth waking a thread for
-
-const QueueTiles& tiles_of(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx512:
-      return avx512_queue_tiles();
-    case Isa::kAvx2:
-      return avx2_queue_tiles();
-    default:
-      return portable_queue_tiles();
-  }
-}
-
-const QueueBf16Tiles* bf16_products() {
-  const bool native = selected_isa() == Isa::kAvx512 && has_avx512_bf16();
-  return native ? &avx512_bf16_queue_tiles() : nullptr;
-}
 
 class InfoNce {
  public:
@@ -68,7 +51,7 @@ class InfoNce {
         one_less_(1 / queue.options.decay),
         decays_(queue.options.decay != 1),
         on_logit_(queue.options.decay_on == DecayOn::kLogit),
-        tiles_(tiles_of(selected_isa())),
+        tiles_(table_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
         workspace_(bytes()) {
     buffers_.lay_out(shape_, gradient_ != nullptr, bf16_ != nullptr, [&](auto*& place, int64_t count) {
@@ -345,26 +328,10 @@ class InfoNce {
 
 void validate(const float* queries, const float* keys, int64_t rows, int64_t dim,
               const InfoNceOptions& options) {
-  if (queries == nullptr || keys == nullptr) {
-    throw Error(kInvalidArgument, "expected queries and keys but received null");
-  }
-  if (rows < 1 || rows > std::numeric_limits<int64_t>::max() / 4096 / dim) {
-    throw Error(kInvalidArgument, "expected 1 or more for rows but received " + std::to_string(rows));
-  }
-  if (!std::isfinite(options.temperature) || options.temperature <= 0) {
-    throw Error(kInvalidArgument, "expected a finite number > 0 for temperature but received " +
-                                      std::to_string(options.temperature));
-  }
-  if (options.threads < 0) {
-    throw Error(kInvalidArgument,
-                "expected 0 or more for threads but received " + std::to_string(options.threads));
-  }
-}
-
-int useful_threads(const Shape& shape, int asked) {
-  const double products = static_cast<double>(shape.rows) * static_cast<double>(shape.length);
-  const double useful = 1 + 4 * products * static_cast<double>(shape.dim) / kFlopsPerThread;
-  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
+  expect_memory(queries, keys);
+  expect_range(rows, 1, most_beside(dim), "rows");
+  expect_temperature(options.temperature);
+  expect_threads(options.threads);
 }
 
 }  // namespace
@@ -376,7 +343,8 @@ double info_nce(float* gradient, const float* queries, const float* keys, int64_
   queue::validate(queries, keys, rows, dim, options);
   const queue::Shape shape(rows, dim, snapshot.length);
   return queue::InfoNce(gradient, queries, keys, shape, snapshot, options)
-      .run(queue::useful_threads(shape, options.threads));
+      .run(useful_threads(options.threads, 4.0 * static_cast<double>(rows * dim) * snapshot.length,
+                          kFlopsPerThread));
 }
 
 }  // namespace vssl

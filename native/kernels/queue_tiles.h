@@ -82,10 +82,7 @@ inline int64_t words_of(int64_t dim) {
   return dim / kBlock * kWordsPerBlock + (rest < kWordsPerBlock ? rest : kWordsPerBlock);
 }
 
-const QueueBf16Tiles& avx512_bf16_queue_tiles();
-
-const QueueTiles& portable_queue_tiles();
-const QueueTiles& avx2_queue_tiles();
-const QueueTiles& avx512_queue_tiles();
+const QueueTiles& table_of(Isa isa);    // one that this build has
+const QueueBf16Tiles* bf16_products();  // null where the path in use has none
 
 }  // namespace vssl::queue

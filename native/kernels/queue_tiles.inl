@@ -1,5 +1,8 @@
-// Inner loops of the queue's loss over a vector type. Included after queue_products.inl and
-// isa_vector_exp2.inl, under the same rules.
+// Inner loops of the queue's loss over the vectors of an isa_*.inl.
+
+#include "isa_vector_exp2.inl"
+#include "ntxent_products.inl"
+#include "queue_products.inl"
 
 void scores(float* tile, const float* keys, const float* qt, int64_t nk, int64_t nq, int64_t dim) {
   score_panel<kBlock>(tile, keys, qt, nk, nq, dim);

@@ -10,7 +10,6 @@
 namespace vssl::spans {
 namespace {
 
-constexpr double kBytesPerThread = 256 << 10;    // less is not worth waking a thread for
 constexpr int64_t kUnknownCache = 16 << 20;      // where the system does not tell
 constexpr int64_t kValuesPerTicket = 128 << 10;  // read and written by one ticket, at most about
 constexpr int64_t kTicketsPerThread = 4;         // at least, for an even end
@@ -33,25 +32,9 @@ int64_t read_cache_bytes() {
 
 }  // namespace
 
-const SpanKernels& span_kernels() {
-  switch (selected_isa()) {
-    case Isa::kAvx512:
-      return avx512_spans();
-    case Isa::kAvx2:
-      return avx2_spans();
-    default:
-      return portable_spans();
-  }
-}
-
 bool outgrows_cache(int64_t bytes) {
   static const int64_t cache = read_cache_bytes();
   return bytes > cache / kCacheShare;
-}
-
-int useful_threads(int asked, double bytes) {
-  const double useful = 1 + bytes / kBytesPerThread;
-  return static_cast<int>(std::min<double>(asked > 0 ? asked : physical_core_count(), useful));
 }
 
 int64_t columns_per_ticket(int64_t pixels, int64_t rows, int threads) {

@@ -77,11 +77,7 @@ struct SpanKernels {
   void (*normalize_backward)(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim);
 };
 
-const SpanKernels& portable_spans();
-const SpanKernels& avx2_spans();
-const SpanKernels& avx512_spans();
-
-/// Of the path in use.
-const SpanKernels& span_kernels();
+const SpanKernels& table_of(Isa isa);  // one that this build has
+inline const SpanKernels& span_kernels() { return table_of(selected_isa()); }
 
 }  // namespace vssl::spans

@@ -1,5 +1,8 @@
-// The loops of spans.h over a vector type. Included after the other .inl files, under the same rules; also
-// needs finish_streaming.
+// The loops of spans.h over the vectors of an isa_*.inl.
+
+#include "dct_any.inl"
+#include "dct_motion.inl"
+#include "dct_unrolled.inl"
 
 // Values before the next cache line, at most n.
 inline int64_t unaligned_head(const float* out, int64_t n) {

@@ -95,16 +95,13 @@ void check_chains(const std::string& name, float (*multiply_add)(int64_t), doubl
 
 void test_chains() {
   for (Isa isa : detected_isas()) {
-    const bool avx512 = isa == Isa::kAvx512, avx2 = isa == Isa::kAvx2;
-    const limits::LimitLoops& loops = avx512 ? limits::avx512_loops()
-                                      : avx2 ? limits::avx2_loops()
-                                             : limits::portable_loops();
-    const double lanes = avx512 ? 16 : avx2 ? 8 : 4;
+    const limits::LimitLoops& loops = limits::table_of(isa);
+    const double lanes = isa == Isa::kAvx512 ? 16 : isa == Isa::kAvx2 ? 8 : 4;
     check_chains(isa_name(isa), loops.multiply_add, loops.flops_per_round / (2 * lanes), 0.5, 1);
   }
-  if (has_avx512_bf16()) {
-    const limits::Bf16Loop& loop = limits::avx512_bf16_loop();
-    check_chains("bf16", loop.multiply_add, loop.flops_per_round / (4 * 16), 1, 0.5);
+  set_isa_for_test(detected_isas().back());
+  if (const limits::Bf16Loop* loop = limits::bf16_loop()) {
+    check_chains("bf16", loop->multiply_add, loop->flops_per_round / (4 * 16), 1, 0.5);
   }
 }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { auto, between, flag, whole } from './fields.js';
 
-const probability = z.number().min(0).max(1);
-const strength = z.number().min(0).max(4);
+const probability = between(0, 1);
+const strength = between(0, 4);
 
 /** A range [low, high] of positive numbers. */
 function range(maximum: number) {
@@ -15,7 +16,7 @@ const cropSchema = z.strictObject({
   aspect: range(10)
     .default([0.5, 2])
     .describe('Width / height of the crop in pixels of the displayed picture'),
-  attempts: z.int().min(1).max(10_000).default(100).describe('Draws before the whole picture is taken'),
+  attempts: whole(1, 10_000).default(100).describe('Draws before the whole picture is taken'),
   minCovered: probability.default(0.1).describe('Crops covering less of the picture are drawn again'),
 });
 
@@ -24,16 +25,13 @@ const jitterSchema = z.strictObject({
   brightness: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
   contrast: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
   saturation: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
-  hue: z.number().min(0).max(0.5).default(0.2).describe('Shift U(-s, s) in turns'),
+  hue: between(0, 0.5).default(0.2).describe('Shift U(-s, s) in turns'),
 });
 
 const blurSchema = z.strictObject({
   p: probability.default(0.5),
   sigma: range(64).default([0.1, 2]).describe('Output pixels'),
-  radius: z
-    .union([z.literal('auto'), z.int().min(1).max(64)])
-    .default('auto')
-    .describe('Taps on either side; auto: floor(floor(size / 10) / 2), at least 1'),
+  radius: auto(whole(1, 64)).describe('Taps on either side; auto: floor(floor(size / 10) / 2), at least 1'),
 });
 
 const solarizeSchema = z.strictObject({
@@ -49,13 +47,10 @@ export const augmentSchema = z.strictObject({
   gray: probability.default(0.2),
   blur: blurSchema.prefault({}),
   solarize: solarizeSchema.prefault({}),
-  asymmetric: z
-    .boolean()
-    .default(false)
-    .describe(
-      "CVRL's final release: the first view always blurs, the second blurs with p 0.1 and solarises with p 0.2; " +
-        'blur.p and solarize.p are then not used',
-    ),
+  asymmetric: flag(false).describe(
+    "CVRL's final release: the first view always blurs, the second blurs with p 0.1 and solarises with p 0.2; " +
+      'blur.p and solarize.p are then not used',
+  ),
   perFrame: z
     .union([z.boolean(), z.literal('same-crop')])
     .default(false)

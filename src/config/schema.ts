@@ -3,23 +3,24 @@ import { LIMITS } from '../checks.js';
 import { INPUT_KINDS } from '../data/plan.js';
 import { ARCHITECTURE_NAMES, LARGEST_WIDTH, LEAST_WIDTH } from './architectures.js';
 import { augmentSchema } from './augment-schema.js';
+import { auto, between, choice, flag, group, orNull, whole } from './fields.js';
 
 /** Version of the configuration format; in every config.json. */
 export const CONFIG_VERSION = 1;
 
-const count = z.int().min(1);
+const count = whole(1);
 
 /** An architecture by name, and a factor on its channel counts. */
 export const archName = z.enum(ARCHITECTURE_NAMES);
-export const channelFactor = z.number().min(LEAST_WIDTH).max(LARGEST_WIDTH);
+export const channelFactor = between(LEAST_WIDTH, LARGEST_WIDTH);
 
 /** Frames of a clip. */
-export const frameCount = z.int().min(1).max(LIMITS.frames);
+export const frameCount = whole(1, LIMITS.frames);
 
 /** Frames of the video from one frame of a clip to the next. */
-export const strideCount = z.int().min(1).max(LIMITS.stride);
+export const strideCount = whole(1, LIMITS.stride);
 
-const threadCount = z.int().min(1).max(LIMITS.threads);
+const threadCount = whole(1, LIMITS.threads);
 
 const modelSchema = z.strictObject({
   arch: archName.default('r3d_18').describe('Backbone'),
@@ -32,70 +33,44 @@ const modelSchema = z.strictObject({
 const clipSchema = z.strictObject({
   frames: frameCount.default(16).describe('Frames of a clip'),
   stride: strideCount.default(2).describe('Frames of the video from one frame of the clip to the next'),
-  fps: z
-    .number()
-    .min(LIMITS.fps[0])
-    .max(LIMITS.fps[1])
-    .nullable()
-    .default(null)
-    .describe('Frames a second that stride counts, whatever the rate of a video; null: its own frames'),
-  size: z.int().min(8).max(LIMITS.side).default(112).describe('Height and width in pixels'),
+  fps: orNull(between(LIMITS.fps[0], LIMITS.fps[1])).describe(
+    'Frames a second that stride counts, whatever the rate of a video; null: its own frames',
+  ),
+  size: whole(8, LIMITS.side).default(112).describe('Height and width in pixels'),
 });
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()]);
 const positiveTriple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 
 const dataSchema = z.strictObject({
-  path: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('Folder, manifest or data source; --data sets it'),
+  path: orNull(z.string().min(1)).describe('Folder, manifest or data source; --data sets it'),
   clip: clipSchema.prefault({}),
-  input: z
-    .enum(INPUT_KINDS)
-    .default('rgb')
-    .describe(
-      'What the network sees: pictures, each clip minus its mean over time, or differences of frames',
-    ),
-  onError: z
-    .enum(['skip', 'substitute', 'fail'])
-    .default('skip')
-    .describe(
-      'A clip that cannot be had is replaced in its batch; skip: a file that cannot be used, or whose failed clips ' +
-        'outnumber its good ones, leaves the sampler at the next epoch; substitute: it is tried again in each ' +
-        'epoch; fail: the run stops at the first clip that fails',
-    ),
-  workers: z
-    .union([z.literal('auto'), threadCount])
-    .default('auto')
-    .describe('Decoder threads'),
-  cacheMB: z
-    .number()
-    .min(0)
-    .max(1e9)
-    .default(1024)
-    .describe('Bound of the cache of decoded, shrunk frames; 0: none'),
-  shrink: z
-    .union([z.literal('auto'), z.int().min(1).max(64)])
-    .default('auto')
-    .describe(
-      'Whole factor by which decoded pictures are shrunk first; auto: short side stays >= 1.75 clip sizes',
-    ),
-  normalize: z
-    .strictObject({ mean: channelTriple.default([0, 0, 0]), std: positiveTriple.default([1, 1, 1]) })
-    .prefault({})
-    .describe('(x - mean) / std per channel, on values in [0, 1]'),
+  input: choice(INPUT_KINDS, 'rgb').describe(
+    'What the network sees: pictures, each clip minus its mean over time, or differences of frames',
+  ),
+  onError: choice(['skip', 'substitute', 'fail'], 'skip').describe(
+    'A clip that cannot be had is replaced in its batch; skip: a file that cannot be used, or whose failed clips ' +
+      'outnumber its good ones, leaves the sampler at the next epoch; substitute: it is tried again in each ' +
+      'epoch; fail: the run stops at the first clip that fails',
+  ),
+  workers: auto(threadCount).describe('Decoder threads'),
+  cacheMB: between(0, 1e9).default(1024).describe('Bound of the cache of decoded, shrunk frames; 0: none'),
+  shrink: auto(whole(1, 64)).describe(
+    'Whole factor by which decoded pictures are shrunk first; auto: short side stays >= 1.75 clip sizes',
+  ),
+  normalize: group({
+    mean: channelTriple.default([0, 0, 0]),
+    std: positiveTriple.default([1, 1, 1]),
+  }).describe('(x - mean) / std per channel, on values in [0, 1]'),
   augment: augmentSchema.prefault({}),
 });
 
 const optimizerSchema = z.strictObject({
-  name: z.enum(['sgd', 'lars', 'adamw']).default('sgd'),
+  name: choice(['sgd', 'lars', 'adamw'], 'sgd'),
   lr: z.number().positive().default(0.32).describe('Peak learning rate'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars'),
-  nesterov: z.boolean().default(false).describe('sgd'),
-  weightDecay: z.number().min(0).max(1e3).default(1e-6).describe('Not applied to biases and BatchNorm'),
+  nesterov: flag(false).describe('sgd'),
+  weightDecay: between(0, 1e3).default(1e-6).describe('Not applied to biases and BatchNorm'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
@@ -105,9 +80,9 @@ const optimizerSchema = z.strictObject({
 });
 
 const scheduleSchema = z.strictObject({
-  name: z.enum(['cosine', 'step', 'constant']).default('cosine'),
-  warmupEpochs: z.number().min(0).nullable().default(null).describe('Linear warm-up from 0, in epochs'),
-  warmupSteps: z.int().min(0).nullable().default(null).describe('Linear warm-up from 0, in steps'),
+  name: choice(['cosine', 'step', 'constant'], 'cosine'),
+  warmupEpochs: orNull(z.number().min(0)).describe('Linear warm-up from 0, in epochs'),
+  warmupSteps: orNull(whole(0)).describe('Linear warm-up from 0, in steps'),
   milestones: z
     .array(z.number().positive())
     .default([])
@@ -121,61 +96,45 @@ const scheduleSchema = z.strictObject({
 const trainSchema = z.strictObject({
   batch: count.default(64).describe('Videos in a batch'),
   epochs: count.nullable().default(200).describe('Length of the run in epochs, or null when steps is set'),
-  steps: count.nullable().default(null).describe('Length of the run in steps, or null when epochs is set'),
+  steps: orNull(count).describe('Length of the run in steps, or null when epochs is set'),
   optimizer: optimizerSchema.prefault({}),
   schedule: scheduleSchema.prefault({}),
-  precision: z.enum(['fp32', 'bf16']).default('bf16').describe('Of the network; the loss is always fp32'),
-  channelsLast: z.boolean().default(true),
+  precision: choice(['fp32', 'bf16'], 'bf16').describe('Of the network; the loss is always fp32'),
+  channelsLast: flag(true),
   accumulate: count
     .default(1)
     .describe("Chunks of a batch; a contrastive loss still has the full batch's negatives"),
-  clipNorm: z
-    .number()
-    .positive()
-    .nullable()
-    .default(null)
-    .describe('Largest norm of the gradient; null: no limit'),
+  clipNorm: orNull(z.number().positive()).describe('Largest norm of the gradient; null: no limit'),
   checkpointEvery: count.nullable().default(500).describe('Steps between checkpoints; null: only at the end'),
   keepCheckpoints: count.default(3),
-  seed: z.int().min(0).default(0),
-  threads: z
-    .union([z.literal('auto'), threadCount])
-    .default('auto')
-    .describe('Threads of the network'),
-  device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+  seed: whole(0).default(0),
+  threads: auto(threadCount).describe('Threads of the network'),
+  device: choice(['auto', 'cpu', 'cuda'], 'auto'),
 });
 
 const evalSchema = z.strictObject({
-  everyEpochs: count
-    .nullable()
-    .default(null)
-    .describe('kNN on frozen features every so many epochs; null: never'),
-  data: z.string().min(1).nullable().default(null).describe('Labelled data for it'),
+  everyEpochs: orNull(count).describe('kNN on frozen features every so many epochs; null: never'),
+  data: orNull(z.string().min(1)).describe('Labelled data for it'),
   folds: z
     .string()
     .min(1)
     .default('group')
     .describe('Column whose values are the folds of the cross-validation'),
-  windows: z
-    .int()
-    .min(1)
-    .max(LIMITS.windows)
-    .default(1)
-    .describe('Windows of each video whose features are averaged'),
+  windows: whole(1, LIMITS.windows).default(1).describe('Windows of each video whose features are averaged'),
   neighbours: count.default(5),
 });
 
 const logSchema = z.strictObject({
   every: count.default(10).describe('Steps between lines of metrics.jsonl'),
-  tensorboard: z.boolean().default(true),
-  plans: z.boolean().default(false).describe('Writes every batch plan to plans.jsonl'),
+  tensorboard: flag(true),
+  plans: flag(false).describe('Writes every batch plan to plans.jsonl'),
 });
 
 /** Every key of a configuration except the method's own slice, which sits beside them under the method's name. */
 export const baseConfigShape = {
   formatVersion: z.literal(CONFIG_VERSION).default(CONFIG_VERSION),
   method: z.string().describe('Name of the method; its own options sit under that name'),
-  out: z.string().min(1).nullable().default(null).describe('Run folder; --out sets it'),
+  out: orNull(z.string().min(1)).describe('Run folder; --out sets it'),
   model: modelSchema.prefault({}),
   data: dataSchema.prefault({}),
   train: trainSchema.prefault({}),

@@ -4,6 +4,7 @@
  * that uses them, no training code. docs/methods/cate.md has the equations.
  */
 import { z } from 'zod';
+import { auto, choice, flag, group, orNull, whole } from '../config/fields.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import type { ClipPlan } from '../data/plan.js';
@@ -19,6 +20,7 @@ import {
 } from './cate-encodings.js';
 import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
+import { larsOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
@@ -30,64 +32,47 @@ const cateSchema = z.strictObject({
     .array(z.enum(ENCODINGS))
     .default(['time', 'crop'])
     .describe('What the head is told of the two clips; what is not told it has to ignore'),
-  constant: z
-    .boolean()
-    .default(false)
-    .describe('Every encoding says that nothing changes: the same network without what it is told'),
-  timeForm: z
-    .enum(['sign', 'magnitude', 'both'])
-    .default('both')
-    .describe('What is told of the shift in time: which clip is first, how far they are apart, or both'),
-  timeScale: z
-    .union([z.literal('auto'), z.number().positive()])
-    .default('auto')
-    .describe('Seconds that are told as 1, longer shifts too; auto: maxShift, or 10 without one'),
-  cropFrame: z
-    .enum(['view', 'picture'])
-    .default('view')
-    .describe('Crop boxes as a flipped clip sees them, mirrored; picture: as they lie in the video'),
-  maxShift: z
-    .number()
-    .min(0)
-    .nullable()
-    .default(null)
-    .describe('Seconds between the starts of the two clips at most; null: anywhere in the video'),
+  constant: flag(false).describe(
+    'Every encoding says that nothing changes: the same network without what it is told',
+  ),
+  timeForm: choice(['sign', 'magnitude', 'both'], 'both').describe(
+    'What is told of the shift in time: which clip is first, how far they are apart, or both',
+  ),
+  timeScale: auto(z.number().positive()).describe(
+    'Seconds that are told as 1, longer shifts too; auto: maxShift, or 10 without one',
+  ),
+  cropFrame: choice(['view', 'picture'], 'view').describe(
+    'Crop boxes as a flipped clip sees them, mirrored; picture: as they lie in the video',
+  ),
+  maxShift: orNull(z.number().min(0)).describe(
+    'Seconds between the starts of the two clips at most; null: anywhere in the video',
+  ),
   speeds: z
     .array(z.number().positive().max(64))
     .min(1)
     .default([1])
     .describe('Each clip draws one of these factors on data.clip.stride'),
-  reading: z
-    .enum(['A', 'B'])
-    .default('A')
-    .describe('A: one clip of a pair is told, the other is not, in turn; B: both are told their own side'),
-  guard: z
-    .boolean()
-    .default(true)
-    .describe(
-      'B: all rows that an anchor meets are told what its own pair is; else the telling gives it away',
-    ),
-  anchors: z
-    .int()
-    .min(1)
-    .max(2 ** 20)
+  reading: choice(['A', 'B'], 'A').describe(
+    'A: one clip of a pair is told, the other is not, in turn; B: both are told their own side',
+  ),
+  guard: flag(true).describe(
+    'B: all rows that an anchor meets are told what its own pair is; else the telling gives it away',
+  ),
+  anchors: whole(1, 2 ** 20)
     .nullable()
     .default(16)
     .describe('B with its guard: pairs of a batch that are anchors, each against all videos; null: all'),
   temperature: temperature.default(0.1),
-  head: z
-    .enum(['transformer', 'mlp'])
-    .default('transformer')
-    .describe('mlp: the plain projection head of SimCLR, which is told nothing'),
-  transformer: z
-    .strictObject({
-      layers: z.int().min(1).max(64).default(2),
-      heads: z.int().min(1).max(1024).default(4).describe('Of attention'),
-      width: z.int().min(1).max(16384).default(128).describe('Of a token; the heads divide it'),
-      mlpRatio: z.int().min(1).max(64).default(4).describe('Hidden width of a block / width'),
-      dim: z.int().min(1).max(65536).default(128).describe('Width of the embedding'),
-    })
-    .prefault({}),
+  head: choice(['transformer', 'mlp'], 'transformer').describe(
+    'mlp: the plain projection head of SimCLR, which is told nothing',
+  ),
+  transformer: group({
+    layers: whole(1, 64).default(2),
+    heads: whole(1, 1024).default(4).describe('Of attention'),
+    width: whole(1, 16384).default(128).describe('Of a token; the heads divide it'),
+    mlpRatio: whole(1, 64).default(4).describe('Hidden width of a block / width'),
+    dim: whole(1, 65536).default(128).describe('Width of the embedding'),
+  }),
   mlp: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
 });
 
@@ -216,13 +201,7 @@ export const cate = defineMethod({
         method: 'cate',
         model: { arch: 'r3d_50', width: 1 },
         data: { clip: { frames: 32, stride: 1, size: 224 }, input: 'rgb' },
-        train: {
-          batch: 512,
-          epochs: 200,
-          optimizer: { name: 'lars', lr: 4.8, momentum: 0.9, weightDecay: 1e-6, trustCoefficient: 0.001 },
-          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
-          precision: 'bf16',
-        },
+        train: larsOnKinetics,
         cate: { encode: ['time', 'crop'] },
       },
     },

@@ -6,6 +6,7 @@
  * (tensorflow/models, official/projects/video_ssl). docs/methods/cvrl.md has the equations.
  */
 import { z } from 'zod';
+import { choice } from '../config/fields.js';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import { drawPairStarts } from '../data/samplers/starts.js';
 import { lossScale, temperature } from './fields.js';
@@ -29,10 +30,9 @@ export const cvrl = defineMethod({
     'Two clips of a video, near in time more often than far, each augmented alike over its frames, attract each other ' +
     'and repel all other clips of the batch.',
   configSchema: z.strictObject({
-    sampling: z
-      .enum(['decreasing', 'uniform', 'increasing', 'same'])
-      .default('decreasing')
-      .describe('Distribution of the gap between the two clips; same: one window for both'),
+    sampling: choice(['decreasing', 'uniform', 'increasing', 'same'], 'decreasing').describe(
+      'Distribution of the gap between the two clips; same: one window for both',
+    ),
     samplingPower: z
       .number()
       .positive()

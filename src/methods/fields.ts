@@ -1,10 +1,10 @@
 /** Options that several methods have, in the ranges that the engine takes. */
-import { z } from 'zod';
+import { between } from '../config/fields.js';
 
-export const temperature = z.number().min(1e-3).max(1e3);
+export const temperature = between(1e-3, 1e3);
 
 /** What stands before a loss in a sum; 0: it is not computed. */
-export const lossWeight = z.number().min(0).max(1e6);
+export const lossWeight = between(0, 1e6);
 
 /** What stands before the only loss. */
-export const lossScale = z.number().min(1e-6).max(1e6);
+export const lossScale = between(1e-6, 1e6);

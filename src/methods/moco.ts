@@ -4,6 +4,8 @@
  * equations.
  */
 import { z } from 'zod';
+import { flag } from '../config/fields.js';
+import { sgdOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
 import { checkMomentum, momentumFields, momentumHyper, nativeMomentum, tinyMomentum } from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
@@ -22,10 +24,7 @@ export const moco = defineMethod({
     'A clip finds the key that a slow copy of its encoder made of another clip of the video, among the keys of ' +
     'thousands of clips seen before.',
   configSchema: z.strictObject({
-    sameWindow: z
-      .boolean()
-      .default(false)
-      .describe('Both views show the same window; only the augmentation differs'),
+    sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
     ...momentumFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
   }),
   defaults: {
@@ -57,13 +56,7 @@ export const moco = defineMethod({
             jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.15 },
           },
         },
-        train: {
-          batch: 512,
-          epochs: 200,
-          optimizer: { name: 'sgd', lr: 0.4, momentum: 0.9, weightDecay: 1e-4 },
-          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
-          precision: 'bf16',
-        },
+        train: sgdOnKinetics,
         moco: { temperature: 0.1, momentum: 0.994, momentumSchedule: 'cosine', head: { hiddenLayers: 2 } },
       },
     },

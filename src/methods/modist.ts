@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { architecturesWith, checkLeastClip, LEAST_WIDTH } from '../config/architectures.js';
+import { auto, choice, flag, group } from '../config/fields.js';
 import { archName, channelFactor, frameCount, type ResolvedConfig, strideCount } from '../config/schema.js';
 import { type ClipFormat, clockOf, planTrainingClip } from '../data/clip-plan.js';
 import { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
@@ -12,6 +13,7 @@ import { drawShiftedStarts } from '../data/samplers/starts.js';
 import type { SamplePlan, ViewContext, ViewPlan } from '../data/views.js';
 import { configError } from '../errors.js';
 import { lossWeight } from './fields.js';
+import { sgdOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
 import { checkMomentum, momentumFields, momentumHyper, nativeMomentum, tinyMomentum } from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
@@ -25,49 +27,30 @@ const { symmetric: _, ...shared } = momentumFields({
 const configSchema = z.strictObject({
   ...shared,
   lambda: lossWeight.default(1).describe('Factor of all losses with motion; 0: no motion pathway'),
-  weights: z
-    .strictObject({
-      vv: lossWeight.default(1).describe('Pictures find pictures'),
-      vm: lossWeight.default(1).describe('Pictures find motion'),
-      mv: lossWeight.default(1).describe('Motion finds pictures'),
-      mm: lossWeight.default(0).describe('Motion finds motion'),
-    })
-    .prefault({})
-    .describe('Factors of the four losses; what no loss needs is not computed'),
-  motion: z
-    .strictObject({
-      input: z
-        .enum(['flow-edges', 'flow', 'difference'])
-        .default('flow-edges')
-        .describe('What the motion pathway sees; difference needs no optical flow'),
-      arch: z
-        .union([z.literal('auto'), archName])
-        .default('auto')
-        .describe('Its backbone; auto: model.arch'),
-      width: z
-        .union([z.literal('auto'), channelFactor])
-        .default('auto')
-        .describe('Its factor on channel counts; auto: half of model.width'),
-      frames: z
-        .union([z.literal('auto'), frameCount])
-        .default('auto')
-        .describe('Frames of its clips; auto: data.clip.frames'),
-      stride: z
-        .union([z.literal('auto'), strideCount])
-        .default('auto')
-        .describe('Their stride; auto: data.clip.stride'),
-    })
-    .prefault({}),
+  weights: group({
+    vv: lossWeight.default(1).describe('Pictures find pictures'),
+    vm: lossWeight.default(1).describe('Pictures find motion'),
+    mv: lossWeight.default(1).describe('Motion finds pictures'),
+    mm: lossWeight.default(0).describe('Motion finds motion'),
+  }).describe('Factors of the four losses; what no loss needs is not computed'),
+  motion: group({
+    input: choice(['flow-edges', 'flow', 'difference'], 'flow-edges').describe(
+      'What the motion pathway sees; difference needs no optical flow',
+    ),
+    arch: auto(archName).describe('Its backbone; auto: model.arch'),
+    width: auto(channelFactor).describe('Its factor on channel counts; auto: half of model.width'),
+    frames: auto(frameCount).describe('Frames of its clips; auto: data.clip.frames'),
+    stride: auto(strideCount).describe('Their stride; auto: data.clip.stride'),
+  }),
   minShift: z
     .number()
     .min(0)
     .default(0.5)
     .describe('Seconds between the two times of a video at least, where it is long enough'),
   maxShift: z.number().min(0).default(10).describe('Seconds between them at most'),
-  aligned: z
-    .boolean()
-    .default(false)
-    .describe('Pictures and motion of one time are positives of each other: the ablation of the shift'),
+  aligned: flag(false).describe(
+    'Pictures and motion of one time are positives of each other: the ablation of the shift',
+  ),
 });
 
 type Options = z.output<typeof configSchema>;
@@ -211,13 +194,7 @@ export const modist = defineMethod({
             jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
           },
         },
-        train: {
-          batch: 512,
-          epochs: 600,
-          optimizer: { name: 'sgd', lr: 0.4, momentum: 0.9, weightDecay: 1e-4 },
-          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
-          precision: 'bf16',
-        },
+        train: { ...sgdOnKinetics, epochs: 600 },
         modist: { motion: { frames: 16, stride: 4 }, head: { hiddenDim: 2048 } },
       },
     },

@@ -1,5 +1,6 @@
 /** What methods with a momentum encoder and a queue share: MoCo and those built on it. */
-import { z } from 'zod';
+import type { z } from 'zod';
+import { between, choice, flag, whole } from '../config/fields.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
 import type { StepPosition } from '../data/views.js';
@@ -18,39 +19,24 @@ export function momentumFields({ temperature: tau, head, decay }: MomentumDefaul
   return {
     temperature: temperature.default(tau),
     head: headSchema(head).prefault({}),
-    queue: z
-      .int()
-      .min(1)
-      .max(2 ** 24)
+    queue: whole(1, 2 ** 24)
       .default(65536)
       .describe('Keys that are kept as negatives; more than the videos means meeting a video’s own old keys'),
-    decay: z.number().min(1e-6).max(1).default(decay).describe('t: a key of age a counts t^a; 1: no decay'),
-    decayOn: z
-      .enum(['logit', 'weight'])
-      .default('logit')
-      .describe('t^age multiplies the similarity inside the exponential, or the exponential'),
-    ageUnit: z
-      .enum(['enqueue', 'key'])
-      .default('enqueue')
-      .describe('A key grows older by one with each batch that comes after it, or with each key'),
-    momentum: z
-      .number()
-      .min(0)
-      .max(1)
+    decay: between(1e-6, 1).default(decay).describe('t: a key of age a counts t^a; 1: no decay'),
+    decayOn: choice(['logit', 'weight'], 'logit').describe(
+      't^age multiplies the similarity inside the exponential, or the exponential',
+    ),
+    ageUnit: choice(['enqueue', 'key'], 'enqueue').describe(
+      'A key grows older by one with each batch that comes after it, or with each key',
+    ),
+    momentum: between(0, 1)
       .default(0.999)
       .describe('m in k <- m k + (1 - m) q; its first value when annealed'),
-    momentumSchedule: z
-      .enum(['constant', 'cosine'])
-      .default('constant')
-      .describe('cosine: 1 - m falls to 0 along half a cosine over the run'),
-    symmetric: z
-      .boolean()
-      .default(false)
-      .describe('Each view is query and key in turn; the loss is the sum of both'),
-    normGroups: z
-      .int()
-      .min(1)
-      .max(65536)
+    momentumSchedule: choice(['constant', 'cosine'], 'constant').describe(
+      'cosine: 1 - m falls to 0 along half a cosine over the run',
+    ),
+    symmetric: flag(false).describe('Each view is query and key in turn; the loss is the sum of both'),
+    normGroups: whole(1, 65536)
       .default(8)
       .describe(
         'Parts of the batch that BatchNorm sees one by one, the keys in another order: shuffling BN on one device',

@@ -4,8 +4,10 @@
  * docs/methods/simclr.md has the equations.
  */
 import { z } from 'zod';
+import { flag } from '../config/fields.js';
 import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
+import { larsOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
 import { tinySettings } from './tiny.js';
 import { planUniformPair } from './uniform-pair.js';
@@ -24,10 +26,7 @@ export const simclr = defineMethod({
   description:
     'Two clips of a video at independent times attract each other and repel all other clips of the batch.',
   configSchema: z.strictObject({
-    sameWindow: z
-      .boolean()
-      .default(false)
-      .describe('Both views show the same window; only the augmentation differs'),
+    sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
     temperature: temperature.default(0.1),
     head: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
     lossScale: lossScale
@@ -56,13 +55,7 @@ export const simclr = defineMethod({
         method: 'simclr',
         model: { arch: 'r3d_50', width: 1 },
         data: { clip: { frames: 8, stride: 8, size: 224 }, input: 'rgb' },
-        train: {
-          batch: 512,
-          epochs: 200,
-          optimizer: { name: 'lars', lr: 4.8, momentum: 0.9, weightDecay: 1e-6, trustCoefficient: 0.001 },
-          schedule: { name: 'cosine', warmupEpochs: 35, finalLr: 0 },
-          precision: 'bf16',
-        },
+        train: larsOnKinetics,
       },
     },
     // SimCLR for two CPU cores and a few hundred short videos: cvrl-tiny with clips drawn uniformly in time.

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { checkLeastClip } from '../config/architectures.js';
+import { auto, between, choice, flag, group, whole } from '../config/fields.js';
 import type { RawConfig } from '../config/raw.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
@@ -15,82 +16,59 @@ import { lossWeight, temperature } from './fields.js';
 import { type Claim, defineMethod } from './method.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
-const probability = z.number().min(0).max(1);
+const probability = between(0, 1);
 const weight = lossWeight.default(1);
 
 const configSchema = z.strictObject({
-  snippets: z.int().min(2).max(4).default(3).describe('Of each video, each of data.clip.frames frames'),
-  gap: z
-    .int()
-    .min(0)
+  snippets: whole(2, 4).default(3).describe('Of each video, each of data.clip.frames frames'),
+  gap: whole(0)
     .default(8)
     .describe('Frames of the video between two snippets; less in a video that is too short'),
-  sets: z
-    .int()
-    .min(1)
-    .max(64)
+  sets: whole(1, 64)
     .default(4)
     .describe('Frame sets of a snippet, nodes of its graph; they share out data.clip.frames'),
-  dropLow: z
-    .int()
-    .min(1)
-    .max(63)
+  dropLow: whole(1, 63)
     .default(1)
     .describe(
       'Temporal DCT coefficients that snippets and frame sets lose, from the lowest, where data.input is ' +
         "'temporal-mean-removed'; 1: the mean. Evaluation removes the mean alone",
     ),
-  repeat: z
-    .int()
-    .min(1)
-    .max(16)
+  repeat: whole(1, 16)
     .default(1)
     .describe('Times that each frame of a frame set is shown; c3d needs 2 for sets of 4'),
-  adjacency: z
-    .enum(['chain', 'none', 'full'])
-    .default('chain')
-    .describe(
-      'Inter graph: snippets in true order, which tells who the middle one is; none: no edges (control); ' +
-        'full: all joined, which leaves nothing of the order',
-    ),
-  corrupted: z
-    .enum(['both', 'second'])
-    .default('both')
-    .describe('Views that lose edges and features; second: the first is whole, as in the authors’ code'),
-  edgeDraws: z
-    .enum(['graph', 'batch'])
-    .default('graph')
-    .describe('batch: all videos lose the same edges of their intra graphs, as in the authors’ code'),
+  adjacency: choice(['chain', 'none', 'full'], 'chain').describe(
+    'Inter graph: snippets in true order, which tells who the middle one is; none: no edges (control); ' +
+      'full: all joined, which leaves nothing of the order',
+  ),
+  corrupted: choice(['both', 'second'], 'both').describe(
+    'Views that lose edges and features; second: the first is whole, as in the authors’ code',
+  ),
+  edgeDraws: choice(['graph', 'batch'], 'graph').describe(
+    'batch: all videos lose the same edges of their intra graphs, as in the authors’ code',
+  ),
   edgeDrop: probability.default(0.2).describe('Probability that a directed edge is dropped'),
   featureMask: probability
     .default(0.1)
     .describe('Probability that a feature is zeroed in all nodes of a graph'),
   temperature: temperature.default(0.5),
-  gcnLayers: z.int().min(1).max(8).default(1).describe('Layers of the inter graph’s convolution'),
-  gates: z
-    .boolean()
-    .default(true)
-    .describe('Order prediction weighs the features of each place; false: plain concatenation'),
-  dropout: z.number().min(0).max(0.99).default(0.1).describe('In the head for the order'),
-  dim: z
-    .union([z.literal('auto'), z.int().min(1).max(65536)])
-    .default('auto')
-    .describe("Width of graph nodes after the convolution; auto: the encoder's, at most 512"),
-  separatePasses: z
-    .boolean()
-    .default(false)
-    .describe(
-      'BatchNorm sees each place and each frame set by itself, as in the authors’ code; false: all snippets ' +
-        'together, all frame sets together',
-    ),
-  setStatistics: z
-    .boolean()
-    .default(false)
-    .describe('Frame sets move BatchNorm’s running statistics too, as in the authors’ code'),
-  weights: z
-    .strictObject({ intra: weight, inter: weight, order: weight })
-    .prefault({})
-    .describe('Of the three losses; one of weight 0 is not computed'),
+  gcnLayers: whole(1, 8).default(1).describe('Layers of the inter graph’s convolution'),
+  gates: flag(true).describe(
+    'Order prediction weighs the features of each place; false: plain concatenation',
+  ),
+  dropout: between(0, 0.99).default(0.1).describe('In the head for the order'),
+  dim: auto(whole(1, 65536)).describe(
+    "Width of graph nodes after the convolution; auto: the encoder's, at most 512",
+  ),
+  separatePasses: flag(false).describe(
+    'BatchNorm sees each place and each frame set by itself, as in the authors’ code; false: all snippets ' +
+      'together, all frame sets together',
+  ),
+  setStatistics: flag(false).describe(
+    'Frame sets move BatchNorm’s running statistics too, as in the authors’ code',
+  ),
+  weights: group({ intra: weight, inter: weight, order: weight }).describe(
+    'Of the three losses; one of weight 0 is not computed',
+  ),
 });
 
 type Options = z.output<typeof configSchema>;

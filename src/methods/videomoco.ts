@@ -4,6 +4,7 @@
  * docs/methods/videomoco.md has the equations.
  */
 import { z } from 'zod';
+import { between, choice, flag } from '../config/fields.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
 import { configError } from '../errors.js';
@@ -14,36 +15,26 @@ import { tinySettings, tinyTrain } from './tiny.js';
 import { planUniformPair } from './uniform-pair.js';
 
 const configSchema = z.strictObject({
-  sameWindow: z
-    .boolean()
-    .default(true)
-    .describe('Both views show the same window, as published; false: two windows at independent times'),
+  sameWindow: flag(true).describe(
+    'Both views show the same window, as published; false: two windows at independent times',
+  ),
   ...momentumFields({ temperature: 0.07, head: { hiddenLayers: 0, norm: false }, decay: 0.99999 }),
-  drop: z
-    .enum(['learned', 'random', 'none'])
-    .default('learned')
-    .describe('Which frames of the query are dropped: those that the generator picks, any, or none'),
-  dropRatio: z.number().min(0).max(1).default(0.25).describe('Part of the frames that is dropped'),
-  dropFrom: z
-    .number()
-    .min(0)
-    .max(1)
+  drop: choice(['learned', 'random', 'none'], 'learned').describe(
+    'Which frames of the query are dropped: those that the generator picks, any, or none',
+  ),
+  dropRatio: between(0, 1).default(0.25).describe('Part of the frames that is dropped'),
+  dropFrom: between(0, 1)
     .default(0.5)
     .describe('Part of the run after which frames are dropped; before, this is MoCo with decay'),
-  fill: z
-    .enum(['zero', 'mean'])
-    .default('zero')
-    .describe('What a dropped frame becomes: zeros, or flat at its own mean as in the authors’ code'),
-  straightThrough: z
-    .enum(['mask', 'frame'])
-    .default('mask')
-    .describe(
-      'How the generator’s gradient passes the choice of frames: through the mask, or as in the authors’ code',
-    ),
-  cleanGradients: z
-    .boolean()
-    .default(true)
-    .describe('false: the generator gets the gradient of InfoNCE too, as in the authors’ code'),
+  fill: choice(['zero', 'mean'], 'zero').describe(
+    'What a dropped frame becomes: zeros, or flat at its own mean as in the authors’ code',
+  ),
+  straightThrough: choice(['mask', 'frame'], 'mask').describe(
+    'How the generator’s gradient passes the choice of frames: through the mask, or as in the authors’ code',
+  ),
+  cleanGradients: flag(true).describe(
+    'false: the generator gets the gradient of InfoNCE too, as in the authors’ code',
+  ),
   generatorScale: lossWeight.default(100).describe('Factor of the generator’s loss'),
 });
 

@@ -1,5 +1,10 @@
 /** The typed contract of what the two addons export. native/binding implements it; nothing else in src calls C++. */
 
+/** The same off the event loop. */
+type Async<Call extends (...args: never[]) => unknown> = (
+  ...args: Parameters<Call>
+) => Promise<ReturnType<Call>>;
+
 /** vssl_kernels.node: no libtorch, no libav. */
 export interface KernelsAddon {
   readonly kernelApiVersion: number;
@@ -38,7 +43,7 @@ export interface KernelsAddon {
     keep: number,
     threads: number,
   ): void;
-  dctAsync(...args: Parameters<KernelsAddon['dct']>): Promise<void>;
+  dctAsync: Async<KernelsAddon['dct']>;
   dctMotion(
     clip: Float32Array | Uint8Array,
     out: Floats,
@@ -48,7 +53,7 @@ export interface KernelsAddon {
     output: 'signal' | 'energy',
     threads: number,
   ): void;
-  dctMotionAsync(...args: Parameters<KernelsAddon['dctMotion']>): Promise<void>;
+  dctMotionAsync: Async<KernelsAddon['dctMotion']>;
   frameDifference(
     clip: Float32Array | Uint8Array,
     out: Floats,
@@ -56,9 +61,9 @@ export interface KernelsAddon {
     pixels: number,
     threads: number,
   ): void;
-  frameDifferenceAsync(...args: Parameters<KernelsAddon['frameDifference']>): Promise<void>;
+  frameDifferenceAsync: Async<KernelsAddon['frameDifference']>;
   emaUpdate(target: Float32Array, source: Float32Array, size: number, momentum: number): void;
-  emaUpdateAsync(...args: Parameters<KernelsAddon['emaUpdate']>): Promise<void>;
+  emaUpdateAsync: Async<KernelsAddon['emaUpdate']>;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
   /** dlopen off the event loop, with local symbols: what loads the library later finds it in place. */
@@ -144,7 +149,7 @@ export interface NativeMomentumQueue {
     precision: 'fp32' | 'bf16',
     threads: number,
   ): number;
-  infoNceAsync(...args: Parameters<NativeMomentumQueue['infoNce']>): Promise<number>;
+  infoNceAsync: Async<NativeMomentumQueue['infoNce']>;
   length(): number;
   /** Slot of the next key. */
   next(): number;
