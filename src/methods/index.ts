@@ -9,6 +9,7 @@ export {
   architecturesWith,
   checkLeastClip,
 } from '../config/architectures.js';
+export * from '../config/fields.js';
 export type { MethodSlice, Preset } from '../config/load.js';
 export type { RawConfig } from '../config/raw.js';
 export {
@@ -40,6 +41,7 @@ export type { Measure, Measurement, MeasureRequest } from '../eval/measure.js';
 export { registerMeasure } from '../eval/measures.js';
 export * from './fields.js';
 export * from './head.js';
+export * from './kinetics.js';
 export * from './method.js';
 export * from './momentum.js';
 export { registerMethod } from './registry.js';

@@ -13,6 +13,9 @@ import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const here = mkdtempSync(join(tmpdir(), 'vssl-own-'));
+const { countLines } = (await import(join(root, 'tools/count-lines.mjs'))) as {
+  countLines(path: string, source: string): number;
+};
 const run = (args: readonly string[]) => {
   const env = { ...process.env, VSSL_NATIVE_BINDING: join(here, 'build/vssl_engine.node') };
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: here, env, encoding: 'utf8' });
@@ -57,6 +60,16 @@ function train(configs: Readonly<Record<string, object>>): { status: number | nu
   writeFileSync(join(here, 'train.mjs'), script);
   return run([join(here, 'train.mjs')]);
 }
+
+test('the toy is two files of at most 60 lines of code, and stands whole on the page of the architecture', (t) => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const sources = ['toy.cpp', 'toy.mjs'].map((file) =>
+    readFileSync(join(root, 'test/own-methods', file), 'utf8'),
+  );
+  for (const source of sources) t.true(page.includes(`\n${source}\`\`\`\n`));
+  const [native, script] = sources;
+  t.true(countLines('toy.cpp', native) + countLines('toy.ts', script) <= 60);
+});
 
 test.serial(
   'a folder of methods is built into an engine beside the package’s own, and trained with',

@@ -1,10 +1,10 @@
-import { defineMethod, headSchema, nativeHead, planUniformPair, z } from 'vssl-native/methods';
+import { defineMethod, headSchema, nativeHead, planUniformPair, whole, z } from 'vssl-native/methods';
 
 export const toy = defineMethod({
   name: 'toy',
   description: 'Two clips attract each other; a head names the label of those that have one.',
   configSchema: z.strictObject({
-    labels: z.int().min(1),
+    labels: whole(1),
     head: headSchema({ hiddenLayers: 1, norm: true }).prefault({}),
   }),
   planViews(context) {
