@@ -25,7 +25,7 @@ constexpr double kLongestSquare = 1 + 1e-5;  // of a unit row rounded to fp32, g
 
 void validate(const MomentumQueueOptions& options) {
   expect_range(options.capacity, 1, kMostQueueKeys, "capacity");
-  expect_range(options.dim, 1, most_beside(1), "dim");
+  expect_range(options.dim, 1, std::numeric_limits<int64_t>::max(), "dim");
   if (!(options.decay > 0 && options.decay <= 1)) {
     throw Error(kInvalidArgument, "expected a number above 0, at most 1, for decay but received " +
                                       std::to_string(options.decay));
