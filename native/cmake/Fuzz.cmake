@@ -12,7 +12,7 @@ set(fuzz_options -g -O1 -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 vssl_room(video fuzz)
 # All that the video room takes from the kernels; the rest of them takes minutes under clang.
-target_sources(vssl_fuzz_core PRIVATE native/kernels/isa.cpp)
+target_sources(vssl_fuzz_core PRIVATE native/kernels/isa.cpp native/common/kept_memory.cpp)
 target_compile_definitions(vssl_fuzz_core PRIVATE VSSL_WITH_LIBAV)
 target_compile_options(vssl_fuzz_core PRIVATE ${fuzz_options} -fsanitize=fuzzer-no-link,${fuzz_checks}
                                               -Wno-unknown-pragmas)

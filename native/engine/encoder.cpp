@@ -1,5 +1,6 @@
 // A network alone, for embedding.
 
+#include "../common/kept_memory.h"
 #include "backbones/video_net.h"
 #include "errors.h"
 #include "runtime.h"
@@ -41,7 +42,10 @@ Encoder::Encoder(const Value& spec) {
   });
 }
 
-Encoder::~Encoder() = default;
+Encoder::~Encoder() {
+  impl_.reset();
+  release_kept_memory();
+}
 
 int64_t Encoder::dim() const { return impl_->net->dim(); }
 

@@ -2,15 +2,40 @@
 
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/CPUAllocator.h>
 #include <torch/version.h>
 
 #include <atomic>
 
+#include "../common/kept_memory.h"
 #include "errors.h"
 
 namespace vssl::engine {
 
 namespace {
+
+// All CPU tensors of this process, libtorch's own scratch memory included, are kept memory.
+class KeptAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    void* const data = bytes > 0 ? take_memory(bytes) : nullptr;
+    return {data, data, &give, at::Device(at::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &give; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+ private:
+  static void give(void* memory) { give_memory(memory); }
+};
+
+// When the engine is loaded: before the first tensor, and above libtorch's own allocator.
+const bool keeps_memory = [] {
+  static KeptAllocator allocator;
+  c10::SetCPUAllocator(&allocator, 1);
+  return true;
+}();
 
 std::atomic<int> wanted_threads{0};
 

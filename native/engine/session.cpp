@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../common/kept_memory.h"
 #include "errors.h"
 #include "method.h"
 #include "optim.h"
@@ -176,7 +177,10 @@ Session::Session(const Value& spec) {
   });
 }
 
-Session::~Session() = default;
+Session::~Session() {
+  impl_.reset();
+  release_kept_memory();
+}
 
 StepResult Session::step(const video::Batch& batch, const Value& hyper) {
   return impl_->turn(true, [&] { return impl_->step(batch, hyper); });

@@ -1,21 +1,18 @@
-// Scratch memory of one call. A few freed blocks are kept, so that small kernels called in a loop do not pay
-// page faults each time.
+// Scratch memory of one call, kept for the next.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace vssl {
+#include "../common/kept_memory.h"
 
-/// Whether the system gives large workspaces pages of 2 MB: fresh memory is then cheap, 512 times fewer
-/// faults.
-bool has_huge_pages();
+namespace vssl {
 
 class Workspace {
  public:
-  /// Uninitialised bytes, 64-byte aligned. Throws std::bad_alloc.
-  explicit Workspace(std::size_t bytes);
-  ~Workspace();
+  /// Uninitialised bytes, 64-byte aligned. Throws as take_memory().
+  explicit Workspace(std::size_t bytes) : data_(static_cast<char*>(take_memory(bytes))) {}
+  ~Workspace() { give_memory(data_); }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
@@ -30,8 +27,7 @@ class Workspace {
   static std::size_t padded(int64_t bytes) { return (static_cast<std::size_t>(bytes) + 63) / 64 * 64; }
 
  private:
-  char* data_ = nullptr;
-  std::size_t size_ = 0;
+  char* const data_;
   std::size_t used_ = 0;
 };
 

@@ -2,7 +2,7 @@
 #include <functional>
 #include <numeric>
 
-#include "buffers.h"
+#include "../common/kept_memory.h"
 #include "video.h"
 
 namespace vssl::video {
@@ -13,7 +13,7 @@ int64_t ViewBuffer::row_values() const {
 
 int64_t ViewBuffer::row_bytes() const { return row_values() * (dtype == DType::kFloat32 ? 4 : 8); }
 
-void ViewBuffer::allocate() { data = aligned_buffer(bytes()); }
+void ViewBuffer::allocate() { data = {take_memory(static_cast<size_t>(bytes())), give_memory}; }
 
 int64_t ViewBuffer::row_of(int64_t sample) const {
   if (rows.empty()) return sample < shape[0] ? sample : -1;

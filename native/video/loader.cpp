@@ -11,7 +11,6 @@
 #include "../common/ending.h"
 #include "../common/memory.h"
 #include "augment.h"
-#include "buffers.h"
 #include "fetch.h"
 #include "flow.h"
 #include "index.h"
@@ -56,7 +55,7 @@ bool same_source(const SourcePlan& a, const SourcePlan& b) {
 [[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
 
 // The arrays of the plan go into it; room for the clips.
-std::shared_ptr<Batch> make_batch(BatchPlan& plan, BufferPool& buffers) {
+std::shared_ptr<Batch> make_batch(BatchPlan& plan) {
   double bytes = 0;
   const auto add = [&](const ViewBuffer& b) {
     double view = b.dtype == DType::kFloat32 ? 4 : 8;
@@ -70,7 +69,7 @@ std::shared_ptr<Batch> make_batch(BatchPlan& plan, BufferPool& buffers) {
   batch->samples = plan.samples;
   for (const ViewPlan& view : plan.views) {
     batch->views.push_back(view.buffer);
-    if (!view.clips.empty()) batch->views.back().data = buffers.take(view.buffer.bytes());
+    if (!view.clips.empty()) batch->views.back().allocate();
   }
   batch->side = plan.side;
   return batch;
@@ -126,8 +125,7 @@ struct Scratch {
 }  // namespace
 
 struct Loader::Impl {
-  explicit Impl(const LoaderOptions& options)
-      : fetcher(options.cache_bytes, 8 + 2 * options.threads), buffers(std::make_shared<BufferPool>()) {}
+  explicit Impl(const LoaderOptions& options) : fetcher(options.cache_bytes, 8 + 2 * options.threads) {}
 
   void work();
   void close();
@@ -137,7 +135,6 @@ struct Loader::Impl {
   void finish(Job& job);
 
   Fetcher fetcher;
-  std::shared_ptr<BufferPool> buffers;
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<std::shared_ptr<Job>> queue;  // jobs with units that nobody has taken
@@ -309,7 +306,7 @@ void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
       job->batch = std::move(into);
     } else {
       if (!job->plan.slots.empty()) invalid("expected an existing batch for a plan with slots");
-      job->batch = make_batch(job->plan, *impl_->buffers);
+      job->batch = make_batch(job->plan);
     }
     job->units = job->plan.samples;
   } catch (...) {

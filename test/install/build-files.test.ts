@@ -8,13 +8,17 @@ import test from 'ava';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-test('native/kernels/sources.txt lists every source, once', (t) => {
+test('native/kernels/sources.txt lists every source of kernels and common, once', (t) => {
   const listed = read('native/kernels/sources.txt')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line && !line.startsWith('#'));
-  const present = readdirSync(join(root, 'native/kernels'), { recursive: true, encoding: 'utf8' });
-  t.deepEqual([...listed].sort(), present.filter((file) => file.endsWith('.cpp')).sort());
+  const sources = (room: string) =>
+    readdirSync(join(root, 'native', room), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.cpp'),
+    );
+  const present = [...sources('kernels'), ...sources('common').map((file) => `../common/${file}`)];
+  t.deepEqual([...listed].sort(), present.sort());
 });
 
 test('neither build file names a kernel source', (t) => {

@@ -25,9 +25,9 @@ class C3d : public VideoNet {
     int64_t channels = 3;
     for (const Layer& layer : kLayers) {
       const int64_t out = scaled(layer.channels, plan.width);
-      convs_.emplace_back(root / (std::string("conv") + layer.name), channels, out, Triple{3, 3, 3},
-                          Triple{1, 1, 1}, Triple{1, 1, 1}, !norm);
-      if (norm) norms_.emplace_back(root / (std::string("bn") + layer.name), out);
+      const std::string name = layer.name;
+      convs_.emplace_back(root / ("conv" + name), norm ? std::optional(root / ("bn" + name)) : std::nullopt,
+                          channels, out, Triple{3, 3, 3}, Triple{1, 1, 1}, Triple{1, 1, 1});
       channels = out;
     }
     dim_ = channels;
@@ -44,14 +44,12 @@ class C3d : public VideoNet {
       const int64_t time = i == 1 ? 1 : 2;
       if (kLayers[i].pool_before) x = at::max_pool3d(x, {time, 2, 2}, {time, 2, 2});
       x = convs_[i].forward(x, pass);
-      x = norms_.empty() ? at::relu(x) : norms_[i].forward(x, pass, true);
     }
     return x;
   }
 
  private:
-  std::vector<Conv3d> convs_;
-  std::vector<BatchNorm> norms_;
+  std::vector<ConvNorm> convs_;
 };
 
 }  // namespace

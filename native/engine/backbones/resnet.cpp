@@ -9,33 +9,34 @@ namespace vssl::engine {
 
 namespace {
 
-// One convolution of a block, without the BatchNorm that follows it.
+// One convolution of a block with its BatchNorm; in R(2+1)D two, of pictures and of time.
 class BlockConv {
  public:
   BlockConv(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride) {
+    const Scope conv = scope / 0, norm = scope / 1;
     switch (kind) {
       case ConvKind::kSimple:
-        convs_.emplace_back(scope, in, out, Triple{3, 3, 3}, Triple{stride, stride, stride}, Triple{1, 1, 1});
+        convs_.emplace_back(conv, norm, in, out, Triple{3, 3, 3}, Triple{stride, stride, stride},
+                            Triple{1, 1, 1});
         break;
       case ConvKind::kNoTemporal:
-        convs_.emplace_back(scope, in, out, Triple{1, 3, 3}, Triple{1, stride, stride}, Triple{0, 1, 1});
+        convs_.emplace_back(conv, norm, in, out, Triple{1, 3, 3}, Triple{1, stride, stride}, Triple{0, 1, 1});
         break;
       case ConvKind::k2Plus1D:
-        convs_.emplace_back(scope / 0, in, middle, Triple{1, 3, 3}, Triple{1, stride, stride},
+        convs_.emplace_back(conv / 0, conv / 1, in, middle, Triple{1, 3, 3}, Triple{1, stride, stride},
                             Triple{0, 1, 1});
-        norm_.emplace(scope / 1, middle);
-        convs_.emplace_back(scope / 3, middle, out, Triple{3, 1, 1}, Triple{stride, 1, 1}, Triple{1, 0, 0});
+        convs_.emplace_back(conv / 3, norm, middle, out, Triple{3, 1, 1}, Triple{stride, 1, 1},
+                            Triple{1, 0, 0});
         break;
     }
   }
-  Tensor forward(const Tensor& x, const Pass& pass) const {
-    Tensor y = convs_[0].forward(x, pass);
-    return norm_ ? convs_[1].forward(norm_->forward(y, pass, true), pass) : y;
+  Tensor forward(const Tensor& x, const Pass& pass, const Tensor& residual = {}) const {
+    if (convs_.size() == 1) return convs_[0].forward(x, pass, true, residual);
+    return convs_[1].forward(convs_[0].forward(x, pass), pass, true, residual);
   }
 
  private:
-  std::vector<Conv3d> convs_;
-  std::optional<BatchNorm> norm_;
+  std::vector<ConvNorm> convs_;
 };
 
 class BasicBlock {
@@ -44,30 +45,22 @@ class BasicBlock {
       : BasicBlock(scope, kind, in, out, (in * out * 27) / (in * 9 + 3 * out), stride) {}
 
   Tensor forward(const Tensor& x, const Pass& pass) const {
-    const Tensor y = bn1_.forward(conv1_.forward(x, pass), pass, true);
-    const Tensor shortcut = down_ ? down_bn_->forward(down_->forward(x, pass), pass) : x;
-    return bn2_.forward(conv2_.forward(y, pass), pass, true, shortcut);
+    const Tensor y = conv1_.forward(x, pass);
+    return conv2_.forward(y, pass, down_ ? down_->forward(x, pass, false) : x);
   }
 
  private:
   BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride)
-      : conv1_(scope / "conv1" / 0, kind, in, out, middle, stride),
-        bn1_(scope / "conv1" / 1, out),
-        conv2_(scope / "conv2" / 0, kind, out, out, middle, 1),
-        bn2_(scope / "conv2" / 1, out) {
+      : conv1_(scope / "conv1", kind, in, out, middle, stride),
+        conv2_(scope / "conv2", kind, out, out, middle, 1) {
     if (stride == 1 && in == out) return;
     const int64_t time = kind == ConvKind::kNoTemporal ? 1 : stride;
-    down_.emplace(scope / "downsample" / 0, in, out, Triple{1, 1, 1}, Triple{time, stride, stride},
-                  Triple{0, 0, 0});
-    down_bn_.emplace(scope / "downsample" / 1, out);
+    down_.emplace(scope / "downsample" / 0, scope / "downsample" / 1, in, out, Triple{1, 1, 1},
+                  Triple{time, stride, stride}, Triple{0, 0, 0});
   }
 
-  BlockConv conv1_;
-  BatchNorm bn1_;
-  BlockConv conv2_;
-  BatchNorm bn2_;
-  std::optional<Conv3d> down_;
-  std::optional<BatchNorm> down_bn_;
+  BlockConv conv1_, conv2_;
+  std::optional<ConvNorm> down_;
 };
 
 class ResNet : public Residual<BasicBlock> {
@@ -100,20 +93,17 @@ class ResNet : public Residual<BasicBlock> {
  protected:
   Tensor stem(const Tensor& clips, const Pass& pass) const override {
     Tensor x = clips;
-    for (size_t i = 0; i < stem_.size(); ++i)
-      x = stem_norms_[i].forward(stem_[i].forward(x, pass), pass, true);
+    for (const ConvNorm& conv : stem_) x = conv.forward(x, pass);
     return x;
   }
 
  private:
   void add_stem(const Scope& scope, int64_t index, int64_t in, int64_t out, Triple kernel, Triple stride,
                 Triple padding) {
-    stem_.emplace_back(scope / index, in, out, kernel, stride, padding);
-    stem_norms_.emplace_back(scope / (index + 1), out);
+    stem_.emplace_back(scope / index, scope / (index + 1), in, out, kernel, stride, padding);
   }
 
-  std::vector<Conv3d> stem_;
-  std::vector<BatchNorm> stem_norms_;
+  std::vector<ConvNorm> stem_;
 };
 
 }  // namespace

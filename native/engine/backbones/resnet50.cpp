@@ -14,43 +14,33 @@ constexpr int64_t kExpansion = 4;
 class Bottleneck {
  public:
   Bottleneck(const Scope& scope, int64_t in, int64_t middle, int64_t time_kernel, int64_t stride)
-      : conv1_(scope / "conv1" / 0, in, middle, {time_kernel, 1, 1}, {1, 1, 1}, {time_kernel / 2, 0, 0}),
-        bn1_(scope / "conv1" / 1, middle),
-        conv2_(scope / "conv2" / 0, middle, middle, {1, 3, 3}, {1, stride, stride}, {0, 1, 1}),
-        bn2_(scope / "conv2" / 1, middle),
-        conv3_(scope / "conv3" / 0, middle, middle * kExpansion, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}),
-        bn3_(scope / "conv3" / 1, middle * kExpansion) {
+      : conv1_(scope / "conv1" / 0, scope / "conv1" / 1, in, middle, {time_kernel, 1, 1}, {1, 1, 1},
+               {time_kernel / 2, 0, 0}),
+        conv2_(scope / "conv2" / 0, scope / "conv2" / 1, middle, middle, {1, 3, 3}, {1, stride, stride},
+               {0, 1, 1}),
+        conv3_(scope / "conv3" / 0, scope / "conv3" / 1, middle, middle * kExpansion, {1, 1, 1}, {1, 1, 1},
+               {0, 0, 0}) {
     if (stride == 1 && in == middle * kExpansion) return;
-    down_.emplace(scope / "downsample" / 0, in, middle * kExpansion, Triple{1, 1, 1},
-                  Triple{1, stride, stride}, Triple{0, 0, 0});
-    down_bn_.emplace(scope / "downsample" / 1, middle * kExpansion);
+    down_.emplace(scope / "downsample" / 0, scope / "downsample" / 1, in, middle * kExpansion,
+                  Triple{1, 1, 1}, Triple{1, stride, stride}, Triple{0, 0, 0});
   }
 
   Tensor forward(const Tensor& x, const Pass& pass) const {
-    Tensor y = bn1_.forward(conv1_.forward(x, pass), pass, true);
-    y = bn2_.forward(conv2_.forward(y, pass), pass, true);
-    const Tensor shortcut = down_ ? down_bn_->forward(down_->forward(x, pass), pass) : x;
-    return bn3_.forward(conv3_.forward(y, pass), pass, true, shortcut);
+    const Tensor y = conv2_.forward(conv1_.forward(x, pass), pass);
+    return conv3_.forward(y, pass, true, down_ ? down_->forward(x, pass, false) : x);
   }
 
  private:
-  Conv3d conv1_;
-  BatchNorm bn1_;
-  Conv3d conv2_;
-  BatchNorm bn2_;
-  Conv3d conv3_;
-  BatchNorm bn3_;
-  std::optional<Conv3d> down_;
-  std::optional<BatchNorm> down_bn_;
+  ConvNorm conv1_, conv2_, conv3_;
+  std::optional<ConvNorm> down_;
 };
 
 class ResNet50 : public Residual<Bottleneck> {
  public:
   ResNet50(const ModelPlan& plan, const Placement& placement)
       : Residual(placement),
-        stem_(Scope(weights_, plan.seed) / "stem" / 0, 3, scaled(64, plan.width), {5, 7, 7}, {2, 2, 2},
-              {2, 3, 3}),
-        stem_norm_(Scope(weights_, plan.seed) / "stem" / 1, scaled(64, plan.width)) {
+        stem_(Scope(weights_, plan.seed) / "stem" / 0, Scope(weights_, plan.seed) / "stem" / 1, 3,
+              scaled(64, plan.width), {5, 7, 7}, {2, 2, 2}, {2, 3, 3}) {
     constexpr std::array<int64_t, 4> kBlocks{3, 4, 6, 3}, kTime{1, 1, 3, 3};
     const Scope root(weights_, plan.seed);
     int64_t channels = scaled(64, plan.width);
@@ -67,13 +57,11 @@ class ResNet50 : public Residual<Bottleneck> {
 
  protected:
   Tensor stem(const Tensor& clips, const Pass& pass) const override {
-    const Tensor x = stem_norm_.forward(stem_.forward(clips, pass), pass, true);
-    return at::max_pool3d(x, {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
+    return at::max_pool3d(stem_.forward(clips, pass), {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
   }
 
  private:
-  Conv3d stem_;
-  BatchNorm stem_norm_;
+  ConvNorm stem_;
 };
 
 }  // namespace

@@ -132,15 +132,6 @@ std::tuple<Tensor, Tensor> library_gradients(const Tensor& grad_output, const Te
   return {grad_input, grad_weight};
 }
 
-// Clips of any size come from callers, and the first layer makes the most of them.
-void check_output(const Tensor& x, const Tensor& weight, Triple stride, Triple padding) {
-  double bytes = static_cast<double>(x.size(0)) * static_cast<double>(weight.size(0)) *
-                 static_cast<double>(x.element_size());
-  for (int64_t d = 0; d < 3; ++d)
-    bytes *= static_cast<double>((x.size(d + 2) + 2 * padding[d] - weight.size(d + 2)) / stride[d] + 1);
-  check_memory(bytes, "a convolution of clips " + shape_text(x.sizes()));
-}
-
 struct ConvFunction : torch::autograd::Function<ConvFunction> {
   // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x.
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
@@ -197,6 +188,16 @@ Conv3d::Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Tripl
   if (bias) bias_ = scope.constant("bias", {out}, 0);
 }
 
+void Conv3d::check(const Tensor& x) const {
+  if (!x.is_cpu()) return;
+  // Clips of any size come from callers, and the first layer makes the most of them.
+  double bytes = static_cast<double>(x.size(0)) * static_cast<double>(weight_.size(0)) *
+                 static_cast<double>(x.element_size());
+  for (int64_t d = 0; d < 3; ++d)
+    bytes *= static_cast<double>((x.size(d + 2) + 2 * padding_[d] - weight_.size(d + 2)) / stride_[d] + 1);
+  check_memory(bytes, "a convolution of clips " + shape_text(x.sizes()));
+}
+
 Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
   ending::check();
   if (pass.record) {
@@ -204,7 +205,7 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
     pass.record->push_back(
         {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
   }
-  if (x.is_cpu()) check_output(x, weight_, stride_, padding_);
+  check(x);
   if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
     const at::NoGradGuard no_grad;
     shadow_ = weight_.detach().to(pass.compute);

@@ -13,6 +13,10 @@ class Conv3d {
   Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Triple stride, Triple padding,
          bool bias = false);
   Tensor forward(const Tensor& x, const Pass& pass) const;
+  // Throws ERR_VSSL_OUT_OF_MEMORY where the output for x cannot fit.
+  void check(const Tensor& x) const;
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
 
  private:
   const Weights* weights_;

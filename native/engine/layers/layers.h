@@ -2,5 +2,6 @@
 #pragma once
 
 #include "conv.h"
+#include "conv_norm.h"
 #include "linear.h"
 #include "norm.h"

@@ -256,6 +256,14 @@ BatchNorm::BatchNorm(const Scope& scope, int64_t channels, double momentum, doub
   batches_ = scope.buffer("num_batches_tracked", {}, 0, at::kLong);
 }
 
+std::pair<Tensor, Tensor> BatchNorm::running() const {
+  const at::NoGradGuard no_grad;
+  const Tensor scale = weight_.to(at::kDouble) / at::sqrt(running_var_.to(at::kDouble) + eps_);
+  Tensor shift = -running_mean_.to(at::kDouble) * scale;
+  if (bias_.defined()) shift = shift + bias_.to(at::kDouble);
+  return {scale.to(at::kFloat), shift.to(at::kFloat)};
+}
+
 Tensor BatchNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
   if (pass.train && x.numel() / x.size(1) < 2)

@@ -1,6 +1,8 @@
 // Batch normalisation with what follows it.
 #pragma once
 
+#include <utility>
+
 #include "../weights.h"
 #include "pass.h"
 
@@ -14,6 +16,9 @@ class BatchNorm {
   BatchNorm(const Scope& scope, int64_t channels, double momentum = 0.1, double eps = 1e-5,
             bool center = true);
   Tensor forward(const Tensor& x, const Pass& pass, bool relu = false, const Tensor& residual = {}) const;
+
+  // In inference y = x scale + shift, by channel, in fp32.
+  std::pair<Tensor, Tensor> running() const;
 
  private:
   double momentum_, eps_;

@@ -1,0 +1,84 @@
+#include "conv_norm.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include "../../common/ending.h"
+
+namespace vssl::engine {
+
+namespace {
+
+using Scalars = c10::List<std::optional<at::Scalar>>;
+using Name = c10::string_view;
+
+// libtorch's convolutions with more in one pass, which its graph compiler uses too. Null where it was built
+// without oneDNN.
+using Pointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, at::IntArrayRef,
+                         at::IntArrayRef, at::IntArrayRef, int64_t, Name, Scalars, std::optional<Name>);
+using PointwiseBinary = Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&,
+                               at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, Name,
+                               std::optional<at::Scalar>, std::optional<Name>, Scalars, std::optional<Name>);
+
+template <typename Signature>
+std::optional<c10::TypedOperatorHandle<Signature>> operation(const char* overload) {
+  auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", overload});
+  if (!found) return std::nullopt;
+  return found->typed<Signature>();
+}
+
+const auto& pointwise() {
+  static const auto found = operation<Pointwise>("");
+  return found;
+}
+const auto& pointwise_binary() {
+  static const auto found = operation<PointwiseBinary>("binary");
+  return found;
+}
+
+}  // namespace
+
+ConvNorm::ConvNorm(const Scope& conv, const std::optional<Scope>& norm, int64_t in, int64_t out,
+                   Triple kernel, Triple stride, Triple padding)
+    : weights_(&conv.weights()),
+      stride_(stride),
+      padding_(padding),
+      conv_(conv, in, out, kernel, stride, padding, !norm) {
+  if (norm) norm_.emplace(*norm, out);
+}
+
+Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
+  const bool infers = !pass.train && !pass.record && !at::GradMode::is_enabled();
+  if (infers && x.is_cpu() && x.numel() > 0 && pointwise() && pointwise_binary())
+    return folded(x, pass, relu, residual);
+  const Tensor y = conv_.forward(x, pass);
+  if (norm_) return norm_->forward(y, pass, relu, residual);
+  const Tensor sum = residual.defined() ? y + residual : y;
+  return relu ? at::relu(sum) : sum;
+}
+
+Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
+  ending::check();
+  conv_.check(x);
+  const std::vector<int64_t> stride{stride_.begin(), stride_.end()},
+      padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
+  Folded& f = folded_;
+  if (f.version != weights_->version() || f.type != pass.compute || x.sizes() != f.input) {
+    Tensor weight = conv_.weight().detach(), bias = conv_.bias().detach();
+    if (norm_) {
+      const auto [scale, shift] = norm_->running();
+      weight = weight * scale.view({-1, 1, 1, 1, 1});
+      bias = shift;
+    }
+    f = {weights_->version(), pass.compute, x.sizes().vec(),
+         at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous(), padding, stride, dilation, 1,
+                                          x.sizes()),
+         bias.to(pass.compute)};
+  }
+  if (residual.defined())
+    return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,
+                                    relu ? std::optional<Name>("relu") : std::nullopt, {}, std::nullopt);
+  return pointwise()->call(x, f.weight, f.bias, padding, stride, dilation, 1, relu ? "relu" : "none", {},
+                           std::nullopt);
+}
+
+}  // namespace vssl::engine
