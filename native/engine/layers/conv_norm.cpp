@@ -63,22 +63,23 @@ Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tens
       padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
   Folded& f = folded_;
   if (f.version != weights_->version() || f.type != pass.compute || x.sizes() != f.input) {
-    Tensor weight = conv_.weight().detach(), bias = conv_.bias().detach();
+    Tensor weight = conv_.weight(), bias = conv_.bias();
     if (norm_) {
       const auto [scale, shift] = norm_->running();
       weight = weight * scale.view({-1, 1, 1, 1, 1});
       bias = shift;
     }
     f = {weights_->version(), pass.compute, x.sizes().vec(),
-         at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous(), padding, stride, dilation, 1,
-                                          x.sizes()),
+         at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous().to_mkldnn(), padding, stride,
+                                          dilation, 1, x.sizes()),
          bias.to(pass.compute)};
   }
   if (residual.defined())
     return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,
-                                    relu ? std::optional<Name>("relu") : std::nullopt, {}, std::nullopt);
-  return pointwise()->call(x, f.weight, f.bias, padding, stride, dilation, 1, relu ? "relu" : "none", {},
-                           std::nullopt);
+                                    relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),
+                                    std::nullopt);
+  return pointwise()->call(x, f.weight, f.bias, padding, stride, dilation, 1, relu ? "relu" : "none",
+                           Scalars(), std::nullopt);
 }
 
 }  // namespace vssl::engine
