@@ -70,6 +70,7 @@ void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
     pass.stats_momentum = 1.0 / static_cast<double>(impl_->calibration_pass + 1);
     pass.compute = impl_->compute;
     impl_->net->embed(place_clips(borrow_clips(batch, view), impl_->placement, pass.compute), pass);
+    impl_->net->weights().changed();  // its statistics moved
     ++impl_->calibration_pass;
   });
 }

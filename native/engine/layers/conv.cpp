@@ -19,6 +19,7 @@
 
 #include "../../common/ending.h"
 #include "../../common/memory.h"
+#include "few_channels.h"
 #include "first_order.h"
 
 namespace vssl::engine {
@@ -133,15 +134,19 @@ std::tuple<Tensor, Tensor> library_gradients(const Tensor& grad_output, const Te
 }
 
 struct ConvFunction : torch::autograd::Function<ConvFunction> {
-  // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x.
+  // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x,
+  // packed the same for pictures, or empty.
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
-                        std::optional<Tensor> bias, const Tensor& shadow, std::vector<int64_t> stride,
-                        std::vector<int64_t> padding) {
+                        std::optional<Tensor> bias, const Tensor& shadow, const std::vector<uint32_t>* packed,
+                        std::vector<int64_t> stride, std::vector<int64_t> padding) {
     ctx->save_for_backward({x, shadow});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["bias"] = bias.has_value();
-    (void)weight;
+    if (packed)
+      return few_channels_conv(x, *packed, weight.sizes(), bias.value_or(Tensor()),
+                               {stride[0], stride[1], stride[2]}, {padding[0], padding[1], padding[2]},
+                               false);
     if (bias) bias = bias->detach().to(x.scalar_type());
     return at::conv3d(x, shadow, bias, stride, padding);
   }
@@ -166,7 +171,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
     if (want_w) grad_w = grad_w.to(at::kFloat);
     Tensor grad_b;
     if (ctx->saved_data["bias"].toBool()) grad_b = g.sum({0, 2, 3, 4}, false, at::kFloat);
-    return {grad_x, grad_w, grad_b, Tensor(), Tensor(), Tensor()};
+    return {grad_x, grad_w, grad_b, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -209,9 +214,13 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
   if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
     const at::NoGradGuard no_grad;
     shadow_ = weight_.detach().to(pass.compute);
+    packed_.clear();
     shadow_version_ = weights_->version();
   }
-  return ConvFunction::apply(x, weight_, given(bias_), shadow_, list(stride_), list(padding_));
+  const bool few = has_few_channels(x);
+  if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
+  return ConvFunction::apply(x, weight_, given(bias_), shadow_, few ? &packed_ : nullptr, list(stride_),
+                             list(padding_));
 }
 
 }  // namespace vssl::engine

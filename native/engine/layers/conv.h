@@ -24,6 +24,7 @@ class Conv3d {
   Tensor weight_, bias_;
   // The weight in the compute type, made once for each version of the weights.
   mutable Tensor shadow_;
+  mutable std::vector<uint32_t> packed_;  // the same for pictures
   mutable int64_t shadow_version_ = -1;
 };
 

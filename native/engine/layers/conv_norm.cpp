@@ -3,6 +3,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "../../common/ending.h"
+#include "few_channels.h"
 
 namespace vssl::engine {
 
@@ -62,18 +63,25 @@ Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tens
   const std::vector<int64_t> stride{stride_.begin(), stride_.end()},
       padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
   Folded& f = folded_;
-  if (f.version != weights_->version() || f.type != pass.compute || x.sizes() != f.input) {
+  const bool few = has_few_channels(x) && !residual.defined();
+  if (f.version != weights_->version() || few == f.packed.empty() || f.type != pass.compute ||
+      x.sizes() != f.input) {
     Tensor weight = conv_.weight(), bias = conv_.bias();
     if (norm_) {
       const auto [scale, shift] = norm_->running();
       weight = weight * scale.view({-1, 1, 1, 1, 1});
       bias = shift;
     }
-    f = {weights_->version(), pass.compute, x.sizes().vec(),
-         at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous().to_mkldnn(), padding, stride,
-                                          dilation, 1, x.sizes()),
-         bias.to(pass.compute)};
+    f = {weights_->version(), pass.compute, x.sizes().vec(), {}, bias, {}};
+    if (few) {
+      f.packed = pack_few_channels(weight);
+    } else {
+      f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous().to_mkldnn(), padding,
+                                                  stride, dilation, 1, x.sizes());
+      f.bias = bias.to(pass.compute);
+    }
   }
+  if (few) return few_channels_conv(x, f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())
     return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,
                                     relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),

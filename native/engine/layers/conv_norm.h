@@ -30,6 +30,7 @@ class ConvNorm {
     at::ScalarType type = at::kFloat;
     std::vector<int64_t> input;
     Tensor weight, bias;
+    std::vector<uint32_t> packed;  // of pictures, in the weight's place
   };
   mutable Folded folded_;
 };
