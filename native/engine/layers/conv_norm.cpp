@@ -2,6 +2,8 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <mutex>
+
 #include "../../common/ending.h"
 #include "few_channels.h"
 
@@ -26,6 +28,9 @@ std::optional<c10::TypedOperatorHandle<Signature>> operation(const char* overloa
   if (!found) return std::nullopt;
   return found->typed<Signature>();
 }
+
+// Parts of a batch pass a layer at once (parts.h), and the first to come folds.
+std::mutex folds;
 
 const auto& pointwise() {
   static const auto found = operation<Pointwise>("");
@@ -57,31 +62,37 @@ Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Ten
   return relu ? at::relu(sum) : sum;
 }
 
+ConvNorm::Folded ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
+  const std::lock_guard<std::mutex> lock(folds);
+  Folded& f = folded_;
+  if (f.version == weights_->version() && few == (f.packed != nullptr) && f.type == compute &&
+      x.sizes().slice(1) == f.input)
+    return f;
+  Tensor weight = conv_.weight(), bias = conv_.bias();
+  if (norm_) {
+    const auto [scale, shift] = norm_->running();
+    weight = weight * scale.view({-1, 1, 1, 1, 1});
+    bias = shift;
+  }
+  f = {weights_->version(), compute, x.sizes().slice(1).vec(), {}, bias, nullptr};
+  if (few) {
+    f.packed = std::make_shared<const std::vector<uint32_t>>(pack_few_channels(weight));
+    return f;
+  }
+  f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(compute).contiguous().to_mkldnn(), padding_, stride_,
+                                              {1, 1, 1}, 1, x.sizes());
+  f.bias = bias.to(compute);
+  return f;
+}
+
 Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
   conv_.check(x);
   const std::vector<int64_t> stride{stride_.begin(), stride_.end()},
       padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
-  Folded& f = folded_;
   const bool few = has_few_channels(x) && !residual.defined();
-  if (f.version != weights_->version() || few == f.packed.empty() || f.type != pass.compute ||
-      x.sizes() != f.input) {
-    Tensor weight = conv_.weight(), bias = conv_.bias();
-    if (norm_) {
-      const auto [scale, shift] = norm_->running();
-      weight = weight * scale.view({-1, 1, 1, 1, 1});
-      bias = shift;
-    }
-    f = {weights_->version(), pass.compute, x.sizes().vec(), {}, bias, {}};
-    if (few) {
-      f.packed = pack_few_channels(weight);
-    } else {
-      f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(pass.compute).contiguous().to_mkldnn(), padding,
-                                                  stride, dilation, 1, x.sizes());
-      f.bias = bias.to(pass.compute);
-    }
-  }
-  if (few) return few_channels_conv(x, f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
+  const Folded f = fold(x, pass.compute, few);
+  if (few) return few_channels_conv(x, *f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())
     return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,
                                     relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),

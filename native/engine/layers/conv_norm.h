@@ -1,7 +1,9 @@
 // A convolution with its BatchNorm, the unit that video networks are made of.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "conv.h"
 #include "norm.h"
@@ -24,14 +26,16 @@ class ConvNorm {
   Triple stride_, padding_;
   Conv3d conv_;
   std::optional<BatchNorm> norm_;
-  // In the compute type, for one version of the weights and one size of input, whose blocks oneDNN chooses.
+  // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses blocks.
   struct Folded {
     int64_t version = -1;
     at::ScalarType type = at::kFloat;
     std::vector<int64_t> input;
     Tensor weight, bias;
-    std::vector<uint32_t> packed;  // of pictures, in the weight's place
+    std::shared_ptr<const std::vector<uint32_t>> packed;  // of pictures, in the weight's place
   };
+  // What x meets; `few`: packed for the kernel of pictures.
+  Folded fold(const Tensor& x, at::ScalarType compute, bool few) const;
   mutable Folded folded_;
 };
 

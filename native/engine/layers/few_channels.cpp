@@ -1,5 +1,7 @@
 #include "few_channels.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 #include "../../kernels/clip_conv.h"
@@ -43,7 +45,8 @@ Tensor few_channels_conv(const Tensor& x, const std::vector<uint32_t>& packed, a
                              x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
   const Tensor added = bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({s.filters}, at::kFloat);
   clip_conv(static_cast<uint16_t*>(y.mutable_data_ptr()), static_cast<const uint16_t*>(x.const_data_ptr()),
-            packed.data(), added.const_data_ptr<float>(), s, at::get_num_threads());
+            packed.data(), added.const_data_ptr<float>(), s,
+            at::in_parallel_region() ? 1 : at::get_num_threads());
   return y;
 }
 
