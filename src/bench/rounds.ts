@@ -1,7 +1,7 @@
 import { VsslError } from '../errors.js';
 import type { KernelLimits } from '../native/bindings.js';
+import { watchOthers } from '../native/contention.js';
 import type { Workload } from './case.js';
-import { watchOthers } from './contention.js';
 import type { OpenPeer, PeerProcess } from './peer.js';
 import { limitTurn, planFor, planTurn, settle, type TurnPlan, takeTurn } from './turn.js';
 
@@ -60,7 +60,7 @@ export async function takeRounds(workload: Workload, options: RoundsOptions): Pr
     taken.last.push(await ours());
     options.onRound?.(round + 1, rounds);
   }
-  return { ...taken, others: others() };
+  return { ...taken, others: others()?.others };
 }
 
 async function planPeer(process: PeerProcess, peer: OpenPeer): Promise<TurnPlan> {

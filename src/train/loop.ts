@@ -5,6 +5,7 @@ import { VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
 import type { NativeSession } from '../native/bindings.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
+import type { Crowding } from './crowding.js';
 import type { StepEvent, TrainEvent } from './events.js';
 import type { Faults } from './faults.js';
 import type { Feed, FeedItem } from './feed.js';
@@ -33,6 +34,7 @@ export interface LoopOptions {
   readonly hooks: readonly EvaluationHook[];
   readonly hookContext: Omit<HookContext, 'step' | 'epoch'>;
   readonly emit: (event: TrainEvent) => void;
+  readonly crowding: Crowding;
   readonly signal: AbortSignal;
 }
 
@@ -91,7 +93,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       await log.plan(step, item.planned);
       emit(event);
       if (step === 1 || step % logEvery === 0 || step === options.totalSteps) {
-        await logStep(log, event, sinceLine);
+        await logStep(options, event, sinceLine);
         sinceLine = nothing();
       }
       await evaluate(options, step, epoch, item.lastOfEpoch).catch(async (error) => {
@@ -169,14 +171,16 @@ async function recordFinds({ faults, log, emit }: LoopOptions, item: FeedItem, s
 }
 
 /** Losses and rate of this step; times are means over the steps since the last line. */
-async function logStep(log: RunLog, event: StepEvent, tally: Tally): Promise<void> {
+async function logStep({ log, crowding }: LoopOptions, event: StepEvent, tally: Tally): Promise<void> {
   const { step, epoch, losses, lr, gradNorm, rssBytes, deviceBytes } = event;
+  const others = crowding.note(tally.stepSeconds / tally.steps);
   const groups = {
     train: { ...losses, lr, gradNorm },
     speed: {
       clipsPerSecond: tally.clips / (tally.dataSeconds + tally.stepSeconds),
       dataSeconds: tally.dataSeconds / tally.steps,
       stepSeconds: tally.stepSeconds / tally.steps,
+      ...(others !== undefined && { othersShare: others }),
     },
     memory: { rssBytes, deviceBytes },
   };

@@ -7,6 +7,7 @@ import type { GetFacts, Manifest } from '../data/rows.js';
 import { getMethod } from '../methods/registry.js';
 import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
 import { type Checkpoint, writeCheckpoint } from '../weights/checkpoint.js';
+import { Crowding } from './crowding.js';
 import type { TrainEvent, TrainResult } from './events.js';
 import { exportEncoders } from './export-encoders.js';
 import { BEFORE_EPOCHS, Faults } from './faults.js';
@@ -183,6 +184,7 @@ export class Training {
         hooks: options.hooks ?? [],
         hookContext: { config, engine, session, loader, signal },
         emit,
+        crowding: new Crowding((message) => emit({ type: 'warning', message })),
         signal,
       });
     } finally {

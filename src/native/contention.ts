@@ -10,17 +10,27 @@ interface Usage {
   readonly own: number;
 }
 
+/** Shares of all processors, 0 to 1. */
+export interface Crowd {
+  /** Used by other programs. */
+  readonly others: number;
+  /** Used by nobody. */
+  readonly idle: number;
+}
+
 /**
- * Begins to watch the processors. The function returned gives the share of them that neither this process nor those of
- * `pids` used meanwhile; undefined where the system does not tell.
+ * Begins to watch the processors. The function returned tells who used them meanwhile, others being neither this process
+ * nor those of `pids`; undefined where the system does not tell.
  */
-export function watchOthers(pids: readonly number[]): () => number | undefined {
+export function watchOthers(pids: readonly number[]): () => Crowd | undefined {
   const before = usage(pids);
   return () => {
     const after = usage(pids);
     if (!before || !after || after.all <= before.all) return undefined;
-    const others = after.busy - before.busy - (after.own - before.own);
-    return Math.max(0, others / (after.all - before.all));
+    const all = after.all - before.all;
+    const busy = after.busy - before.busy;
+    const others = Math.max(0, busy - (after.own - before.own));
+    return { others: others / all, idle: Math.max(0, 1 - busy / all) };
   };
 }
 
