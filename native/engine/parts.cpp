@@ -5,6 +5,10 @@
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/custom_class.h>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include <atomic>
 #include <exception>
 
@@ -18,6 +22,17 @@ namespace {
 using Network = std::function<Tensor(const Tensor&, const Pass&)>;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+// Of this part alone: oneDNN plans its work for the threads that it is told of, and waits for them all.
+void use_one_thread() {
+#if defined(_OPENMP)
+  // A thread's first call sets its number to that of all; libtorch and what inlines its headers each have a
+  // first.
+  at::get_num_threads();
+  at::internal::lazy_init_num_threads();
+  omp_set_num_threads(1);
+#endif
+}
 
 constexpr double kMostUneven = 1.25;  // the largest part against an even share
 
@@ -102,6 +117,7 @@ class Run : public torch::CustomClassHolder {
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         try {
+          use_one_thread();
           body(i);
         } catch (...) {
           errors[i] = std::current_exception();

@@ -13,6 +13,10 @@
 namespace vssl::engine::testing {
 namespace {
 
+// A value at ReLU's edge may fall on either side of it by the rounding of a sum, and takes its gradient
+// along.
+constexpr double kGradient = 2e-2;
+
 struct Result {
   Tensor rows, clips_gradient;
   std::vector<Tensor> gradients, buffers;
@@ -20,7 +24,7 @@ struct Result {
 
 Tensor make_clips(int64_t n, at::ScalarType type) {
   const CounterRandom random(3, "clips");
-  Tensor clips = at::empty({n, 4, 16, 16, 3}, at::kFloat);
+  Tensor clips = at::empty({n, 8, 32, 32, 3}, at::kFloat);
   float* out = clips.mutable_data_ptr<float>();
   for (int64_t i = 0; i < clips.numel(); ++i) out[i] = static_cast<float>(random.uniform(i));
   return clips.to(type).permute({0, 4, 1, 2, 3});
@@ -55,11 +59,12 @@ double apart(const Tensor& a, const Tensor& b) {
 
 void check_same(const Result& parts, const Result& whole, double most, const std::string& name) {
   check_at_most(apart(parts.rows, whole.rows), most, name + ": rows");
-  check_at_most(apart(parts.clips_gradient, whole.clips_gradient), most, name + ": gradient of the clips");
+  check_at_most(apart(parts.clips_gradient, whole.clips_gradient), kGradient,
+                name + ": gradient of the clips");
   double worst = 0;
   for (size_t i = 0; i < whole.gradients.size(); ++i)
     worst = worse(worst, apart(parts.gradients[i], whole.gradients[i]));
-  check_at_most(worst, most, name + ": gradients of the weights");
+  check_at_most(worst, kGradient, name + ": gradients of the weights");
   worst = 0;
   for (size_t i = 0; i < whole.buffers.size(); ++i)
     worst = worse(worst, apart(parts.buffers[i], whole.buffers[i]));

@@ -5,6 +5,7 @@ import test from 'ava';
 import type { VideoRow } from '#src/data/rows.js';
 import type { Hyper } from '#src/methods/method.js';
 import type { NativeSession, NativeStepResult } from '#src/native/bindings.js';
+import { Crowding } from '#src/train/crowding.js';
 import type { TrainEvent } from '#src/train/events.js';
 import { Faults, type Find } from '#src/train/faults.js';
 import type { Feed, FeedItem } from '#src/train/feed.js';
@@ -90,6 +91,7 @@ async function run(setup: Setup, signal = new AbortController().signal) {
     nonFiniteFile: join(folder, 'nonfinite.json'),
     hookContext: {} as LoopOptions['hookContext'],
     emit: (event) => events.push(event),
+    crowding: new Crowding(() => {}),
   });
   const outcome = await result.then(
     (value) => ({ value, error: undefined }),

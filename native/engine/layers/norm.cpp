@@ -316,8 +316,10 @@ std::pair<Tensor, Tensor> BatchNorm::running() const {
   return {scale.to(at::kFloat), shift.to(at::kFloat)};
 }
 
-Tensor BatchNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
+Tensor BatchNorm::forward(const Tensor& input, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
+  // Ranks have to meet, whatever layout libtorch gave a small part.
+  const Tensor x = pass.ranks && input.dim() == 5 ? input.contiguous(kChannelsLast) : input;
   if (pass.train && !pass.ranks && x.numel() / x.size(1) < 2)
     throw_invalid("BatchNorm in training needs at least 2 values per channel, got input of shape " +
                   shape_text(x.sizes()) + "; use a larger batch or larger clips");
