@@ -62,6 +62,7 @@ export async function comparable(out: string) {
     clipsPerSecond,
     dataSeconds,
     stepSeconds,
+    othersShare,
     rssBytes,
     ...step
   }: Record<string, unknown>) => step;
