@@ -1,5 +1,7 @@
 import type { KernelLimits } from '../native/bindings.js';
 
+type Awaitable<T> = T | Promise<T>;
+
 /** Sizes and options of a case: they stand in the result, and the peer is given them. */
 export type Parameters = Readonly<Record<string, number | string | boolean>>;
 
@@ -28,16 +30,40 @@ export interface Workload {
   run(threads: number): void | Promise<void>;
   /** What the last call gave, by the names that the peers use. */
   outputs(): Readonly<Record<string, Float32Array>>;
-  /** Calls the kernel and compares what it gives with its double-precision twin. */
+  /** Calls ours and compares what it gives: a kernel with its double-precision twin. */
   verify(threads: number): Promise<readonly Check[]>;
   /** Compares the kernel's derivative (or its adjoint) with finite differences of the twin. For small sizes. */
-  checkGradient(threads: number): Promise<readonly Check[]>;
+  checkGradient?(threads: number): Promise<readonly Check[]>;
   /** Seconds that the ceiling of this machine takes for one call's work, measured now. */
+  limitSeconds(limits: KernelLimits, threads: number): Awaitable<number>;
+  /** Of one call, where the case does not say it; known after `verify`. */
+  flops?(): number;
+  /** Median seconds of each part of a call, over those since it was last asked. */
+  stages?(): Stages;
+  dispose?(): void;
+}
+
+/** Seconds of the parts of a call, by name. */
+export type Stages = Readonly<Record<string, number>>;
+
+/** Of a kernel. */
+export interface KernelWorkload extends Workload {
+  checkGradient(threads: number): Promise<readonly Check[]>;
   limitSeconds(limits: KernelLimits, threads: number): number;
 }
 
-/** Which ceiling a case is held against. */
-export type LimitKind = 'fp32 multiply-adds' | 'bf16 multiply-adds' | 'copy' | 'widening copy' | 'triad';
+/**
+ * Which ceiling a case is held against. Bare convolutions: those of the network, each alone on an input of its size.
+ * Network passes: what a training step spends in its networks, forward and backward.
+ */
+export type LimitKind =
+  | 'fp32 multiply-adds'
+  | 'bf16 multiply-adds'
+  | 'copy'
+  | 'widening copy'
+  | 'triad'
+  | 'bare convolutions'
+  | 'network passes';
 
 /** Another implementation of the same: a function of benchmarks/peers/MODULE.py. */
 export interface PeerSpec {
@@ -48,19 +74,22 @@ export interface PeerSpec {
   readonly tolerance: number;
 }
 
-/** A kernel in one size. The one registry of these serves the test, the gradient check and the timing. */
+/** Something that is timed, in one size: a kernel, a batch that is embedded, a training step. */
 export interface BenchCase {
-  /** Kernel, form and sizes, such as `ntXent fp32 4096x128`. */
+  /** What is called, form and sizes, such as `ntXent fp32 4096x128`. */
   readonly name: string;
+  /** The kernel; `embed` or `step`. */
   readonly kernel: string;
   readonly parameters: Parameters;
-  /** The same in a size that the twin does in milliseconds and where the code has remainders. */
-  readonly small: Parameters;
-  readonly prepare: (parameters: Parameters) => Workload;
+  /** The same in a size that takes milliseconds to verify and where the code has remainders. */
+  readonly small?: Parameters;
+  readonly prepare: (parameters: Parameters) => Awaitable<Workload>;
   /** Of one call. */
   readonly flops: number;
   /** Read and written by one call, each once. */
   readonly bytes: number;
+  /** Clips of one call, where it has any. */
+  readonly clips?: number;
   readonly limit: LimitKind;
   /** What verify() looks at, for the reader of the result. */
   readonly verified: string;
@@ -69,4 +98,10 @@ export interface BenchCase {
   readonly roundsAtMost?: number;
   /** Measures the memory that one call takes beyond its arguments, in a process of its own. */
   readonly measureMemory?: boolean;
+}
+
+/** A kernel in one size. The one registry of these serves the test, the gradient check and the timing. */
+export interface KernelCase extends BenchCase {
+  readonly small: Parameters;
+  readonly prepare: (parameters: Parameters) => KernelWorkload;
 }

@@ -14,6 +14,8 @@ export interface PeerOptions {
   readonly python: string;
   /** Folder with peer modules, before the package's own. */
   readonly modules?: string;
+  /** What the environment of the child has besides that of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Lines that the child prints beside its answers. */
   readonly onLog?: (line: string) => void;
 }
@@ -28,6 +30,8 @@ export interface OpenPeer {
   readonly handle: number;
   /** Of the libraries that it uses. */
   readonly version: string;
+  /** What else is to be known of it. */
+  readonly note?: string;
 }
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -43,13 +47,13 @@ export class PeerProcess {
   #stopped = false;
   #ending: string | null = null;
 
-  constructor({ python, modules, onLog }: PeerOptions) {
+  constructor({ python, modules, env, onLog }: PeerOptions) {
     const server = join(packageRoot, 'benchmarks', 'peers', 'peer.py');
     const path = [modules, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
     this.#child = spawn(python, ['-u', server], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true, // a Ctrl-C is ours to answer; the child ends with its stdin
-      env: { ...process.env, ...(path ? { PYTHONPATH: path } : {}), PYTHONDONTWRITEBYTECODE: '1' },
+      env: { ...process.env, ...env, ...(path && { PYTHONPATH: path }), PYTHONDONTWRITEBYTECODE: '1' },
     });
     eachLine(this.#child.stdout, (line) => this.#take(line));
     let last = '';
@@ -97,7 +101,8 @@ export class PeerProcess {
       threads,
     });
     if (typeof answer.unavailable === 'string') return { unavailable: answer.unavailable };
-    return { handle: answer.handle as number, version: answer.version as string };
+    const { handle, version, note } = answer as unknown as OpenPeer;
+    return { handle, version, ...(note && { note }) };
   }
 
   /** Runs once and gives what came out. */

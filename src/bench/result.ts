@@ -1,4 +1,4 @@
-import type { Check, LimitKind, Parameters } from './case.js';
+import type { Check, LimitKind, Parameters, Stages } from './case.js';
 import type { Machine } from './machine.js';
 import type { Estimate } from './statistics.js';
 
@@ -10,10 +10,15 @@ export interface PeerTiming {
   readonly name: string;
   readonly status: 'run';
   readonly version: string;
+  /** Of its memory: the one with which a trial was fastest. */
+  readonly allocator?: string;
   /** Of one call, median. */
   readonly seconds: number;
   /** Its time over ours, of turns side by side; absent on a noisy row. */
   readonly ratio?: Estimate;
+  /** The same with the allocator that its process gets when nobody chooses; absent where that is the one chosen. */
+  readonly byDefault?: { readonly seconds: number; readonly ratio?: Estimate };
+  readonly note?: string;
   /** Largest distance of an output from ours, relative to its norm. */
   readonly distance: number;
 }
@@ -38,8 +43,10 @@ export interface Timing {
   readonly others?: number;
   /** sameOverSame is outside [0.9, 1.1], or others used more than 0.1: no ratio is claimed. */
   readonly noisy: boolean;
-  /** The ceiling, in FLOP/s or bytes/s, and the share of it that we reach; absent on a noisy row. */
+  /** The ceiling, in FLOP/s, bytes/s or clips/s, and the share of it that we reach; absent on a noisy row. */
   readonly limit: { readonly kind: LimitKind; readonly perSecond: number; readonly fraction?: Estimate };
+  /** Where the time of a call goes: median seconds of its parts; where it is known. */
+  readonly stages?: Stages;
   readonly peers: readonly PeerResult[];
 }
 
@@ -49,6 +56,9 @@ export interface BenchRow {
   readonly parameters: Parameters;
   readonly flops: number;
   readonly bytes: number;
+  readonly clips?: number;
+  /** Of both sides. */
+  readonly threads?: number;
   readonly verified: string;
   readonly checks: readonly Check[];
   /** A check failed: nothing was timed. */
@@ -58,13 +68,17 @@ export interface BenchRow {
   readonly extraMemoryBytes?: number;
 }
 
-/** What `bench kernels` gives and --out writes. */
+/** What is timed: kernels, training steps, or batches that are embedded. */
+export type BenchTopic = 'kernels' | 'step' | 'embed';
+
+/** What `bench` gives and --out writes. */
 export interface BenchResult {
   readonly format: typeof RESULT_FORMAT;
   readonly formatVersion: typeof RESULT_VERSION;
-  readonly what: 'kernels';
+  readonly what: BenchTopic;
   readonly date: string;
   readonly machine: Machine;
+  /** The most of any row. */
   readonly threads: number;
   readonly pairs: number;
   readonly rows: readonly BenchRow[];

@@ -3,7 +3,7 @@ import { isUint8Array } from '../../checks.js';
 import { dct, dctMotion, frameDifference } from '../../kernels/index.js';
 import type { KernelReference } from '../../native/bindings.js';
 import { loadKernels } from '../../native/load.js';
-import type { BenchCase, LimitKind, Parameters, PeerSpec, Workload } from '../case.js';
+import type { KernelCase, KernelWorkload, LimitKind, Parameters, PeerSpec } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { uniformBytes, uniformFloats } from '../random.js';
 import { distance, norm } from '../vectors.js';
@@ -79,7 +79,7 @@ const dctPeers = ['scipy', 'torch matmul', 'OpenCV'];
 const motionPeers = ['torch mean', 'torch matmul', 'scipy'];
 const differencePeers = ['numpy', 'torch', 'OpenCV'];
 
-export const clipCases: readonly BenchCase[] = [
+export const clipCases: readonly KernelCase[] = [
   ...[8, 16, 32, 64].map((frames) => clipCase(dctKernel, { frames, input: 'float32' }, dctPeers)),
   clipCase(dctKernel, { frames: 16, input: 'uint8' }, dctPeers),
   clipCase(motionKernel, { frames: 16, input: 'float32' }, motionPeers),
@@ -92,7 +92,7 @@ function clipCase(
   kernel: ClipKernel,
   options: Omit<ClipParameters, 'pixels'>,
   peerNames: readonly string[],
-): BenchCase {
+): KernelCase {
   const parameters: ClipParameters = { ...options, pixels: PIXELS };
   const { frames, pixels, input } = parameters;
   const limit: LimitKind = input === 'uint8' ? 'widening copy' : 'copy';
@@ -110,7 +110,7 @@ function clipCase(
   };
 }
 
-function prepare(kernel: ClipKernel, { frames, pixels, input }: ClipParameters): Workload {
+function prepare(kernel: ClipKernel, { frames, pixels, input }: ClipParameters): KernelWorkload {
   const make = input === 'uint8' ? uniformBytes : uniformFloats;
   const clip = make(frames * pixels, SEED);
   const out = new Float32Array(kernel.rowsOut(frames) * pixels);

@@ -1,6 +1,6 @@
 import { emaUpdate } from '../../kernels/index.js';
 import { loadKernels } from '../../native/load.js';
-import type { BenchCase, Workload } from '../case.js';
+import type { KernelCase, KernelWorkload } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { uniformFloats } from '../random.js';
 import { distance, norm } from '../vectors.js';
@@ -11,7 +11,7 @@ const SEED = 31;
 // Parameters of R3D-18, about.
 const FULL: EmaParameters = { count: 33_000_000, momentum: 0.99 };
 
-export const emaUpdateCases: readonly BenchCase[] = [
+export const emaUpdateCases: readonly KernelCase[] = [
   {
     name: 'emaUpdate 33 M floats',
     kernel: 'emaUpdate',
@@ -30,7 +30,7 @@ export const emaUpdateCases: readonly BenchCase[] = [
   },
 ];
 
-function prepare({ count, momentum }: EmaParameters): Workload {
+function prepare({ count, momentum }: EmaParameters): KernelWorkload {
   const before = uniformFloats(count, SEED);
   const source = uniformFloats(count, SEED + 1);
   const target = before.slice();

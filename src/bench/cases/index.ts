@@ -1,11 +1,11 @@
-import type { BenchCase } from '../case.js';
+import type { KernelCase } from '../case.js';
 import { clipCases } from './clips.js';
 import { emaUpdateCases } from './ema-update.js';
 import { momentumQueueCases } from './momentum-queue.js';
 import { ntXentCases } from './nt-xent.js';
 
 /** Every case: what the test verifies in its small size is what the command verifies and times in its own. */
-export const benchCases: readonly BenchCase[] = [
+export const benchCases: readonly KernelCase[] = [
   ...ntXentCases,
   ...momentumQueueCases,
   ...clipCases,

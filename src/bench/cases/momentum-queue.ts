@@ -1,6 +1,6 @@
 import { MomentumQueue, type Precision } from '../../kernels/index.js';
 import { loadKernels } from '../../native/load.js';
-import type { BenchCase, PeerSpec, Workload } from '../case.js';
+import type { KernelCase, KernelWorkload, PeerSpec } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { memo } from '../memo.js';
 import { normalizeRows, throughNormalize } from '../normalize.js';
@@ -25,7 +25,7 @@ const SMALL = { rows: 35, capacity: 200, dim: 33 } as const;
 const PLAIN = ['torch eager', 'torch eager logsumexp', 'torch flash attention', 'torch compile'];
 const BF16 = ['torch autocast', 'torch bf16', 'torch flash attention bf16', 'torch compile autocast'];
 
-export const momentumQueueCases: readonly BenchCase[] = [
+export const momentumQueueCases: readonly KernelCase[] = [
   queueCase('fp32', 'logit', peers(1e-4, PLAIN)),
   queueCase('bf16', 'logit', peers(5e-2, [...PLAIN, ...BF16])),
   queueCase('fp32', 'weight', peers(1e-4, ['torch eager'])),
@@ -39,7 +39,7 @@ function queueCase(
   precision: Precision,
   decayOn: 'logit' | 'weight',
   peerSpecs: readonly PeerSpec[],
-): BenchCase {
+): KernelCase {
   const parameters: QueueParameters = { ...FULL, decayOn, precision };
   const { rows, capacity, dim } = parameters;
   return {
@@ -57,7 +57,7 @@ function queueCase(
   };
 }
 
-function prepare(p: QueueParameters): Workload {
+function prepare(p: QueueParameters): KernelWorkload {
   const { rows, dim, capacity, temperature, precision } = p;
   const queries = uniformFloats(rows * dim, SEED);
   const keys = uniformFloats(rows * dim, SEED + 1);

@@ -1,6 +1,6 @@
 import { ntXent, ntXentAsync, type Precision } from '../../kernels/index.js';
 import { loadKernels } from '../../native/load.js';
-import type { BenchCase, Check, PeerSpec, Workload } from '../case.js';
+import type { Check, KernelCase, KernelWorkload, PeerSpec } from '../case.js';
 import { finiteDifferenceError } from '../finite-differences.js';
 import { memo } from '../memo.js';
 import { uniformFloats } from '../random.js';
@@ -36,7 +36,7 @@ const bf16Peers = peers(
   'torch compile autocast',
 );
 
-export const ntXentCases: readonly BenchCase[] = [
+export const ntXentCases: readonly KernelCase[] = [
   ...[256, 1024, 4096].flatMap((rows) => [
     ntXentCase({ rows, precision: 'fp32' }, fp32Peers),
     ntXentCase({ rows, precision: 'bf16' }, bf16Peers),
@@ -50,7 +50,7 @@ export const ntXentCases: readonly BenchCase[] = [
 function ntXentCase(
   options: Pick<NtXentParameters, 'rows' | 'precision'> & Partial<NtXentParameters>,
   peerSpecs: readonly PeerSpec[],
-): BenchCase {
+): KernelCase {
   const parameters = { dim: 128, temperature: TEMPERATURE, form: 'sync', lefts: 0, ...options } as const;
   const { rows, dim, precision, form, lefts } = parameters;
   const bf16 = precision === 'bf16';
@@ -74,7 +74,7 @@ function peers(...names: string[]): PeerSpec[] {
   return names.map((name) => ({ module: 'ntxent', name, tolerance: 1e-4 }));
 }
 
-function prepare(p: NtXentParameters): Workload {
+function prepare(p: NtXentParameters): KernelWorkload {
   const { rows, dim, temperature, precision, form } = p;
   const embeddings = embeddingsOf(p);
   const gradient = new Float32Array(rows * dim);
