@@ -5,7 +5,7 @@ to stderr):
 
     {"do": "open", "module": "ntxent", "peer": "torch eager", "parameters": {...}, "threads": 2,
      "inputs": {"embeddings": {"path": "/tmp/x.bin", "dtype": "float32", "shape": [256, 128]}}}
-                                     -> {"ok": true, "handle": 1, "version": "torch 2.13.0"}
+                                     -> {"ok": true, "handle": 1, "version": "torch 2.13.0"}, and a "note" if any
                                         or {"unavailable": "why"}
     {"do": "outputs", "handle": 1, "folder": "/tmp/y"}
                                      -> {"ok": true, "outputs": {"gradient": {"path": ..., "dtype": "float32"}}}
@@ -17,7 +17,7 @@ A fault is {"error": "what"}; the process goes on. It answers only when its thre
 of it runs while the other side is timed.
 
 A peer module has `open_peer(name, parameters, inputs, threads)`. It returns an object with `version`, `run()` and
-`outputs()` (names to float32 buffers), or raises Unavailable, or ImportError where the library is missing.
+`outputs()` (names to float32 buffers) and maybe `note`, what else is to be known of it; or raises Unavailable, or ImportError where the library is missing.
 """
 
 import gc
@@ -89,7 +89,8 @@ class Server:
             return {"unavailable": f"{error} ({sys.executable})"}
         self.last += 1
         self.peers[self.last] = peer
-        return {"ok": True, "handle": self.last, "version": peer.version}
+        note = getattr(peer, "note", None)
+        return {"ok": True, "handle": self.last, "version": peer.version, **({"note": note} if note else {})}
 
     def outputs(self, request):
         peer = self.peers[request["handle"]]

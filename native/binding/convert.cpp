@@ -176,6 +176,24 @@ Napi::Value from_step(Napi::Env env, const engine::StepResult& step) {
   return out;
 }
 
+Napi::Value from_convolutions(Napi::Env env, const std::vector<engine::ConvolutionTime>& times) {
+  auto list = Napi::Array::New(env, times.size());
+  const auto sizes = [env](const std::vector<int64_t>& of) {
+    return from_value(env, Value::Array(of.begin(), of.end()));
+  };
+  for (size_t i = 0; i < times.size(); ++i) {
+    const engine::ConvolutionTime& time = times[i];
+    auto one = Napi::Object::New(env);
+    one.Set("input", sizes(time.input));
+    one.Set("output", sizes(time.output));
+    one.Set("kernel", sizes(time.kernel));
+    set(one, "flops", time.flops);
+    set(one, "seconds", time.seconds);
+    list.Set(static_cast<uint32_t>(i), one);
+  }
+  return list;
+}
+
 namespace {
 
 // The bytes as a Uint8Array over the vector's own memory; a copy where the runtime has no such arrays.

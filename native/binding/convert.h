@@ -19,6 +19,7 @@ Napi::Value from_value(Napi::Env env, const Value& value);
 Napi::Value from_index(Napi::Env env, const video::VideoIndex& index);
 Napi::Value from_stats(Napi::Env env, const engine::MemoryStats& stats);
 Napi::Value from_step(Napi::Env env, const engine::StepResult& step);
+Napi::Value from_convolutions(Napi::Env env, const std::vector<engine::ConvolutionTime>& times);
 // Takes the bytes over: a checkpoint is too large to be copied on the event loop.
 Napi::Value from_tensors(Napi::Env env, std::vector<engine::NamedTensor>& tensors);
 std::vector<engine::NamedTensor> to_tensors(const Napi::Value& value);

@@ -136,11 +136,11 @@ class EncoderObject : public ThreadedObject<EncoderObject, engine::Encoder> {
 
   static void define(Napi::Env env) {
     using E = EncoderObject;
-    define_class(env,
-                 {InstanceAccessor("dim", &E::call<&E::dim>, nullptr), method<&E::weights>("weights"),
-                  method<&E::load_weights>("loadWeights"), method<&E::calibrate_begin>("calibrateBegin"),
-                  method<&E::calibrate>("calibrate"), method<&E::calibrate_end>("calibrateEnd"),
-                  method<&E::embed>("embed"), method<&E::forward>("forward"), method<&E::stats>("stats")});
+    define_class(env, {InstanceAccessor("dim", &E::call<&E::dim>, nullptr), method<&E::weights>("weights"),
+                       method<&E::load_weights>("loadWeights"), method<&E::calibrate_begin>("calibrateBegin"),
+                       method<&E::calibrate>("calibrate"), method<&E::calibrate_end>("calibrateEnd"),
+                       method<&E::embed>("embed"), method<&E::time_convolutions>("timeConvolutions"),
+                       method<&E::forward>("forward"), method<&E::stats>("stats")});
   }
 
  private:
@@ -170,6 +170,14 @@ class EncoderObject : public ThreadedObject<EncoderObject, engine::Encoder> {
           return e.embed(*batch, view);
         },
         from_floats);
+  }
+  Napi::Value time_convolutions(const Napi::CallbackInfo& info) {
+    return run(
+        info,
+        [batch = to_batch(info[0]), view = to_value(info[1]).as_string("view")](Native& e) {
+          return e.time_convolutions(*batch, view);
+        },
+        from_convolutions);
   }
   Napi::Value forward(const Napi::CallbackInfo& info) {
     return run(

@@ -2,6 +2,7 @@
 
 #include "../common/kept_memory.h"
 #include "backbones/video_net.h"
+#include "bare_convolutions.h"
 #include "errors.h"
 #include "runtime.h"
 
@@ -11,8 +12,10 @@ struct Encoder::Impl : TakingTurns {
   Placement placement;
   at::ScalarType compute;
   std::unique_ptr<VideoNet> net;
-  KeptStats stats;                // weights keep their sizes
-  int64_t calibration_pass = -1;  // passes since calibrate_begin; -1: not calibrating
+  KeptStats stats;                                 // weights keep their sizes
+  int64_t calibration_pass = -1;                   // passes since calibrate_begin; -1: not calibrating
+  std::unique_ptr<BareConvolutions> convolutions;  // those of clips of this size
+  std::vector<int64_t> convolutions_of;
 
   explicit Impl(const Value& spec) {
     placement = placement_from(spec);
@@ -32,6 +35,19 @@ struct Encoder::Impl : TakingTurns {
     Pass pass;
     pass.compute = type;
     return to_floats(net->embed(place_clips(clips, placement, type), pass));
+  }
+
+  std::vector<ConvolutionTime> time_convolutions(const Tensor& clips) {
+    if (!convolutions || clips.sizes() != convolutions_of) {
+      std::vector<ConvCall> calls;
+      Pass pass;
+      pass.compute = compute;
+      pass.record = &calls;
+      net->features(place_clips(clips, placement, compute), pass);
+      convolutions = std::make_unique<BareConvolutions>(calls, compute, placement);
+      convolutions_of = clips.sizes().vec();
+    }
+    return convolutions->time();
   }
 };
 
@@ -81,6 +97,10 @@ void Encoder::calibrate_end() {
 
 std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view) {
   return impl_->turn(false, [&] { return impl_->embed(borrow_clips(batch, view), impl_->compute); });
+}
+
+std::vector<ConvolutionTime> Encoder::time_convolutions(const video::Batch& batch, const std::string& view) {
+  return impl_->turn(false, [&] { return impl_->time_convolutions(borrow_clips(batch, view)); });
 }
 
 std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w) {

@@ -95,6 +95,13 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
+// One convolution of a network, run alone.
+struct ConvolutionTime {
+  std::vector<int64_t> input, output, kernel;  // (N, C, T, H, W) twice, (T, H, W)
+  double flops = 0;                            // multiplications and additions
+  double seconds = 0;
+};
+
 class Encoder {
  public:
   // spec: ModelSpec plus { seed, device, precision: 'fp32'|'bf16', channelsLast }
@@ -109,6 +116,9 @@ class Encoder {
   void calibrate(const video::Batch& batch, const std::string& view);
   void calibrate_end();
   std::vector<float> embed(const video::Batch& batch, const std::string& view);  // (N, dim)
+  // What embed() takes at least: each convolution that the network makes for the clips of this view, alone on
+  // an input of its size, in the encoder's precision.
+  std::vector<ConvolutionTime> time_convolutions(const video::Batch& batch, const std::string& view);
   // Raw network in fp32 and eval mode: clips (N, 3, T, H, W) contiguous floats -> (N, dim).
   std::vector<float> forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w);
   MemoryStats stats();  // of the last call that ended; never waits for one that runs

@@ -36,8 +36,8 @@ export interface Workload {
   checkGradient?(threads: number): Promise<readonly Check[]>;
   /** Seconds that the ceiling of this machine takes for one call's work, measured now. */
   limitSeconds(limits: KernelLimits, threads: number): Awaitable<number>;
-  /** Of one call, where the case does not say it; known after `verify`. */
-  flops?(): number;
+  /** What the case itself does not say of one call; known after `verify`. */
+  work?(): { readonly flops?: number; readonly clips?: number };
   /** Median seconds of each part of a call, over those since it was last asked. */
   stages?(): Stages;
   dispose?(): void;

@@ -99,11 +99,11 @@ async function runCase(setting: Setting): Promise<BenchRow> {
   const workload = await one.prepare(one.parameters);
   try {
     const checks = [...small, ...(await workload.verify(use))];
-    const { name, kernel, parameters, bytes, clips, verified } = one;
-    const flops = workload.flops?.() ?? one.flops;
+    const known = { ...one, ...workload.work?.() };
+    const { name, kernel, parameters, flops, bytes, clips, verified } = known;
     const wrong = !checks.every(passed);
     const row = { name, kernel, parameters, flops, bytes, clips, threads: use, verified, checks, wrong };
-    return wrong ? row : { ...row, ...(await measure({ ...setting, one: { ...one, flops } }, workload)) };
+    return wrong ? row : { ...row, ...(await measure({ ...setting, one: known }, workload)) };
   } finally {
     await setting.children.stop();
     workload.dispose?.();

@@ -1,4 +1,4 @@
-import type { BenchCase } from '../bench/case.js';
+import type { BenchCase, Stages } from '../bench/case.js';
 import { passed } from '../bench/case.js';
 import type { BenchResult, BenchRow, PeerResult } from '../bench/result.js';
 import type { Estimate } from '../bench/statistics.js';
@@ -6,6 +6,7 @@ import { type Column, formatTable, right } from './table.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'case' },
+  right('threads'),
   right('time'),
   right('of limit'),
   { title: 'peer' },
@@ -41,12 +42,13 @@ export function formatSeconds(seconds: number): string {
 }
 
 function formatRow(row: BenchRow): string[][] {
-  const { name, timing, wrong, checks, extraMemoryBytes } = row;
+  const { name, threads = '', timing, wrong, checks, extraMemoryBytes } = row;
   if (wrong || !timing)
     return checks
       .filter((check) => !passed(check))
       .map(({ what, error, tolerance }) => [
         name,
+        `${threads}`,
         'WRONG',
         '',
         `${what} off by ${error.toExponential(1)}, ${tolerance.toExponential(1)} allowed`,
@@ -54,20 +56,29 @@ function formatRow(row: BenchRow): string[][] {
   const { fraction } = timing.limit;
   const first = [
     name,
+    `${threads}`,
     formatSeconds(timing.seconds),
     timing.noisy ? 'noisy' : `${(100 * fraction!.median).toFixed(0)} %`,
   ];
   const peers = timing.peers.map(formatPeer);
   if (peers.length === 0) peers.push([]);
-  const lines = peers.map((cells, i) => [...(i === 0 ? first : ['', '', '']), ...cells]);
+  const lines = peers.map((cells, i) => [...(i === 0 ? first : first.map(() => '')), ...cells]);
   if (extraMemoryBytes !== undefined)
-    lines.push(['', '', '', `extra memory ${(extraMemoryBytes / 1e6).toFixed(0)} MB`]);
+    lines.push([...first.map(() => ''), `extra memory ${(extraMemoryBytes / 1e6).toFixed(0)} MB`]);
+  if (timing.stages) lines.push([...first.map(() => ''), formatStages(timing.stages)]);
   return lines;
+}
+
+function formatStages(stages: Stages): string {
+  return Object.entries(stages)
+    .map(([name, seconds]) => `${name} ${formatSeconds(seconds)}`)
+    .join(', ');
 }
 
 function formatPeer(peer: PeerResult): string[] {
   if (peer.status === 'not run') return [`${peer.name}: not run: ${peer.reason}`];
-  return [peer.name, formatSeconds(peer.seconds), ...formatRatio(peer.ratio)];
+  const { name, allocator, seconds, ratio } = peer;
+  return [allocator ? `${name} (${allocator})` : name, formatSeconds(seconds), ...formatRatio(ratio)];
 }
 
 function formatRatio(ratio: Estimate | undefined): string[] {

@@ -283,6 +283,18 @@ export interface NativeSession {
   dispose(): void;
 }
 
+/** One convolution of a network, run alone. */
+export interface NativeConvolutionTime {
+  /** (N, C, T, H, W) */
+  input: number[];
+  output: number[];
+  /** (T, H, W) */
+  kernel: number[];
+  /** Multiplications and additions. */
+  flops: number;
+  seconds: number;
+}
+
 export interface NativeEncoder {
   readonly dim: number;
   weights(): Promise<NamedTensor[]>;
@@ -291,6 +303,11 @@ export interface NativeEncoder {
   calibrate(batch: NativeBatch, view: string): Promise<void>;
   calibrateEnd(): Promise<void>;
   embed(batch: NativeBatch, view: string): Promise<Floats>;
+  /**
+   * What embed() takes at least: each convolution that the network makes for the clips of this view, alone on an input
+   * of its size.
+   */
+  timeConvolutions(batch: NativeBatch, view: string): Promise<NativeConvolutionTime[]>;
   /** Raw network in fp32 and eval mode; `shape` is (N, 3, T, H, W). */
   forward(clips: Float32Array, shape: readonly [number, number, number, number, number]): Promise<Floats>;
   stats(): NativeMemoryStats;

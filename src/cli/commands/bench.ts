@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { BenchCase } from '../../bench/case.js';
-import type { BenchResult } from '../../bench/result.js';
+import type { BenchResult, BenchTopic } from '../../bench/result.js';
 import { VsslError } from '../../errors.js';
 import { checkOutFile, writeResultFile } from '../../weights/atomic-write.js';
 import { parseCount, unlessStopped } from '../action-helpers.js';
@@ -18,28 +18,70 @@ interface BenchFlags {
   readonly list?: boolean;
 }
 
-const PAIRS = 30;
-
-/** `vssl-native bench kernels`: verifies every kernel, then times it beside its limit and its peers. */
-export function registerBench(program: Command): void {
-  const group = program.command('bench').description('verify, then time');
-  addCommonOptions(group.command('kernels'))
-    .description('the kernels, each as a fraction of what this machine can do and beside other libraries')
-    .option('--filter <regexp>', 'only cases whose name matches')
-    .option(
-      '--peers [regexp]',
-      'also run the other libraries that Python has, or those that match, in turn with ours',
-    )
-    .option('--python <program>', 'interpreter that has them (default: $VSSL_PYTHON, or python3)')
-    .option('--pairs <n>', `rounds of turns in alternation (default: ${PAIRS})`, parseCount)
-    .option('--threads <n>', 'of both sides (default: one per physical core)', parseCount)
-    .option('--out <file>', 'write the result as JSON, too')
-    .option('--list', 'only name the cases')
-    .action(runAction<BenchFlags>(benchKernels));
+/** What is timed by one of the commands. */
+interface Topic {
+  readonly what: BenchTopic;
+  readonly description: string;
+  readonly pairs: number;
+  /** When nobody says; 0: one per physical core. */
+  readonly threads: readonly number[];
+  readonly cases: () => Promise<readonly BenchCase[]>;
+  /** What a check that failed means. */
+  readonly wrong: string;
 }
 
-async function benchKernels(context: ActionContext, flags: BenchFlags) {
-  const cases = await chooseCases(flags);
+const TOPICS: readonly Topic[] = [
+  {
+    what: 'kernels',
+    description: 'the kernels, each as a fraction of what this machine can do and beside other libraries',
+    pairs: 30,
+    threads: [0],
+    cases: async () => (await import('../../bench/cases/index.js')).benchCases,
+    wrong: 'a kernel does not give what its double-precision twin gives',
+  },
+  {
+    what: 'step',
+    description: 'training steps of the small presets and of large networks, beside PyTorch',
+    pairs: 10,
+    threads: [1, 0],
+    cases: async () => (await import('../bench-steps.js')).stepCases(),
+    wrong: 'a step does not give the loss that it should',
+  },
+  {
+    what: 'embed',
+    description: 'clips to features, beside the bare convolutions of the network and PyTorch',
+    pairs: 10,
+    threads: [1, 0],
+    cases: async () => (await import('../../bench/engine/embed.js')).embedCases,
+    wrong: 'an encoder does not give the features that it should',
+  },
+];
+
+/** `vssl-native bench kernels|step|embed`: verifies, then times in turn with limits and with peers. */
+export function registerBench(program: Command): void {
+  const group = program.command('bench').description('verify, then time');
+  for (const topic of TOPICS)
+    addCommonOptions(group.command(topic.what))
+      .description(topic.description)
+      .option('--filter <regexp>', 'only cases whose name matches')
+      .option(
+        '--peers [regexp]',
+        'also run the other libraries that Python has, or those that match, in turn with ours',
+      )
+      .option('--python <program>', 'interpreter that has them (default: $VSSL_PYTHON, or python3)')
+      .option('--pairs <n>', `rounds of turns in alternation (default: ${topic.pairs})`, parseCount)
+      .option('--threads <n>', `of both sides (default: ${threadsText(topic)})`, parseCount)
+      .option('--out <file>', 'write the result as JSON, too')
+      .option('--list', 'only name the cases')
+      .action(runAction<BenchFlags>((context, flags) => bench(topic, context, flags)));
+}
+
+function threadsText({ threads }: Topic): string {
+  return threads.length > 1 ? '1, then one per physical core' : 'one per physical core';
+}
+
+async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
+  const cases = await chooseCases(topic, flags);
   if (flags.list) {
     const { formatCases } = await import('../format-bench.js');
     context.print(formatCases(cases));
@@ -50,24 +92,23 @@ async function benchKernels(context: ActionContext, flags: BenchFlags) {
     };
   }
   if (flags.out !== undefined) await checkOutFile(flags.out, '--out');
-  const result = await timeCases(cases, context, flags);
+  const result = await timeCases(topic, cases, context, flags);
   if (flags.out !== undefined) {
     await writeResultFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
     context.logger.info(`written to ${flags.out}`);
   }
   if (result.rows.some(({ wrong }) => wrong)) {
-    context.logger.error('a kernel does not give what its double-precision twin gives');
+    context.logger.error(topic.wrong);
     process.exitCode = 1;
   }
   return result;
 }
 
 /** The cases that --filter names, with the peers that --peers names. */
-async function chooseCases({ filter, peers }: BenchFlags): Promise<BenchCase[]> {
-  const { benchCases } = await import('../../bench/cases/index.js');
+async function chooseCases(topic: Topic, { filter, peers }: BenchFlags): Promise<BenchCase[]> {
   const wanted = toPattern('--filter', filter);
   const others = toPattern('--peers', typeof peers === 'string' ? peers : '');
-  const cases = benchCases
+  const cases = (await topic.cases())
     .filter(({ name }) => wanted.test(name))
     .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
   if (cases.length === 0)
@@ -76,9 +117,10 @@ async function chooseCases({ filter, peers }: BenchFlags): Promise<BenchCase[]> 
 }
 
 async function timeCases(
+  topic: Topic,
   cases: readonly BenchCase[],
   { logger, print, signal }: ActionContext,
-  { pairs = PAIRS, threads = 0, peers, python }: BenchFlags,
+  { pairs = topic.pairs, threads, peers, python }: BenchFlags,
 ): Promise<BenchResult> {
   const { formatBench, formatSeconds } = await import('../format-bench.js');
   const { runBench } = await import('../../bench/run-bench.js');
@@ -86,12 +128,13 @@ async function timeCases(
   const result = await unlessStopped(
     signal,
     runBench({
-      ...{ cases, pairs, threads, signal },
+      ...{ what: topic.what, cases, pairs, signal },
+      threads: threads ?? topic.threads,
       python: peers ? (python ?? (process.env.VSSL_PYTHON || 'python3')) : null,
       onStage: (text) => status.show(text),
-      onRow: ({ name, timing }) => {
+      onRow: ({ name, threads: used, timing }) => {
         status.clear();
-        logger.info(`${name}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
+        logger.info(`${name}, threads ${used}: ${timing ? formatSeconds(timing.seconds) : 'WRONG'}`);
       },
       onPeerLog: logger.debug,
     }).finally(() => status.clear()),

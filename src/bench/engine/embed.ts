@@ -1,0 +1,91 @@
+/** Batches of clips in memory that an encoder turns into features. */
+import { loadEngine } from '../../native/load.js';
+import type { BenchCase, Check, Workload } from '../case.js';
+import { relativeDistance } from '../vectors.js';
+import { channelsFirst, clipInput, weightInputs } from './inputs.js';
+import { drawClips } from './memory-clips.js';
+
+type EmbedParameters = {
+  readonly arch: string;
+  readonly width: number;
+  readonly precision: 'fp32' | 'bf16';
+  readonly clips: number;
+  readonly frames: number;
+  readonly size: number;
+};
+
+const PEERS = ['torch', 'torch BatchNorm folded', 'torch bare convolutions'];
+/** How far features may be from those of another way to compute them, relative to their norm. */
+const TOLERANCE = { fp32: 1e-4, bf16: 0.02 };
+
+const full = { width: 1, precision: 'bf16', clips: 8, frames: 16, size: 112 } as const;
+
+export const embedCases: readonly BenchCase[] = [
+  embedCase({ arch: 'r3d_18', ...full }),
+  embedCase({ arch: 'r2plus1d_18', ...full }),
+  embedCase({ arch: 'c3d', ...full }),
+  embedCase({ arch: 'r3d_18', ...full, precision: 'fp32' }),
+  embedCase({ arch: 'r3d_10', width: 0.25, precision: 'bf16', clips: 16, frames: 8, size: 64 }),
+];
+
+function embedCase(parameters: EmbedParameters): BenchCase {
+  const { arch, width, precision, clips, frames, size } = parameters;
+  const name = `${arch}${width === 1 ? '' : ` x ${width}`}`;
+  return {
+    name: `embed ${name} ${precision} ${clips} clips ${frames}x${size}x${size}`,
+    kernel: 'embed',
+    parameters,
+    small: { ...parameters, clips: 2, frames: 16, size: 32 },
+    prepare: (chosen) => prepare(chosen as EmbedParameters),
+    flops: 0,
+    bytes: 4 * clips * frames * size * size * 3,
+    clips,
+    limit: 'bare convolutions',
+    verified: 'all features, beside those in fp32',
+    peers: PEERS.map((peer) => ({ module: 'embed', name: peer, tolerance: TOLERANCE[precision] })),
+  };
+}
+
+async function prepare({ arch, width, precision, ...size }: EmbedParameters): Promise<Workload> {
+  const engine = loadEngine();
+  const encoder = await engine.createEncoder({
+    ...{ arch, width, seed: 1, device: 'cpu', precision, channelsLast: true },
+  });
+  const batch = await drawClips(engine, size);
+  await encoder.calibrateBegin();
+  await encoder.calibrate(batch, 'clip');
+  await encoder.calibrateEnd();
+  const clips = clipInput(batch, 'clip');
+  const inputs = { clips, ...weightInputs('encoder', await encoder.weights()) };
+  let features: Float32Array = new Float32Array();
+  let flops = 0;
+  const run = async (threads: number) => {
+    engine.setThreads(threads);
+    features = await encoder.embed(batch, 'clip');
+  };
+  const limitSeconds = async (threads: number) => {
+    engine.setThreads(threads);
+    const times = await encoder.timeConvolutions(batch, 'clip');
+    flops = times.reduce((sum, one) => sum + one.flops, 0);
+    return times.reduce((sum, one) => sum + one.seconds, 0);
+  };
+  return {
+    inputs,
+    run,
+    outputs: () => ({ features }),
+    limitSeconds: (_, threads) => limitSeconds(threads),
+    work: () => ({ flops }),
+    async verify(threads): Promise<Check[]> {
+      await run(threads);
+      await limitSeconds(threads);
+      const shape = [size.clips, 3, size.frames, size.size, size.size] as const;
+      const exact = await encoder.forward(channelsFirst(clips), shape);
+      const error = relativeDistance(features, exact);
+      return [{ what: 'features', error, tolerance: TOLERANCE[precision] }];
+    },
+    dispose() {
+      batch.dispose();
+      encoder.dispose();
+    },
+  };
+}
