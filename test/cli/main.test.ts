@@ -61,6 +61,9 @@ test('wrong usage ends with 2 and says what is wrong', (t) => {
     [['bench', 'kernels', '--filter', 'no such case'], /--list/],
     [['bench', 'kernels', '--filter', '('], /--filter/],
     [['bench', 'kernels', '--pairs', '0'], /whole number from 1/],
+    [['bench', 'step', '--filter', 'no such case'], /--list/],
+    [['bench', 'embed', '--threads', '0'], /whole number from 1/],
+    [['bench', 'embed', '--peers', '('], /--peers/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = cli(...args);
@@ -103,7 +106,8 @@ test('a missing addon ends with 3 and says how to get it', (t) => {
 
 test('--json: the last line of stdout is one object, and nothing else is there', (t) => {
   const commands = [['methods'], ['methods', 'cvrl'], ['presets'], ['presets', 'cvrl-tiny']];
-  for (const args of [...commands, ['bench', 'kernels', '--list']]) {
+  const lists = ['kernels', 'step', 'embed'].map((what) => ['bench', what, '--list']);
+  for (const args of [...commands, ...lists]) {
     const { status, stdout } = cli(...args, '--json');
     t.is(status, 0);
     const lines = stdout.trimEnd().split('\n');
