@@ -1,4 +1,5 @@
 import test from 'ava';
+import { drawClips } from '#src/bench/engine/memory-clips.js';
 import { loadEngine } from '#src/native/load.js';
 
 const engine = loadEngine();
@@ -69,4 +70,24 @@ test('a linear fit separates what can be separated, and gives the same bits agai
   t.is(result.trainAccuracy, 1);
   t.is(result.scores.length, rows * 3);
   t.deepEqual(await fitOnce(), result);
+});
+
+test('the bare convolutions are those of the network, each on an input of its size', async (t) => {
+  const encoder = await engine.createEncoder({ ...tiny, precision: 'bf16' });
+  const batch = await drawClips(engine, { clips: 2, frames: 8, size: 32 });
+  const kernels = (await encoder.weights()).filter((w) => w.shape.length === 5).map((w) => w.shape);
+  const before = await encoder.embed(batch, 'clip');
+  const times = await encoder.timeConvolutions(batch, 'clip');
+  const sorted = (shapes: (readonly number[])[]) => shapes.map((shape) => shape.join()).sort();
+  t.deepEqual(
+    sorted(times.map(({ input, output, kernel }) => [output[1]!, input[1]!, ...kernel])),
+    sorted(kernels),
+  );
+  t.deepEqual(times[0]!.input, [2, 3, 8, 32, 32]);
+  t.deepEqual(times[0]!.output, [2, 8, 8, 16, 16]);
+  t.is(times[0]!.flops, 2 * (2 * 8 * 8 * 16 * 16) * (3 * 3 * 7 * 7));
+  for (const { seconds } of times) t.true(seconds > 0 && seconds < 10);
+  t.deepEqual(await encoder.embed(batch, 'clip'), before);
+  batch.dispose();
+  encoder.dispose();
 });
