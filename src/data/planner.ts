@@ -2,11 +2,13 @@ import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { AugmentOptions } from './augment/options.js';
 import { checkSamplePlan, patchOf, stackSamples } from './batch-plan.js';
 import { type ClipSettings, clipFormatOf } from './clip-plan.js';
-import { countBatches, epochOrder } from './epoch-order.js';
+import { countBatches, EpochRows, epochOrder } from './epoch-order.js';
+import { IdTable } from './id-table.js';
 import type { BatchPlan, VideoFacts } from './plan.js';
 import type { Quarantine } from './quarantine.js';
 import { Rng } from './rng.js';
 import { type GetFacts, listLabels, type Manifest, type VideoRow } from './rows.js';
+import { unusableFile } from './unusable-file.js';
 import type { PlanViews, SamplePlan, ViewContext } from './views.js';
 
 /** One place of one batch. (seed, epoch, sample, attempt) fixes the row and every draw made for it. */
@@ -85,7 +87,8 @@ interface Planned {
 
 /**
  * Which videos a step takes, and the plans of their clips: a pure function of (config, manifest, facts, quarantine,
- * step). Nothing is remembered from step to step, so a run may begin anywhere.
+ * step). Nothing is remembered from step to step, so a run may begin anywhere; and files are looked at as they are drawn,
+ * since no draw hangs on what is known of a file that was not.
  *
  * Rows that fail are recorded by the caller, with the epoch in which they failed. Plan a step of epoch e only after all
  * batches of the epochs before e have been loaded and their bad rows recorded: the order of an epoch is then the same
@@ -95,9 +98,10 @@ export class BatchPlanner {
   readonly #options: PlannerOptions;
   /** What all samples share of the context of their views. */
   readonly #shared: Pick<ViewContext, 'format' | 'augment' | 'labels' | 'stream'>;
-  readonly #ids: ReadonlySet<string>;
-  /** The last epoch's usable rows; the size of the quarantine tells whether they still hold. */
-  #cached: { epoch: number; quarantined: number; order: readonly number[] } | null = null;
+  /** The last epoch's usable rows; the number of those that had left before it tells whether they still hold. */
+  #cached: { epoch: number; left: number; rows: EpochRows } | null = null;
+  /** Made when a row has left. */
+  #ids: IdTable | null = null;
 
   constructor(options: PlannerOptions) {
     const { config, manifest } = options;
@@ -108,21 +112,23 @@ export class BatchPlanner {
       labels: listLabels(manifest.rows),
       stream: 'train',
     };
-    this.#ids = new Set(manifest.rows.map((row) => row.id));
   }
 
   /** Places in the manifest of the rows of an epoch, in its order. Throws ERR_VSSL_NO_USABLE_VIDEO when none is left. */
-  order(epoch: number): readonly number[] {
+  order(epoch: number): Uint32Array {
+    return this.#rowsOf(epoch).order;
+  }
+
+  #rowsOf(epoch: number): EpochRows {
     const { config, manifest, quarantine } = this.#options;
-    if (this.#cached?.epoch === epoch && this.#cached.quarantined === quarantine.size)
-      return this.#cached.order;
-    const keepsTrying = config.data.onError === 'substitute';
-    const order = epochOrder(manifest.rows.length, config.train.seed, epoch).filter(
-      (index) => keepsTrying || !quarantine.excludes(manifest.rows[index] as VideoRow, epoch),
-    );
+    const left = config.data.onError === 'substitute' ? 0 : quarantine.countBefore(epoch);
+    if (this.#cached?.epoch === epoch && this.#cached.left === left) return this.#cached.rows;
+    let order = epochOrder(manifest.rows.length, config.train.seed, epoch);
+    if (left > 0) order = order.filter((index) => !quarantine.excludes(manifest.rows[index]!, epoch));
     if (order.length === 0) throw noUsableVideo(manifest);
-    this.#cached = { epoch, quarantined: quarantine.size, order };
-    return order;
+    const rows = new EpochRows(order, manifest.rows.length);
+    this.#cached = { epoch, left, rows };
+    return rows;
   }
 
   /** Samples a batch has in this epoch: train.batch, or the number of usable rows when there are fewer. */
@@ -138,11 +144,14 @@ export class BatchPlanner {
   /** Epoch of a step (from 0), and the number of the batch within it. */
   position(step: number): { readonly epoch: number; readonly batch: number } {
     let left = step;
-    for (let epoch = 0; ; epoch++) {
-      const steps = this.#stepsOf(epoch);
-      if (left < steps) return { epoch, batch: left };
+    let epoch = 0;
+    let steps = this.#stepsOf(epoch);
+    for (const last = this.#options.quarantine.lastEpoch; epoch <= last && left >= steps; ) {
       left -= steps;
+      steps = this.#stepsOf(++epoch);
     }
+    // no row leaves from here on: all epochs have this length
+    return { epoch: epoch + Math.floor(left / steps), batch: left % steps };
   }
 
   /** The samples of a step before any file was looked at. */
@@ -150,7 +159,7 @@ export class BatchPlanner {
     const { epoch, batch } = this.position(step);
     const order = this.order(epoch);
     const size = this.batchSize(epoch);
-    return order.slice(batch * size, (batch + 1) * size).map((index, i) => ({
+    return Array.from(order.subarray(batch * size, (batch + 1) * size), (index, i) => ({
       row: this.#options.manifest.rows[index] as VideoRow,
       index,
       epoch,
@@ -159,12 +168,15 @@ export class BatchPlanner {
     }));
   }
 
-  /** Plans a step. Rows whose facts cannot be had are replaced and listed in `bad`, for the quarantine. */
+  /**
+   * Plans a step. Rows whose facts cannot be had are replaced and listed in `bad`, for the quarantine; under onError
+   * `fail` the first of them is thrown (ERR_VSSL_DATA). Throws ERR_VSSL_NO_USABLE_VIDEO when all were found bad.
+   */
   async planBatch(step: number): Promise<{ readonly batch: PlannedBatch; readonly bad: readonly BadRow[] }> {
     const samples = this.selectSamples(step);
     const none: Failed = { failed: [], unusable: [] };
     const { planned, bad, failed } = await this.#planSamples(step, samples, [], none);
-    return { batch: this.#assemble(step, this.position(step).epoch, planned, failed), bad };
+    return { batch: this.#assemble(step, this.position(step).epoch, planned, failed, bad), bad };
   }
 
   /**
@@ -206,7 +218,7 @@ export class BatchPlanner {
       slots.push(i);
       all.push(replacement);
     });
-    const next = this.#assemble(batch.step, batch.epoch, all, result.failed);
+    const next = this.#assemble(batch.step, batch.epoch, all, result.failed, result.bad);
     const complete = all.length === batch.samples.length;
     const patch = complete ? patchOf(batch.plan, next.plan, slots) : null;
     return { batch: next, patch, bad: result.bad };
@@ -216,8 +228,9 @@ export class BatchPlanner {
   #stepsOf(epoch: number): number {
     const { config, manifest, quarantine } = this.#options;
     let usable = manifest.rows.length;
-    if (config.data.onError !== 'substitute') {
-      for (const [id, found] of quarantine.entries()) if (found < epoch && this.#ids.has(id)) usable--;
+    if (config.data.onError !== 'substitute' && quarantine.countBefore(epoch) > 0) {
+      this.#ids ??= IdTable.of(manifest.rows);
+      for (const [id, found] of quarantine.entries()) if (found < epoch && this.#ids.find(id) >= 0) usable--;
     }
     if (usable === 0) throw noUsableVideo(manifest);
     return countBatches(usable, config.train.batch);
@@ -248,6 +261,7 @@ export class BatchPlanner {
         failed.unusable.push(sample.index);
         bad.push({ sample, error: result });
       });
+      if (this.#options.config.data.onError === 'fail' && bad[0]) throw failOn(bad[0]);
       const taken = [...others, ...planned.map((p) => p.sample)];
       open = this.#drawReplacements(lost, taken, failed);
     }
@@ -291,19 +305,24 @@ export class BatchPlanner {
   ): SampleRef[] {
     if (lost.length === 0) return [];
     const { config, manifest } = this.#options;
-    const taken = new Set(others.map((sample) => sample.index));
+    const taken = others.map((sample) => sample.index);
     const failures = new Map<number, number>();
     for (const index of failed) failures.set(index, (failures.get(index) ?? 0) + 1);
     for (const index of unusable) failures.set(index, TRIES);
     const replacements: SampleRef[] = [];
+    const rows = this.#rowsOf(lost[0]!.epoch);
+    const exhausted = [...failures].filter(([, times]) => times >= TRIES).map(([index]) => index);
+    let free = rows.without([...taken, ...failures.keys()]);
+    let tried = false;
     for (const { epoch, sample, attempt } of [...lost].sort((a, b) => a.sample - b.sample)) {
-      const left = this.order(epoch).filter((index) => !taken.has(index));
-      const untried = left.filter((index) => !failures.has(index));
-      const free = untried.length > 0 ? untried : left.filter((index) => failures.get(index)! < TRIES);
-      if (free.length === 0) break;
+      if (free.count === 0 && !tried) {
+        free = rows.without([...taken, ...exhausted]);
+        tried = true;
+      }
+      if (free.count === 0) break;
       const rng = new Rng(config.train.seed, 'replacement', epoch, sample, attempt + 1);
-      const index = free[rng.int(free.length)] as number;
-      taken.add(index);
+      const index = free.take(rng.int(free.count));
+      taken.push(index);
       replacements.push({
         row: manifest.rows[index] as VideoRow,
         index,
@@ -315,19 +334,31 @@ export class BatchPlanner {
     return replacements;
   }
 
-  #assemble(step: number, epoch: number, planned: readonly Planned[], failed: Failed): PlannedBatch {
-    if (planned.length === 0) throw noUsableVideo(this.#options.manifest);
+  #assemble(
+    step: number,
+    epoch: number,
+    planned: readonly Planned[],
+    failed: Failed,
+    bad: readonly BadRow[],
+  ): PlannedBatch {
+    if (planned.length === 0) throw noUsableVideo(this.#options.manifest, bad[0]);
     const samplePlans = planned.map(({ plan }) => plan);
     const plan = stackSamples(samplePlans, this.#options.config.method);
     return { step, epoch, plan, samples: planned.map(({ sample }) => sample), samplePlans, ...failed };
   }
 }
 
-function noUsableVideo(manifest: Manifest): VsslError {
+function failOn({ sample, error }: BadRow): VsslError {
+  return unusableFile(sample.row.path, error.code, error.message, -1);
+}
+
+/** `first`: one of them. */
+function noUsableVideo(manifest: Manifest, first?: BadRow): VsslError {
+  const reason = first ? ` (${first.sample.row.path}: ${first.error.message})` : '';
   return new VsslError(
     'ERR_VSSL_NO_USABLE_VIDEO',
-    `none of the ${manifest.rows.length} videos of ${manifest.spec} can be used; ` +
+    `none of the ${manifest.rows.length} videos of ${manifest.spec} can be used${reason}; ` +
       `'vssl-native check --data ${manifest.spec}' says why for each of them`,
-    { details: { spec: manifest.spec } },
+    { details: { spec: manifest.spec, first: first?.sample.row.path } },
   );
 }

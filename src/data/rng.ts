@@ -82,12 +82,10 @@ export class Rng {
   }
 
   /** Shuffles in place (Fisher-Yates) and returns the array. */
-  shuffle<T>(array: T[]): T[] {
+  shuffle<A extends { readonly length: number; [place: number]: unknown }>(array: A): A {
     for (let i = array.length - 1; i > 0; i--) {
       const j = this.int(i + 1);
-      const t = array[i] as T;
-      array[i] = array[j] as T;
-      array[j] = t;
+      [array[i], array[j]] = [array[j], array[i]] as [A[number], A[number]];
     }
     return array;
   }

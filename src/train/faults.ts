@@ -2,7 +2,8 @@
 import { type ClipCounts, ClipLedger } from '../data/clip-ledger.js';
 import type { PlannedBatch, SampleRef } from '../data/planner.js';
 import type { VideoRow } from '../data/rows.js';
-import { VsslError } from '../errors.js';
+import { unusableFile } from '../data/unusable-file.js';
+import type { VsslError } from '../errors.js';
 
 /** Epoch of files that the first look at the data, before epoch 0, found unusable. */
 export const BEFORE_EPOCHS = -1;
@@ -57,13 +58,8 @@ export function toRecord({ sample, code, reason, where }: Find, step: number): Q
 }
 
 /** Under data.onError fail. */
-export function unusableFile({ sample, code, reason, where }: Find): VsslError {
-  const { path } = sample.row;
-  return new VsslError(
-    'ERR_VSSL_DATA',
-    `${path} cannot be used: ${reason} (${code}). Repair or remove it, or set data.onError to skip`,
-    { details: { path, code, where } },
-  );
+export function failOn({ sample, code, reason, where }: Find): VsslError {
+  return unusableFile(sample.row.path, code, reason, where);
 }
 
 /** A batch as the step that takes it finds it. */

@@ -1,6 +1,7 @@
 /**
  * Batches ahead of the step: plans batch k, has it loaded, replaces what turns out bad, and hands the batches out in
- * order. One batch is loaded until its plan is known and says how many of its size may wait. What comes out depends on
+ * order. One batch is loaded until its plan is known and says how many of its size may wait, one of them until the first
+ * step is done. What comes out depends on
  * the plans alone, not on how far loading ran ahead:
  *  - replacements are drawn from (seed, epoch, sample, attempt);
  *  - a file found bad, or of which too many clips failed, leaves the sampler at the next epoch, and no batch of an epoch
@@ -16,7 +17,7 @@ import type { VideoRow } from '../data/rows.js';
 import { refuseEnvironment } from '../embed/clip-failure.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
-import { drawsOf, type Find, isWithinFile, unusableFile } from './faults.js';
+import { drawsOf, type Find, failOn, isWithinFile } from './faults.js';
 
 /** Batches that wait at most, however small they are. */
 const MOST_AHEAD = 4;
@@ -61,6 +62,8 @@ export class Feed {
   #epoch: number;
   #batchesLeft: number;
   #loading = 0;
+  /** Batches that were asked for. */
+  #asked = 0;
   #closed = false;
 
   constructor(options: FeedOptions) {
@@ -75,6 +78,7 @@ export class Feed {
 
   /** The next batch in order; the caller disposes of it. Rejects with what went wrong in planning or loading it. */
   async next(): Promise<FeedItem> {
+    this.#asked += 1;
     const first = this.#queue.shift();
     if (!first)
       throw new VsslError('ERR_VSSL_INTERNAL', 'the feed was asked for more batches than it has steps');
@@ -91,7 +95,7 @@ export class Feed {
 
   #fill(): void {
     const { planner, to, quarantine, rows } = this.#options;
-    while (!this.#closed && this.#next < to && this.#queue.length < (this.#depth ?? 1)) {
+    while (!this.#closed && this.#next < to && this.#hasRoom()) {
       if (this.#batchesLeft === 0) {
         // The next epoch's order hangs on what this one finds. The last load to end calls here again, before its own
         // batch is handed out, so next() never meets an empty queue.
@@ -118,6 +122,12 @@ export class Feed {
       item.catch(() => {}); // it is seen when its turn comes
       this.#queue.push(item);
     }
+  }
+
+  /** Files are looked at as they are drawn: before the first step those of one batch beside its own, and no more. */
+  #hasRoom(): boolean {
+    const first = this.#asked <= 1 && this.#next - this.#options.from > 1;
+    return !first && this.#queue.length < (this.#depth ?? 1);
   }
 
   #deepen(plan: BatchPlan): void {
@@ -167,7 +177,7 @@ export class Feed {
       const { row, epoch } = find.sample;
       if (!isWithinFile(find.code)) this.#options.quarantine.add(row.id, epoch);
       into.push(find);
-      if (this.#options.onError === 'fail') throw unusableFile(find);
+      if (this.#options.onError === 'fail') throw failOn(find);
     }
   }
 }

@@ -1,10 +1,10 @@
-/** The first look at the data, before the first epoch: which files can be used decides the batch and the length of a run. */
+/** A look at all of the data before the first epoch (indexFirst): which files can be used decides the batch and the length of a run. */
 import { throwIfAborted } from '../checks.js';
 import type { GetFacts, Manifest, VideoRow } from '../data/rows.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import { toVsslError, VsslError } from '../errors.js';
 import type { TrainEvent } from './events.js';
-import { BEFORE_EPOCHS, type Faults, type Find, toRecord, unusableFile } from './faults.js';
+import { BEFORE_EPOCHS, type Faults, type Find, failOn, toRecord } from './faults.js';
 
 export interface FirstLook {
   readonly manifest: Manifest;
@@ -36,7 +36,7 @@ export async function lookAtFiles(look: FirstLook): Promise<void> {
   const finds: Find[] = [];
   for await (const find of mapAhead(rows, lookAt, workers)) if (find) finds.push(find);
   for (const find of finds) {
-    if (onError === 'fail') throw unusableFile(find);
+    if (onError === 'fail') throw failOn(find);
     const record = toRecord(find, 0);
     faults.addFile(record);
     emit({ type: 'quarantine', ...record });

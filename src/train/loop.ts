@@ -24,6 +24,8 @@ export interface LoopOptions {
   /** Steps done, and steps to have been done at the end. */
   readonly from: number;
   readonly to: number;
+  /** Videos that a batch should have: each time that one has fewer than any before is told. */
+  readonly batch?: number;
   readonly logEvery: number;
   /** null: only at the end. */
   readonly checkpointEvery: number | null;
@@ -66,6 +68,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   let [step, saved, epoch] = [from, from, 0];
   let loss: number | null = null;
   const total = nothing();
+  let smallest = options.batch ?? 0;
   let sinceLine = nothing();
   const save = async () => {
     if (step === saved) return;
@@ -90,6 +93,11 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       loss = event.losses.loss ?? null;
       for (const sum of [sinceLine, total]) addStep(sum, event);
       await recordFinds(options, item, step);
+      const size = item.planned.samples.length;
+      if (size < smallest) {
+        emit({ type: 'warning', message: smallerBatch(step, size, smallest) });
+        smallest = size;
+      }
       await log.plan(step, item.planned);
       emit(event);
       if (step === 1 || step % logEvery === 0 || step === options.totalSteps) {
@@ -107,6 +115,10 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   }
   await save();
   return { step, loss, ...total };
+}
+
+function smallerBatch(step: number, size: number, before: number): string {
+  return `the batch of step ${step} has ${size} videos instead of ${before}: no other of them can be used`;
 }
 
 function addStep(sum: Tally, { clips, dataSeconds, stepSeconds }: StepEvent): void {

@@ -21,6 +21,11 @@ export interface TrainOptions {
   readonly init?: string;
   /** Stops when so many steps are done; the schedule stays that of the whole run. */
   readonly maxSteps?: number;
+  /**
+   * Looks at every file of a new run before its first step: files that cannot be used leave before the first epoch, and
+   * the length of the run is that of the others. Default false: a file is looked at when it is first drawn.
+   */
+  readonly indexFirst?: boolean;
   /** Evaluations during training. */
   readonly hooks?: readonly EvaluationHook[];
 }

@@ -53,10 +53,12 @@ export function train(
 }
 
 function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Settled {
-  checkOptions(options, ['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'hooks']);
-  const { maxSteps, resume, init, signal } = options;
+  checkOptions(options, ['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'indexFirst', 'hooks']);
+  const { maxSteps, resume, init, signal, indexFirst } = options;
   checkSignal(signal);
   if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
+  if (indexFirst !== undefined && typeof indexFirst !== 'boolean')
+    throw invalidArgument('indexFirst', 'true or false', indexFirst);
   if (resume !== undefined && (typeof resume !== 'string' || resume === ''))
     throw invalidArgument('resume', "'auto', 'never' or a checkpoint file", resume);
   if (init !== undefined && (typeof init !== 'string' || init === ''))

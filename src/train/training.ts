@@ -51,7 +51,7 @@ export class Training {
   /** Encoder file whose weights the run began with. */
   readonly #init: { readonly init?: string };
   #totalSteps: number;
-  /** Videos that can be used at the start. */
+  /** Videos that are not known to be unusable at the start. */
   #usable = 0;
 
   constructor(parts: TrainingParts) {
@@ -96,11 +96,11 @@ export class Training {
     }
   }
 
-  /** Files known to be bad leave before the first step; of a new run they are found by looking at every file. */
+  /** Files known to be bad leave before the first step. Those of a new run are not known, unless all are looked at. */
   async #countUsable(): Promise<void> {
-    const { config, emit, manifest, checkpoint, getFacts } = this.#parts;
+    const { config, options, emit, manifest, checkpoint, getFacts } = this.#parts;
     const [workers, faults, signal] = [this.#workers, this.#faults, this.#signal];
-    if (!checkpoint)
+    if (!checkpoint && options.indexFirst)
       await lookAtFiles({ manifest, getFacts, workers, onError: config.data.onError, faults, emit, signal });
     for (const { id, epoch } of faults.files) this.#quarantine.add(id, epoch);
     const unusable = faults.files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
@@ -112,7 +112,9 @@ export class Training {
     const [usable, threads, batch] = [this.#usable, this.#threads, config.train.batch];
     const warn = (message: string) => emit({ type: 'warning', message });
     if (usable < batch)
-      warn(`there are ${usable} usable videos, fewer than train.batch (${batch}): the batch is ${usable}`);
+      warn(
+        `there are at most ${usable} usable videos, fewer than train.batch (${batch}): the batch is ${usable}`,
+      );
     const before = checkpoint?.state.threads;
     if (before !== undefined && before !== threads)
       warn(
@@ -176,6 +178,7 @@ export class Training {
         hyper: (step) => method.hyper(config, { step, totalSteps }),
         from,
         to,
+        batch: Math.min(config.train.batch, usable),
         logEvery: config.log.every,
         checkpointEvery: config.train.checkpointEvery,
         faults: this.#faults,

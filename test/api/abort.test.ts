@@ -52,7 +52,7 @@ const calls: Record<string, (ways: Ways) => Promise<unknown>> = {
     for await (const event of run) if (event.type === 'step') begun();
   },
   'train, looking at files': async ({ signal, begun }) => {
-    for await (const event of train(tinyConfig(), { data, out: file('run2'), signal }))
+    for await (const event of train(tinyConfig(), { data, out: file('run2'), signal, indexFirst: true }))
       if (event.type === 'index') begun();
   },
   embed: ({ signal, begun }) => {

@@ -3,6 +3,7 @@ import { countBatches, countSteps, epochOrder } from '#src/data/epoch-order.js';
 import type { ClipPlan, VideoFacts } from '#src/data/plan.js';
 import { BatchPlanner, type PlannedBatch, type PlannerOptions } from '#src/data/planner.js';
 import { Quarantine } from '#src/data/quarantine.js';
+import { Rng } from '#src/data/rng.js';
 import type { Manifest, VideoRow } from '#src/data/rows.js';
 import type { SamplePlan, ViewContext } from '#src/data/views.js';
 import { VsslError } from '#src/errors.js';
@@ -215,6 +216,46 @@ test('steps are counted through epochs that the quarantine made shorter', (t) =>
       { epoch: 3, batch: 0 },
     ],
   );
+});
+
+test('the place of a step far ahead is that of walking there, and costs no walk', (t) => {
+  const quarantine = new Quarantine();
+  const { planner } = makePlanner({ rows: 41, batch: 4, quarantine });
+  for (const [row, epoch] of [3, 3, 7, 7, 7, 7, 12].entries()) quarantine.add(`v${row}.mp4`, epoch);
+  let [epoch, batch] = [0, 0];
+  for (let step = 0; step < 300; step++) {
+    t.deepEqual(planner.position(step), { epoch, batch });
+    batch += 1;
+    if (batch === planner.stepsPerEpoch(epoch)) [epoch, batch] = [epoch + 1, 0];
+  }
+  const far = makePlanner({ rows: 41, batch: 4 }).planner.position(1e12);
+  t.deepEqual(far, { epoch: 1e11, batch: 0 });
+});
+
+test('a replacement is drawn from all rows of the epoch that are left, in its order', async (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const quarantine = new Quarantine();
+    for (const row of [1, 5, 6]) quarantine.add(`v${row}.mp4`, 0);
+    const { planner } = makePlanner({ rows: 30, batch: 6, quarantine, seed });
+    const { batch } = await planner.planBatch(5);
+    t.is(batch.epoch, 1);
+    const places = lost(1, 4);
+    const replaced = (await planner.planReplacements(batch, places)).batch;
+    const taken = new Set(batch.samples.map(({ index }) => index));
+    for (const { place } of places) {
+      const left = epochOrder(30, seed, 1).filter((row) => ![1, 5, 6].includes(row) && !taken.has(row));
+      const rng = new Rng(seed, 'replacement', 1, batch.samples[place]!.sample, 1);
+      const expected = left[rng.int(left.length)]!;
+      t.is(replaced.samples[place]!.index, expected);
+      taken.add(expected);
+    }
+  }
+});
+
+test('under onError fail the first bad row is thrown, and no other is tried', async (t) => {
+  const { planner } = makePlanner({ rows: 4, batch: 4, bad: [0, 1, 2, 3], onError: 'fail' });
+  const error = await t.throwsAsync(planner.planBatch(0), { code: 'ERR_VSSL_DATA' });
+  t.regex(error!.message, /v\d\.mp4 cannot be used: v\d\.mp4 is bad/);
 });
 
 test('rows found before the first epoch never come', (t) => {

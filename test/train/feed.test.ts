@@ -362,7 +362,7 @@ async function settle(loader: FakeLoader, batches: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-test('one batch until its plan tells its bytes, then as many as fit: one at least, four at most', async (t) => {
+test('one batch until its plan tells its bytes, two until the first step, then as many as fit: one at least, four at most', async (t) => {
   for (const [depth, batches] of [
     [0.1, 1],
     [1.9, 1],
@@ -378,8 +378,15 @@ test('one batch until its plan tells its bytes, then as many as fit: one at leas
     await settle(loader, 0);
     t.is(asked.length, 3, 'of one batch');
     open();
-    await settle(loader, batches);
-    t.is(loader.batches.length, batches, `${depth}`);
+    await settle(loader, Math.min(2, batches));
+    t.is(loader.batches.length, Math.min(2, batches), `${depth}`);
+    (await feed.next()).batch.dispose();
+    await settle(loader, 2);
+    t.is(loader.batches.length, 2, 'the first step is under way');
+    t.true(asked.length <= 2 * 3, 'files of two batches');
+    (await feed.next()).batch.dispose();
+    await settle(loader, 2 + batches);
+    t.is(loader.batches.length, 2 + batches, `${depth}`);
     await feed.close();
   }
 });
@@ -389,8 +396,9 @@ test('no more batches are made ahead than the depth', async (t) => {
   await settle(loader, 2);
   t.is(loader.batches.length, 2);
   (await feed.next()).batch.dispose();
-  await settle(loader, 3);
-  t.is(loader.batches.length, 3);
+  (await feed.next()).batch.dispose();
+  await settle(loader, 4);
+  t.is(loader.batches.length, 4);
   t.true(loader.most <= 2);
   await feed.close();
   t.true(loader.batches.every(({ disposed }) => disposed === 1));

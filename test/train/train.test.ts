@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -274,6 +284,7 @@ test.serial('fewer videos than the batch: the batch is smaller, with a warning',
   const { result, warnings, events } = await run(
     out,
     tinyConfig({ train: { batch: 64, steps: null, epochs: 2 } }),
+    { indexFirst: true },
   );
   t.true(
     warnings.some((warning) => /10 usable videos.*64/.test(warning)),
@@ -292,6 +303,33 @@ test.serial('fewer videos than the batch: the batch is smaller, with a warning',
   t.true(samples.every(({ length }) => length === 9 || length === 10));
 });
 
+test.serial('a file is looked at when it is drawn; what was known before changes nothing', async (t) => {
+  const config = tinyConfig({ train: { batch: 2, steps: 12 } });
+  const [bare, known, one] = [await newOut(), await newOut(), await newOut()];
+  const { events } = await run(bare, config);
+  t.false(events.some(({ type }) => type === 'index'));
+  // of all files, those that are never drawn among them
+  await run(known, config, { maxSteps: 1, indexFirst: true });
+  const index = await readFile(join(known, 'video-index.jsonl'));
+  await rm(known, { recursive: true });
+  await mkdir(known);
+  await writeFile(join(known, 'video-index.jsonl'), index);
+  await run(known, config, { resume: 'never' });
+  for (const name of ['weights.safetensors', 'plans.jsonl', 'quarantine.jsonl'])
+    t.true((await readFile(join(bare, name))).equals(await readFile(join(known, name))), name);
+
+  await run(one, config, { maxSteps: 1 });
+  const looked = await readLines(join(one, 'video-index.jsonl'));
+  t.true(looked.length <= 4, 'those of two batches');
+  t.is((await readLines(join(known, 'video-index.jsonl'))).length, 10, 'all that open');
+});
+
+test.serial('a batch that shrinks because files turn out bad is told', async (t) => {
+  const { warnings } = await run(await newOut(), tinyConfig({ train: { batch: 11, steps: 2 } }));
+  const told = warnings.filter((warning) => warning.startsWith('the batch of step'));
+  t.regex(told[0]!, /^the batch of step 1 has (9|10) videos instead of 11: /);
+});
+
 test.serial('no usable video at all', async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'vssl-bad-'));
   await writeFile(join(data, 'a.mp4'), 'nothing');
@@ -307,10 +345,13 @@ test.serial('no usable video at all', async (t) => {
 });
 
 test.serial('onError fail: the first bad file ends it', async (t) => {
-  const error = await t.throwsAsync(run(await newOut(), tinyConfig({ data: { onError: 'fail' } })), {
+  const config = tinyConfig({ data: { onError: 'fail' } });
+  const drawn = await t.throwsAsync(run(await newOut(), config), { code: 'ERR_VSSL_DATA' });
+  t.true([videos.garbage, videos.undecodable].some((path) => drawn!.message.includes(path)));
+  const looked = await t.throwsAsync(run(await newOut(), config, { indexFirst: true }), {
     code: 'ERR_VSSL_DATA',
   });
-  t.true(error!.message.includes(videos.garbage));
+  t.true(looked!.message.includes(videos.garbage));
 });
 
 test.serial('onError substitute: a bad file is told once, its clips each time', async (t) => {

@@ -16,6 +16,7 @@ interface TrainFlags extends ConfigFlags {
   readonly resume: string;
   readonly init?: string;
   readonly maxSteps?: number;
+  readonly indexFirst?: boolean;
 }
 
 /** `vssl-native train`: a run from a configuration to an encoder. */
@@ -35,10 +36,11 @@ export function registerTrain(program: Command): void {
     )
     .option('--seed <n>', 'seed of weights, order and augmentation', parseSeed)
     .option('--max-steps <n>', 'stop when so many steps are done; the schedule stays the same', parseCount)
+    .option('--index-first', 'look at every file before the first step, not when it is first drawn')
     .option('--threads <n>', 'threads of the network', parseCount)
     .action(
       runAction<TrainFlags>(async ({ print, signal }, flags) => {
-        const { config: file, preset, data, out, maxSteps, resume, init } = flags;
+        const { config: file, preset, data, out, maxSteps, resume, init, indexFirst } = flags;
         if (file === undefined && preset === undefined)
           throw new VsslError(
             'ERR_VSSL_USAGE',
@@ -51,7 +53,7 @@ export function registerTrain(program: Command): void {
         const evaluation = createKnnHook(config);
         const hooks = evaluation ? [evaluation] : [];
         const result = await follow(
-          train(config, { signal, hooks, resume, init, data, out, maxSteps }),
+          train(config, { signal, hooks, resume, init, data, out, maxSteps, indexFirst }),
           signal,
         );
         print(summary(result));
