@@ -7,6 +7,9 @@ import type { GetFacts, VideoRow } from './rows.js';
 import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 
+/** Pictures whose times are held in memory as they are, 64 MB; those of other files are made from their short form again. */
+const MOST_PICTURES = 8_000_000;
+
 /** Version of the cache file's lines. */
 const CACHE_VERSION = 2;
 
@@ -17,8 +20,18 @@ export interface FactsIndexOptions {
   readonly cacheFile: string | null;
   /** Names what made the facts (package and FFmpeg version): facts of another generation are not used. */
   readonly generation: string;
+  /** Pictures whose times are held in memory as they are. Default 8 million. */
+  readonly mostPictures?: number;
   /** Told once when the cache cannot be written; the facts are then made anew next time. */
   readonly onWarning?: (message: string) => void;
+}
+
+/** Facts that are known, or on their way. */
+interface Known {
+  readonly stamp: string;
+  readonly facts: Promise<VideoFacts>;
+  /** 0 while they are on their way. */
+  pictures: number;
 }
 
 /** One line of the cache. */
@@ -39,13 +52,16 @@ interface CacheEntry {
 /**
  * Facts of videos, made once a source (see source-key.ts: a row's id would name another video in another manifest) and
  * kept between processes by size and modification time. A file that changes is looked into again. Only files are kept on
- * disk; failures are kept for the life of the object, so that a bad file fails
- * each time alike.
+ * disk; failures are kept for the life of the object, so that a bad file fails each time alike.
  */
 export class FactsIndex {
   readonly #options: FactsIndexOptions;
   readonly #stored: Map<string, CacheEntry>;
-  readonly #known = new Map<string, { stamp: string; facts: Promise<VideoFacts> }>();
+  /** Those that were asked for last at the end. */
+  readonly #known = new Map<string, Known>();
+  readonly #failed = new Map<string, Known>();
+  /** Of all that are known. */
+  #pictures = 0;
   #writing: Promise<void> = Promise.resolve();
   #warned = false;
 
@@ -108,18 +124,47 @@ export class FactsIndex {
   }
 
   #once(key: string, stamp: string, make: () => Promise<VideoFacts>): Promise<VideoFacts> {
+    const failed = this.#failed.get(key);
+    if (failed?.stamp === stamp) return failed.facts;
     const known = this.#known.get(key);
-    if (known?.stamp === stamp) return known.facts;
-    const facts = make();
-    const entry = { stamp, facts };
+    if (known) this.#forget(key, known);
+    if (known?.stamp === stamp) {
+      this.#keep(key, known);
+      return known.facts;
+    }
+    const entry: Known = { stamp, facts: make(), pictures: 0 };
+    this.#keep(key, entry);
+    // Whoever asked sees a failure; without this an early one would end the process.
+    entry.facts.then(
+      ({ times }) => {
+        if (this.#known.get(key) !== entry) return;
+        this.#forget(key, entry);
+        entry.pictures = times.length;
+        this.#keep(key, entry);
+      },
+      (error) => {
+        if (this.#known.get(key) !== entry) return;
+        this.#forget(key, entry);
+        // one that is no fault of the file is not kept: the next call may do better
+        if (!isEnvironmentCode(String((error as { code?: unknown }).code))) this.#failed.set(key, entry);
+      },
+    );
+    return entry.facts;
+  }
+
+  #keep(key: string, entry: Known): void {
     this.#known.set(key, entry);
-    // Whoever asked sees the failure; without this an early one would end the process. One that is no fault of the file
-    // is not kept: the next call may do better.
-    facts.catch((error) => {
-      const { code } = error as { code?: unknown };
-      if (isEnvironmentCode(String(code)) && this.#known.get(key) === entry) this.#known.delete(key);
-    });
-    return facts;
+    this.#pictures += entry.pictures;
+    const most = this.#options.mostPictures ?? MOST_PICTURES;
+    for (const [oldest, other] of this.#known) {
+      if (this.#pictures <= most) break;
+      if (other.pictures > 0 && other !== entry) this.#forget(oldest, other);
+    }
+  }
+
+  #forget(key: string, entry: Known): void {
+    this.#known.delete(key);
+    this.#pictures -= entry.pictures;
   }
 
   #store(entry: CacheEntry): void {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { VsslError } from '../errors.js';
 import { fsPath } from './file-names.js';
+import { IdTable } from './id-table.js';
 import { filterRows, parseQuery } from './manifest-query.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from './packed.js';
 import { csvReader } from './readers/csv.js';
@@ -129,14 +130,12 @@ function splitQuery(text: string): { target: string; query: string } {
     : { target: text.slice(0, mark), query: text.slice(mark + 1) };
 }
 
-function dropRepeated(all: readonly VideoRow[]): { rows: VideoRow[]; dropped: number } {
-  const seen = new Set<string>();
-  const rows = all.filter((row) => {
-    if (seen.has(row.id)) return false;
-    seen.add(row.id);
-    return true;
-  });
-  return { rows, dropped: all.length - rows.length };
+function dropRepeated(all: readonly VideoRow[]): { rows: readonly VideoRow[]; dropped: number } {
+  const seen = new IdTable(all.length, (place) => all[place]!.id);
+  const repeated = new Set<number>();
+  for (let place = 0; place < all.length; place++) if (!seen.add(place)) repeated.add(place);
+  const rows = repeated.size === 0 ? all : all.filter((_, place) => !repeated.has(place));
+  return { rows, dropped: repeated.size };
 }
 
 function advice(reader: DatasetReader): string {

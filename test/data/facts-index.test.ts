@@ -53,6 +53,33 @@ test('a file is looked into once, in one process and the next', async (t) => {
   t.true(again.times instanceof Float64Array);
 });
 
+test('what is held as it is has a bound; what was let go is made again from its short form', async (t) => {
+  const { folder, path, reads } = await setup(t);
+  const paths = [path, ...Array.from({ length: 6 }, (_, i) => join(folder, `${i}.mp4`))];
+  for (const each of paths) await writeFile(each, 'one');
+  let made = 0;
+  const index = await FactsIndex.open({
+    readFacts: async (row) => {
+      made++;
+      const times = Float64Array.from({ length: 5 }, (_, i) => i / 25);
+      return { path: row.path, codec: 'h264', width: 32, height: 24, times, end: 0.2, warnings: [] };
+    },
+    cacheFile: null,
+    generation: 'v1',
+    mostPictures: 15,
+  });
+  const first: VideoFacts[] = [];
+  for (const each of paths) first.push(await index.get(rowOf(each)));
+  const held = await Promise.all(paths.slice(-3).map((each) => index.get(rowOf(each))));
+  held.forEach((facts, i) => {
+    t.is(facts, first[4 + i]!);
+  });
+  const again = await index.get(rowOf(path));
+  t.not(again, first[0]!);
+  t.deepEqual(again, first[0]!);
+  t.deepEqual([made, reads()], [paths.length, 0]);
+});
+
 test('a changed file, and another generation, are looked into again', async (t) => {
   const { path, open, reads } = await setup(t);
   const index = await open();

@@ -36,6 +36,29 @@ test('commas, semicolons and tabs, found by the header', async (t) => {
   t.deepEqual(await load('one.csv', 'path\n a.mp4 \n'), [['a.mp4', undefined, undefined, undefined]]);
 });
 
+test('a list is read the same wherever the pieces end that it is read in', async (t) => {
+  const long = 'x'.repeat(3000);
+  const said = Array.from({ length: 600 }, (_, i) => ({
+    id: `dir ${i % 7}/ü, "${i}"\n${long.slice(0, (i * 37) % 3000)}.mp4`,
+    label: i % 3 === 0 ? undefined : `l${i % 5}`,
+  }));
+  const quote = (field: string) => `"${field.replaceAll('"', '""')}"`;
+  const csv = said.map(({ id, label }) => `${quote(id)},${label ?? ''},${long}\n`).join('\n');
+  t.true(csv.length > 2_000_000, 'many pieces');
+  const jsonl = said.map(({ id, label }) => `${JSON.stringify({ path: id, label })}\n`).join('');
+  const rows = said.map(({ id, label }) => [id, label, undefined, undefined]);
+  t.deepEqual(await load('pieces.csv', `path,label,note\n${csv}`), rows);
+  t.deepEqual(await load('pieces.jsonl', jsonl.trimEnd()), rows);
+  for (const [name, content] of [
+    ['pieces.csv', `path,label,note\n${csv}"open,x,y\n${long}\n`],
+    ['pieces.csv', `path,label,note\n${csv}a,b\n`],
+    ['pieces.jsonl', `${jsonl}{oops\n`],
+  ] as const) {
+    const before = content.slice(0, content.search(/"open|a,b\n$|\{oops/)).split('\n').length;
+    await t.throwsAsync(load(name, content), { message: new RegExp(`line ${before}: `) });
+  }
+});
+
 test('UTF-16 of either order with a byte order mark, UTF-8 with one', async (t) => {
   const little = Buffer.from(`\uFEFF${text(',')}`, 'utf16le');
   t.deepEqual(await load('little.csv', little), expected);

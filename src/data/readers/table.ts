@@ -9,58 +9,126 @@ import type { VideoRow } from '../rows.js';
 import { unreadable } from './folder.js';
 import { folderLookup } from './folders.js';
 import { isForbidden } from './list-folder.js';
+import { ListRow } from './list-row.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from './pictures.js';
 
 /** One line of a manifest, whatever its format. */
 export interface TableRecord {
-  /** For messages: "line 7". */
-  readonly where: string;
+  /** From 1. */
+  readonly line: number;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 const KNOWN = new Set(['path', 'label', 'group', 'start', 'end']);
+const NO_EXTRA: VideoRow['extra'] = Object.freeze({});
+/** Different texts of which one copy is held, at most. */
+const MOST_SHARED = 65_536;
 
-/** Rows of a manifest whose paths are relative to `folder`. Throws ERR_VSSL_DATA naming file and line. */
-export async function makeRows(
-  records: readonly TableRecord[],
-  file: string,
-  folder: string,
-): Promise<VideoRow[]> {
-  const rows: VideoRow[] = [];
-  const isFolder = folderLookup();
-  for (const record of records) rows.push(await makeRow(record, file, folder, isFolder));
-  return rows;
+/** Makes rows of a manifest's lines, whose paths are relative to `folder`. */
+export class RowMaker {
+  readonly #file: string;
+  readonly #folder: string;
+  readonly #isFolder = folderLookup();
+  readonly #shared = new Map<string, string>();
+
+  constructor(file: string, folder: string) {
+    this.#file = file;
+    this.#folder = folder;
+  }
+
+  /** Adds the rows of `records` to `rows`. Throws ERR_VSSL_DATA naming file and line. */
+  async add(records: readonly TableRecord[], rows: VideoRow[]): Promise<void> {
+    // a promise for each of ten million rows would take longer than the rest: most know all that they need
+    for (const record of records) {
+      const { line, fields } = record;
+      const written = text(fields.path);
+      if (written === undefined) throw wrongLine(this.#file, line, "has no 'path'");
+      const given = hasBackslash(written) ? await localPath(written, this.#folder) : written;
+      const path = isAbsolute(given) ? given : resolve(this.#folder, given);
+      const known = this.#isFolder(path);
+      let source: ClipSource | null = null;
+      if (known === true || (known !== false && (await known))) source = await this.#pictures(path, record);
+      else if (given.endsWith(PACKED_SUFFIX)) source = await this.#packed(path, record);
+      rows.push(this.#makeRow(record, given, source));
+    }
+  }
+
+  #makeRow({ line, fields }: TableRecord, given: string, source: ClipSource | null): ListRow {
+    const start = this.#seconds(fields, 'start', line);
+    const end = this.#seconds(fields, 'end', line);
+    if (end !== undefined && end <= (start ?? 0))
+      throw wrongLine(this.#file, line, `ends at ${end} s, which is not after its start at ${start ?? 0} s`);
+    const name = sep === '\\' ? given.replaceAll('\\', '/') : given;
+    const id = start === undefined && end === undefined ? name : `${name}#${start ?? ''}-${end ?? ''}`;
+    const label = this.#share(text(fields.label));
+    const group = this.#share(text(fields.group));
+    const extra = this.#further(fields);
+    return new ListRow({ id, label, group, start, end, extra }, this.#folder, given, source);
+  }
+
+  /** The columns that are not known here. */
+  #further(fields: TableRecord['fields']): VideoRow['extra'] {
+    let extra: Record<string, unknown> | null = null;
+    for (const key in fields) {
+      if (KNOWN.has(key)) continue;
+      extra ??= {};
+      extra[key] = this.#share(fields[key]);
+    }
+    return extra ?? NO_EXTRA;
+  }
+
+  /** One copy of equal texts. */
+  #share<T>(value: T): T {
+    if (typeof value !== 'string') return value;
+    const known = this.#shared.get(value);
+    if (known !== undefined) return known as T;
+    if (this.#shared.size < MOST_SHARED) this.#shared.set(value, value);
+    return value;
+  }
+
+  #seconds(fields: TableRecord['fields'], key: 'start' | 'end', line: number): number | undefined {
+    const given = text(fields[key]);
+    if (given === undefined) return undefined;
+    const value = Number(given);
+    if (!Number.isFinite(value) || value < 0)
+      throw wrongLine(
+        this.#file,
+        line,
+        `has ${key} '${given}'; expected seconds in the file's own clock, such as 12.5`,
+      );
+    return value;
+  }
+
+  /** A folder of pictures, whatever its name looks like. */
+  async #pictures(path: string, { line, fields: { fps } }: TableRecord): Promise<ClipSource | null> {
+    const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
+    const [least, most] = LIMITS.fps;
+    if (!(rate >= least && rate <= most))
+      throw wrongLine(
+        this.#file,
+        line,
+        `has fps '${String(fps)}'; expected pictures a second, from ${least} to ${most}`,
+      );
+    const files = await listPictures(path).catch((cause) => {
+      if (isForbidden((cause as NodeJS.ErrnoException).code)) return null;
+      throw unreadable(path, cause);
+    });
+    // one that may not be read costs its own row: the decoder says what is wrong with it
+    return files && { kind: 'images', files, fps: rate };
+  }
+
+  /** A packed file says in its row what it holds. */
+  async #packed(path: string, { line, fields }: TableRecord): Promise<ClipSource> {
+    const shape = parsePackedShape(fields);
+    if (typeof shape === 'string') throw wrongLine(this.#file, line, `cannot be read: ${shape}`);
+    const flow = text(fields.flow);
+    const whole = flow === undefined ? undefined : resolve(this.#folder, await localPath(flow, this.#folder));
+    return packedSource(path, shape, whole);
+  }
 }
 
-async function makeRow(
-  { where, fields }: TableRecord,
-  file: string,
-  folder: string,
-  isFolder: (path: string) => Promise<boolean>,
-): Promise<VideoRow> {
-  const written = text(fields.path);
-  if (written === undefined) throw wrongLine(file, where, "has no 'path'");
-  const given = await localPath(written, folder);
-  const start = seconds(fields, 'start', file, where);
-  const end = seconds(fields, 'end', file, where);
-  if (end !== undefined && end <= (start ?? 0)) {
-    throw wrongLine(file, where, `ends at ${end} s, which is not after its start at ${start ?? 0} s`);
-  }
-  const path = isAbsolute(given) ? given : resolve(folder, given);
-  const extra = Object.fromEntries(Object.entries(fields).filter(([key]) => !KNOWN.has(key)));
-  const window = start === undefined && end === undefined ? '' : `#${start ?? ''}-${end ?? ''}`;
-  return {
-    id: `${sep === '\\' ? given.replaceAll('\\', '/') : given}${window}`,
-    path,
-    label: text(fields.label),
-    group: text(fields.group),
-    start,
-    end,
-    extra,
-    source: (await isFolder(path))
-      ? await picturesOf(path, fields, file, where)
-      : await sourceOf(path, given, fields, folder, file, where),
-  };
+function hasBackslash(written: string): boolean {
+  return sep !== '\\' && written.includes('\\');
 }
 
 /**
@@ -68,73 +136,9 @@ async function makeRow(
  * written is taken so.
  */
 async function localPath(given: string, folder: string): Promise<string> {
-  if (sep === '\\' || !given.includes('\\')) return given;
+  if (!hasBackslash(given)) return given;
   const isThere = await stat(fsPath(resolve(folder, given))).catch(() => null);
   return isThere ? given : given.replaceAll('\\', '/');
-}
-
-/** A folder of pictures, whatever its name looks like. */
-async function picturesOf(
-  path: string,
-  { fps }: TableRecord['fields'],
-  file: string,
-  where: string,
-): Promise<ClipSource> {
-  const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
-  const [least, most] = LIMITS.fps;
-  if (!(rate >= least && rate <= most))
-    throw wrongLine(
-      file,
-      where,
-      `has fps '${String(fps)}'; expected pictures a second, from ${least} to ${most}`,
-    );
-  const files = await listPictures(path).catch((cause) => {
-    if (isForbidden((cause as NodeJS.ErrnoException).code)) return null;
-    throw unreadable(path, cause);
-  });
-  // one that may not be read costs its own row: the decoder says what is wrong with it
-  return files === null ? { kind: 'file', path } : { kind: 'images', files, fps: rate };
-}
-
-/** A packed file says in its row what it holds; everything else is left for the decoder to judge. */
-async function sourceOf(
-  path: string,
-  given: string,
-  fields: TableRecord['fields'],
-  folder: string,
-  file: string,
-  where: string,
-): Promise<ClipSource> {
-  if (given.endsWith(PACKED_SUFFIX)) {
-    const shape = parsePackedShape(fields);
-    if (typeof shape === 'string') throw wrongLine(file, where, `cannot be read: ${shape}`);
-    const flow = text(fields.flow);
-    return packedSource(
-      path,
-      shape,
-      flow === undefined ? undefined : resolve(folder, await localPath(flow, folder)),
-    );
-  }
-  return { kind: 'file', path };
-}
-
-function seconds(
-  fields: Readonly<Record<string, unknown>>,
-  key: 'start' | 'end',
-  file: string,
-  where: string,
-): number | undefined {
-  const given = text(fields[key]);
-  if (given === undefined) return undefined;
-  const value = Number(given);
-  if (!Number.isFinite(value) || value < 0) {
-    throw wrongLine(
-      file,
-      where,
-      `has ${key} '${given}'; expected seconds in the file's own clock, such as 12.5`,
-    );
-  }
-  return value;
 }
 
 /** Numbers and booleans as text; nothing and '' as undefined. */
@@ -144,7 +148,8 @@ function text(value: unknown): string | undefined {
 }
 
 /** ERR_VSSL_DATA for one line of a manifest. */
-export function wrongLine(file: string, where: string, problem: string): VsslError {
+export function wrongLine(file: string, line: number, problem: string): VsslError {
+  const where = `line ${line}`;
   return new VsslError('ERR_VSSL_DATA', `${file}, ${where}: the row ${problem}`, {
     details: { file, where },
   });
