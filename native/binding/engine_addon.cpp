@@ -61,9 +61,13 @@ Napi::Value self_test(const Napi::CallbackInfo& call) {
 }
 
 Napi::Value index_video(const Napi::CallbackInfo& call) {
+  const Value whole = to_value(call[1]);
   return run_async(
       call.Env(), jobs(call.Env()),
-      [path = to_value(call[0]).as_string("path")] { return video::index_file(path); }, from_index);
+      [path = to_value(call[0]).as_string("path"), whole = !whole.is_null() && whole.as_bool("whole")] {
+        return video::index_file(path, whole);
+      },
+      from_index);
 }
 
 Napi::Value fit_linear(const Napi::CallbackInfo& call) {

@@ -1,5 +1,5 @@
-// Reads every packet of a video once and makes its time axis. Headers are not believed: they overstate frame
-// counts, and say nothing of edit lists, variable rates or a missing end.
+// Walks through the packets of a video once and makes its time axis. Headers are not believed: they overstate
+// frame counts, and say nothing of edit lists, variable rates or a missing end.
 #include "index.h"
 
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <list>
 #include <optional>
 #include <unordered_map>
@@ -41,7 +42,7 @@ int64_t FileIndex::bytes() const {
   return static_cast<int64_t>(sum);
 }
 
-std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity) {
+std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity, bool whole) {
   if (origin.memory) return origin.memory->index_once([&] { return make_index(origin); });
   constexpr int64_t kMaxBytes = int64_t{64} << 20;
   struct Entry {
@@ -55,15 +56,20 @@ std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::s
   {
     std::lock_guard<std::mutex> lock(mutex);
     const auto it = entries.find(identity);
-    if (it != entries.end()) {
+    if (it != entries.end() && (it->second.index->whole || !whole)) {
       uses.splice(uses.begin(), uses, it->second.use);
       return it->second.index;
     }
   }
-  std::shared_ptr<const FileIndex> index = make_index(origin);
+  std::shared_ptr<const FileIndex> index = make_index(origin, whole);
   std::lock_guard<std::mutex> lock(mutex);
   const auto it = entries.find(identity);
-  if (it != entries.end()) return it->second.index;  // another thread was first
+  if (it != entries.end()) {
+    if (it->second.index->whole || !whole) return it->second.index;  // another thread was first
+    bytes -= it->second.index->bytes();
+    uses.erase(it->second.use);
+    entries.erase(it);
+  }
   uses.push_front(identity);
   entries[identity] = {index, uses.begin()};
   bytes += index->bytes();
@@ -247,7 +253,7 @@ void drop_undecodable_start(const Origin& origin, const std::shared_ptr<FileInde
 
 }  // namespace
 
-std::shared_ptr<const FileIndex> make_index(const Origin& origin) {
+std::shared_ptr<const FileIndex> make_index(const Origin& origin, bool whole) {
   origin.identity();  // a clear error for a name that is no file
   const Input input = open_input(origin);
   const AVStream* stream = input.format->streams[input.stream];
@@ -261,7 +267,8 @@ std::shared_ptr<const FileIndex> make_index(const Origin& origin) {
   FirstPicture picture(*index->parameters, stream->time_base);
   FirstPicture* const first = is_told_by_pictures(index->parameters->codec_id) ? &picture : nullptr;
   describe_stream(index->info, input);
-  PacketScan scan = scan_packets(input, index->parameters.get(), first);
+  PacketScan scan = scan_packets(input, index->parameters.get(), first, whole);
+  index->whole = whole;
   describe_pictures(index->info, stream, index->parameters.get(), first);
   if (scan.shown() == 0) {
     throw Error("ERR_VSSL_VIDEO_EMPTY", scan.damage.empty() ? "the video stream holds no pictures"
@@ -280,13 +287,20 @@ std::shared_ptr<const FileIndex> make_index(const Origin& origin) {
 
 #else
 
-std::shared_ptr<const FileIndex> make_index(const Origin&) {
+std::shared_ptr<const FileIndex> make_index(const Origin&, bool) {
   throw Error("ERR_VSSL_NO_LIBAV",
               "this build has no video decoder; install FFmpeg's development packages and build again");
 }
 
 #endif  // VSSL_WITH_LIBAV
 
-VideoIndex index_file(const std::string& path) { return make_index(Origin(path))->info; }
+VideoIndex index_file(const std::string& path, bool whole) {
+  const Origin origin(path);
+  // A file that was written just now may be written again without another size or time.
+  constexpr time_t kSettled = 2;  // seconds
+  struct stat s {};
+  const bool settled = ::stat(path.c_str(), &s) == 0 && s.st_mtim.tv_sec + kSettled < ::time(nullptr);
+  return (settled ? cached_index(origin, origin.identity(), whole) : make_index(origin, whole))->info;
+}
 
 }  // namespace vssl::video

@@ -71,6 +71,7 @@ struct FileIndex {
   // Of the stream when the file is opened: the demuxer's own change while it reads.
   std::shared_ptr<const AVCodecParameters> parameters;
   Numbering numbering = Numbering::kTime;
+  bool whole = false;  // every packet was read
 
   // What decoding has shown about this content. Facts of the file, so that no result depends on who found
   // them.
@@ -93,10 +94,13 @@ int64_t position_at(const std::vector<double>& times, double t);
 // Identity of a file's present content: path, size and modification time. Throws ERR_VSSL_VIDEO_OPEN.
 std::string file_identity(const std::string& path);
 
-std::shared_ptr<const FileIndex> make_index(const Origin& origin);
+// `whole`: every packet is read, also where the container lists them. The facts are the same, but for damage
+// that only reading shows.
+std::shared_ptr<const FileIndex> make_index(const Origin& origin, bool whole = false);
 
 // The same from a process-wide cache, keyed by the identity and bounded in bytes. A file in memory keeps its
 // own.
-std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity);
+std::shared_ptr<const FileIndex> cached_index(const Origin& origin, const std::string& identity,
+                                              bool whole = false);
 
 }  // namespace vssl::video

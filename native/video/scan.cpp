@@ -8,7 +8,10 @@ extern "C" {
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
+
+#include "skip_payload.h"
 
 namespace vssl::video {
 
@@ -182,8 +185,11 @@ class StateLog {
 
 }  // namespace
 
-PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first) {
+PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first,
+                        bool whole) {
   PacketScan scan;
+  const std::unique_ptr<PayloadSkipper> skipper = whole ? nullptr : PayloadSkipper::attach(input);
+  if (skipper && !first) skipper->skip_keys();
   const AVStream* stream = input.format->streams[input.stream];
   PlaceholderCounter placeholders(input.format->iformat, parameters);
   KeyCheck keys(parameters);
@@ -212,8 +218,9 @@ PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters,
     r.dts = plausible(packet->dts);
     r.pos = packet->pos;
     r.size = packet->size;
-    r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0 && keys.is_key(packet.get());
-    if (first && r.key) first->offer(packet.get());
+    const bool unread = skipper && skipper->is_skipped(packet->pos);
+    r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0 && !unread && keys.is_key(packet.get());
+    if (first && r.key && first->offer(packet.get()) && skipper) skipper->skip_keys();
     // A packet in pieces (transport streams) spans more bytes than its size, so only the start is compared
     // there.
     const bool cut = (packet->flags & AV_PKT_FLAG_CORRUPT) && file_size > 0 && packet->pos >= 0 &&

@@ -1,5 +1,6 @@
-// One pass over a video's packets, without decoding: what each packet is, from which ones decoding may start,
-// and what a decoder that starts in mid-file has to be told first.
+// One pass over a video's packets, without decoding and, where the container lists them, without reading
+// them: what each packet is, from which ones decoding may start, and what a decoder that starts in mid-file
+// has to be told first.
 #pragma once
 
 #ifdef VSSL_WITH_LIBAV
@@ -30,7 +31,9 @@ struct PacketScan {
 
 // `parameters`: those of the stream when the file was opened.
 // `first`, unless null, is offered the key frames.
-PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first);
+// `whole`: every packet is read, whatever the container says of it.
+PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first,
+                        bool whole);
 
 }  // namespace vssl::video
 

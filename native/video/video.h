@@ -28,8 +28,10 @@ struct VideoIndex {
   std::vector<std::string> warnings;  // e.g. "header says 120 frames, file has 118"
 };
 
-// Throws Error: ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM, ERR_VSSL_VIDEO_EMPTY, ERR_VSSL_NO_LIBAV.
-VideoIndex index_file(const std::string& path);
+// `whole`: every packet is read, also where the container lists them, so that damage is met that reading
+// alone shows. Throws Error: ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM, ERR_VSSL_VIDEO_EMPTY,
+// ERR_VSSL_NO_LIBAV.
+VideoIndex index_file(const std::string& path, bool whole = false);
 
 // "6.1 (libavcodec 60.31.102)" or "" when built without.
 std::string libav_version();

@@ -48,13 +48,14 @@ export function openFacts(
 }
 
 /**
- * What a planner must know of a row's video. Files are indexed by reading every packet once (headers lie). Throws
+ * What a planner must know of a row's video. Files are indexed packet by packet (headers lie): from the container's list
+ * of all packets where it has one, by reading every packet elsewhere, and everywhere when `whole`. Throws
  * ERR_VSSL_VIDEO_* for one that cannot be used.
  */
-export async function readFacts(engine: Indexer, row: VideoRow): Promise<VideoFacts> {
+export async function readFacts(engine: Indexer, row: VideoRow, whole = false): Promise<VideoFacts> {
   if (row.facts) return row.facts;
   const { source, path } = row;
-  const index = (file: string) => codedAsync(() => withPatience(() => engine.indexVideo(file)));
+  const index = (file: string) => codedAsync(() => withPatience(() => engine.indexVideo(file, whole)));
   switch (source.kind) {
     case 'file': {
       const { codec, width, height, times, end, warnings } = await index(source.path);

@@ -357,7 +357,8 @@ export interface EngineAddon {
   leaving(code: number): void;
   /** '' when well, else what is wrong with this libtorch on this CPU. */
   selfTest(): Promise<string>;
-  indexVideo(path: string): Promise<NativeVideoIndex>;
+  /** `whole`: reads every packet, also of a container that lists them. */
+  indexVideo(path: string, whole?: boolean): Promise<NativeVideoIndex>;
   createLoader(options: { threads: number; cacheBytes: number }): NativeLoader;
   createSession(spec: object): Promise<NativeSession>;
   createEncoder(spec: object): Promise<NativeEncoder>;

@@ -99,7 +99,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
 }
 
 /**
- * Facts of a row's video. Rows that are windows of one file share them, so that it is read once; they are kept for no
+ * Facts of a row's video, of which all is read. Rows that are windows of one file share them, so that it is read once; they are kept for no
  * longer than its last row is looked at.
  */
 function shareFacts(indexer: Indexer, rows: readonly VideoRow[]): GetFacts {
@@ -112,8 +112,8 @@ function shareFacts(indexer: Indexer, rows: readonly VideoRow[]): GetFacts {
   const known = new Map<string, Promise<VideoFacts>>();
   return (row) => {
     const key = keyOf(row);
-    if (key === null) return readFacts(indexer, row);
-    const facts = known.get(key) ?? readFacts(indexer, row);
+    if (key === null) return readFacts(indexer, row, true);
+    const facts = known.get(key) ?? readFacts(indexer, row, true);
     const others = left.get(key)! - 1;
     left.set(key, others);
     if (others > 0) known.set(key, facts);
