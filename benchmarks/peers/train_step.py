@@ -114,4 +114,5 @@ def note_of_gradient(clips, net, bf16):
     error = ((gradient(torch.bfloat16) - truth).norm() / truth.norm()).item()
     if error < 0.05:
         return None
-    return f"its weight gradient of the last stage is off by {error:.2g} of its norm"
+    off = f"off by {error:.2g} of its norm" if error < 1e30 else "not finite"
+    return f"its weight gradient of the last stage is {off}"

@@ -30,7 +30,7 @@ export interface StepOptions {
  * the BatchNorm of a head enlarges it where clips are few.
  */
 function toleranceOf({ precision, batch }: Parameters): number {
-  return precision === 'bf16' ? 0.2 / Number(batch) : 1e-4;
+  return precision === 'bf16' ? Math.max(0.01, 0.2 / Number(batch)) : 1e-4;
 }
 
 export function stepCase({ name, parameters, open, peers }: StepOptions): BenchCase {
