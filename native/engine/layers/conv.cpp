@@ -16,7 +16,6 @@
 #include "conv.h"
 
 #include <cmath>
-#include <mutex>
 
 #include "../../common/ending.h"
 #include "../../common/memory.h"
@@ -185,13 +184,6 @@ Tensor conv3d_weight_gradient(const Tensor& grad_output, const Tensor& input, co
   return std::get<1>(library_gradients(grad_output, input, weight, stride, padding, false, true));
 }
 
-namespace {
-
-// Parts of a batch pass a layer at once (parts.h), and the first to come makes the copy.
-std::mutex shadows;
-
-}  // namespace
-
 Conv3d::Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Triple stride, Triple padding,
                bool bias)
     : weights_(&scope.weights()), stride_(stride), padding_(padding) {
@@ -219,22 +211,16 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
         {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
   }
   check(x);
-  const bool few = has_few_channels(x);
-  Tensor shadow;
-  const std::vector<uint32_t>* packed = nullptr;
-  {
-    const std::lock_guard<std::mutex> lock(shadows);
-    if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
-      const at::NoGradGuard no_grad;
-      shadow_ = weight_.detach().to(pass.compute);
-      packed_.clear();
-      shadow_version_ = weights_->version();
-    }
-    if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
-    shadow = shadow_;
-    if (few) packed = &packed_;
+  if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
+    const at::NoGradGuard no_grad;
+    shadow_ = weight_.detach().to(pass.compute);
+    packed_.clear();
+    shadow_version_ = weights_->version();
   }
-  return ConvFunction::apply(x, weight_, given(bias_), shadow, packed, list(stride_), list(padding_));
+  const bool few = has_few_channels(x);
+  if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
+  return ConvFunction::apply(x, weight_, given(bias_), shadow_, few ? &packed_ : nullptr, list(stride_),
+                             list(padding_));
 }
 
 }  // namespace vssl::engine

@@ -2,8 +2,6 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include <mutex>
-
 #include "../../common/ending.h"
 #include "few_channels.h"
 
@@ -28,9 +26,6 @@ std::optional<c10::TypedOperatorHandle<Signature>> operation(const char* overloa
   if (!found) return std::nullopt;
   return found->typed<Signature>();
 }
-
-// Parts of a batch pass a layer at once (parts.h), and the first to come folds.
-std::mutex folds;
 
 const auto& pointwise() {
   static const auto found = operation<Pointwise>("");
@@ -62,8 +57,7 @@ Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Ten
   return relu ? at::relu(sum) : sum;
 }
 
-ConvNorm::Folded ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
-  const std::lock_guard<std::mutex> lock(folds);
+const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
   Folded& f = folded_;
   if (f.version == weights_->version() && few == (f.packed != nullptr) && f.type == compute &&
       x.sizes().slice(1) == f.input)
@@ -91,7 +85,7 @@ Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tens
   const std::vector<int64_t> stride{stride_.begin(), stride_.end()},
       padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
   const bool few = has_few_channels(x) && !residual.defined();
-  const Folded f = fold(x, pass.compute, few);
+  const Folded& f = fold(x, pass.compute, few);
   if (few) return few_channels_conv(x, *f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())
     return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,

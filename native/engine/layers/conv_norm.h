@@ -26,7 +26,8 @@ class ConvNorm {
   Triple stride_, padding_;
   Conv3d conv_;
   std::optional<BatchNorm> norm_;
-  // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses blocks.
+  // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses
+  // blocks.
   struct Folded {
     int64_t version = -1;
     at::ScalarType type = at::kFloat;
@@ -35,7 +36,7 @@ class ConvNorm {
     std::shared_ptr<const std::vector<uint32_t>> packed;  // of pictures, in the weight's place
   };
   // What x meets; `few`: packed for the kernel of pictures.
-  Folded fold(const Tensor& x, at::ScalarType compute, bool few) const;
+  const Folded& fold(const Tensor& x, at::ScalarType compute, bool few) const;
   mutable Folded folded_;
 };
 
