@@ -21,6 +21,7 @@ import { RunLog } from './run-log.js';
 import { type RunState, videosFingerprint } from './run-state.js';
 import { scheduleOf } from './schedule.js';
 import type { Settled, TrainOptions } from './settled.js';
+import { resultOf } from './train-result.js';
 
 /** Bytes of decoded batches that may wait for the step; at least one batch, whatever its size. */
 const AHEAD_BYTES = 2 ** 30;
@@ -87,7 +88,13 @@ export class Training {
     try {
       if (!checkpoint || options.resume !== 'auto') await this.#describeRun();
       const done = await this.#train(session, loader);
-      const result = this.#result(done, (performance.now() - start) / 1000);
+      const run = {
+        paths: this.#parts.paths,
+        from: this.#from,
+        totalSteps: this.#totalSteps,
+        faults: this.#faults,
+      };
+      const result = resultOf(done, run, (performance.now() - start) / 1000);
       emit({ type: 'end', ...result });
       return result;
     } finally {
@@ -238,24 +245,5 @@ export class Training {
     const path = await writeCheckpoint(paths.checkpoints, { step, state, tensors }, { keep });
     emit({ type: 'checkpoint', step, path });
     await exportEncoders(session, config, paths, step);
-  }
-
-  #result(done: LoopResult, seconds: number): TrainResult {
-    const { paths } = this.#parts;
-    const stepsTime = done.dataSeconds + done.stepSeconds;
-    return {
-      out: paths.folder,
-      weights: paths.weights,
-      step: done.step,
-      stepsDone: done.step - this.#from,
-      totalSteps: this.#totalSteps,
-      finished: done.step >= this.#totalSteps,
-      loss: done.loss,
-      seconds,
-      clipsPerSecond: stepsTime > 0 ? done.clips / stepsTime : 0,
-      dataWait: stepsTime > 0 ? done.dataSeconds / stepsTime : 0,
-      quarantined: this.#faults.files.length,
-      failedClips: this.#faults.clips.failures,
-    };
   }
 }
