@@ -55,6 +55,7 @@ export type {
   NativeArchitecture,
   NativeBatch,
   NativeClipFailure,
+  NativeConvolutionTime,
   NativeEncoder,
   NativeLinearFit,
   NativeLoader,
