@@ -16,8 +16,8 @@ import { parseArgs } from 'node:util';
 
 const MOST = 1.05;
 /** Work of one turn. */
-const STEPS = 2;
-const PLANS = 100;
+const STEPS = 4;
+const PLANS = 500;
 /** Turns of each that count for nothing. */
 const WARM_UP = 2;
 
