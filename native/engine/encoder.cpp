@@ -1,6 +1,4 @@
 // A network alone, for embedding.
-
-#include "../common/kept_memory.h"
 #include "backbones/video_net.h"
 #include "bare_convolutions.h"
 #include "errors.h"
@@ -58,10 +56,7 @@ Encoder::Encoder(const Value& spec) {
   });
 }
 
-Encoder::~Encoder() {
-  impl_.reset();
-  release_kept_memory();
-}
+Encoder::~Encoder() = default;
 
 int64_t Encoder::dim() const { return impl_->net->dim(); }
 

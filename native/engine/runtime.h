@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "../common/kept_memory.h"
 #include "../video/video.h"
 #include "errors.h"
 #include "inputs.h"
@@ -25,6 +26,9 @@ class CallScope {
 // A session or an encoder, whose calls come from any thread and take turns.
 class TakingTurns {
  public:
+  // After what it held: that goes back to the system.
+  ~TakingTurns() { release_kept_memory(); }
+
   // body(), alone, with its errors translated.
   template <typename Body>
   auto turn(bool gradients, Body&& body) {

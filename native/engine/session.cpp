@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "../common/kept_memory.h"
 #include "errors.h"
 #include "method.h"
 #include "optim.h"
@@ -177,10 +176,7 @@ Session::Session(const Value& spec) {
   });
 }
 
-Session::~Session() {
-  impl_.reset();
-  release_kept_memory();
-}
+Session::~Session() = default;
 
 StepResult Session::step(const video::Batch& batch, const Value& hyper) {
   return impl_->turn(true, [&] { return impl_->step(batch, hyper); });

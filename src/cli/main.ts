@@ -91,13 +91,18 @@ function describeError(error: unknown): Record<string, unknown> {
 // A file size limit (ulimit -f) is then an error of the write, with a message, and not the end of the process.
 if (process.platform !== 'win32') process.on('SIGXFSZ', () => {});
 
+// What ends our readers often signals us too (a terminal that is closed with `| tee log`), a moment before or after.
+const HANG_UP_MS = 250;
+
 // A reader that goes away (`| head`) is no failure of ours. A terminal that is closed (EIO) is missed by nobody, and a
 // command that is being stopped, perhaps by that, has a checkpoint to write.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EIO' && stream.isTTY) return;
-    if (error.code === 'EPIPE' && isStopping()) return;
-    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    if (error.code === 'EPIPE') {
+      setTimeout(() => isStopping() || process.exit(process.exitCode ?? 0), HANG_UP_MS);
+      return;
+    }
     if (stream === process.stdout) printError(writeError('standard output', error), false);
     process.exit(1);
   });

@@ -1,8 +1,7 @@
 /**
  * Batches ahead of the step: plans batch k, has it loaded, replaces what turns out bad, and hands the batches out in
  * order. One batch is loaded until its plan is known and says how many of its size may wait, one of them until the first
- * step is done. What comes out depends on
- * the plans alone, not on how far loading ran ahead:
+ * step is done. What comes out depends on the plans alone, not on how far loading ran ahead:
  *  - replacements are drawn from (seed, epoch, sample, attempt);
  *  - a file found bad, or of which too many clips failed, leaves the sampler at the next epoch, and no batch of an epoch
  *    is planned before all batches of the one before are loaded and counted;

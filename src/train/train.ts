@@ -1,12 +1,12 @@
 /** Trains: takes the run folder, finds where to go on, and hands over to the training itself. */
 
 import { resolve } from 'node:path';
-import { checkCount, checkOptions, checkSignal } from '../checks.js';
+import { checkBoolean, checkCount, checkOptions, checkSignal, checkText } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { loadManifest } from '../data/manifest.js';
 import type { GetFacts } from '../data/rows.js';
 import { openFacts } from '../embed/video-facts.js';
-import { configError, invalidArgument, toVsslError } from '../errors.js';
+import { configError, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import { ofMethod } from '../methods/registry.js';
 import { noFlow } from '../native/flow.js';
@@ -57,12 +57,10 @@ function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Set
   const { maxSteps, resume, init, signal, indexFirst } = options;
   checkSignal(signal);
   if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
-  if (indexFirst !== undefined && typeof indexFirst !== 'boolean')
-    throw invalidArgument('indexFirst', 'true or false', indexFirst);
-  if (resume !== undefined && (typeof resume !== 'string' || resume === ''))
-    throw invalidArgument('resume', "'auto', 'never' or a checkpoint file", resume);
-  if (init !== undefined && (typeof init !== 'string' || init === ''))
-    throw invalidArgument('init', 'an encoder file, such as the weights.safetensors of a run', init);
+  if (indexFirst !== undefined) checkBoolean('indexFirst', indexFirst);
+  if (resume !== undefined) checkText('resume', "'auto', 'never' or a checkpoint file", resume);
+  if (init !== undefined)
+    checkText('init', 'an encoder file, such as the weights.safetensors of a run', init);
   const base = resolveConfig(given as TrainConfig);
   const out = options.out ?? base.out;
   const data = options.data ?? base.data.path;

@@ -472,9 +472,10 @@ test.serial(
       child.stderr.on('data', (text: string) => {
         stderr += text;
         if (!/step \d+\/100000/.test(stderr) || asked) return;
-        asked = child.kill(signal);
-        // who hangs up reads no more
+        asked = true;
+        // who hangs up reads no more, and that may be noticed before the signal
         if (leaves) for (const stream of [child.stdout, child.stderr]) stream.destroy();
+        setTimeout(() => child.kill(signal), leaves ? 100 : 0);
       });
       const [code] = await once(child, 'close');
       t.is(code, 130, stderr);

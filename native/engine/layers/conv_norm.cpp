@@ -9,6 +9,8 @@ namespace vssl::engine {
 
 namespace {
 
+constexpr Triple kNoDilation{1, 1, 1};
+
 using Scalars = c10::List<std::optional<at::Scalar>>;
 using Name = c10::string_view;
 
@@ -59,7 +61,7 @@ Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Ten
 
 const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
   Folded& f = folded_;
-  if (f.version == weights_->version() && few == (f.packed != nullptr) && f.type == compute &&
+  if (f.version == weights_->version() && few != f.packed.empty() && f.type == compute &&
       x.sizes().slice(1) == f.input)
     return f;
   Tensor weight = conv_.weight(), bias = conv_.bias();
@@ -68,13 +70,13 @@ const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, 
     weight = weight * scale.view({-1, 1, 1, 1, 1});
     bias = shift;
   }
-  f = {weights_->version(), compute, x.sizes().slice(1).vec(), {}, bias, nullptr};
+  f = {weights_->version(), compute, x.sizes().slice(1).vec(), {}, bias, {}};
   if (few) {
-    f.packed = std::make_shared<const std::vector<uint32_t>>(pack_few_channels(weight));
+    f.packed = pack_few_channels(weight);
     return f;
   }
   f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(compute).contiguous().to_mkldnn(), padding_, stride_,
-                                              {1, 1, 1}, 1, x.sizes());
+                                              kNoDilation, 1, x.sizes());
   f.bias = bias.to(compute);
   return f;
 }
@@ -82,16 +84,14 @@ const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, 
 Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
   conv_.check(x);
-  const std::vector<int64_t> stride{stride_.begin(), stride_.end()},
-      padding{padding_.begin(), padding_.end()}, dilation{1, 1, 1};
   const bool few = has_few_channels(x) && !residual.defined();
   const Folded& f = fold(x, pass.compute, few);
-  if (few) return few_channels_conv(x, *f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
+  if (few) return few_channels_conv(x, f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())
-    return pointwise_binary()->call(x, residual, f.weight, f.bias, padding, stride, dilation, 1, "add", 1.0,
-                                    relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),
+    return pointwise_binary()->call(x, residual, f.weight, f.bias, padding_, stride_, kNoDilation, 1, "add",
+                                    1.0, relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),
                                     std::nullopt);
-  return pointwise()->call(x, f.weight, f.bias, padding, stride, dilation, 1, relu ? "relu" : "none",
+  return pointwise()->call(x, f.weight, f.bias, padding_, stride_, kNoDilation, 1, relu ? "relu" : "none",
                            Scalars(), std::nullopt);
 }
 

@@ -1,7 +1,6 @@
 // A convolution with its BatchNorm, the unit that video networks are made of.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -20,8 +19,6 @@ class ConvNorm {
   Tensor forward(const Tensor& x, const Pass& pass, bool relu = true, const Tensor& residual = {}) const;
 
  private:
-  Tensor folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const;
-
   const Weights* weights_;
   Triple stride_, padding_;
   Conv3d conv_;
@@ -33,10 +30,11 @@ class ConvNorm {
     at::ScalarType type = at::kFloat;
     std::vector<int64_t> input;
     Tensor weight, bias;
-    std::shared_ptr<const std::vector<uint32_t>> packed;  // of pictures, in the weight's place
+    std::vector<uint32_t> packed;  // of pictures, in the weight's place
   };
   // What x meets; `few`: packed for the kernel of pictures.
   const Folded& fold(const Tensor& x, at::ScalarType compute, bool few) const;
+  Tensor folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const;
   mutable Folded folded_;
 };
 

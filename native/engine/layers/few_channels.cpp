@@ -32,8 +32,7 @@ bool has_few_channels(const Tensor& x) {
 std::vector<uint32_t> pack_few_channels(const Tensor& weight) {
   const Tensor rounded = weight.to(at::kBFloat16).contiguous();
   const auto sizes = rounded.sizes();
-  const std::vector<int64_t> least{1, sizes[1], sizes[2], sizes[3],
-                                   sizes[4]};  // any clip: packing needs none
+  const std::vector<int64_t> least{1, sizes[1], sizes[2], sizes[3], sizes[4]};  // clip: packing needs none
   return pack_clip_conv(static_cast<const uint16_t*>(rounded.const_data_ptr()),
                         shape_of(least, sizes, {1, 1, 1}, {0, 0, 0}, false));
 }
@@ -45,8 +44,7 @@ Tensor few_channels_conv(const Tensor& x, const std::vector<uint32_t>& packed, a
                              x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
   const Tensor added = bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({s.filters}, at::kFloat);
   clip_conv(static_cast<uint16_t*>(y.mutable_data_ptr()), static_cast<const uint16_t*>(x.const_data_ptr()),
-            packed.data(), added.const_data_ptr<float>(), s,
-            at::in_parallel_region() ? 1 : at::get_num_threads());
+            packed.data(), added.const_data_ptr<float>(), s, at::get_num_threads());
   return y;
 }
 
