@@ -5,19 +5,30 @@
 #include <utility>
 
 #include "../errors.h"
+#include "../parts.h"
 
 namespace vssl::engine {
 
-Tensor VideoNet::features(const Tensor& clips, const Pass& pass) const {
+void VideoNet::check(const Tensor& clips) const {
   if (clips.dim() != 5 || clips.size(1) != 3 || clips.numel() == 0)
     throw_invalid("expected clips of shape (N, 3, T, H, W), got " + shape_text(clips.sizes()));
   const auto& [frames, size] = least_clip_;
   if (clips.size(2) < frames || clips.size(3) < size || clips.size(4) < size)
     throw_invalid(spec_["arch"].as_string("arch") + " needs clips of at least " +
                   shape_text({frames, size, size}) + ", got " + shape_text(clips.sizes().slice(2)));
+}
+
+Tensor VideoNet::features(const Tensor& clips, const Pass& pass) const {
+  check(clips);
   Tensor x = clips;
   for (int64_t i = 0; i < stages(); ++i) x = stage(i, std::move(x), pass);
   return x;
+}
+
+Tensor VideoNet::embed(const Tensor& clips, const Pass& pass) const {
+  check(clips);
+  return in_parts(clips, pass, weights_,
+                  [this](const Tensor& part, const Pass& own) { return pool(features(part, own)); });
 }
 
 int64_t scaled(int64_t channels, double width) {

@@ -23,8 +23,8 @@ class VideoNet {
   Tensor features(const Tensor& clips, const Pass& pass) const;
   // A feature map's mean over time and space: (N, C) in fp32.
   static Tensor pool(const Tensor& features) { return features.mean({2, 3, 4}, false, at::kFloat); }
-  // (N, dim) in fp32
-  Tensor embed(const Tensor& clips, const Pass& pass) const { return pool(features(clips, pass)); }
+  // (N, dim) in fp32; the batch in parts, one a thread (parts.h)
+  Tensor embed(const Tensor& clips, const Pass& pass) const;
 
   int64_t dim() const { return dim_; }
   Weights& weights() { return weights_; }
@@ -33,6 +33,7 @@ class VideoNet {
   const Value& spec() const { return spec_; }
 
  protected:
+  void check(const Tensor& clips) const;
   friend std::unique_ptr<VideoNet> create_model(const Value&, uint64_t, const Placement&);
   Weights weights_;
   int64_t dim_ = 0;

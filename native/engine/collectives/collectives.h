@@ -1,5 +1,5 @@
-// What several processes that train one model exchange. Methods are written against this from the first day;
-// a single process is the case of size 1.
+// What ranks that train one model exchange: processes, or threads of one (thread_ranks.h). Methods are
+// written against this; a single process is the case of size 1.
 #pragma once
 
 #include <memory>

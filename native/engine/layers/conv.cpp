@@ -16,11 +16,13 @@
 #include "conv.h"
 
 #include <cmath>
+#include <mutex>
 
 #include "../../common/ending.h"
 #include "../../common/memory.h"
 #include "few_channels.h"
 #include "first_order.h"
+#include "new_calls.h"
 
 namespace vssl::engine {
 
@@ -148,6 +150,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
                                {stride[0], stride[1], stride[2]}, {padding[0], padding[1], padding[2]},
                                false);
     if (bias) bias = bias->detach().to(x.scalar_type());
+    const NewCall call(NewCall::kForward, {x, shadow}, {stride, padding, {bias.has_value()}});
     return at::conv3d(x, shadow, bias, stride, padding);
   }
 
@@ -166,6 +169,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
             .to(x.scalar_type())
             .contiguous(channels_last ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous);
     const bool own = want_w && needs_own_way(g, w);
+    const NewCall call(NewCall::kBackward, {g, x, w}, {s, p, {want_x, want_w}});
     auto [grad_x, grad_w] = library_gradients(g, x, w, stride, padding, want_x, want_w && !own);
     if (own) grad_w = weight_gradient_own_way(g, x, w, stride, padding);
     if (want_w) grad_w = grad_w.to(at::kFloat);
@@ -183,6 +187,13 @@ Tensor conv3d_weight_gradient(const Tensor& grad_output, const Tensor& input, co
     return weight_gradient_own_way(grad_output, input, weight, stride, padding);
   return std::get<1>(library_gradients(grad_output, input, weight, stride, padding, false, true));
 }
+
+namespace {
+
+// Parts of a batch pass a layer at once (parts.h), and the first to come makes the copy.
+std::mutex shadows;
+
+}  // namespace
 
 Conv3d::Conv3d(const Scope& scope, int64_t in, int64_t out, Triple kernel, Triple stride, Triple padding,
                bool bias)
@@ -211,16 +222,22 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
         {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
   }
   check(x);
-  if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
-    const at::NoGradGuard no_grad;
-    shadow_ = weight_.detach().to(pass.compute);
-    packed_.clear();
-    shadow_version_ = weights_->version();
-  }
   const bool few = has_few_channels(x);
-  if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
-  return ConvFunction::apply(x, weight_, given(bias_), shadow_, few ? &packed_ : nullptr, list(stride_),
-                             list(padding_));
+  Tensor shadow;
+  const std::vector<uint32_t>* packed = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(shadows);
+    if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
+      const at::NoGradGuard no_grad;
+      shadow_ = weight_.detach().to(pass.compute);
+      packed_.clear();
+      shadow_version_ = weights_->version();
+    }
+    if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
+    shadow = shadow_;
+    if (few) packed = &packed_;
+  }
+  return ConvFunction::apply(x, weight_, given(bias_), shadow, packed, list(stride_), list(padding_));
 }
 
 }  // namespace vssl::engine

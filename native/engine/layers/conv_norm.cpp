@@ -2,8 +2,11 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <mutex>
+
 #include "../../common/ending.h"
 #include "few_channels.h"
+#include "new_calls.h"
 
 namespace vssl::engine {
 
@@ -28,6 +31,9 @@ std::optional<c10::TypedOperatorHandle<Signature>> operation(const char* overloa
   if (!found) return std::nullopt;
   return found->typed<Signature>();
 }
+
+// Parts of a batch pass a layer at once (parts.h), and the first to come folds.
+std::mutex folds;
 
 const auto& pointwise() {
   static const auto found = operation<Pointwise>("");
@@ -60,6 +66,7 @@ Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Ten
 }
 
 const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
+  const std::lock_guard<std::mutex> lock(folds);
   Folded& f = folded_;
   if (f.version == weights_->version() && few != f.packed.empty() && f.type == compute &&
       x.sizes().slice(1) == f.input)
@@ -85,6 +92,8 @@ Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tens
   ending::check();
   conv_.check(x);
   const bool few = has_few_channels(x) && !residual.defined();
+  const NewCall call(NewCall::kFolded, {x, conv_.weight()},
+                     {stride_, padding_, {relu, residual.defined(), pass.compute == at::kFloat}});
   const Folded& f = fold(x, pass.compute, few);
   if (few) return few_channels_conv(x, f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())

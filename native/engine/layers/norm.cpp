@@ -92,7 +92,36 @@ T* mutable_data(const Tensor& t) {
 struct Settings {
   bool train, update, relu;
   double momentum, eps;
+  Collectives* ranks;  // null: this is the whole batch
 };
+
+// Of each channel, over a number of rows: their mean, and the sum of squared distances to it.
+struct Moments {
+  double rows;
+  std::vector<double> mean, squares;
+};
+
+// Those of all ranks' rows together (Chan, Golub & LeVeque 1983), in the order of ranks.
+Moments joined(const Moments& own, Collectives& ranks) {
+  const auto channels = static_cast<int64_t>(own.mean.size());
+  const Tensor mine = at::empty({1, 2 * channels + 1}, at::kDouble);
+  double* out = mine.mutable_data_ptr<double>();
+  std::copy(own.squares.begin(), own.squares.end(), std::copy(own.mean.begin(), own.mean.end(), out));
+  out[2 * channels] = own.rows;
+  const Tensor all = ranks.all_gather(mine);
+  Moments sum{0, std::vector<double>(channels), std::vector<double>(channels)};
+  for (int64_t r = 0; r < all.size(0); ++r) {
+    const double* part = all.const_data_ptr<double>() + r * (2 * channels + 1);
+    const double rows = part[2 * channels], total = sum.rows + rows;
+    for (int64_t c = 0; c < channels; ++c) {
+      const double apart = part[c] - sum.mean[c];
+      sum.mean[c] += apart * rows / total;
+      sum.squares[c] += part[channels + c] + apart * apart * sum.rows * rows / total;
+    }
+    sum.rows = total;
+  }
+  return sum;
+}
 
 // Writes mean and 1 / sqrt(var + eps) of each channel, and moves the running statistics.
 template <typename T>
@@ -113,18 +142,23 @@ void batch_statistics(float* mean, float* inverse, const Tensor& x, const Tensor
                          [&](float* sum, float* squares, int64_t row, int64_t rows) {
                            kernels.stats(sum, squares, px + row * m.channels, shift.data(), rows, m.channels);
                          });
+  Moments all{static_cast<double>(m.rows), std::vector<double>(m.channels), std::vector<double>(m.channels)};
+  for (int64_t c = 0; c < m.channels; ++c) {
+    const double d = sums.first[c] / all.rows;
+    all.mean[c] = d + shift[c];
+    all.squares[c] = sums.second[c] - all.rows * d * d;
+  }
+  if (s.ranks) all = joined(all, *s.ranks);
   float* run_mean = mutable_data<float>(running_mean);
   float* run_var = mutable_data<float>(running_var);
-  const double n = static_cast<double>(m.rows);
+  const double n = all.rows;
+  const bool moves = s.update && (!s.ranks || s.ranks->rank() == 0);  // one for all: they share them
   for (int64_t c = 0; c < m.channels; ++c) {
-    const double d = sums.first[c] / n;
-    double var = sums.second[c] / n - d * d;
-    if (var < 0) var = 0;  // rounding; NaN stays
-    const double mu = d + shift[c];
-    mean[c] = static_cast<float>(mu);
+    const double var = all.squares[c] < 0 ? 0 : all.squares[c] / n;  // rounding; NaN stays
+    mean[c] = static_cast<float>(all.mean[c]);
     inverse[c] = static_cast<float>(1.0 / std::sqrt(var + s.eps));
-    if (!s.update) continue;
-    run_mean[c] = static_cast<float>((1 - s.momentum) * run_mean[c] + s.momentum * mu);
+    if (!moves) continue;
+    run_mean[c] = static_cast<float>((1 - s.momentum) * run_mean[c] + s.momentum * all.mean[c]);
     run_var[c] = static_cast<float>((1 - s.momentum) * run_var[c] + s.momentum * var * (n / (n - 1)));
   }
 }
@@ -167,16 +201,30 @@ struct Gradients {
   Tensor x, gamma, beta, residual;
 };
 
+// Both sums become those of all ranks; returns the rows of all.
+double add_over_ranks(ChannelSums& sums, double rows, Collectives& ranks) {
+  const auto channels = static_cast<int64_t>(sums.first.size());
+  Tensor all = at::empty({2 * channels + 1}, at::kDouble);
+  double* values = all.mutable_data_ptr<double>();
+  std::copy(sums.second.begin(), sums.second.end(), std::copy(sums.first.begin(), sums.first.end(), values));
+  values[2 * channels] = rows;
+  ranks.all_reduce(all);
+  values = all.mutable_data_ptr<double>();
+  std::copy_n(values, channels, sums.first.begin());
+  std::copy_n(values + channels, channels, sums.second.begin());
+  return values[2 * channels];
+}
+
 template <typename T>
 Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y, const Tensor& gamma,
                              const Tensor& mean, const Tensor& inverse, bool train, bool relu,
-                             bool want_residual) {
+                             bool want_residual, Collectives* ranks) {
   const Matrix m(x);
   const Pieces pieces(m.rows, m.channels);
   const auto& kernels = norm_kernels<T>();
   const T *pg = data<T>(gy), *px = data<T>(x), *py = data<T>(y);
   const float *mu = data<float>(mean), *inv = data<float>(inverse), *g = data<float>(gamma);
-  const ChannelSums sums(pieces, m.channels, [&](float* sum, float* dot, int64_t row, int64_t rows) {
+  ChannelSums sums(pieces, m.channels, [&](float* sum, float* dot, int64_t row, int64_t rows) {
     const int64_t o = row * m.channels;
     kernels.grad_sums(sum, dot, pg + o, py + o, px + o, mu, rows, m.channels, relu);
   });
@@ -184,11 +232,15 @@ Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y,
   out.gamma = at::empty_like(mean);
   out.beta = at::empty_like(mean);
   float *ggamma = mutable_data<float>(out.gamma), *gbeta = mutable_data<float>(out.beta);
-  std::vector<float> a(m.channels), b(m.channels), k(m.channels);
-  const double n = static_cast<double>(m.rows);
   for (int64_t c = 0; c < m.channels; ++c) {
     ggamma[c] = static_cast<float>(sums.second[c] * inv[c]);
     gbeta[c] = static_cast<float>(sums.first[c]);
+  }
+  // The mean and the deviation that every rank's rows were measured by belong to all of them.
+  double n = static_cast<double>(m.rows);
+  if (train && ranks) n = add_over_ranks(sums, n, *ranks);
+  std::vector<float> a(m.channels), b(m.channels), k(m.channels);
+  for (int64_t c = 0; c < m.channels; ++c) {
     a[c] = g[c] * inv[c];
     b[c] =
         train ? static_cast<float>(-static_cast<double>(a[c]) * inv[c] * inv[c] * sums.second[c] / n) : 0.0f;
@@ -209,9 +261,7 @@ Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y,
 struct NormFunction : torch::autograd::Function<NormFunction> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& gamma,
                         std::optional<Tensor> center, std::optional<Tensor> added, const Tensor& running_mean,
-                        const Tensor& running_var, bool train, bool update, bool relu, double momentum,
-                        double eps) {
-    const Settings s{train, update, relu, momentum, eps};
+                        const Tensor& running_var, const Settings& s) {
     const Tensor beta = center.value_or(Tensor()), residual = added.value_or(Tensor());
     Tensor mean, inverse, y;
     if (x.scalar_type() == at::kFloat)
@@ -219,9 +269,10 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     else
       y = normalise<uint16_t>(mean, inverse, x, gamma, beta, residual, running_mean, running_var, s);
     // y tells where ReLU let the gradient through.
-    ctx->save_for_backward({x, gamma, mean, inverse, relu ? y : Tensor()});
-    ctx->saved_data["train"] = train;
-    ctx->saved_data["relu"] = relu;
+    ctx->save_for_backward({x, gamma, mean, inverse, s.relu ? y : Tensor()});
+    ctx->saved_data["train"] = s.train;
+    ctx->saved_data["relu"] = s.relu;
+    ctx->saved_data["ranks"] = reinterpret_cast<int64_t>(s.ranks);  // there as long as the graph
     ctx->saved_data["center"] = beta.defined();
     ctx->saved_data["residual"] = residual.defined();
     return y;
@@ -234,14 +285,15 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     const Tensor &x = saved[0], &gamma = saved[1], &mean = saved[2], &inverse = saved[3];
     const bool train = ctx->saved_data["train"].toBool(), relu = ctx->saved_data["relu"].toBool();
     const bool residual = ctx->saved_data["residual"].toBool();
+    auto* const ranks = reinterpret_cast<Collectives*>(ctx->saved_data["ranks"].toInt());
     const Tensor& y = relu ? saved[4] : x;
     const Tensor g = as_layout_of(grads[0], x);
-    Gradients out = x.scalar_type() == at::kFloat
-                        ? normalise_backward<float>(g, x, y, gamma, mean, inverse, train, relu, residual)
-                        : normalise_backward<uint16_t>(g, x, y, gamma, mean, inverse, train, relu, residual);
+    Gradients out =
+        x.scalar_type() == at::kFloat
+            ? normalise_backward<float>(g, x, y, gamma, mean, inverse, train, relu, residual, ranks)
+            : normalise_backward<uint16_t>(g, x, y, gamma, mean, inverse, train, relu, residual, ranks);
     if (!ctx->saved_data["center"].toBool()) out.beta = Tensor();
-    return {out.x,    out.gamma, out.beta, out.residual, Tensor(), Tensor(),
-            Tensor(), Tensor(),  Tensor(), Tensor(),     Tensor()};
+    return {out.x, out.gamma, out.beta, out.residual, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -264,21 +316,23 @@ std::pair<Tensor, Tensor> BatchNorm::running() const {
   return {scale.to(at::kFloat), shift.to(at::kFloat)};
 }
 
-Tensor BatchNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
+Tensor BatchNorm::forward(const Tensor& input, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
-  if (pass.train && x.numel() / x.size(1) < 2)
+  // Ranks have to meet, whatever layout libtorch gave a small part.
+  const Tensor x = pass.ranks && input.dim() == 5 ? input.contiguous(kChannelsLast) : input;
+  if (pass.train && !pass.ranks && x.numel() / x.size(1) < 2)
     throw_invalid("BatchNorm in training needs at least 2 values per channel, got input of shape " +
                   shape_text(x.sizes()) + "; use a larger batch or larger clips");
   const bool update = pass.train && pass.update_stats;
   const double momentum = pass.stats_momentum.value_or(momentum_);
-  if (update) {
+  if (update && (!pass.ranks || pass.ranks->rank() == 0)) {
     const at::NoGradGuard no_grad;
     batches_.add_(1);
   }
   if (is_matrix(x)) {
     const Tensor added = residual.defined() ? as_layout_of(residual, x) : residual;
-    return NormFunction::apply(x, weight_, given(bias_), given(added), running_mean_, running_var_,
-                               pass.train, update, relu, momentum, eps_);
+    const Settings settings{pass.train, update, relu, momentum, eps_, pass.ranks};
+    return NormFunction::apply(x, weight_, given(bias_), given(added), running_mean_, running_var_, settings);
   }
   // Without an update ATen must not see the running statistics in training mode, where it would move them.
   const bool use_running = update || !pass.train;
