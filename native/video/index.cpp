@@ -268,6 +268,7 @@ std::shared_ptr<const FileIndex> make_index(const Origin& origin, bool whole) {
   FirstPicture* const first = is_told_by_pictures(index->parameters->codec_id) ? &picture : nullptr;
   describe_stream(index->info, input);
   PacketScan scan = scan_packets(input, index->parameters.get(), first, whole);
+  if (scan.strayed) return make_index(origin, true);
   index->whole = whole;
   describe_pictures(index->info, stream, index->parameters.get(), first);
   if (scan.shown() == 0) {

@@ -183,6 +183,15 @@ class StateLog {
   int64_t bytes_ = 0;
 };
 
+PacketRecord record_of(const AVPacket* packet) {
+  PacketRecord r;
+  r.pts = plausible(packet->pts);
+  r.dts = plausible(packet->dts);
+  r.pos = packet->pos;
+  r.size = packet->size;
+  return r;
+}
+
 }  // namespace
 
 PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters, FirstPicture* first,
@@ -213,13 +222,14 @@ PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters,
       continue;
     }
     states.add_headers(number, headers.find(packet.get()));
-    PacketRecord r;
-    r.pts = plausible(packet->pts);
-    r.dts = plausible(packet->dts);
-    r.pos = packet->pos;
-    r.size = packet->size;
-    const bool unread = skipper && skipper->is_skipped(packet->pos);
-    r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0 && !unread && keys.is_key(packet.get());
+    PacketRecord r = record_of(packet.get());
+    using Listed = PayloadSkipper::Listed;
+    const Listed listed = skipper ? skipper->find(packet.get()) : Listed::kKey;
+    if (listed == Listed::kNot) {
+      scan.strayed = true;
+      break;
+    }
+    r.key = (packet->flags & AV_PKT_FLAG_KEY) != 0 && listed == Listed::kKey && keys.is_key(packet.get());
     if (first && r.key && first->offer(packet.get()) && skipper) skipper->skip_keys();
     // A packet in pieces (transport streams) spans more bytes than its size, so only the start is compared
     // there.

@@ -18,8 +18,9 @@ struct PacketScan {
   std::vector<bool> hidden;        // by packet: decoded but not shown (edit list)
   std::vector<int64_t> durations;  // by packet, stream time base; 0: unknown
   StreamStates states;
-  std::string damage;  // why reading stopped before the end, or ""
-  int64_t cut = 0;     // packets that the end of the file cuts off
+  std::string damage;    // why reading stopped before the end, or ""
+  bool strayed = false;  // a packet is not as the container listed it: the rest has to be read
+  int64_t cut = 0;       // packets that the end of the file cuts off
 
   bool is_shown(size_t i) const { return packets[i].feed && !hidden[i]; }
   int64_t shown() const {

@@ -13,10 +13,23 @@ namespace {
 
 constexpr int64_t kHeaders = 16384;  // bytes of a key frame in which its headers are
 
-// Where a parser cuts the stream into packets, it has to see all of it.
-bool is_cut_by_parser(const AVStream* stream) {
+// Where libav cuts the packets anew by what is in them, all of it has to be read. Whether it does is told for
+// sure when its parser takes packets as they are. The others listed are never cut in these containers.
+bool takes_packets_whole(const AVStream* stream) {
   const AVCodecParserContext* parser = av_stream_get_parser(stream);
-  return parser && !(parser->flags & PARSER_FLAG_COMPLETE_FRAMES);
+  if (!parser || (parser->flags & PARSER_FLAG_COMPLETE_FRAMES)) return true;
+  switch (stream->codecpar->codec_id) {
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_DNXHD:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -30,13 +43,14 @@ std::unique_ptr<PayloadSkipper> PayloadSkipper::attach(const Input& input) {
   const bool listed = std::strncmp(format->iformat->name, "mov,", 4) == 0;
   if (at_work || input.memory || !listed || !format->pb || !format->pb->read_packet || !format->pb->seek)
     return nullptr;
-  if (is_cut_by_parser(stream)) return nullptr;
+  if (!takes_packets_whole(stream)) return nullptr;
   const int64_t size = avio_size(format->pb);
   const int count = avformat_index_get_entries_count(stream);
   std::vector<Packet> packets;
   packets.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream, i);
+    if (entry->size <= 0) continue;
     packets.push_back({entry->pos, entry->pos + entry->size, (entry->flags & AVINDEX_KEYFRAME) != 0});
   }
   std::sort(packets.begin(), packets.end(), [](const Packet& a, const Packet& b) { return a.pos < b.pos; });
@@ -71,10 +85,13 @@ PayloadSkipper::~PayloadSkipper() {
   context_->seek = seek_;
 }
 
-bool PayloadSkipper::is_skipped(int64_t pos) const {
-  const auto it = std::lower_bound(packets_.begin(), packets_.end(), pos,
+PayloadSkipper::Listed PayloadSkipper::find(const AVPacket* packet) const {
+  const auto it = std::lower_bound(packets_.begin(), packets_.end(), packet->pos,
                                    [](const Packet& p, int64_t at) { return p.pos < at; });
-  return it != packets_.end() && it->pos == pos && !it->key;
+  const bool cut = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+  if (it == packets_.end() || it->pos != packet->pos) return Listed::kNot;
+  if (!cut && it->end - it->pos != packet->size) return Listed::kNot;
+  return it->key ? Listed::kKey : Listed::kOther;
 }
 
 int64_t PayloadSkipper::run_length() const {

@@ -28,8 +28,9 @@ class PayloadSkipper {
 
   // From now on key frames are read up to the end of their headers only.
   void skip_keys() { heads_only_ = true; }
-  // Whether the packet that begins at byte `pos` was no key frame in the list.
-  bool is_skipped(int64_t pos) const;
+  // What the list says of a packet that the demuxer gave. kNot: it is not as it was listed.
+  enum class Listed { kNot, kKey, kOther };
+  Listed find(const AVPacket* packet) const;
 
  private:
   // A packet in the list.

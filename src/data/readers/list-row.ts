@@ -5,7 +5,10 @@ import type { VideoRow } from '../rows.js';
 /** What a line of a list says. */
 export type ListedRow = Pick<VideoRow, 'id' | 'label' | 'group' | 'start' | 'end' | 'extra'>;
 
-/** A row of a list. There may be ten million of them: what can be made of its name is not kept. */
+/**
+ * A row of a list. There may be ten million of them: path and source are made of the name when they are asked for, so a
+ * spread does not copy them.
+ */
 export class ListRow implements VideoRow {
   readonly id: string;
   readonly label: string | undefined;
