@@ -108,7 +108,8 @@ function embedTable(rows) {
     ['case', 'threads', 'time', 'clips/s', 'bare convolutions', ...PEER_COLUMNS],
     rows.flatMap(({ name, threads, clips, flops, timing }) => {
       const bare = flops / timing.limit.perSecond;
-      const convolutions = `${time(bare)}, ${share(timing.limit)} of it at ${(timing.limit.perSecond / 1e9).toFixed(0)} GFLOP/s`;
+      const rate = `${(timing.limit.perSecond / 1e9).toFixed(0)} GFLOP/s`;
+      const convolutions = `${time(bare)} (${share(timing.limit)}), ${rate}`;
       return lines([name, threads, time(timing.seconds), perSecond(clips, timing), convolutions], timing);
     }),
     1,

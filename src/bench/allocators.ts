@@ -21,7 +21,7 @@ const FOLDERS = [
 
 /** glibc's own, told to keep what it has and to ask for pages of 2 MB. */
 const KEEPING_GLIBC: Allocator = {
-  name: 'glibc, memory kept',
+  name: 'glibc keeping memory',
   env: {
     MALLOC_TOP_PAD_: '268435456',
     MALLOC_MMAP_THRESHOLD_: '4294967296',

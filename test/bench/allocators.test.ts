@@ -19,10 +19,10 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 onLinux('a library is preloaded where it is found; glibc is told to keep its memory', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vssl-allocators-'));
   const names = () => findAllocators([join(folder, 'nowhere'), folder]).map(({ name }) => name);
-  t.deepEqual(names(), ['default', 'glibc, memory kept']);
+  t.deepEqual(names(), ['default', 'glibc keeping memory']);
   const file = join(folder, 'libjemalloc.so.2');
   writeFileSync(file, '');
-  t.deepEqual(names(), ['default', 'glibc, memory kept', 'jemalloc']);
+  t.deepEqual(names(), ['default', 'glibc keeping memory', 'jemalloc']);
   const [plain, kept, preloaded] = findAllocators([folder]);
   t.deepEqual(plain!.env, {});
   t.like(kept!.env, { MALLOC_TRIM_THRESHOLD_: '17179869184', GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' });
