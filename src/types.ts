@@ -39,6 +39,7 @@ export type {
   ViewContext,
   ViewPlan,
 } from './data/views.js';
+export type { Precision } from './embed/encoder-options.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
 export type { UnusableVideo } from './embed/unusable.js';
 export type { DataOptions } from './eval/evaluation-data.js';

@@ -12,12 +12,15 @@ export interface EncoderFlags {
   readonly precision?: 'fp32' | 'bf16';
 }
 
-export function addEncoderOptions(command: Command): Command {
+/** `precision`: what it is where nothing is said. */
+export function addEncoderOptions(command: Command, precision: string): Command {
   return command
     .option('--run <dir>', 'run folder with the trained encoder')
     .option('--weights <file>', 'weights file (.safetensors), instead of --run')
     .addOption(deviceOption('where to compute (default: auto)'))
-    .addOption(new Option('--precision <name>', 'of the network (default: fp32)').choices(['fp32', 'bf16']))
+    .addOption(
+      new Option('--precision <name>', `of the network (default: ${precision})`).choices(['fp32', 'bf16']),
+    )
     .option(
       '--threads <n>',
       'threads of the network and of the decoder (default: all processors)',

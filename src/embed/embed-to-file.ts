@@ -208,6 +208,7 @@ function collectTensors(
         arch: encoder.arch,
         method,
         step: String(step),
+        precision: encoder.precision,
         clips: String(settings.clips),
         crops: String(settings.crops),
         paths: JSON.stringify(rows.map((row) => row.path)),

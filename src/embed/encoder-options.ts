@@ -20,14 +20,20 @@ import type { EncoderDescription } from '../weights/encoder-file.js';
 /** Default of EmbedOptions.maxBytes. */
 const kMaxBytes = 2 ** 30;
 
+/** Of a network's activations, and of the weights that meet them. */
+export type Precision = 'fp32' | 'bf16';
+
 /** Where and how an encoder runs. */
 export interface EncoderOptions {
   /** Default `auto`: the GPU when libtorch can use one. */
   readonly device?: 'auto' | 'cpu' | 'cuda';
   /** Threads of libtorch (for the whole process) and of the decoder. Default: libtorch's own; all processors. */
   readonly threads?: number;
-  /** Of embed and embedMany; forward is always fp32. Default fp32. */
-  readonly precision?: 'fp32' | 'bf16';
+  /**
+   * Of embed and embedMany; forward is always fp32. Default bf16 where the processor multiplies it, which is about twice
+   * as fast and turns a vector by a cosine distance of about 1e-5; else fp32.
+   */
+  readonly precision?: Precision;
 }
 
 /** An untrained encoder. */

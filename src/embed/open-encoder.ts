@@ -7,9 +7,10 @@ import { codedAsync, VsslError } from '../errors.js';
 import type { EngineAddon, NativeEncoder, NativeLoader } from '../native/bindings.js';
 import { openEngine } from '../native/load.js';
 import type { EncoderDescription } from '../weights/encoder-file.js';
-import type { EncoderOptions } from './encoder-options.js';
+import type { EncoderOptions, Precision } from './encoder-options.js';
 
 export interface OpenEncoder {
+  readonly precision: Precision;
   readonly engine: EngineAddon;
   readonly native: NativeEncoder;
   readonly loader: NativeLoader;
@@ -21,16 +22,19 @@ export async function openEncoder(
   seed: number,
   options: EncoderOptions,
 ): Promise<OpenEncoder> {
-  const { device = 'auto', threads, precision = 'fp32' } = options;
-  checkOneOf('device', device, ['auto', 'cpu', 'cuda']);
-  checkOneOf('precision', precision, ['fp32', 'bf16']);
+  const { device: wanted = 'auto', threads } = options;
+  checkOneOf('device', wanted, ['auto', 'cpu', 'cuda']);
+  if (options.precision !== undefined) checkOneOf('precision', options.precision, ['fp32', 'bf16']);
   if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
   const engine = await openEngine();
   if (threads !== undefined) engine.setThreads(threads);
-  const spec = { ...model, seed, device: chooseDevice(engine, device), precision, channelsLast: true };
+  const device = chooseDevice(engine, wanted);
+  const fast = device === 'cpu' && engine.info().bf16Fast;
+  const { precision = fast ? 'bf16' : 'fp32' } = options;
+  const spec = { ...model, seed, device, precision, channelsLast: true };
   const native = await codedAsync(() => engine.createEncoder(spec));
   const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
-  return { engine, native, loader };
+  return { precision, engine, native, loader };
 }
 
 /** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */

@@ -18,6 +18,7 @@ import {
   type EmbedResult,
   type EncoderOptions,
   type InputSize,
+  type Precision,
 } from './encoder-options.js';
 import { type ClipEmbedder, type ClipViews, type FeatureResult, streamFeatures } from './features.js';
 import { Lifetime } from './lifetime.js';
@@ -40,17 +41,20 @@ export class VideoEncoder {
   /** Length of a vector. */
   readonly dim: number;
   readonly arch: string;
+  /** In which embed and embedMany compute. */
+  readonly precision: Precision;
   readonly #description: EncoderDescription;
   readonly #native: NativeEncoder;
-  readonly #sources: Omit<OpenEncoder, 'native'>;
+  readonly #sources: Omit<OpenEncoder, 'native' | 'precision'>;
   readonly #life: Lifetime;
 
-  private constructor({ native, ...sources }: OpenEncoder, description: EncoderDescription) {
+  private constructor({ native, precision, ...sources }: OpenEncoder, description: EncoderDescription) {
     this.#native = native;
     this.#sources = sources;
     this.#description = structuredClone(description);
     this.dim = native.dim;
     this.arch = description.model.arch;
+    this.precision = precision;
     this.#life = new Lifetime(() => {
       native.dispose();
       sources.loader.dispose();

@@ -79,7 +79,9 @@ export class FeatureExtractor {
     data: EvaluationData,
     options: ExtractorOptions,
   ): Promise<FeatureExtractor> {
-    const { device, threads, precision, baseline, baselineSeed: seed = 0 } = options;
+    const { device, threads, baseline, baselineSeed: seed = 0 } = options;
+    // numbers that are compared: the same on every processor
+    const { precision = 'fp32' } = options;
     const engine = await openEngine();
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
     let random: VideoEncoder | null = null;

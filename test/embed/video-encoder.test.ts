@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
+import { loadEngine } from '#src/native/load.js';
 import { scratch, squareFrames, tiny, writeSquareVideo, writeTinyWeights } from './make-videos.js';
 
 const { folder, file, remove } = scratch();
 test.after.always(remove);
 
-const small = { arch: 'r3d_10', width: 0.125, clip: tiny } as const;
+const small = { arch: 'r3d_10', width: 0.125, clip: tiny, precision: 'fp32' } as const;
 const invalid = { code: 'ERR_VSSL_INVALID_ARGUMENT' };
 const disposed = { code: 'ERR_VSSL_DISPOSED' };
 
@@ -55,6 +56,22 @@ test('a file gives the same vector each time, and another file another', async (
     t.notDeepEqual(a, b);
     t.notDeepEqual(await encoder.embed(file('v0.avi'), { clips: 1 }), a);
   });
+});
+
+test('bf16 is the default where the processor multiplies it, and its vectors are near', async (t) => {
+  const { bf16Fast } = loadEngine().info();
+  const { precision: _, ...asDefault } = small;
+  const encoder = await VideoEncoder.create(asDefault);
+  t.is(encoder.precision, bf16Fast ? 'bf16' : 'fp32');
+  await withEncoder(t, async (exact) => {
+    t.is(exact.precision, 'fp32');
+    const [a, b] = await Promise.all([encoder, exact].map((each) => each.embed(file('v0.avi'))));
+    const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, v, i) => sum + v * y[i]!, 0);
+    const distance = 1 - dot(a!, b!) / Math.sqrt(dot(a!, a!) * dot(b!, b!));
+    t.true(distance < 1e-3, `cosine distance ${distance}`);
+    t.is(distance > 1e-12, bf16Fast);
+  });
+  await encoder.dispose();
 });
 
 /** Frames (T, H, W, 3) of bytes as a clip (1, 3, T, H, W) of floats in [0, 1]. */
@@ -148,8 +165,8 @@ test('windows and crops are averaged; a video shorter than a clip is looped', as
 
 test('weights come back from a file and from a run folder', async (t) => {
   const made = await VideoEncoder.create({ ...small, seed: 3 });
-  const fromFile = await VideoEncoder.load(file('weights.safetensors'));
-  const fromFolder = await VideoEncoder.load(folder);
+  const fromFile = await VideoEncoder.load(file('weights.safetensors'), { precision: 'fp32' });
+  const fromFolder = await VideoEncoder.load(folder, { precision: 'fp32' });
   const vectors = await Promise.all(
     [made, fromFile, fromFolder].map((encoder) => encoder.embed(file('v2.avi'))),
   );

@@ -12,7 +12,7 @@ interface EmbedOptions extends EncoderFlags {
 
 /** `vssl-native embed`: one vector a video, into a file. */
 export function registerEmbed(program: Command): void {
-  addEncoderOptions(addCommonOptions(program.command('embed')))
+  addEncoderOptions(addCommonOptions(program.command('embed')), 'bf16 where the processor multiplies it')
     .description('turn every video of a data set into a vector')
     .requiredOption('--data <path>', 'folder, manifest or video file')
     .requiredOption('--out <file>', 'file to write: .safetensors or .jsonl')

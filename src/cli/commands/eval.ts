@@ -61,7 +61,7 @@ export function registerEval(program: Command): void {
 }
 
 function addProtocol(group: Command, name: Protocol, description: string): Command {
-  return addEncoderOptions(addCommonOptions(group.command(name)))
+  return addEncoderOptions(addCommonOptions(group.command(name)), 'fp32')
     .description(description)
     .option(
       '--train <path>',
