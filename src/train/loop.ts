@@ -1,7 +1,7 @@
 /** The step loop: one batch, one step, one line of the log; checkpoints, evaluations, and the ways in which it stops. */
 import { dirname } from 'node:path';
 import { abortReason } from '../checks.js';
-import { VsslError } from '../errors.js';
+import { toVsslError, VsslError } from '../errors.js';
 import type { Hyper } from '../methods/method.js';
 import type { NativeSession } from '../native/bindings.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
@@ -128,15 +128,30 @@ function addStep(sum: Tally, { clips, dataSeconds, stepSeconds }: StepEvent): vo
   sum.stepSeconds += stepSeconds;
 }
 
+/** What a step asked for and could not have, and what needs less. */
+function beyondMemory(step: number, samples: number, error: VsslError): VsslError {
+  return new VsslError(
+    error.code,
+    `step ${step}, a batch of ${samples}: ${error.message}; a higher train.accumulate takes the batch in more parts, ` +
+      'which needs less at a time, and so does a smaller train.batch or data.clip.size. The last checkpoint is whole',
+    { cause: error, details: { step, samples } },
+  );
+}
+
 /** One step of the session; where it is not finite it was not applied. */
 async function takeStep(
   { session, rateAt, hyper }: LoopOptions,
-  { step, epoch, batch, clips }: FeedItem,
+  { step, epoch, batch, clips, planned }: FeedItem,
   dataSeconds: number,
 ): Promise<{ readonly event: StepEvent; readonly finite: boolean }> {
   const start = performance.now();
   const lr = rateAt(step);
-  const { losses, gradNorm, finite } = await session.step(batch, { ...hyper(step), lr });
+  const { losses, gradNorm, finite } = await session.step(batch, { ...hyper(step), lr }).catch((error) => {
+    const known = toVsslError(error);
+    throw known.code === 'ERR_VSSL_OUT_OF_MEMORY'
+      ? beyondMemory(step + 1, planned.samples.length, known)
+      : known;
+  });
   const stepSeconds = (performance.now() - start) / 1000;
   const event: StepEvent = {
     type: 'step',

@@ -1,0 +1,56 @@
+/** A control group with a limit of memory, for a process of a test. */
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+
+export interface MemoryGroup {
+  /** Program and arguments that start `command` within the group. */
+  wrap(command: readonly string[]): [program: string, args: string[]];
+  /** How often the kernel ended a process of the group for its memory, null where it does not tell. */
+  kills(): number | null;
+  remove(): void;
+}
+
+/** Where this process's own group of memory stands: version 1, or the unified one. */
+function own(): { folder: string; limit: string; events: string } | null {
+  for (const line of readFileSync('/proc/self/cgroup', 'utf8').split('\n')) {
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    const at = path === '/' ? '' : path;
+    if (controllers.split(',').includes('memory'))
+      return {
+        folder: `/sys/fs/cgroup/memory${at}`,
+        limit: 'memory.limit_in_bytes',
+        events: 'memory.oom_control',
+      };
+    if (controllers === '' && at === '' && line.startsWith('0::'))
+      return { folder: '/sys/fs/cgroup', limit: 'memory.max', events: 'memory.events' };
+  }
+  return null;
+}
+
+/** A new group below this process's own, or null where none may be made (no rights, no such system). */
+export function makeMemoryGroup(bytes: number): MemoryGroup | null {
+  try {
+    const place = own();
+    if (!place) return null;
+    const folder = `${place.folder}/vssl-test-${process.pid}-${bytes}`;
+    mkdirSync(folder);
+    try {
+      writeFileSync(`${folder}/${place.limit}`, String(bytes));
+    } catch (error) {
+      rmdirSync(folder);
+      throw error;
+    }
+    return {
+      wrap: ([program, ...args]) => [
+        'sh',
+        ['-c', `echo $$ > ${folder}/cgroup.procs && exec "$@"`, 'sh', program!, ...args],
+      ],
+      kills() {
+        const [, count] = /^oom_kill (\d+)$/m.exec(readFileSync(`${folder}/${place.events}`, 'utf8')) ?? [];
+        return count === undefined ? null : Number(count);
+      },
+      remove: () => rmdirSync(folder),
+    };
+  } catch {
+    return null;
+  }
+}
