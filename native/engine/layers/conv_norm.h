@@ -23,7 +23,8 @@ class ConvNorm {
   Triple stride_, padding_;
   Conv3d conv_;
   std::optional<BatchNorm> norm_;
-  // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses blocks.
+  // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses
+  // blocks.
   struct Folded {
     int64_t version = -1;
     at::ScalarType type = at::kFloat;
