@@ -12,7 +12,7 @@ const splits = [
   { split: 'train', count: 320 },
   { split: 'test', count: 160 },
 ];
-/** Steps of 48 pairs: about five minutes on two cores. */
+/** Steps of 48 pairs: about three minutes on two cores. */
 const steps = 300;
 
 /** Small labelled motion clips as real files, and their manifest. Made once. */

@@ -62,6 +62,7 @@ test('wrong usage ends with 2 and says what is wrong', (t) => {
     [['bench', 'kernels', '--filter', '('], /--filter/],
     [['bench', 'kernels', '--pairs', '0'], /whole number from 1/],
     [['bench', 'step', '--filter', 'no such case'], /--list/],
+    [['bench', 'step', '--add'], /--add expected --out/],
     [['bench', 'embed', '--threads', '0'], /whole number from 1/],
     [['bench', 'embed', '--peers', '('], /--peers/],
   ];

@@ -15,6 +15,7 @@ interface BenchFlags {
   readonly pairs?: number;
   readonly threads?: number;
   readonly out?: string;
+  readonly add?: boolean;
   readonly list?: boolean;
 }
 
@@ -72,6 +73,7 @@ export function registerBench(program: Command): void {
       .option('--pairs <n>', `rounds of turns in alternation (default: ${topic.pairs})`, parseCount)
       .option('--threads <n>', `of both sides (default: ${threadsText(topic)})`, parseCount)
       .option('--out <file>', 'write the result as JSON, too')
+      .option('--add', 'rows that --out has already stay, where this run takes no new ones')
       .option('--list', 'only name the cases')
       .action(runAction<BenchFlags>((context, flags) => bench(topic, context, flags)));
 }
@@ -91,10 +93,13 @@ async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
       })),
     };
   }
-  if (flags.out !== undefined) await checkOutFile(flags.out, '--out');
+  const earlier = await checkOut(topic, flags);
   const result = await timeCases(topic, cases, context, flags);
   if (flags.out !== undefined) {
-    await writeResultFile(flags.out, `${JSON.stringify(result, null, 2)}\n`);
+    const { addRows } = await import('../../bench/earlier-result.js');
+    const names = (await topic.cases()).map(({ name }) => name);
+    const whole = earlier ? addRows(earlier, result, names) : result;
+    await writeResultFile(flags.out, `${JSON.stringify(whole, null, 2)}\n`);
     context.logger.info(`written to ${flags.out}`);
   }
   if (result.rows.some(({ wrong }) => wrong)) {
@@ -102,6 +107,19 @@ async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
     process.exitCode = 1;
   }
   return result;
+}
+
+/** Before anything is timed: whether --out can be written, and the result in it to which --add adds. */
+async function checkOut(
+  { what, pairs: usual }: Topic,
+  { out, add, pairs = usual }: BenchFlags,
+): Promise<BenchResult | null> {
+  if (add && out === undefined) throw new VsslError('ERR_VSSL_USAGE', '--add expected --out FILE, to add to');
+  if (out === undefined) return null;
+  await checkOutFile(out, '--out');
+  if (!add) return null;
+  const { readEarlierResult } = await import('../../bench/earlier-result.js');
+  return readEarlierResult(out, { what, pairs });
 }
 
 /** The cases that --filter names, with the peers that --peers names. */
