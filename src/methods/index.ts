@@ -34,7 +34,7 @@ export type { GapLaw } from '../data/samplers/gap.js';
 export { drawSnippetStarts } from '../data/samplers/snippets.js';
 export * from '../data/samplers/starts.js';
 export type * from '../data/views.js';
-export type { EncoderOptions } from '../embed/encoder-options.js';
+export type { EncoderOptions, Precision } from '../embed/encoder-options.js';
 export { configError, VsslError, type VsslErrorCode } from '../errors.js';
 export type { DataOptions } from '../eval/evaluation-data.js';
 export type { Measure, Measurement, MeasureRequest } from '../eval/measure.js';
