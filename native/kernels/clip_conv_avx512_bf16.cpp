@@ -67,14 +67,35 @@ inline void block(const Row& row, int64_t first) {
 }
 
 // The last whole block ends with the row, and may make some outputs a second time.
+template <int kVecs, int kCount>
+void blocks_of(const Row& row) {
+  for (int64_t i = 0; i < row.width; i += kCount) block<kVecs, kCount>(row, std::min(i, row.width - kCount));
+}
+
+struct Blocks {
+  int64_t count;
+  void (*run)(const Row& row);
+};
+
+// Of those that fit into the row the one that makes the fewest outputs in all; the widest of equals.
 template <int kVecs>
 void blocks(const Row& row) {
-  constexpr int kCount = kAccumulators / kVecs;
-  if (row.width < kCount) {
-    for (int64_t i = 0; i < row.width; ++i) block<kVecs, 1>(row, i);
-    return;
+  constexpr int kMost = kAccumulators / kVecs;
+  constexpr Blocks kinds[] = {{kMost, blocks_of<kVecs, kMost>},
+                              {kMost * 6 / 7, blocks_of<kVecs, kMost * 6 / 7>},
+                              {kMost * 5 / 7, blocks_of<kVecs, kMost * 5 / 7>},
+                              {kMost * 4 / 7, blocks_of<kVecs, kMost * 4 / 7>},
+                              {4, blocks_of<kVecs, 4>},
+                              {1, blocks_of<kVecs, 1>}};
+  const Blocks* best = nullptr;
+  int64_t fewest = 0;
+  for (const Blocks& kind : kinds) {
+    const int64_t made = (row.width + kind.count - 1) / kind.count * kind.count;
+    if (kind.count > row.width || (best != nullptr && made >= fewest)) continue;
+    best = &kind;
+    fewest = made;
   }
-  for (int64_t i = 0; i < row.width; i += kCount) block<kVecs, kCount>(row, std::min(i, row.width - kCount));
+  best->run(row);
 }
 
 void run(const Row& row) {

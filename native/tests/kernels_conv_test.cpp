@@ -91,6 +91,11 @@ void test_shapes() {
   test_shape({1, 4, 9, 64, 3, 45, {1, 7, 7}, {1, 2, 2}, {0, 3, 3}, false}, "stem of R(2+1)D");
   test_shape({1, 5, 16, 70, 3, 16, {5, 7, 7}, {2, 2, 2}, {2, 3, 3}, true}, "stem of R3D-50, narrow");
   test_shape({1, 3, 8, 30, 3, 33, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, false}, "stem of C3D, one filter over");
+  // Rows are cut into blocks of several widths.
+  for (const int64_t width : {2, 4, 7, 9, 16, 19, 20, 24, 25, 28, 32, 37, 40, 48, 57})
+    for (const int64_t filters : {16, 40})
+      test_shape({1, 2, 2, width, 3, filters, {2, 3, 3}, {1, 1, 1}, {1, 1, 1}, true},
+                 "a row of " + std::to_string(width) + " for " + std::to_string(filters) + " filters");
   test_shape({3, 1, 1, 1, 1, 1, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, true}, "one value");
   test_shape({1, 2, 3, 40, 6, 8, {2, 3, 5}, {2, 1, 3}, {1, 2, 4}, false}, "more channels, wide padding");
 }
