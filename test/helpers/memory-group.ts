@@ -1,4 +1,5 @@
 /** A control group with a limit of memory, for a process of a test. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 
 export interface MemoryGroup {
@@ -39,7 +40,7 @@ export function makeMemoryGroup(bytes: number): MemoryGroup | null {
       rmdirSync(folder);
       throw error;
     }
-    return {
+    const group: MemoryGroup = {
       wrap: ([program, ...args]) => [
         'sh',
         ['-c', `echo $$ > ${folder}/cgroup.procs && exec "$@"`, 'sh', program!, ...args],
@@ -50,6 +51,10 @@ export function makeMemoryGroup(bytes: number): MemoryGroup | null {
       },
       remove: () => rmdirSync(folder),
     };
+    // a group may be there that nobody may enter
+    if (spawnSync(...group.wrap(['true'])).status === 0) return group;
+    group.remove();
+    return null;
   } catch {
     return null;
   }
