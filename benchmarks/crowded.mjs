@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { median } from '../dist/esm/bench/statistics.js';
 
 const file = fileURLToPath(import.meta.url);
 const CPU_AT_MOST = 1.25;
@@ -20,7 +21,6 @@ const cpuSeconds = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 };
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Steps of a case on a batch in memory, for a while. */
 async function trainer(name) {

@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { VideoRow } from '../data/rows.js';
 import { dataFingerprint } from '../data/source-key.js';
-import type { EncoderOptions } from '../embed/encoder-options.js';
+import type { EncoderOptions, Precision } from '../embed/encoder-options.js';
 import { chooseDevice, weightsFile } from '../embed/open-encoder.js';
 import { invalidArgument } from '../errors.js';
 import type { DataOptions } from '../eval/evaluation-data.js';
 import type { Measurement } from '../eval/measure.js';
 import { getMeasure } from '../eval/measures.js';
+import { EVALUATION_PRECISION } from '../eval/precision.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { runWriteError } from '../train/run-log.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
@@ -26,14 +27,14 @@ export interface MeasuredWith {
   /** Versions of libtorch and FFmpeg, and the instructions that libtorch uses. */
   readonly engine: string;
   readonly device: 'cpu' | 'cuda';
-  readonly precision: 'fp32' | 'bf16';
+  readonly precision: Precision;
   /** Of what the rows say and of the state of all files. */
   readonly videos: string;
 }
 
 export async function describeMeasuring(
   rows: readonly VideoRow[],
-  { device = 'auto', precision = 'fp32' }: Pick<EncoderOptions, 'device' | 'precision'>,
+  { device = 'auto', precision = EVALUATION_PRECISION }: Pick<EncoderOptions, 'device' | 'precision'>,
 ): Promise<MeasuredWith> {
   const engine = await openEngine();
   const { torchVersion, libavVersion, cpuCapability } = engine.info();
@@ -52,7 +53,12 @@ export async function measureRun(
   run: string,
   data: DataOptions,
   measuring: MeasuredWith,
-  { device, threads, precision, signal }: EncoderOptions & { readonly signal?: AbortSignal },
+  {
+    device,
+    threads,
+    precision = EVALUATION_PRECISION,
+    signal,
+  }: EncoderOptions & { readonly signal?: AbortSignal },
 ): Promise<Measurement> {
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);

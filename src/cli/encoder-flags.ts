@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Precision } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import { parseCount } from './action-helpers.js';
 import { deviceOption } from './config-flags.js';
@@ -9,7 +10,7 @@ export interface EncoderFlags {
   readonly weights?: string;
   readonly device?: 'auto' | 'cpu' | 'cuda';
   readonly threads?: number;
-  readonly precision?: 'fp32' | 'bf16';
+  readonly precision?: Precision;
 }
 
 /** `precision`: what it is where nothing is said. */

@@ -14,6 +14,7 @@ import {
 } from './evaluation-options.js';
 import { FeatureExtractor } from './feature-extractor.js';
 import type { FloorName } from './floors.js';
+import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, resultFile } from './result-file.js';
 import { classScores, type FactorScore, type RetrievalScore, retrievalScores } from './scores.js';
@@ -72,7 +73,8 @@ export async function evaluate(
 ): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
   const start = performance.now();
   const { weights, settings } = checkEvaluateOptions(options);
-  const { protocol, baseline, baselineSeed = 0, floors: withFloors = false, precision = 'fp32' } = options;
+  const { protocol, baseline, baselineSeed = 0, floors: withFloors = false } = options;
+  const { precision = EVALUATION_PRECISION } = options;
   const data = await loadEvaluationData(options);
   const path = await weightsFile(weights);
   const { step } = await readEncoderDescription(path);

@@ -20,6 +20,7 @@ import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { floorEmbedder, splitFloors } from './floor-embedder.js';
 import type { FloorName } from './floors.js';
 import { type Augmentation, planInstancePair } from './instance-windows.js';
+import { EVALUATION_PRECISION } from './precision.js';
 
 export interface ExtractorOptions extends EncoderOptions {
   /** Run folder, whose index of video files is shared. */
@@ -80,8 +81,7 @@ export class FeatureExtractor {
     options: ExtractorOptions,
   ): Promise<FeatureExtractor> {
     const { device, threads, baseline, baselineSeed: seed = 0 } = options;
-    // numbers that are compared: the same on every processor
-    const { precision = 'fp32' } = options;
+    const { precision = EVALUATION_PRECISION } = options;
     const engine = await openEngine();
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
     let random: VideoEncoder | null = null;

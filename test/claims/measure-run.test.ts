@@ -31,7 +31,7 @@ test('a measure of one’s own is kept beside the run, by its version; what is n
   } as const;
   const measure = () => measureRun('counted', folder, { data: 'a', folds: 'group' }, measuring, {});
   t.like(await measure(), { value: 2, resolution: 0, warnings: [], failures: [] });
-  t.like(requests[0], { run: folder, data: 'a', folds: 'group' });
+  t.like(requests[0], { run: folder, data: 'a', folds: 'group', precision: 'fp32' });
   t.like(await measure(), { value: 2 });
   t.is(requests.length, 1);
   const file = join(folder, 'measure-counted.json');

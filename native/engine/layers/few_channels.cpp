@@ -32,7 +32,8 @@ bool has_few_channels(const Tensor& x) {
 std::vector<uint32_t> pack_few_channels(const Tensor& weight) {
   const Tensor rounded = weight.to(at::kBFloat16).contiguous();
   const auto sizes = rounded.sizes();
-  const std::vector<int64_t> least{1, sizes[1], sizes[2], sizes[3], sizes[4]};  // clip: packing needs none
+  // Packing needs no clip: any one does.
+  const std::vector<int64_t> least{1, sizes[1], sizes[2], sizes[3], sizes[4]};
   return pack_clip_conv(static_cast<const uint16_t*>(rounded.const_data_ptr()),
                         shape_of(least, sizes, {1, 1, 1}, {0, 0, 0}, false));
 }

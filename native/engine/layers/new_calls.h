@@ -16,7 +16,7 @@ namespace vssl::engine {
 // oneDNN 3 chooses a convolution's blocks by way of variables that all threads share. Two that are prepared
 // at once may get each other's; and where both are the same convolution, one finds the other's code in
 // oneDNN's cache and runs it on weights that it has laid out in blocks of another size: the result is noise.
-// It takes some tens of runs to see it once, and every run when the cache is off
+// It showed once in some tens of runs, and once in five with the cache off
 // (ONEDNN_PRIMITIVE_CACHE_CAPACITY=0, where parts are not used).
 class NewCall {
  public:

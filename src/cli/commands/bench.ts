@@ -96,9 +96,7 @@ async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
   const earlier = await checkOut(topic, flags);
   const result = await timeCases(topic, cases, context, flags);
   if (flags.out !== undefined) {
-    const { addRows } = await import('../../bench/earlier-result.js');
-    const names = (await topic.cases()).map(({ name }) => name);
-    const whole = earlier ? addRows(earlier, result, names) : result;
+    const whole = earlier ? await addTo(topic, earlier, result) : result;
     await writeResultFile(flags.out, `${JSON.stringify(whole, null, 2)}\n`);
     context.logger.info(`written to ${flags.out}`);
   }
@@ -120,6 +118,15 @@ async function checkOut(
   if (!add) return null;
   const { readEarlierResult } = await import('../../bench/earlier-result.js');
   return readEarlierResult(out, { what, pairs });
+}
+
+async function addTo(topic: Topic, earlier: BenchResult, result: BenchResult): Promise<BenchResult> {
+  const { addRows } = await import('../../bench/earlier-result.js');
+  return addRows(
+    earlier,
+    result,
+    (await topic.cases()).map(({ name }) => name),
+  );
 }
 
 /** The cases that --filter names, with the peers that --peers names. */
