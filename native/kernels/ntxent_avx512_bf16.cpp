@@ -16,6 +16,36 @@ namespace pairs {
 #include "ntxent_products.inl"
 }  // namespace pairs
 
+// 16 x 16 words, in registers: pairs of rows, fours, then quarters of a register twice.
+inline void transpose_words(__m512i (&rows)[kWidth]) {
+  __m512i t[kWidth];
+#pragma GCC unroll 8
+  for (int r = 0; r < kWidth; r += 2) {
+    t[r] = _mm512_unpacklo_epi32(rows[r], rows[r + 1]);
+    t[r + 1] = _mm512_unpackhi_epi32(rows[r], rows[r + 1]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kWidth; r += 4) {  // rows[r + c]: word 4 q + c of rows r to r + 3 in quarter q
+    rows[r] = _mm512_unpacklo_epi64(t[r], t[r + 2]);
+    rows[r + 1] = _mm512_unpackhi_epi64(t[r], t[r + 2]);
+    rows[r + 2] = _mm512_unpacklo_epi64(t[r + 1], t[r + 3]);
+    rows[r + 3] = _mm512_unpackhi_epi64(t[r + 1], t[r + 3]);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512i even_upper = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0x88);
+    const __m512i odd_upper = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0xdd);
+    const __m512i even_lower = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0x88);
+    const __m512i odd_lower = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0xdd);
+    t[c] = _mm512_shuffle_i32x4(even_upper, even_lower, 0x88);
+    t[4 + c] = _mm512_shuffle_i32x4(odd_upper, odd_lower, 0x88);
+    t[8 + c] = _mm512_shuffle_i32x4(even_upper, even_lower, 0xdd);
+    t[12 + c] = _mm512_shuffle_i32x4(odd_upper, odd_lower, 0xdd);
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kWidth; ++r) rows[r] = t[r];
+}
+
 void pack_block(uint32_t* zt16, uint32_t* zd16, const float* zd, int64_t dim, int64_t panel) {
   for (int64_t first = 0; first < dim; first += kBlock) {
     const float* in = zd + first * panel;
@@ -26,11 +56,16 @@ void pack_block(uint32_t* zt16, uint32_t* zd16, const float* zd, int64_t dim, in
       }
     }
     const int64_t pairs = (dim - first < kBlock ? dim - first + 1 : kBlock) / 2;  // zd is zero beyond dim
-    for (int64_t r = 0; r < kBlock; ++r) {
-      alignas(64) uint32_t row[kBlock / 2];  // the row's values, two in a word
-      const float* x = in + r * kBlock;
-      _mm512_store_si512(row, (__m512i)_mm512_cvtne2ps_pbh(load(x + kWidth), load(x)));
-      for (int64_t pair = 0; pair < pairs; ++pair) zt16[(first / 2 + pair) * kBlock + r] = row[pair];
+    for (int64_t r = 0; r < kBlock; r += kWidth) {
+      __m512i rows[kWidth];  // of each row its values, two in a word
+#pragma GCC unroll 16
+      for (int64_t l = 0; l < kWidth; ++l) {
+        const float* x = in + (r + l) * kBlock;
+        rows[l] = (__m512i)_mm512_cvtne2ps_pbh(load(x + kWidth), load(x));
+      }
+      transpose_words(rows);
+      for (int64_t pair = 0; pair < pairs; ++pair)
+        _mm512_storeu_si512(zt16 + (first / 2 + pair) * kBlock + r, rows[pair]);
     }
   }
 }

@@ -25,8 +25,9 @@ void pack(uint32_t* words, const float* keys, int64_t dim) {
   }
 }
 
-void scores(float* tile, const uint32_t* keys, const uint32_t* qt16, int64_t nk, int64_t nq, int64_t dim) {
-  pairs::score_panel<kWordsPerBlock>(tile, words(keys), words(qt16), nk, nq, words_of(dim));
+void scores(float* tile, const uint32_t* keys, const uint32_t* next, const uint32_t* qt16, int64_t nk,
+            int64_t nq, int64_t dim) {
+  pairs::score_panel<kWordsPerBlock>(tile, words(keys), words(next), words(qt16), nk, nq, words_of(dim));
 }
 
 void pair_weights(uint32_t* out, const float* tile, int64_t nk, int64_t nq) {

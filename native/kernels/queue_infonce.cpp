@@ -202,10 +202,11 @@ class InfoNce {
     const int64_t end = shape_.first_key_panel(split + 1);
     for (int64_t panel = shape_.first_key_panel(split); panel < end; ++panel) {
       terms_of(terms, panel, fixed ? shift() : 0.0f);
+      const int64_t next = panel + 1 < end ? panel + 1 : panel;
       if (bf16_) {
-        sweep_panel_bf16(terms, panel, place, begin, nq, fixed);
+        sweep_panel_bf16(terms, panel, next, place, begin, nq, fixed);
       } else {
-        sweep_panel(terms, panel, place, begin, nq, fixed);
+        sweep_panel(terms, panel, next, place, begin, nq, fixed);
       }
     }
   }
@@ -213,29 +214,33 @@ class InfoNce {
   int64_t keys_of(int64_t panel) const { return std::min(kKeyPanel, shape_.length - panel * kKeyPanel); }
 
   // The queries from `begin` on against one panel of keys; sums, tops and g of this split are at `place`.
-  void sweep_panel(const KeyTerms& terms, int64_t panel, int64_t place, int64_t begin, int64_t nq,
-                   bool fixed) {
+  void sweep_panel(const KeyTerms& terms, int64_t panel, int64_t next, int64_t place, int64_t begin,
+                   int64_t nq, bool fixed) {
     alignas(64) float tile[kTile];
     const int64_t nk = keys_of(panel), dim = shape_.dim;
     const float* keys = queue_.panels[panel]->values.get();
+    const float* keys_of_next = queue_.panels[next]->values.get();
     for (int64_t first = 0; first < nq; first += kQueryPanel) {
       const int64_t n = std::min(kQueryPanel, nq - first);
-      tiles_.scores(tile, keys, buffers_.qt + (begin + first) * dim, nk, n, dim);
+      tiles_.scores(tile, keys, first == 0 ? keys_of_next : nullptr, buffers_.qt + (begin + first) * dim, nk,
+                    n, dim);
       weigh(tile, terms, place + first, nk, n, fixed);
       if (gradient_)
         tiles_.add_keys(buffers_.g + (place + first) * shape_.padded_dim, tile, keys, nk, n, dim);
     }
   }
 
-  void sweep_panel_bf16(const KeyTerms& terms, int64_t panel, int64_t place, int64_t begin, int64_t nq,
-                        bool fixed) {
+  void sweep_panel_bf16(const KeyTerms& terms, int64_t panel, int64_t next, int64_t place, int64_t begin,
+                        int64_t nq, bool fixed) {
     alignas(64) float tile[kTile];
     alignas(64) uint32_t pairs[kMostPanels * kTile / 2];
     const int64_t nk = keys_of(panel), dim = shape_.dim;
     const uint32_t* keys = queue_.panels[panel]->packed(*bf16_, dim);
+    const uint32_t* keys_of_next = queue_.panels[next]->packed(*bf16_, dim);
     for (int64_t first = 0; first < nq; first += kQueryPanel) {
       const int64_t n = std::min(kQueryPanel, nq - first);
-      bf16_->scores(tile, keys, buffers_.qt16 + (begin + first) * words_of(dim), nk, n, dim);
+      bf16_->scores(tile, keys, first == 0 ? keys_of_next : nullptr,
+                    buffers_.qt16 + (begin + first) * words_of(dim), nk, n, dim);
       weigh(tile, terms, place + first, nk, n, fixed);
       if (gradient_) bf16_->pair_weights(pairs + first * kKeyPanel / 2, tile, nk, n);
     }

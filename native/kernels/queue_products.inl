@@ -35,11 +35,26 @@ inline void score_rows(float* tile, const float* keys, const float* qt, int64_t 
   }
 }
 
-// tile = K Q', over `words` words a row, kWords of them a block of keys. Keys are taken in whole groups of
-// kMicroRows: a panel always has them all.
+constexpr int64_t kFetchWords = kDepthStep * kBlock / kQueryPanel;  // of each key, beside a block of queries
+
+// Asks for words first .. end of kMicroRows keys of a panel, of which `keys` is the first, to come from
+// memory.
 template <int64_t kWords>
-inline void score_panel(float* tile, const float* keys, const float* qt, int64_t nk, int64_t nq,
-                        int64_t words) {
+inline void fetch_keys(const float* keys, int64_t first, int64_t end) {
+  constexpr int64_t kLine = 64 / sizeof(float);
+  for (int64_t block = first; block < end; block += kWords) {
+    const float* rows = keys + block * kKeyPanel;
+    for (int64_t w = 0; w < kMicroRows * kWords; w += kLine) __builtin_prefetch(rows + w, 0, 2);
+  }
+}
+
+// tile = K Q', over `words` words a row, kWords of them a block of keys. Keys are taken in whole groups of
+// kMicroRows: a panel always has them all. `next`, where not null, is the panel that will be wanted next: a
+// queue is larger than the caches, and processors' own prefetchers start anew at each page. Blocks of queries
+// share its lines.
+template <int64_t kWords>
+inline void score_panel(float* tile, const float* keys, const float* next, const float* qt, int64_t nk,
+                        int64_t nq, int64_t words) {
   for (int64_t first = 0; first < words; first += kDepthStep) {
     const int64_t depth = words - first < kDepthStep ? words - first : kDepthStep;
     for (int64_t column = 0; column < nq; column += kBlock) {
@@ -49,6 +64,9 @@ inline void score_panel(float* tile, const float* keys, const float* qt, int64_t
       for (int64_t row = 0; row < nk; row += kMicroRows) {
         const float* a = keys + first * kKeyPanel + row * kWords;
         float* out = tile + row * kTileLd + column;
+        const int64_t ahead = first + column / kBlock * kFetchWords;
+        if (next != nullptr)
+          fetch_keys<kWords>(next + row * kWords, ahead, std::min(ahead + kFetchWords, first + depth));
         int64_t v = 0;
         for (; v + kMicroVecs <= vecs; v += kMicroVecs) {
           score_rows<kMicroRows, kMicroVecs, kWords>(out + v * kWidth, a, b + v * kWidth, depth, first > 0);

@@ -38,8 +38,9 @@ struct KeyTerms {
 };
 
 struct QueueTiles {
-  /// tile = K Q' for nk keys of a panel and nq queries.
-  void (*scores)(float* tile, const float* keys, const float* qt, int64_t nk, int64_t nq, int64_t dim);
+  /// tile = K Q' for nk keys of a panel and nq queries. `next`: a panel to fetch meanwhile, or null.
+  void (*scores)(float* tile, const float* keys, const float* next, const float* qt, int64_t nk, int64_t nq,
+                 int64_t dim);
 
   /// sums += column sums of exp2(x); the tile becomes w. No x may be below kMinExponent. When not `pulls`,
   /// every pull is taken as 1.
@@ -65,8 +66,8 @@ struct QueueTiles {
 struct QueueBf16Tiles {
   /// Rounds a panel of keys.
   void (*pack)(uint32_t* words, const float* keys, int64_t dim);
-  void (*scores)(float* tile, const uint32_t* keys, const uint32_t* qt16, int64_t nk, int64_t nq,
-                 int64_t dim);
+  void (*scores)(float* tile, const uint32_t* keys, const uint32_t* next, const uint32_t* qt16, int64_t nk,
+                 int64_t nq, int64_t dim);
   /// W' with two keys in a word, [key pair][64 queries].
   void (*pair_weights)(uint32_t* pairs, const float* tile, int64_t nk, int64_t nq);
   /// g += W K for several panels of queries at once, each with its pairs.

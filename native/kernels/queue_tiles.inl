@@ -4,8 +4,9 @@
 #include "ntxent_products.inl"
 #include "queue_products.inl"
 
-void scores(float* tile, const float* keys, const float* qt, int64_t nk, int64_t nq, int64_t dim) {
-  score_panel<kBlock>(tile, keys, qt, nk, nq, dim);
+void scores(float* tile, const float* keys, const float* next, const float* qt, int64_t nk, int64_t nq,
+            int64_t dim) {
+  score_panel<kBlock>(tile, keys, next, qt, nk, nq, dim);
 }
 
 // One to two vectors of queries.
