@@ -165,6 +165,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_function<self_test>(exports, "selfTest");
   add_function<index_video>(exports, "indexVideo");
   add_function<create_loader>(exports, "createLoader");
+  add_function<join_ranks>(exports, "joinRanks");
   add_function<create_session>(exports, "createSession");
   add_function<create_encoder>(exports, "createEncoder");
   add_function<fit_linear>(exports, "fitLinear");

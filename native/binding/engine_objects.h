@@ -19,6 +19,7 @@ std::shared_ptr<video::Batch> to_batch(const Napi::Value& value);
 
 Napi::Value create_loader(const Napi::CallbackInfo& info);
 Napi::Value create_session(const Napi::CallbackInfo& info);
+Napi::Value join_ranks(const Napi::CallbackInfo& info);
 Napi::Value create_encoder(const Napi::CallbackInfo& info);
 
 }  // namespace vssl::binding

@@ -63,7 +63,7 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
                        method<&S::import_state>("importState"), method<&S::encoder_names>("encoderNames"),
                        method<&S::export_encoder>("exportEncoder"), method<&S::load_weights>("loadWeights"),
                        method<&S::encoder_spec>("encoderSpec"), method<&S::embed>("embed"),
-                       method<&S::stats>("stats")});
+                       method<&S::share_state>("shareState"), method<&S::stats>("stats")});
   }
 
  private:
@@ -79,6 +79,9 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
   }
   Napi::Value import_state(const Napi::CallbackInfo& info) {
     return run(info, [state = to_tensors(info[0])](Native& s) { s.import_state(state); });
+  }
+  Napi::Value share_state(const Napi::CallbackInfo& info) {
+    return run(info, [](Native& s) { s.share_state(); });
   }
   Napi::Value encoder_names(const Napi::CallbackInfo& info) {
     const auto names = native().encoder_names();
@@ -104,6 +107,31 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
           return s.embed(*batch, view, encoder);
         },
         from_floats);
+  }
+};
+
+class RanksObject : public ThreadedObject<RanksObject, engine::Ranks> {
+  using Native = engine::Ranks;
+
+ public:
+  static constexpr const char* kName = "NativeRanks";
+  using ThreadedObject::ThreadedObject;
+
+  static void define(Napi::Env env) {
+    using R = RanksObject;
+    define_class(env, {method<&R::exchange>("exchange"), method<&R::leave>("leave")});
+  }
+
+ private:
+  Napi::Value exchange(const Napi::CallbackInfo& info) {
+    return run(
+        info, [text = to_value(info[0]).as_string("text")](Native& r) { return r.exchange(text); },
+        [](Napi::Env env, const std::vector<std::string>& texts) {
+          return from_value(env, vssl::Value::Array(texts.begin(), texts.end()));
+        });
+  }
+  Napi::Value leave(const Napi::CallbackInfo& info) {
+    return run(info, [reason = to_value(info[0]).as_string("reason")](Native& r) { r.leave(reason); });
   }
 };
 
@@ -195,8 +223,10 @@ class EncoderObject : public ThreadedObject<EncoderObject, engine::Encoder> {
 void define_session(Napi::Env env) {
   SessionObject::define(env);
   EncoderObject::define(env);
+  RanksObject::define(env);
 }
 
+Napi::Value join_ranks(const Napi::CallbackInfo& info) { return RanksObject::create(info); }
 Napi::Value create_session(const Napi::CallbackInfo& info) { return SessionObject::create(info); }
 Napi::Value create_encoder(const Napi::CallbackInfo& info) { return EncoderObject::create(info); }
 

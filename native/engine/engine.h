@@ -62,12 +62,27 @@ struct MemoryStats {
   int64_t live_tensors = 0, host_bytes = 0, device_bytes = 0;
 };
 
+// Processes that train together, for what they tell each other beside the steps: spec is
+// collectives/process_ranks.h's.
+class Ranks {
+ public:
+  explicit Ranks(const Value& spec);
+  ~Ranks();
+  std::vector<std::string> exchange(const std::string& text);  // one of each rank, in rank order
+  void leave(const std::string& reason);                       // why this rank goes, for the others
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 // spec (all keys checked, unknown ones are errors):
 // { method: 'cvrl', options: {...method's own}, model: ModelSpec, optimizer: { name: 'sgd'|'lars'|'adamw',
 // momentum,
 //   nesterov, weightDecay, betas, eps, trustCoefficient }, precision: 'fp32'|'bf16', channelsLast: bool,
-//   accumulate: int, clipNorm: number|null, seed: int, device: 'cpu'|'cuda' }
-// ModelSpec: { arch: 'r3d_18', width: 1, ... }; the model's weights are drawn from `seed`.
+//   accumulate: int, clipNorm: number|null, seed: int, device: 'cpu'|'cuda', syncNorm: bool (BatchNorm sees
+//   the batch of all ranks), ranks: null or RanksSpec }
+// With ranks each has its part of the batch, of one size, and all make the same calls of step() and
+// share_state(). ModelSpec: { arch: 'r3d_18', width: 1, ... }; the model's weights are drawn from `seed`.
 class Session {
  public:
   explicit Session(const Value& spec);
@@ -80,6 +95,8 @@ class Session {
   // counters.
   std::vector<NamedTensor> export_state();
   void import_state(const std::vector<NamedTensor>& state);  // names, shapes and dtypes must match exactly
+  // Rank 0's state becomes that of all ranks, which all call this; nothing where there is one.
+  void share_state();
   std::vector<std::string> encoder_names();  // first is the one that the method's paper evaluates
   std::vector<NamedTensor> export_encoder(const std::string& name);
   // Weights to begin training from: into an encoder and its momentum copies. Names, shapes and dtypes must

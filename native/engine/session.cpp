@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "collectives/gradient_sum.h"
+#include "collectives/process_ranks.h"
 #include "errors.h"
 #include "method.h"
 #include "optim.h"
@@ -50,14 +52,21 @@ struct Session::Impl : TakingTurns {
   std::vector<Network> networks;
   std::vector<OptimParameter> parameters;
   std::unique_ptr<Optimizer> optimizer;
-  std::unique_ptr<Collectives> collectives = std::make_unique<SingleProcess>();
+  std::unique_ptr<ProcessRanks> ranks;  // null: a single process
+  SingleProcess alone;
+  Collectives& collectives;
+  bool sync_norm;
   KeptStats stats;
   Tensor steps = at::zeros({}, at::TensorOptions().dtype(at::kLong));
 
-  explicit Impl(const Value& spec) : placement(placement_from(spec)) {
+  explicit Impl(const Value& spec)
+      : placement(placement_from(spec)),
+        ranks(spec["ranks"].is_null() ? nullptr : std::make_unique<ProcessRanks>(spec["ranks"])),
+        collectives(ranks ? static_cast<Collectives&>(*ranks) : alone),
+        sync_norm(spec.get_bool("syncNorm", false)) {
     check_keys(spec,
                {"method", "options", "model", "optimizer", "precision", "channelsLast", "accumulate",
-                "clipNorm", "seed", "device"},
+                "clipNorm", "seed", "device", "syncNorm", "ranks"},
                "session");
     compute = compute_type_from(spec.get_string("precision", "fp32"));
     accumulate = int_in(spec, "accumulate", 1, 1, 1 << 20);
@@ -132,10 +141,47 @@ struct Session::Impl : TakingTurns {
     stats.set(now);
   }
 
+  // Of all ranks the same step, and as many samples.
+  void check_together(int64_t samples) {
+    if (!ranks) return;
+    const Tensor own = at::empty({1, 2}, at::kLong);
+    own[0][0].copy_(steps);
+    own[0][1].fill_(samples);
+    const Tensor all = ranks->all_gather(own);
+    if (!all.eq(own).all().item<bool>())
+      throw_invalid(
+          "ranks take steps together, with as many samples each; their steps done and samples are " +
+          rows_text(all));
+  }
+
+  static std::string rows_text(const Tensor& rows) {
+    std::string text;
+    for (int64_t r = 0; r < rows.size(0); ++r)
+      text += (r ? ", " : "") + std::to_string(rows[r][0].item<int64_t>()) + " and " +
+              std::to_string(rows[r][1].item<int64_t>());
+    return text;
+  }
+
+  // Rank 0's state becomes that of all.
+  void share_state() {
+    if (!ranks) return;
+    const std::vector<NamedHandles> stored = stored_state();
+    for (auto& entry : state(stored)) ranks->broadcast(entry.second);
+    restore(stored);
+  }
+
+  void restore(const std::vector<NamedHandles>& stored) {
+    const auto parts = method->stored();
+    for (size_t i = 0; i < parts.size(); ++i) parts[i].second->restore(stored[i]);
+    mark_changed();
+  }
+
   StepResult step(const video::Batch& batch, const Value& hyper) {
     const std::vector<Rows> views = borrow(batch.views), side = borrow(batch.side);
     check_inputs(name, inputs, views, side, batch.samples, hyper);
-    StepContext context(views, side, batch.samples, hyper, *collectives, accumulate, compute, placement);
+    check_together(batch.samples);
+    StepContext context(views, side, batch.samples, hyper, collectives, sync_norm, accumulate, compute,
+                        placement);
     Rollback rollback(networks);
     method->step(context);
 
@@ -145,9 +191,9 @@ struct Session::Impl : TakingTurns {
     result.loss_seconds = context.times.loss;
     result.backward_seconds = context.times.backward;
     const Stopwatch watch(result.optimizer_seconds);
-    if (collectives->size() > 1)
-      for (const auto& p : parameters)
-        if (p.tensor.grad().defined()) collectives->all_reduce(p.tensor.mutable_grad());
+    std::vector<Tensor> trained;
+    for (const auto& p : parameters) trained.push_back(p.tensor);
+    sum_gradients(trained, collectives);
     const std::vector<double> norms = gradient_norms(parameters);
     result.grad_norm = norms.at(0);
     for (const double norm : norms) {
@@ -168,6 +214,27 @@ struct Session::Impl : TakingTurns {
     return result;
   }
 };
+
+struct Ranks::Impl {
+  std::mutex mutex;
+  ProcessRanks ranks;
+  explicit Impl(const Value& spec) : ranks(spec) {}
+};
+
+Ranks::Ranks(const Value& spec) {
+  translated([&] { impl_ = std::make_unique<Impl>(spec); });
+}
+Ranks::~Ranks() = default;
+
+std::vector<std::string> Ranks::exchange(const std::string& text) {
+  return translated([&] {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    const CallScope scope(false);
+    return impl_->ranks.exchange(text);
+  });
+}
+
+void Ranks::leave(const std::string& reason) { impl_->ranks.leave(reason); }
 
 Session::Session(const Value& spec) {
   translated([&] {
@@ -195,10 +262,12 @@ void Session::import_state(const std::vector<NamedTensor>& state) {
   impl_->turn(false, [&] {
     const std::vector<NamedHandles> stored = impl_->stored_state();
     load_exact(impl_->state(stored), state);
-    const auto parts = impl_->method->stored();
-    for (size_t i = 0; i < parts.size(); ++i) parts[i].second->restore(stored[i]);
-    impl_->mark_changed();
+    impl_->restore(stored);
   });
+}
+
+void Session::share_state() {
+  impl_->turn(false, [&] { impl_->share_state(); });
 }
 
 std::vector<std::string> Session::encoder_names() {

@@ -38,6 +38,7 @@ Pass StepContext::pass(bool update_stats) const {
   pass.train = true;
   pass.update_stats = update_stats;
   pass.compute = compute;
+  if (sync_norm_ && collectives.size() > 1) pass.ranks = &collectives;
   return pass;
 }
 

@@ -39,8 +39,8 @@ struct Chunk {
 class StepContext {
  public:
   StepContext(const std::vector<Rows>& views, const std::vector<Rows>& side, int64_t samples,
-              const Value& numbers, Collectives& collectives, int64_t accumulate, at::ScalarType compute,
-              const Placement& placement)
+              const Value& numbers, Collectives& collectives, bool sync_norm, int64_t accumulate,
+              at::ScalarType compute, const Placement& placement)
       : collectives(collectives),
         samples(samples),
         compute(compute),
@@ -48,6 +48,7 @@ class StepContext {
         views_(views),
         side_(side),
         numbers_(numbers),
+        sync_norm_(sync_norm),
         accumulate_(accumulate) {}
 
   // A view or side array that inputs() names and the batch has. Throws ERR_VSSL_INVALID_ARGUMENT otherwise.
@@ -59,8 +60,11 @@ class StepContext {
   uint64_t seed(const std::string& name) const { return static_cast<uint64_t>(number(name)); }
   bool has(const std::string& name) const { return !numbers_[name].is_null(); }
 
-  // A pass in training: BatchNorm sees the batch, and moves its running statistics when told to.
+  // A pass in training: BatchNorm sees the batch, that of all ranks where it is synchronised, and moves its
+  // running statistics when told to.
   Pass pass(bool update_stats = true) const;
+  // The place of this rank's first sample in the batch of all ranks, each of which has as many.
+  int64_t first_sample() const { return collectives.rank() * samples; }
   // The chunks that the batch is cut into (train.accumulate), one sample each at least.
   std::vector<Chunk> chunks() const;
   // A chunk's rows of a view, on the device: fewer than its samples when some lack the view.
@@ -77,7 +81,7 @@ class StepContext {
   std::map<std::string, double> losses() const;
 
   Collectives& collectives;
-  const int64_t samples;         // of the batch
+  const int64_t samples;         // of the batch, this rank's part of it
   const at::ScalarType compute;  // type of activations
   const Placement placement;
   StepTimes times;
@@ -90,6 +94,7 @@ class StepContext {
   };
   const std::vector<Rows>&views_, &side_;
   const Value& numbers_;
+  bool sync_norm_;
   int64_t accumulate_;
   std::vector<Report> reports_;
 };

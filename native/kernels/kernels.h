@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace vssl {
 
@@ -18,11 +19,22 @@ enum class Precision {
   kBf16,  ///< allows bf16 operands with fp32 accumulation where the CPU multiplies them natively
 };
 
+/// Several callers with the same rows, in threads or processes of their own, that share the work of one call:
+/// each makes every `count`-th tile of the triangle, and what they found is added up.
+struct NtXentShare {
+  int64_t index = 0, count = 1;
+  /// values[0..n) become their sums over all callers, with the same bits for each. Called by one thread at a
+  /// time, in the same order by all callers; must not throw.
+  std::function<void(double* values, int64_t n)> add_up;
+  std::function<void(float* values, int64_t n)> add_up_floats;
+};
+
 struct NtXentOptions {
   double temperature = 0.1;  ///< tau > 0
   bool normalize = true;     ///< L2-normalise rows first, x / max(|x|, 1e-12); the gradient goes through it
   Precision precision = Precision::kFp32;
-  int threads = 0;  ///< upper bound; 0: one per physical core
+  int threads = 0;                     ///< upper bound; 0: one per physical core
+  const NtXentShare* share = nullptr;  ///< all callers get the whole loss and gradient
 };
 
 struct NtXentResult {

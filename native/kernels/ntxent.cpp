@@ -50,6 +50,7 @@ class NtXent {
         keep_(gradient != nullptr && shape.keeps_tiles()),
         tiles_(table_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
+        share_(options.share),
         workspace_(bytes()) {
     buffers_.lay_out(shape_, gradient_ != nullptr, keep_, bf16_ != nullptr, [&](auto*& place, int64_t count) {
       place = workspace_.take<std::remove_reference_t<decltype(*place)>>(count);
@@ -60,6 +61,7 @@ class NtXent {
       tournaments_[pass].reset(shape_.groups, buffers_.played[pass]);
     }
     for (Phase* phase : {&finish_fixed_, &finish_running_, &store_}) phase->reset(shape_.panels);
+    for (Phase& phase : add_up_) phase.reset(1);
   }
 
   NtXentResult run(int threads) {
@@ -103,17 +105,22 @@ class NtXent {
       tournaments_[0].run([&](int64_t a, int64_t b) {
         each_tile(a, b, [&](int64_t i, int64_t j) { sum_fixed(i, j, shift); });
       });
+      if (is_shared()) add_up_[0].run([&](int64_t) { add_up_sums(); });
       finish_fixed_.run([&](int64_t p) { finish_fixed(p, shift); });
       fixed = fixed_shift_sufficed();
     }
     if (!fixed) {
       tournaments_[1].run(
           [&](int64_t a, int64_t b) { each_tile(a, b, [&](int64_t i, int64_t j) { sum_running(i, j); }); });
+      if (is_shared()) add_up_[1].run([&](int64_t) { add_up_running(); });
       finish_running_.run([&](int64_t p) { finish_running(p); });
     }
     if (gradient_ == nullptr) return;
     tournaments_[2].run(
         [&](int64_t a, int64_t b) { each_tile(a, b, [&](int64_t i, int64_t j) { weigh(i, j, fixed); }); });
+    if (is_shared())
+      add_up_[2].run(
+          [&](int64_t) { share_->add_up_floats(buffers_.g, shape_.padded_rows * shape_.padded_dim); });
     store_.run([this](int64_t p) { store(p); });
   }
 
@@ -135,6 +142,7 @@ class NtXent {
     std::fill_n(buffers_.row_lanes + row * kLanes, kBlock * kLanes, 0.0f);
     std::fill_n(buffers_.column_sums + row, kBlock, 0.0f);
     std::fill_n(buffers_.inverse_sums + row, kBlock, 0.0f);
+    std::fill_n(buffers_.positives + row, kBlock, 0.0f);
     std::fill_n(buffers_.top + row, kBlock, -FLT_MAX);
     std::fill_n(buffers_.sum + row, kBlock, 0.0f);
   }
@@ -171,8 +179,51 @@ class NtXent {
     const int64_t end_a = std::min(shape_.panels, (a + 1) * shape_.group);
     const int64_t end_b = std::min(shape_.panels, (b + 1) * shape_.group);
     for (int64_t i = a * shape_.group; i < end_a; ++i) {
-      for (int64_t j = a == b ? i : b * shape_.group; j < end_b; ++j) work(i, j);
+      for (int64_t j = a == b ? i : b * shape_.group; j < end_b; ++j)
+        if (shape_.owns_tile(i, j)) work(i, j);
     }
+  }
+
+  bool is_shared() const { return shape_.shares > 1; }
+
+  // Sums of rows and positives become those over the tiles of all callers.
+  void add_up_sums() {
+    const int64_t n = shape_.padded_rows;
+    double *sums = buffers_.shared, *positives = sums + n;
+    for (int64_t row = 0; row < n; ++row) {
+      sums[row] = own_sum(row);
+      positives[row] = buffers_.positives[row];
+    }
+    share_->add_up(sums, 2 * n);
+    for (int64_t row = 0; row < n; ++row) buffers_.positives[row] = static_cast<float>(positives[row]);
+  }
+
+  // The same of running maxima, each caller's at a place of its own.
+  void add_up_running() {
+    const int64_t n = shape_.padded_rows, count = shape_.shares;
+    double *positives = buffers_.shared, *tops = positives + n, *sums = tops + count * n;
+    std::fill_n(positives, Buffers::shared_values(shape_), 0.0);
+    for (int64_t row = 0; row < n; ++row) {
+      positives[row] = buffers_.positives[row];
+      tops[shape_.share * n + row] = buffers_.top[row];
+      sums[shape_.share * n + row] = buffers_.sum[row];
+    }
+    share_->add_up(positives, Buffers::shared_values(shape_));
+    for (int64_t row = 0; row < n; ++row) {
+      double top = -FLT_MAX, sum = 0;
+      for (int64_t k = 0; k < count; ++k) top = std::max(top, tops[k * n + row]);
+      for (int64_t k = 0; k < count; ++k)
+        sum += sums[k * n + row] * std::exp2((tops[k * n + row] - top) * static_cast<double>(scale_));
+      buffers_.positives[row] = static_cast<float>(positives[row]);
+      buffers_.top[row] = static_cast<float>(top);
+      buffers_.sum[row] = static_cast<float>(sum);
+    }
+  }
+
+  double own_sum(int64_t row) const {
+    double sum = buffers_.column_sums[row];
+    for (int64_t lane = 0; lane < kLanes; ++lane) sum += buffers_.row_lanes[row * kLanes + lane];
+    return sum;
   }
 
   // tile = S of panels i <= j, with what must not count (the diagonal, missing columns) far below everything.
@@ -222,7 +273,8 @@ class NtXent {
 
   // Where this tile's exponentials stay for the gradient; null when they do not.
   float* kept(int64_t i, int64_t j) const {
-    return keep_ ? buffers_.kept + shape_.tile_index(i, j) * shape_.panel * shape_.panel : nullptr;
+    return keep_ ? buffers_.kept + shape_.tile_index(i, j) / shape_.shares * shape_.panel * shape_.panel
+                 : nullptr;
   }
 
   void sum_running(int64_t i, int64_t j) {
@@ -242,8 +294,7 @@ class NtXent {
     double loss = 0, smallest = DBL_MAX;
     const int64_t begin = p * shape_.panel;
     for (int64_t row = begin; row < begin + shape_.rows_of(p); ++row) {
-      double sum = buffers_.column_sums[row];
-      for (int64_t lane = 0; lane < kLanes; ++lane) sum += buffers_.row_lanes[row * kLanes + lane];
+      const double sum = is_shared() ? buffers_.shared[row] : own_sum(row);
       buffers_.inverse_sums[row] = static_cast<float>(1 / sum);
       loss +=
           std::log(sum) + kLn2 * (shift.shift - static_cast<double>(shift.scale) * buffers_.positives[row]);
@@ -358,9 +409,10 @@ class NtXent {
   const bool keep_;
   const TileKernels& tiles_;
   const Bf16Kernels* const bf16_;  // null: fp32 products
+  const NtXentShare* const share_;
   Workspace workspace_;
   Buffers buffers_;
-  Phase load_, finish_fixed_, finish_running_, store_;
+  Phase load_, finish_fixed_, finish_running_, store_, add_up_[3];
   Tournament tournaments_[3];
 };
 
@@ -393,7 +445,10 @@ NtXentResult nt_xent(float* gradient, const float* embeddings, int64_t rows, int
   if (rows == 2) return ntxent::nt_xent_of_one_pair(gradient, embeddings, dim);
   const double products = static_cast<double>(rows) * static_cast<double>(rows);
   const int team = useful_threads(options.threads, 4 * products * static_cast<double>(dim), kFlopsPerThread);
-  return ntxent::NtXent(gradient, embeddings, ntxent::Shape(rows, dim), options).run(team);
+  const NtXentShare* const share = options.share;
+  const ntxent::Shape shape =
+      share ? ntxent::Shape(rows, dim, share->count, share->index) : ntxent::Shape(rows, dim);
+  return ntxent::NtXent(gradient, embeddings, shape, options).run(team);
 }
 
 }  // namespace vssl

@@ -27,8 +27,10 @@ struct Shape {
   int64_t rows, dim, half;
   int64_t panel, panels, padded_rows, padded_dim, blocks;
   int64_t group, groups;
+  int64_t shares, share;  // callers among whom the tiles are dealt out, and which of them this is
 
-  Shape(int64_t rows_in, int64_t dim_in) : rows(rows_in), dim(dim_in), half(rows_in / 2) {
+  Shape(int64_t rows_in, int64_t dim_in, int64_t shares_in = 1, int64_t share_in = 0)
+      : rows(rows_in), dim(dim_in), half(rows_in / 2), shares(shares_in), share(share_in) {
     panel = rows <= kSmallPanelRows ? kBlock : rows <= kMiddlePanelRows ? 2 * kBlock : kMaxPanel;
     panels = (rows + panel - 1) / panel;
     padded_rows = panels * panel;
@@ -41,12 +43,14 @@ struct Shape {
   int64_t pairs() const { return (dim + 1) / 2; }
   int64_t rows_of(int64_t p) const { return std::min(panel, rows - p * panel); }
   int64_t tiles() const { return panels * (panels + 1) / 2; }
-  int64_t tile_floats() const { return tiles() * panel * panel; }
+  int64_t own_tiles() const { return (tiles() + shares - 1) / shares; }
+  int64_t tile_floats() const { return own_tiles() * panel * panel; }
   bool keeps_tiles() const {
     return tile_floats() <= (has_huge_pages() ? kMostKeptFloats : kMostKeptInSmallPages);
   }
   bool streams_tiles() const { return tile_floats() >= kStreamedFloats; }
   int64_t tile_index(int64_t i, int64_t j) const { return i * panels - i * (i - 1) / 2 + (j - i); }
+  bool owns_tile(int64_t i, int64_t j) const { return tile_index(i, j) % shares == share; }
 };
 
 struct Buffers {
@@ -54,6 +58,8 @@ struct Buffers {
   uint32_t *zt16 = nullptr, *zd16 = nullptr;
   float *row_lanes, *column_sums, *inverse_sums, *positives, *top, *sum;
   double *norms, *block_squares, *panel_loss, *panel_smallest, *panel_along;
+  double* shared =
+      nullptr;  // of each row what the callers add up: its sum and its positive, or those of each
   std::atomic<int64_t>* played[3];
 
   template <typename Take>
@@ -72,9 +78,13 @@ struct Buffers {
     for (float** rows : {&column_sums, &inverse_sums, &positives, &top, &sum}) take(*rows, n);
     take(norms, n);
     take(block_squares, shape.blocks);
+    if (shape.shares > 1) take(shared, shared_values(shape));
     for (double** parts : {&panel_loss, &panel_smallest, &panel_along}) take(*parts, shape.panels);
     for (auto& counters : played) take(counters, shape.groups);
   }
+
+  // A positive, and a running maximum and sum of each caller.
+  static int64_t shared_values(const Shape& shape) { return (1 + 2 * shape.shares) * shape.padded_rows; }
 };
 
 }  // namespace vssl::ntxent

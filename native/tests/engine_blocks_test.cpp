@@ -200,7 +200,7 @@ void test_step_context() {
                                 {"word", at::arange(3, at::kLong), {1, 4, 5}}};
   const Value numbers(Object{{"lr", 0.1}});
   SingleProcess alone;
-  StepContext context(views, {}, 7, numbers, alone, 3, at::kFloat, Placement{});
+  StepContext context(views, {}, 7, numbers, alone, false, 3, at::kFloat, Placement{});
   double share = 0;
   std::vector<int64_t> words, samples;
   for (const Chunk& chunk : context.chunks()) {

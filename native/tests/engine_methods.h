@@ -45,7 +45,7 @@ struct MethodAlone {
   void commit() { method->commit(here(1)); }
   StepContext here(int64_t accumulate) {
     const int64_t samples = views.empty() ? 0 : views[0].data.size(0);
-    return StepContext(views, side, samples, hyper, collectives, accumulate, at::kFloat, Placement{});
+    return StepContext(views, side, samples, hyper, collectives, false, accumulate, at::kFloat, Placement{});
   }
 
   bool has(const std::string& name) const {

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -311,6 +313,85 @@ void test_concurrent_callers() {
   check(wrong == 0, "concurrent callers: " + std::to_string(wrong) + " wrong results");
 }
 
+// Adds up what threads leave, in their order.
+class AddUp {
+ public:
+  explicit AddUp(int64_t count) : left_(static_cast<size_t>(count)) {}
+  template <typename T>
+  void run(int64_t index, T* values, int64_t n) {
+    left_[static_cast<size_t>(index)].assign(values, values + n);
+    meet();
+    for (int64_t i = 0; i < n; ++i) {
+      T sum = 0;
+      for (const auto& one : left_) sum += static_cast<T>(one[static_cast<size_t>(i)]);
+      values[i] = sum;
+    }
+    meet();
+  }
+
+ private:
+  void meet() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const int64_t mine = meetings_;
+    if (++here_ == static_cast<int64_t>(left_.size())) {
+      here_ = 0;
+      ++meetings_;
+      all_here_.notify_all();
+    }
+    all_here_.wait(lock, [&] { return meetings_ > mine; });
+  }
+
+  std::vector<std::vector<double>> left_;
+  std::mutex mutex_;
+  std::condition_variable all_here_;
+  int64_t here_ = 0, meetings_ = 0;
+};
+
+void test_shared() {
+  for (const int64_t count : {2, 3, 5}) {
+    for (const int64_t rows : {2, 4, 66, 130, 600, 1100}) {
+      for (const double tau : {0.005, 0.1}) {  // with a running maximum, and without
+        const Case c{rows, 24, tau};
+        const std::vector<float> x = make(c.data, rows, 24);
+        const Expected expected = expect(c, x);
+        for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+          AddUp together(count);
+          std::vector<std::vector<float>> gradients(static_cast<size_t>(count), std::vector<float>(x.size()));
+          std::vector<double> losses(static_cast<size_t>(count));
+          std::vector<std::thread> callers;
+          for (int64_t k = 0; k < count; ++k)
+            callers.emplace_back([&, k] {
+              const NtXentShare share{k, count, [&, k](double* v, int64_t n) { together.run(k, v, n); },
+                                      [&, k](float* v, int64_t n) { together.run(k, v, n); }};
+              NtXentOptions options = c.options();
+              options.threads = 1 + static_cast<int>(k % 2);
+              options.precision = precision;
+              options.share = &share;
+              const auto place = static_cast<size_t>(k);
+              losses[place] = nt_xent(gradients[place].data(), x.data(), rows, 24, options).loss;
+            });
+          for (std::thread& caller : callers) caller.join();
+          const std::string what = std::to_string(count) + " callers, " + c.name();
+          bool same = true;
+          for (size_t k = 1; k < callers.size(); ++k)
+            same = same && losses[k] == losses[0] && gradients[k] == gradients[0];
+          check(same, what + ": all have the same bits");
+          std::vector<double> difference(x.size());
+          for (size_t i = 0; i < x.size(); ++i) difference[i] = gradients[0][i] - expected.gradient[i];
+          const Tolerance tolerance =
+              tolerance_of(expected.x, rows, 24, c.options(), expected.result, norm_of(expected.gradient));
+          // bf16 has tests of its own for how far it may be off; here it must be the same call, not another
+          // one
+          const double slack = precision == Precision::kBf16 ? 3000 : 1;
+          check_at_most(std::fabs(losses[0] - expected.result.loss) / tolerance.loss, slack,
+                        what + ": the loss");
+          check_at_most(norm_of(difference) / tolerance.gradient, slack, what + ": the gradient");
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vssl
 
@@ -329,6 +410,7 @@ int main() {
 #ifdef __linux__
   test_placement();
 #endif
+  test_shared();
   test_concurrent_callers();
   return vssl::finish();
 }

@@ -108,6 +108,9 @@ const trainSchema = z.strictObject({
   checkpointEvery: count.nullable().default(500).describe('Steps between checkpoints; null: only at the end'),
   keepCheckpoints: count.default(3),
   seed: whole(0).default(0),
+  syncNorm: auto(z.boolean()).describe(
+    'With several ranks, BatchNorm sees the batch of all of them; auto: as the paper of the method has it',
+  ),
   threads: auto(threadCount).describe('Threads of the network'),
   device: choice(['auto', 'cpu', 'cuda'], 'auto'),
 });

@@ -126,6 +126,34 @@ function wrong(method: string, name: string, why: string): VsslError {
   });
 }
 
+/**
+ * The samples `first` to `first` + `count` of a plan, as a plan of their own: a rank's part of a batch. Views that none
+ * of them has are left out.
+ */
+export function partOf(plan: BatchPlan, first: number, count: number): BatchPlan {
+  const { version, views, side } = plan;
+  const own = (sample: number) => sample >= first && sample < first + count;
+  const places = Array.from({ length: count }, (_, i) => first + i);
+  const viewPart = (view: ClipView | ArrayView): ClipView | ArrayView | null => {
+    const { rows } = view;
+    const kept = rows ? [...rows.keys()].filter((i) => own(rows[i]!)) : places;
+    if (kept.length === 0) return null;
+    const pick = <T>(list: readonly T[]) => kept.map((i) => list[i]!);
+    const { rows: _, ...rest } = view;
+    const part = rest.clips ? { ...rest, clips: pick(rest.clips) } : { ...rest, values: pick(rest.values) };
+    return { ...part, ...(rows && kept.length < count && { rows: kept.map((i) => rows[i]! - first) }) } as
+      | ClipView
+      | ArrayView;
+  };
+  return {
+    version,
+    views: views.map(viewPart).filter((view) => view !== null),
+    ...(side && {
+      side: side.map((array) => ({ ...array, values: places.map((i) => array.values[i]!) })),
+    }),
+  };
+}
+
 /** Memory that a batch of the plan takes. */
 export function batchBytes({ views, side = [] }: BatchPlan): number {
   const ofArray = ({ values, shape, dtype }: SideArray) =>

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { checkCount, checkSignal, LIMITS, requireOptions } from '../checks.js';
 import { loadManifest } from '../data/manifest.js';
 import type { VideoRow } from '../data/rows.js';
+import { formatShard, parseShard, rowsOfShard, type Shard } from '../data/shard.js';
 import { invalidArgument, isEnvironmentCode } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { checkOutFile, temporaryName, writeError } from '../weights/atomic-write.js';
@@ -35,6 +36,8 @@ export interface EmbedToFileOptions extends EncoderOptions {
   readonly clips?: number;
   /** Crops a window. Default 1. */
   readonly crops?: 1 | 3;
+  /** This part of the videos alone, '0/8' to '7/8': `mergeEmbeddings` makes one file of all parts. */
+  readonly shard?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -58,6 +61,7 @@ const known = [
   'out',
   'clips',
   'crops',
+  'shard',
   'signal',
   'onProgress',
   'device',
@@ -78,6 +82,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
     out,
     clips = 3,
     crops = 1,
+    shard: shardText,
     signal,
     onProgress,
     device,
@@ -85,29 +90,31 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
     precision,
   } = options;
   const format = formatOf(out);
+  const shard = shardText === undefined ? null : parseShard(shardText);
   checkSignal(signal);
   await checkOutFile(out);
   checkCount('clips', clips, 1, LIMITS.windows);
   const start = performance.now();
   const manifest = await loadManifest(data);
+  const rows = shard ? rowsOfShard(manifest.rows, shard) : manifest.rows;
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
   const failures: UnusableVideo[] = [];
   const damaged: DamagedVideo[] = [];
   try {
-    const sink = await openSink(format, out, encoder, { clips, crops });
+    const sink = await openSink(format, out, encoder, { clips, crops, shard });
     try {
       let done = 0;
-      for await (const result of encoder.embedRows(manifest.rows, { clips, crops, signal })) {
+      for await (const result of encoder.embedRows(rows, { clips, crops, signal })) {
         if ('error' in result && isEnvironmentCode(result.error.code)) throw result.error;
         if ('error' in result) failures.push(unusableVideo(result.item.path, result.error));
         else {
           if (result.lostClips > 0) damaged.push({ path: result.item.path, lostClips: result.lostClips });
           await sink.add(result.item, result.vectors[0]!);
         }
-        onProgress?.(++done, manifest.rows.length);
+        onProgress?.(++done, rows.length);
       }
-      if (failures.length === manifest.rows.length) throw noneUsable(failures.length, failures);
+      if (failures.length === rows.length && rows.length > 0) throw noneUsable(failures.length, failures);
       const count = await sink.finish();
       const seconds = (performance.now() - start) / 1000;
       const warnings = [...manifest.warnings, ...warnOfLostClips(damaged)];
@@ -128,6 +135,12 @@ function formatOf(out: unknown): 'safetensors' | 'jsonl' {
   throw invalidArgument('out', 'a file name that ends in .safetensors or .jsonl', out);
 }
 
+interface Settings {
+  readonly clips: number;
+  readonly crops: number;
+  readonly shard: Shard | null;
+}
+
 interface Sink {
   add(row: VideoRow, vector: Float32Array): Promise<void>;
   /** Puts the file in its place. Returns the number of vectors. */
@@ -139,7 +152,7 @@ async function openSink(
   format: 'safetensors' | 'jsonl',
   out: string,
   encoder: VideoEncoder,
-  settings: { clips: number; crops: number },
+  settings: Settings,
 ): Promise<Sink> {
   return format === 'jsonl' ? openJsonLines(out) : collectTensors(out, encoder, settings);
 }
@@ -178,11 +191,7 @@ async function openJsonLines(out: string): Promise<Sink> {
   };
 }
 
-function collectTensors(
-  out: string,
-  encoder: VideoEncoder,
-  settings: { clips: number; crops: number },
-): Sink {
+function collectTensors(out: string, encoder: VideoEncoder, settings: Settings): Sink {
   const rows: VideoRow[] = [];
   const vectors: Float32Array[] = [];
   return {
@@ -211,6 +220,7 @@ function collectTensors(
         precision: encoder.precision,
         clips: String(settings.clips),
         crops: String(settings.crops),
+        ...(settings.shard && { shard: formatShard(settings.shard) }),
         paths: JSON.stringify(rows.map((row) => row.path)),
         ids: JSON.stringify(rows.map((row) => row.id)),
         labels: JSON.stringify(rows.map((row) => row.label ?? null)),

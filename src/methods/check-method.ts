@@ -26,6 +26,7 @@ const specSchema = z.strictObject({
   planViews: callable,
   nativeOptions: callable,
   hyper: callable.optional(),
+  syncNorm: z.boolean().optional(),
   presets: z
     .array(z.looseObject({ name: text, description: text, config: z.looseObject({ method: text }) }))
     .optional(),

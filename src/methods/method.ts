@@ -59,6 +59,8 @@ export interface Method extends MethodSlice {
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
   /** What the engine's step is told besides the learning rate. What it must know of its samples is in their plans. */
   readonly hyper: (config: ResolvedConfig, position: StepPosition) => Hyper;
+  /** With several ranks, BatchNorm sees the batch of all of them (train.syncNorm auto). */
+  readonly syncNorm: boolean;
   /** What is exported; first the one that the paper evaluates. At least one. */
   readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
@@ -101,6 +103,8 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
     readonly name: string;
     readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
   }[];
+  /** With several ranks, BatchNorm sees the batch of all of them, not each rank its own. Default true. */
+  readonly syncNorm?: boolean;
   readonly claims?: readonly Claim[];
   readonly measures?: readonly Measure[];
 }
@@ -132,7 +136,7 @@ export function defineMethod<
   const { name, encoders = [{ name: 'encoder' }] } = spec;
   const optionsOf = (config: ResolvedConfig) => config[name] as z.output<Schema>;
   const method: DefinedMethod<Name, Schema, PresetName> = {
-    ...{ engine: name, title: name, defaults: {}, presets: [], claims: [], measures: [] },
+    ...{ engine: name, title: name, syncNorm: true, defaults: {}, presets: [], claims: [], measures: [] },
     ...spec,
     check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),

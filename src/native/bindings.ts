@@ -267,6 +267,8 @@ export interface NativeSession {
   step(batch: NativeBatch, hyper: Readonly<Record<string, number>>): Promise<NativeStepResult>;
   exportState(): Promise<NamedTensor[]>;
   importState(state: readonly NamedTensor[]): Promise<void>;
+  /** Rank 0's state becomes that of all ranks, which all call this. */
+  shareState(): Promise<void>;
   encoderNames(): string[];
   exportEncoder(name: string): Promise<NamedTensor[]>;
   /**
@@ -280,6 +282,32 @@ export interface NativeSession {
   /** As they were when the last call ended; never waits for one that runs. */
   stats(): NativeMemoryStats;
   /** Frees it once calls under way are done, off the event loop. */
+  dispose(): void;
+}
+
+/** Where a rank finds the others (native/engine/collectives/process_ranks.h). */
+export interface NativeRanksSpec {
+  rank: number;
+  size: number;
+  /** Of rank 0. */
+  address: string;
+  port: number;
+  /** The store is there already, of a launcher. */
+  served: boolean;
+  /** What tells this run's keys from others' in the same store. */
+  run: string;
+  /** Each has connections of its own. */
+  channel: string;
+  /** Seconds that a rank waits for the others. */
+  timeout: number;
+}
+
+/** Processes that train together, for what they tell each other beside the steps. All make the same calls in one order. */
+export interface NativeRanks {
+  /** A text of each rank, in rank order. ERR_VSSL_RANKS when one is lost. */
+  exchange(text: string): Promise<string[]>;
+  /** Tells the others why this rank goes. */
+  leave(reason: string): Promise<void>;
   dispose(): void;
 }
 
@@ -360,6 +388,8 @@ export interface EngineAddon {
   /** `whole`: reads every packet, also of a container that lists them. */
   indexVideo(path: string, whole?: boolean): Promise<NativeVideoIndex>;
   createLoader(options: { threads: number; cacheBytes: number }): NativeLoader;
+  /** Waits until all ranks are there. */
+  joinRanks(spec: NativeRanksSpec): Promise<NativeRanks>;
   createSession(spec: object): Promise<NativeSession>;
   createEncoder(spec: object): Promise<NativeEncoder>;
   fitLinear(

@@ -17,6 +17,7 @@ import { refuseEnvironment } from '../embed/clip-failure.js';
 import { VsslError } from '../errors.js';
 import type { NativeBatch, NativeClipFailure, NativeLoader, NativeLoadResult } from '../native/bindings.js';
 import { drawsOf, type Find, failOn, isWithinFile } from './faults.js';
+import { ALONE, type FailedPlace, type OwnPart, type Sharing, type Turn } from './sharing.js';
 
 /** Batches that wait at most, however small they are. */
 const MOST_AHEAD = 4;
@@ -36,14 +37,18 @@ export interface FeedOptions {
   /** Memory of the batches that wait, loaded or being loaded; one at least, whatever it takes. */
   readonly aheadBytes: number;
   readonly onError: 'skip' | 'substitute' | 'fail';
+  /** With which ranks each batch is shared. Default: none. */
+  readonly sharing?: Sharing;
 }
 
 export interface FeedItem {
   readonly step: number;
   readonly epoch: number;
+  /** This rank's part of it. */
   readonly batch: NativeBatch;
-  /** As executed, replacements included. */
+  /** The whole batch as executed, replacements included. */
   readonly planned: PlannedBatch;
+  /** Of all ranks. */
   readonly clips: number;
   readonly lastOfEpoch: boolean;
   /** What was found bad while this batch was made, in order. */
@@ -64,9 +69,11 @@ export class Feed {
   /** Batches that were asked for. */
   #asked = 0;
   #closed = false;
+  readonly #sharing: Sharing;
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#sharing = options.sharing ?? ALONE;
     this.#clips = new ClipLedger(options.rows.length, options.clips);
     this.#next = options.from;
     const { epoch, batch } = options.planner.position(options.from);
@@ -85,9 +92,10 @@ export class Feed {
     return await first;
   }
 
-  /** Plans no more, waits for what is being loaded and frees it. */
+  /** Plans no more, waits for what is being loaded and frees it. All ranks close at the same step. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#sharing.end(this.#next);
     for (const item of await Promise.allSettled(this.#queue.splice(0)))
       if (item.status === 'fulfilled') item.value.batch.dispose();
   }
@@ -135,40 +143,61 @@ export class Feed {
   }
 
   async #load(step: number, lastOfEpoch: boolean): Promise<FeedItem> {
+    const turn = this.#sharing.takeTurn();
+    try {
+      return await this.#loadInTurn(step, lastOfEpoch, turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  async #loadInTurn(step: number, lastOfEpoch: boolean, turn: Turn): Promise<FeedItem> {
     const { planner, loader } = this.#options;
     const finds: Find[] = [];
     const first = await planner.planBatch(step);
-    if (this.#depth === null) this.#deepen(first.batch.plan);
-    this.#record(first.bad.map(fromPlanning), finds);
     let planned = first.batch;
-    let result = await loader.load(planned.plan);
+    let own = this.#sharing.partOf(planned);
+    if (this.#depth === null) this.#deepen(own.plan);
+    let result = await loader.load(own.plan);
     try {
-      while (result.failures.length > 0) {
-        refuseEnvironment(result.failures);
-        const failed = failedSamples(result, planned);
-        this.#record(
-          failed.map(({ place, failure }) => fromLoading(planned, place, failure)),
-          finds,
-        );
-        const replaced = await planner.planReplacements(
-          planned,
-          failed.map(({ place, failure }) => ({ place, unusable: !isWithinFile(failure.code) })),
-        );
-        this.#record(replaced.bad.map(fromPlanning), finds);
-        planned = replaced.batch;
-        if (replaced.patch) {
-          result = await loader.load(replaced.patch, result.batch).then((r) => atSlots(r, replaced.patch!));
-        } else {
-          result.batch.dispose();
-          result = await loader.load(planned.plan);
+      await turn.run(async (exchange) => {
+        for (let bad = first.bad; ; ) {
+          refuseEnvironment(result.failures);
+          // what one rank could not load is replaced on all of them, as every rank plans the whole batch
+          const failed = await exchange(planned, bad, failedSamples(result, planned, own.first));
+          this.#record(bad.map(fromPlanning), finds);
+          if (failed.length === 0) return;
+          this.#record(
+            failed.map(({ place, failure }) => fromLoading(planned, place, failure)),
+            finds,
+          );
+          const replaced = await planner.planReplacements(
+            planned,
+            failed.map(({ place, failure }) => ({ place, unusable: !isWithinFile(failure.code) })),
+          );
+          ({ batch: planned, bad } = replaced);
+          own = this.#sharing.partOf(planned);
+          result = await this.#reload(result, replaced.patch, own);
         }
-      }
+      });
     } catch (error) {
       result.batch.dispose();
       throw error;
     }
     const clips = planned.plan.views.reduce((sum, { clips }) => sum + (clips?.length ?? 0), 0);
     return { step, epoch: planned.epoch, batch: result.batch, planned, clips, lastOfEpoch, finds };
+  }
+
+  /** With the replacements: in the batch that is there, or from the beginning where that cannot be. */
+  async #reload(before: NativeLoadResult, patch: BatchPlan | null, own: OwnPart): Promise<NativeLoadResult> {
+    const { loader } = this.#options;
+    if (patch === null) {
+      before.batch.dispose();
+      return await loader.load(own.plan);
+    }
+    const ours = this.#sharing.patchOf(patch, own);
+    if (ours === null) return { ...before, failures: [] };
+    return atSlots(await loader.load(ours, before.batch), ours);
   }
 
   #record(found: readonly Find[], into: Find[]): void {
@@ -181,19 +210,17 @@ export class Feed {
   }
 }
 
-/** One failure a sample, the first of its views. */
-function failedSamples(
-  result: NativeLoadResult,
-  planned: PlannedBatch,
-): { readonly place: number; readonly failure: NativeClipFailure }[] {
+/** One failure a sample, the first of its views; places in the whole batch, of which the rank's part begins at `begin`. */
+function failedSamples(result: NativeLoadResult, planned: PlannedBatch, begin: number): FailedPlace[] {
   const first = new Map<number, NativeClipFailure>();
   for (const failure of result.failures) {
-    if (failure.sample >= planned.samples.length)
+    const place = failure.sample + begin;
+    if (place >= planned.samples.length)
       throw new VsslError(
         'ERR_VSSL_INTERNAL',
-        `the loader names sample ${failure.sample} of ${planned.samples.length}`,
+        `the loader names sample ${place} of ${planned.samples.length}`,
       );
-    if (!first.has(failure.sample)) first.set(failure.sample, failure);
+    if (!first.has(place)) first.set(place, failure);
   }
   return [...first].sort(([a], [b]) => a - b).map(([place, failure]) => ({ place, failure }));
 }

@@ -10,12 +10,13 @@ import type { StepEvent, TrainEvent } from './events.js';
 import type { Faults } from './faults.js';
 import type { Feed, FeedItem } from './feed.js';
 import { type EvaluationHook, type HookContext, isDue } from './hooks.js';
+import { type RankGroup, SINGLE } from './ranks.js';
 import { type RunLog, runWriteError } from './run-log.js';
 
 export interface LoopOptions {
   readonly session: NativeSession;
   readonly feed: Feed;
-  readonly log: RunLog;
+  readonly log: Pick<RunLog, 'metrics' | 'plan' | 'quarantine'>;
   /** Learning rate of a step of the schedule, and its steps. */
   readonly rateAt: (step: number) => number;
   readonly totalSteps: number;
@@ -36,8 +37,11 @@ export interface LoopOptions {
   readonly hooks: readonly EvaluationHook[];
   readonly hookContext: Omit<HookContext, 'step' | 'epoch'>;
   readonly emit: (event: TrainEvent) => void;
-  readonly crowding: Crowding;
+  /** null: the other programs of this machine are ranks of this run. */
+  readonly crowding: Crowding | null;
   readonly signal: AbortSignal;
+  /** With whom it trains: all stop at the same step, and rank 0 alone evaluates and writes. Default: alone. */
+  readonly group?: RankGroup;
 }
 
 export interface LoopResult {
@@ -64,7 +68,7 @@ const nothing = (): Tally => ({ steps: 0, clips: 0, dataSeconds: 0, stepSeconds:
  * comes through, with the last checkpoint whole.
  */
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
-  const { feed, from, to, logEvery, checkpointEvery, emit, signal, log } = options;
+  const { feed, from, to, logEvery, checkpointEvery, emit, signal, log, group = SINGLE } = options;
   let [step, saved, epoch] = [from, from, 0];
   let loss: number | null = null;
   const total = nothing();
@@ -72,22 +76,23 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   let sinceLine = nothing();
   const save = async () => {
     if (step === saved) return;
-    await options.saveCheckpoint(step, epoch);
+    await group.byFirst(() => options.saveCheckpoint(step, epoch));
     saved = step;
   };
 
   while (step < to) {
     const waitStart = performance.now();
-    const item = await nextOrAborted(feed, signal);
+    const next = await nextOrAborted(feed, signal);
+    const item = (await group.anyStops(next === null)) ? drop(next) : next;
     if (item === null) {
       await save();
-      throw abortReason(signal);
+      throw signal.aborted ? abortReason(signal) : stoppedElsewhere(step);
     }
     try {
       const { event, finite } = await takeStep(options, item, (performance.now() - waitStart) / 1000);
       if (!finite) {
         await save();
-        throw await reportNonFinite(options.nonFiniteFile, item, event);
+        throw await reportNonFinite(group.isFirst ? options.nonFiniteFile : null, item, event);
       }
       ({ step, epoch } = event);
       loss = event.losses.loss ?? null;
@@ -115,6 +120,18 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   }
   await save();
   return { step, loss, ...total };
+}
+
+/** A batch that will not be taken. */
+function drop(item: FeedItem | null): null {
+  item?.batch.dispose();
+  return null;
+}
+
+function stoppedElsewhere(step: number): VsslError {
+  return new VsslError('ERR_VSSL_ABORTED', `another rank was told to stop; all stopped after step ${step}`, {
+    details: { step },
+  });
 }
 
 function smallerBatch(step: number, size: number, before: number): string {
@@ -200,7 +217,7 @@ async function recordFinds({ faults, log, emit }: LoopOptions, item: FeedItem, s
 /** Losses and rate of this step; times are means over the steps since the last line. */
 async function logStep({ log, crowding }: LoopOptions, event: StepEvent, tally: Tally): Promise<void> {
   const { step, epoch, losses, lr, gradNorm, rssBytes, deviceBytes } = event;
-  const others = crowding.note(tally.stepSeconds / tally.steps);
+  const others = crowding?.note(tally.stepSeconds / tally.steps);
   const groups = {
     train: { ...losses, lr, gradNorm },
     speed: {
@@ -224,9 +241,10 @@ async function evaluate(
   epoch: number,
   lastOfEpoch: boolean,
 ): Promise<void> {
+  const { group = SINGLE } = options;
   for (const hook of options.hooks) {
     if (!isDue(hook, step, lastOfEpoch ? epoch + 1 : null)) continue;
-    const values = await hook.run({ ...options.hookContext, step, epoch });
+    const values = await group.byFirst(() => hook.run({ ...options.hookContext, step, epoch }));
     const tags = Object.fromEntries(
       Object.entries(values).map(([key, value]) => [`eval/${hook.name}/${key}`, value]),
     );
@@ -237,7 +255,7 @@ async function evaluate(
 
 /** Writes down what was in the batch, so that the cause can be looked for and the batch be made again. */
 async function reportNonFinite(
-  path: string,
+  path: string | null,
   { planned }: FeedItem,
   { step, epoch, lr, losses, gradNorm }: StepEvent,
 ): Promise<VsslError> {
@@ -259,15 +277,15 @@ async function reportNonFinite(
     plan: planned.plan,
   };
   try {
-    await writeFileAtomic(path, `${JSON.stringify(report, null, 1)}\n`);
+    if (path !== null) await writeFileAtomic(path, `${JSON.stringify(report, null, 1)}\n`);
   } catch (error) {
-    throw runWriteError(dirname(path), error, path);
+    throw runWriteError(dirname(path!), error, path!);
   }
   return new VsslError(
     'ERR_VSSL_NON_FINITE',
     `step ${step} gave a loss or gradient that is not finite (loss ${show(losses.loss ?? Number.NaN)}, ` +
       `gradient norm ${show(gradNorm)}); the step was not applied and the state before it is in the last ` +
-      `checkpoint. Its ${files.length} files and their plans are in ${path}. A lower train.optimizer.lr, ` +
+      `checkpoint. Its ${files.length} files and their plans are in ${path ?? 'the run folder, where rank 0 wrote them'}. A lower train.optimizer.lr, ` +
       `train.clipNorm or train.precision fp32 usually helps`,
     { details: { step, files, report: path } },
   );

@@ -4,6 +4,7 @@ import { toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon, NamedTensor, NativeSession } from '../native/bindings.js';
 import { checkEncoders } from './export-encoders.js';
 import { type InitWeights, loadInitWeights } from './init-weights.js';
+import type { RankGroup } from './ranks.js';
 import { buildSessionSpec } from './session-spec.js';
 
 export type Device = 'cpu' | 'cuda';
@@ -14,6 +15,8 @@ export interface SessionStart {
   readonly accumulate: number;
   /** Of the checkpoint that the run goes on from. */
   readonly state: readonly NamedTensor[] | undefined;
+  /** With whom it trains. */
+  readonly group: RankGroup;
   /** What the evaluated encoder of a new run begins with, if not at random. */
   readonly init: InitWeights | null;
 }
@@ -21,15 +24,19 @@ export interface SessionStart {
 export async function openSession(
   engine: EngineAddon,
   config: ResolvedConfig,
-  { device, accumulate, state, init }: SessionStart,
+  { device, accumulate, group, state, init }: SessionStart,
 ): Promise<NativeSession> {
   const caller = new Error();
   let session: NativeSession | undefined;
   try {
-    session = await engine.createSession(buildSessionSpec(config, { accumulate, device }));
+    session = await engine.createSession(
+      buildSessionSpec(config, { accumulate, device, ranks: group.sessionSpec }),
+    );
     checkEncoders(config.method, session);
-    if (state) await session.importState(state);
+    if (!group.isFirst) await session.shareState();
+    else if (state) await session.importState(state);
     else if (init) await loadInitWeights(session, session.encoderNames()[0]!, init);
+    if (group.isFirst) await session.shareState();
     return session;
   } catch (error) {
     session?.dispose();

@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from '../config/schema.js';
 import { getMethod } from '../methods/registry.js';
+import type { NativeRanksSpec } from '../native/bindings.js';
 
 /** What each optimiser reads; the engine refuses a setting that would have no effect. */
 const OPTIMIZER_KEYS = {
@@ -11,10 +12,18 @@ const OPTIMIZER_KEYS = {
 /** What the engine's createSession is given for a configuration; `accumulate` and `device` as they are in this run. */
 export function buildSessionSpec(
   config: ResolvedConfig,
-  { accumulate, device }: { readonly accumulate: number; readonly device: string },
+  {
+    accumulate,
+    device,
+    ranks = null,
+  }: {
+    readonly accumulate: number;
+    readonly device: string;
+    readonly ranks?: NativeRanksSpec | null;
+  },
 ) {
   const { model, train } = config;
-  const { engine, nativeOptions } = getMethod(config.method);
+  const { engine, nativeOptions, syncNorm } = getMethod(config.method);
   return {
     method: engine,
     options: nativeOptions(config),
@@ -28,5 +37,7 @@ export function buildSessionSpec(
     clipNorm: train.clipNorm,
     seed: train.seed,
     device,
+    syncNorm: train.syncNorm === 'auto' ? syncNorm : train.syncNorm,
+    ...(ranks && { ranks }),
   };
 }

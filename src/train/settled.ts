@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from '../config/schema.js';
 import type { EvaluationHook } from './hooks.js';
+import type { RankPlace } from './rank-place.js';
 import type { RunPaths } from './run-folder.js';
 
 export interface TrainOptions {
@@ -26,6 +27,10 @@ export interface TrainOptions {
    * the length of the run is that of the others. Default false: a file is looked at when it is first drawn.
    */
   readonly indexFirst?: boolean;
+  /** Which of several processes that train together this one is: see `rankPlace`. Default: it trains alone. */
+  readonly ranks?: RankPlace | null;
+  /** Seconds that a rank waits for the others, at the start and in a step. Default 600. */
+  readonly rankTimeout?: number;
   /** Evaluations during training. */
   readonly hooks?: readonly EvaluationHook[];
 }

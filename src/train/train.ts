@@ -17,10 +17,12 @@ import type { TrainEvent, TrainResult } from './events.js';
 import { needsFlow } from './flow-need.js';
 import type { EvaluationHook } from './hooks.js';
 import { readInitWeights } from './init-weights.js';
+import { joinRanks, type RankGroup, SINGLE } from './ranks.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
-import { lockRunFolder } from './run-lock.js';
+import { lockRunFolder, type RunLock } from './run-lock.js';
 import { runWriteError } from './run-log.js';
 import { checkSameVideos, findCheckpoint, isDone, type RunState } from './run-state.js';
+import { checkBatch, checkSameOnAll } from './same-on-all.js';
 import type { Settled, TrainOptions } from './settled.js';
 import { TrainRun } from './train-run.js';
 import { Training } from './training.js';
@@ -53,10 +55,13 @@ export function train(
 }
 
 function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Settled {
-  checkOptions(options, ['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'indexFirst', 'hooks']);
-  const { maxSteps, resume, init, signal, indexFirst } = options;
+  checkOptions(options, [
+    ...['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'indexFirst', 'hooks', 'ranks', 'rankTimeout'],
+  ]);
+  const { maxSteps, resume, init, signal, indexFirst, rankTimeout } = options;
   checkSignal(signal);
   if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
+  if (rankTimeout !== undefined) checkCount('rankTimeout', rankTimeout);
   if (indexFirst !== undefined) checkBoolean('indexFirst', indexFirst);
   if (resume !== undefined) checkText('resume', "'auto', 'never' or a checkpoint file", resume);
   if (init !== undefined)
@@ -76,53 +81,94 @@ async function runTraining(
   options: TrainOptions,
   emit: (event: TrainEvent) => void,
 ): Promise<TrainResult> {
+  if (!options.ranks) return await runInGroup(settled, options, emit, SINGLE);
+  checkBatch(settled.config, options.ranks.size);
+  const group = await joinRanks(await openEngine(), options.ranks, options.rankTimeout);
+  try {
+    // what rank 0 tells is told once
+    return await runInGroup(settled, options, group.isFirst ? emit : () => {}, group);
+  } catch (error) {
+    if (error !== options.signal?.reason) await group.leave(error);
+    throw error;
+  } finally {
+    group.dispose();
+  }
+}
+
+async function runInGroup(
+  settled: Settled,
+  options: TrainOptions,
+  emit: (event: TrainEvent) => void,
+  group: RankGroup,
+): Promise<TrainResult> {
   const { config, paths, dataPath } = settled;
   const { resume = 'auto' } = options;
   const initFile = options.init === undefined ? undefined : resolve(options.init);
   const isNew =
-    resume === 'never' || (resume === 'auto' && (await listCheckpoints(paths.checkpoints)).length === 0);
+    resume === 'never' ||
+    (resume === 'auto' && (await group.byFirst(() => listCheckpoints(paths.checkpoints))).length === 0);
+  const readData = () => loadManifest(dataPath, { except: [paths.folder] });
   // Wrong files should not leave a folder behind; a finished run should not need its data.
-  const init = isNew && initFile !== undefined ? await readInitWeights(initFile) : null;
-  const early = isNew ? await loadManifest(dataPath, { except: [paths.folder] }) : null;
+  const init = isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile)) : null;
+  const early = isNew ? await group.together(readData) : null;
+  const lock = await group.byFirst(() => takeRunFolder(paths));
+  try {
+    const warn = (message: string) => emit({ type: 'warning', message });
+    const checkpoint = await findInGroup(group, () =>
+      findCheckpoint(paths, resume, config, initFile, (error) => warn(error.message)),
+    );
+    if (checkpoint && (await group.byFirst(() => isDone(paths, checkpoint, options.maxSteps)))) {
+      const result = idleResult(paths, checkpoint);
+      emit({ type: 'end', ...result });
+      return result;
+    }
+    const manifest = early ?? (await group.together(readData));
+    for (const warning of manifest.warnings) warn(warning);
+    if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
+    else await group.byFirst(() => emptyRunFolder(paths));
+    const engine = await openEngine();
+    await checkSameOnAll(group, { config, manifest, engine, maxSteps: options.maxSteps });
+    const facts = await openFacts(engine, group.isFirst ? paths.videoIndex : null, warn);
+    const getFacts: GetFacts = (row) => facts.get(row);
+    try {
+      if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
+        throw noFlow(engine, 'use frame differences, which need nothing more');
+      const found = { ...settled, options, emit, manifest, checkpoint, init, engine, getFacts, group };
+      return await new Training(found).run();
+    } finally {
+      await facts.flush();
+    }
+  } finally {
+    if (group.isFirst) await lock.release();
+  }
+}
+
+/** Makes and locks it, and removes what killed processes left half written. */
+async function takeRunFolder(paths: RunPaths): Promise<RunLock> {
   await makeRunFolder(paths);
   const lock = await lockRunFolder(paths.folder).catch((error) => {
     throw runWriteError(paths.folder, error);
   });
   try {
     await cleanRunFolder(paths);
-    const warn = (message: string) => emit({ type: 'warning', message });
-    const checkpoint = await findCheckpoint(paths, resume, config, initFile, (error) => warn(error.message));
-    if (checkpoint && (await isDone(paths, checkpoint, options.maxSteps))) {
-      const result = idleResult(paths, checkpoint);
-      emit({ type: 'end', ...result });
-      return result;
-    }
-    const manifest = early ?? (await loadManifest(dataPath, { except: [paths.folder] }));
-    for (const warning of manifest.warnings) warn(warning);
-    if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
-    else await emptyRunFolder(paths);
-    const engine = await openEngine();
-    const facts = await openFacts(engine, paths.videoIndex, warn);
-    const getFacts: GetFacts = (row) => facts.get(row);
-    try {
-      if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
-        throw noFlow(engine, 'use frame differences, which need nothing more');
-      return await new Training({
-        ...settled,
-        options,
-        emit,
-        manifest,
-        checkpoint,
-        init,
-        engine,
-        getFacts,
-      }).run();
-    } finally {
-      await facts.flush();
-    }
-  } finally {
+    return lock;
+  } catch (error) {
     await lock.release();
+    throw error;
   }
+}
+
+/** Rank 0 reads the checkpoint; the others know of it all but the tensors, which the sessions share. */
+async function findInGroup(
+  group: RankGroup,
+  find: () => Promise<Checkpoint<RunState> | null>,
+): Promise<Checkpoint<RunState> | null> {
+  let whole: Checkpoint<RunState> | null = null;
+  const told = await group.byFirst(async () => {
+    whole = await find();
+    return whole && { ...(whole as Checkpoint<RunState>), tensors: [] };
+  });
+  return whole ?? told;
 }
 
 function idleResult(paths: RunPaths, { step, state }: Checkpoint<RunState>): TrainResult {

@@ -16,15 +16,25 @@ import type { InitWeights } from './init-weights.js';
 import { lookAtFiles } from './look-at-files.js';
 import { type LoopResult, runLoop } from './loop.js';
 import { chooseDevice, type Device, openSession } from './open-session.js';
+import type { RankGroup } from './ranks.js';
 import { describeEnvironment, writeRunConfig } from './run-folder.js';
 import { RunLog } from './run-log.js';
 import { type RunState, videosFingerprint } from './run-state.js';
 import { scheduleOf } from './schedule.js';
 import type { Settled, TrainOptions } from './settled.js';
+import { shareWith } from './sharing.js';
 import { resultOf } from './train-result.js';
 
 /** Bytes of decoded batches that may wait for the step; at least one batch, whatever its size. */
 const AHEAD_BYTES = 2 ** 30;
+
+/** Of ranks that do not write. */
+const NO_LOG: Pick<RunLog, 'metrics' | 'plan' | 'quarantine' | 'close'> = {
+  metrics: async () => {},
+  plan: async () => {},
+  quarantine: async () => false,
+  close: async () => {},
+};
 
 /** What a run is made of once its folder is taken. */
 export interface TrainingParts extends Settled {
@@ -37,6 +47,7 @@ export interface TrainingParts extends Settled {
   readonly init: InitWeights | null;
   readonly engine: EngineAddon;
   readonly getFacts: GetFacts;
+  readonly group: RankGroup;
 }
 
 export class Training {
@@ -57,7 +68,7 @@ export class Training {
 
   constructor(parts: TrainingParts) {
     const { config, options, manifest, checkpoint, init, engine } = parts;
-    const cores = availableParallelism();
+    const cores = Math.max(1, Math.floor(availableParallelism() / parts.group.localSize));
     this.#parts = parts;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#device = chooseDevice(engine, config.train.device);
@@ -77,16 +88,19 @@ export class Training {
     this.#totalSteps ||= countSteps(config.train, this.#usable);
     this.#warn();
     engine.setThreads(this.#threads);
+    const { group } = this.#parts;
+    const batch = Math.floor(Math.min(config.train.batch, this.#usable) / group.size);
     const session = await openSession(engine, config, {
+      group,
       device: this.#device,
-      accumulate: Math.min(config.train.accumulate, config.train.batch, this.#usable),
+      accumulate: Math.min(config.train.accumulate, Math.max(batch, 1)),
       state: checkpoint?.tensors,
       init,
     });
     const cacheBytes = Math.round(config.data.cacheMB * 2 ** 20);
     const loader = engine.createLoader({ threads: this.#workers, cacheBytes });
     try {
-      if (!checkpoint || options.resume !== 'auto') await this.#describeRun();
+      if (!checkpoint || options.resume !== 'auto') await group.byFirst(() => this.#describeRun());
       const done = await this.#train(session, loader);
       const run = {
         paths: this.#parts.paths,
@@ -137,6 +151,7 @@ export class Training {
       device: this.#device,
       threads: this.#threads,
       workers: this.#workers,
+      ...(this.#parts.group.size > 1 && { ranks: this.#parts.group.size }),
       videos: manifest.rows.length,
       ...this.#init,
     });
@@ -144,18 +159,12 @@ export class Training {
 
   /** The steps of this call; none when they are done and only the weights are not of the last of them. */
   async #train(session: NativeSession, loader: NativeLoader): Promise<LoopResult> {
-    const { config, paths, options, emit, engine } = this.#parts;
+    const { config, paths, options, emit, engine, group } = this.#parts;
     const [from, totalSteps, usable, signal] = [this.#from, this.#totalSteps, this.#usable, this.#signal];
     const method = getMethod(config.method);
     const to = Math.min(totalSteps, options.maxSteps ?? totalSteps);
     const stepsPerEpoch = countBatches(usable, config.train.batch);
-    const log = await RunLog.open({
-      folder: paths.folder,
-      tensorboard: config.log.tensorboard,
-      plans: config.log.plans,
-      step: from,
-      quarantine: this.#faults.files,
-    });
+    const log = group.isFirst ? await this.#openLog() : NO_LOG;
     let feed: Feed | null = null;
     try {
       emit({
@@ -172,10 +181,10 @@ export class Training {
         workers: this.#workers,
       });
       if (from >= to) {
-        await exportEncoders(session, config, paths, from);
+        await group.byFirst(() => exportEncoders(session, config, paths, from));
         return { step: from, clips: 0, loss: null, dataSeconds: 0, stepSeconds: 0 };
       }
-      feed = this.#openFeed(loader, to);
+      feed = await this.#openFeed(loader, to);
       return await runLoop({
         session,
         feed,
@@ -194,17 +203,28 @@ export class Training {
         hooks: options.hooks ?? [],
         hookContext: { config, engine, session, loader, signal },
         emit,
-        crowding: new Crowding((message) => emit({ type: 'warning', message })),
+        crowding: group.localSize > 1 ? null : new Crowding((message) => emit({ type: 'warning', message })),
         signal,
+        group,
       });
+    } catch (error) {
+      if (error !== signal.reason) await group.leave(error); // before the feed waits for the other ranks' feeds
+      throw error;
     } finally {
       await feed?.close();
       await log.close();
     }
   }
 
-  #openFeed(loader: NativeLoader, to: number): Feed {
-    const { config, manifest, getFacts } = this.#parts;
+  #openLog(): Promise<RunLog> {
+    const { config, paths } = this.#parts;
+    const { tensorboard, plans } = config.log;
+    const quarantine = this.#faults.files;
+    return RunLog.open({ folder: paths.folder, tensorboard, plans, step: this.#from, quarantine });
+  }
+
+  async #openFeed(loader: NativeLoader, to: number): Promise<Feed> {
+    const { config, manifest, getFacts, group } = this.#parts;
     const quarantine = this.#quarantine;
     const method = getMethod(config.method);
     const planner = new BatchPlanner({
@@ -223,8 +243,9 @@ export class Training {
       clips: this.#faults.clips.encode(),
       from: this.#from,
       to,
-      aheadBytes: AHEAD_BYTES,
+      aheadBytes: AHEAD_BYTES / group.localSize,
       onError: config.data.onError,
+      sharing: await shareWith(group),
     });
   }
 

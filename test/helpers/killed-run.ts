@@ -18,13 +18,15 @@ export interface RunOptions {
   readonly config: string;
   readonly data: string;
   readonly out: string;
+  /** Further arguments. */
+  readonly more?: readonly string[];
 }
 
-function start({ config, data, out }: RunOptions) {
-  const args = [main, 'train', '--config', config, '--data', data, '--out', out, '--json'];
+export function start({ config, data, out, more = [] }: RunOptions, environment: NodeJS.ProcessEnv = {}) {
+  const args = [main, 'train', '--config', config, '--data', data, '--out', out, '--json', ...more];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CI: '1' },
+    env: { ...process.env, CI: '1', ...environment },
   });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {

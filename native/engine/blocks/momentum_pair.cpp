@@ -53,8 +53,11 @@ void momentum_update(Weights& target, const Weights& source, double m) {
 MomentumPair::MomentumPair(const MethodPlan& plan, const HeadOptions& head, int64_t norm_groups)
     : norm_groups_(norm_groups), query_(plan, head), key_(plan, head) {}
 
-Tensor MomentumPair::embed_in_groups(const Branch& branch, const Tensor& clips, const Pass& pass) const {
-  const int64_t n = clips.size(0), groups = std::min(norm_groups_, n);
+Tensor MomentumPair::embed_in_groups(const StepContext& context, const Branch& branch, const Tensor& clips,
+                                     Pass pass) const {
+  const int64_t n = clips.size(0), ranks = context.collectives.size();
+  const int64_t groups = std::max<int64_t>(1, std::min(norm_groups_, n * ranks) / ranks);
+  if (norm_groups_ > 1) pass.ranks = nullptr;
   std::vector<Tensor> parts;
   for (int64_t g = 0; g < groups; ++g)
     parts.push_back(branch.embed(clips.slice(0, n * g / groups, n * (g + 1) / groups), pass));
@@ -66,16 +69,20 @@ Tensor MomentumPair::keys(StepContext& context, const Rows& view) const {
   const at::NoGradGuard no_grad;
   Rows ordered = view;
   Tensor back;
+  Collectives& ranks = context.collectives;
+  const int64_t n = context.samples, first = context.first_sample();
   if (norm_groups_ > 1 && context.has("shuffle")) {
-    const Tensor order = permutation(context.samples, context.seed("shuffle"));
-    ordered.data = view.data.index_select(0, order).contiguous(view.data.suggest_memory_format());
-    back = order.argsort().to(context.placement.device);
+    const Tensor order = permutation(n * ranks.size(), context.seed("shuffle"));
+    // As they lie in memory: (N, T, H, W, 3).
+    const Tensor clips = ranks.all_gather(view.data.permute({0, 2, 3, 4, 1}));
+    ordered.data = clips.index_select(0, order.slice(0, first, first + n)).permute({0, 4, 1, 2, 3});
+    back = order.argsort().slice(0, first, first + n).to(context.placement.device);
   }
   std::vector<Tensor> parts;
   for (const Chunk& chunk : context.chunks())
-    parts.push_back(embed_in_groups(key_, context.clips(ordered, chunk), context.pass()));
+    parts.push_back(embed_in_groups(context, key_, context.clips(ordered, chunk), context.pass()));
   const Tensor k = at::cat(parts);
-  return back.defined() ? k.index_select(0, back) : k;
+  return back.defined() ? ranks.all_gather(k).index_select(0, back) : k;
 }
 
 void MomentumPair::move_copy(const StepContext& context) const {

@@ -14,17 +14,18 @@ void momentum_update(Weights& target, const Weights& source, double m);
 
 class MomentumPair {
  public:
-  // BatchNorm sees the batch in `norm_groups` parts, the keys in another order.
+  // BatchNorm sees the batch in `norm_groups` parts, the keys in another order: parts of the batch of all
+  // ranks, each of which has one of its own at least.
   MomentumPair(const MethodPlan& plan, const HeadOptions& head, int64_t norm_groups);
 
   // Clips (n, 3, T, H, W) -> queries (n, D) in fp32, not normalised, with a graph.
   Tensor embed_queries(const StepContext& context, const Tensor& clips) const {
-    return embed_in_groups(query_, clips, context.pass());
+    return embed_in_groups(context, query_, clips, context.pass());
   }
   // The same numbers without a graph, for a second look at a batch: BatchNorm's running statistics stay.
   Tensor look_at_queries(const StepContext& context, const Tensor& clips) const {
     const at::NoGradGuard no_grad;
-    return embed_in_groups(query_, clips, context.pass(false));
+    return embed_in_groups(context, query_, clips, context.pass(false));
   }
   // The momentum copy's embeddings of a view, (N, D), in the order of the batch, without a graph.
   Tensor keys(StepContext& context, const Rows& view) const;
@@ -40,7 +41,8 @@ class MomentumPair {
   const Branch& key() const { return key_; }
 
  private:
-  Tensor embed_in_groups(const Branch& branch, const Tensor& clips, const Pass& pass) const;
+  Tensor embed_in_groups(const StepContext& context, const Branch& branch, const Tensor& clips,
+                         Pass pass) const;
 
   int64_t norm_groups_;
   Branch query_, key_;

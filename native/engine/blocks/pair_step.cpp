@@ -12,7 +12,7 @@ Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperatur
   const Tensor first = context.collectives.all_gather(own.slice(0, 0, n));
   const Tensor second = context.collectives.all_gather(own.slice(0, n));
   const Tensor all = at::cat({first, second}).requires_grad_();
-  const Tensor loss = nt_xent_loss(all, temperature) * scale;
+  const Tensor loss = nt_xent_loss(all, temperature, context.collectives) * scale;
   loss.backward();
   context.report("loss", loss, 1.0 / static_cast<double>(context.collectives.size()));
   const int64_t total = first.size(0);

@@ -1,5 +1,5 @@
-// What ranks that train one model exchange: processes, or threads of one (thread_ranks.h). Methods are
-// written against this; a single process is the case of size 1.
+// What ranks that train one model exchange: processes (process_ranks.h), or threads of one (thread_ranks.h).
+// Methods are written against this; a single process is the case of size 1.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,8 @@ class Collectives {
   virtual ~Collectives() = default;
   virtual int64_t rank() const = 0;
   virtual int64_t size() const = 0;
+  // Of ranks that share their memory one alone, elsewhere every rank: who writes what they share.
+  virtual bool leads() const { return true; }
   // (n, ...) of every rank -> (size * n, ...), in rank order; n must be the same everywhere. No gradient
   // flows.
   virtual Tensor all_gather(const Tensor& rows) = 0;

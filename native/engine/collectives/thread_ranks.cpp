@@ -25,6 +25,7 @@ class ThreadRanks::Rank final : public Collectives {
   Rank(ThreadRanks& all, int64_t rank) : all_(all), rank_(rank) {}
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return static_cast<int64_t>(all_.ranks_.size()); }
+  bool leads() const override { return rank_ == 0; }
   Tensor all_gather(const Tensor& rows) override { return at::cat(all_.meet(rank_, rows.detach())); }
   void all_reduce(Tensor& values) override {
     const std::vector<Tensor>& parts = all_.meet(rank_, values.detach().clone());

@@ -152,7 +152,7 @@ void batch_statistics(float* mean, float* inverse, const Tensor& x, const Tensor
   float* run_mean = mutable_data<float>(running_mean);
   float* run_var = mutable_data<float>(running_var);
   const double n = all.rows;
-  const bool moves = s.update && (!s.ranks || s.ranks->rank() == 0);  // one for all: they share them
+  const bool moves = s.update && (!s.ranks || s.ranks->leads());
   for (int64_t c = 0; c < m.channels; ++c) {
     const double var = all.squares[c] < 0 ? 0 : all.squares[c] / n;  // rounding; NaN stays
     mean[c] = static_cast<float>(all.mean[c]);
@@ -325,7 +325,7 @@ Tensor BatchNorm::forward(const Tensor& input, const Pass& pass, bool relu, cons
                   shape_text(x.sizes()) + "; use a larger batch or larger clips");
   const bool update = pass.train && pass.update_stats;
   const double momentum = pass.stats_momentum.value_or(momentum_);
-  if (update && (!pass.ranks || pass.ranks->rank() == 0)) {
+  if (update && (!pass.ranks || pass.ranks->leads())) {
     const at::NoGradGuard no_grad;
     batches_.add_(1);
   }

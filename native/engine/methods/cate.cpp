@@ -193,7 +193,6 @@ class Cate : public Method {
   void learn_guarded(StepContext& context, const Tensor& features, const Tensor& codes) const {
     auto& together = context.collectives;
     const int64_t n = features.size(0) / 2, rank = together.rank();
-    const int64_t anchors = options_.anchors == 0 ? n : std::min(options_.anchors, n);
     Tensor visual, all;
     {
       const Stopwatch watch(context.times.forward);
@@ -203,16 +202,19 @@ class Cate : public Method {
                 .requires_grad_();
     }
     const int64_t total = all.size(0) / 2, group = std::max<int64_t>(1, kRowsAtOnce / (2 * total));
+    // The first pairs of the batch of all ranks; this rank takes those that it has.
+    const int64_t wanted = options_.anchors == 0 ? total : std::min(options_.anchors, total);
+    const int64_t anchors = std::clamp<int64_t>(wanted - rank * n, 0, n);
     Tensor sums = at::zeros({2}, at::TensorOptions().dtype(at::kDouble));  // loss, hits
     for (int64_t begin = 0; begin < anchors; begin += group) {
       const int64_t end = std::min(begin + group, anchors);
       learn_anchors(context, all, codes.slice(1, begin, end), rank * n + begin,
-                    1.0 / static_cast<double>(2 * anchors * together.size()), sums);
+                    1.0 / static_cast<double>(2 * wanted), sums);
     }
     context.report("loss", sums[0]);
     context.report("accuracy", sums[1]);
     const Stopwatch watch(context.times.backward);
-    Tensor gradient = all.grad();
+    Tensor gradient = all.grad().defined() ? all.grad() : at::zeros_like(all);
     together.all_reduce(gradient);
     visual.backward(at::cat({gradient.slice(0, rank * n, (rank + 1) * n),
                              gradient.slice(0, total + rank * n, total + (rank + 1) * n)}));

@@ -143,7 +143,7 @@ class Tcgl : public Method {
 
   Shuffled shuffle(const StepContext& context, const Chunk& part) const {
     const CounterRandom random(context.seed("orderSeed"), "snippet order");
-    Shuffled chunk{part, context.collectives.rank() * context.samples + part.begin, {}, {}};
+    Shuffled chunk{part, context.first_sample() + part.begin, {}, {}};
     for (int64_t i = 0; i < part.size(); ++i) {
       const auto drawn = static_cast<int64_t>(random.uniform(chunk.first + i) * orders_.size());
       chunk.labels.push_back(drawn);

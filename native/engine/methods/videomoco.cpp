@@ -103,7 +103,9 @@ class VideoMoco : public MomentumContrast {
     const CounterRandom random(context.seed("dropSeed"), "dropped frames");
     const Tensor scores = at::empty({clips.size(0), clips.size(2)});
     float* out = scores.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < scores.numel(); ++i) out[i] = static_cast<float>(random.uniform(drawn_++));
+    const auto first = static_cast<uint64_t>(context.first_sample() * clips.size(2));
+    for (int64_t i = 0; i < scores.numel(); ++i)
+      out[i] = static_cast<float>(random.uniform(first + drawn_++));
     return scores.to(clips.device());
   }
 
@@ -143,7 +145,7 @@ class VideoMoco : public MomentumContrast {
   double ratio_, generator_scale_;
   bool fill_mean_, through_frame_, clean_gradients_;
   std::unique_ptr<FrameScorer> generator_;
-  uint64_t drawn_ = 0;  // random scores of this step
+  uint64_t drawn_ = 0;  // random scores of this rank in this step
 };
 
 }  // namespace

@@ -8,6 +8,7 @@ interface EmbedOptions extends EncoderFlags {
   readonly out: string;
   readonly clips?: number;
   readonly crops?: '1' | '3';
+  readonly shard?: string;
 }
 
 /** `vssl-native embed`: one vector a video, into a file. */
@@ -18,15 +19,19 @@ export function registerEmbed(program: Command): void {
     .requiredOption('--out <file>', 'file to write: .safetensors or .jsonl')
     .option('--clips <n>', 'windows of a video whose vectors are averaged (default: 3)', parseCount)
     .addOption(new Option('--crops <n>', 'crops of a window (default: 1)').choices(['1', '3']))
+    .option('--shard <i/n>', "part i of n of the videos, from 0/n; 'merge' makes one file of all")
     .action(
       runAction<EmbedOptions>(async (context, options) => {
         const weights = weightsOf(options);
         const { embedToFile } = await import('../../embed/embed-to-file.js');
-        const { data, out, clips } = options;
+        const { data, out, clips, shard } = options;
         const { signal } = context;
         const crops = options.crops === '3' ? 3 : 1;
         const result = await metered(context, 'embedded', (onProgress) =>
-          embedToFile({ weights, data, out, clips, crops, signal, onProgress, ...encoderOptions(options) }),
+          embedToFile({
+            ...{ weights, data, out, clips, crops, shard, signal, onProgress },
+            ...encoderOptions(options),
+          }),
         );
         const left = result.failures.length > 0 ? `, ${result.failures.length} left out` : '';
         context.print(

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { VsslError } from '../../errors.js';
 import type { TrainResult } from '../../train/events.js';
+import { rankPlace } from '../../train/rank-place.js';
 import type { TrainRun } from '../../train/train-run.js';
 import { parseCount, parseSeed } from '../action-helpers.js';
 import { type ConfigFlags, deviceOption, setOption, settingsOf } from '../config-flags.js';
+import { endWithLauncher, launchRanks } from '../launch-ranks.js';
 import { addMethodsOption } from '../own-methods.js';
 import { createProgress, formatDuration } from '../progress.js';
 import { addCommonOptions, runAction } from '../run-action.js';
@@ -17,6 +19,8 @@ interface TrainFlags extends ConfigFlags {
   readonly init?: string;
   readonly maxSteps?: number;
   readonly indexFirst?: boolean;
+  readonly ranks?: number;
+  readonly rankTimeout?: number;
 }
 
 /** `vssl-native train`: a run from a configuration to an encoder. */
@@ -38,14 +42,27 @@ export function registerTrain(program: Command): void {
     .option('--max-steps <n>', 'stop when so many steps are done; the schedule stays the same', parseCount)
     .option('--index-first', 'look at every file before the first step, not when it is first drawn')
     .option('--threads <n>', 'threads of the network', parseCount)
+    .option('--ranks <n>', 'processes of this machine that train together', parseCount)
+    .option('--rank-timeout <seconds>', 'time that a rank waits for the others (default: 600)', parseCount)
     .action(
       runAction<TrainFlags>(async ({ print, signal }, flags) => {
-        const { config: file, preset, data, out, maxSteps, resume, init, indexFirst } = flags;
+        const { config: file, preset, data, out, maxSteps, resume, init, indexFirst, rankTimeout } = flags;
         if (file === undefined && preset === undefined)
           throw new VsslError(
             'ERR_VSSL_USAGE',
             "say what to train: --preset NAME (such as cvrl-tiny; 'vssl-native presets' lists them) or --config FILE",
           );
+        const place = rankPlace();
+        if (place && flags.ranks !== undefined && flags.ranks !== place.size)
+          throw new VsslError(
+            'ERR_VSSL_USAGE',
+            `--ranks ${flags.ranks} starts processes of its own, but a launcher has started ${place.size} already; leave --ranks out`,
+          );
+        if (!place && (flags.ranks ?? 1) > 1) {
+          process.exitCode = await launchRanks(flags.ranks!, signal);
+          return;
+        }
+        endWithLauncher();
         const { loadConfig } = await import('../../methods/config.js');
         const config = loadConfig({ file, preset, set: settingsOf(flags) });
         const { train } = await import('../../train/train.js');
@@ -53,9 +70,13 @@ export function registerTrain(program: Command): void {
         const evaluation = createKnnHook(config);
         const hooks = evaluation ? [evaluation] : [];
         const result = await follow(
-          train(config, { signal, hooks, resume, init, data, out, maxSteps, indexFirst }),
+          train(config, {
+            ...{ signal, hooks, resume, init, data, out, maxSteps, indexFirst },
+            ...{ ranks: place, rankTimeout },
+          }),
           signal,
         );
+        if (place && place.rank > 0) return; // rank 0 speaks for all
         print(summary(result));
         return result;
       }),

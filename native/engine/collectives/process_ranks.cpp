@@ -1,0 +1,398 @@
+#include "process_ranks.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#define USE_DISTRIBUTED
+#define USE_C10D_GLOO
+#include <c10/util/Logging.h>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "../errors.h"
+
+namespace vssl::engine {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLook{500};  // from one look at whether somebody has left to the next
+constexpr milliseconds kPoll{20};
+constexpr milliseconds kGathering{3000};  // for all that are left to say so
+constexpr milliseconds kStoreAnswer{3000};
+
+[[noreturn]] void throw_ranks(const std::string& message) { throw Error("ERR_VSSL_RANKS", message); }
+
+// c10d's texts end in the C++ functions that were called.
+std::string first_line(const std::exception& error) {
+  const auto* known = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = known ? known->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+// This machine's address on the way to another: what that one can reach it by. Empty where there is no way.
+std::string own_address_towards(const std::string& host, int port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return "";
+  std::string address;
+  const int fd = socket(found->ai_family, SOCK_DGRAM, 0);
+  sockaddr_storage own{};
+  socklen_t length = sizeof own;
+  char text[NI_MAXHOST];
+  if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
+      getsockname(fd, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+      getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) ==
+          0)
+    address = text;
+  if (fd >= 0) close(fd);
+  freeaddrinfo(found);
+  return address;
+}
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// A socket that listens and is never asked: as long as a process lives, busy or stopped, its kernel takes
+// connections for it, and refuses them afterwards.
+class Pulse {
+ public:
+  explicit Pulse(const std::string& address) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(address.empty() ? nullptr : address.c_str(), "0", &hints, &found) != 0) return;
+    fd_ = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_storage own{};
+    socklen_t length = sizeof own;
+    char port[NI_MAXSERV];
+    if (fd_ >= 0 && bind(fd_, found->ai_addr, found->ai_addrlen) == 0 && listen(fd_, SOMAXCONN) == 0 &&
+        getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+        getnameinfo(reinterpret_cast<sockaddr*>(&own), length, nullptr, 0, port, sizeof port,
+                    NI_NUMERICSERV) == 0)
+      port_ = port;
+    freeaddrinfo(found);
+  }
+  ~Pulse() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Pulse(const Pulse&) = delete;
+  Pulse& operator=(const Pulse&) = delete;
+  const std::string& port() const { return port_; }
+
+  // False where the process is gone, or its machine cannot be reached.
+  static bool beats(const std::string& address, const std::string& port) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (port.empty() || getaddrinfo(address.c_str(), port.c_str(), &hints, &found) != 0)
+      return true;  // not known
+    const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const timeval patience{1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const bool beats = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0;
+    if (fd >= 0) close(fd);
+    freeaddrinfo(found);
+    return beats;
+  }
+
+ private:
+  int fd_ = -1;
+  std::string port_;
+};
+
+std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+}  // namespace
+
+struct ProcessRanks::Impl {
+  int64_t rank, size;
+  std::string address, channel;
+  int port;
+  bool keeps_store;
+  double timeout;
+  c10::intrusive_ptr<c10d::TCPStore> tcp;
+  c10::intrusive_ptr<c10d::Store> run;  // of all channels of this run
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+  struct Peer {
+    std::string name;  // "rank 1 (host, process 123)"
+    std::string address, pulse;
+  };
+  std::string own_address;
+  std::unique_ptr<Pulse> pulse;
+  std::vector<Peer> peers;
+
+  explicit Impl(const Value& spec) {
+    FLAGS_caffe2_log_level = 3;  // c10d's log says in a hundred lines what our errors say in one
+    check_keys(spec, {"rank", "size", "address", "port", "served", "run", "channel", "timeout"}, "ranks");
+    size = int_in(spec, "size", 1, 1, 1 << 20);
+    rank = int_in(spec, "rank", 0, 0, size - 1);
+    address = spec["address"].as_string("ranks.address");
+    port = static_cast<int>(int_in(spec, "port", 0, 1, 65535));
+    channel = spec["channel"].as_string("ranks.channel");
+    keeps_store = rank == 0 && !spec.get_bool("served", false);
+    timeout = number_in(spec, "timeout", 600, 0.1, 1e7);
+    for (int64_t r = 0; r < size; ++r) peers.push_back({"rank " + std::to_string(r), "", ""});
+    own_address = own_address_towards(address, port);
+    pulse = std::make_unique<Pulse>(own_address);
+    open_store(spec.get_string("run", ""));
+    open_group();
+    introduce();
+  }
+
+  milliseconds limit() const { return milliseconds(static_cast<int64_t>(timeout * 1000)); }
+
+  void open_store(const std::string& run_name) {
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<uint16_t>(port);
+    options.isServer = keeps_store;
+    options.waitWorkers = false;
+    options.multiTenant = true;  // one server for the channels of this process
+    options.timeout = limit();
+    options.useLibUV = false;  // Node has a libuv of its own
+    const std::string where = address + ":" + std::to_string(port);
+    try {
+      tcp = c10::make_intrusive<c10d::TCPStore>(address, options);
+    } catch (const std::exception& error) {
+      const std::string why = first_line(error);
+      const bool taken =
+          why.find("EADDRINUSE") != std::string::npos || why.find("already in use") != std::string::npos;
+      throw_ranks(taken ? "port " + std::to_string(port) +
+                              " is in use: another run, or another program, has it; give "
+                              "these ranks another port (MASTER_PORT)"
+                  : keeps_store ? "rank 0 cannot listen on " + where + ": " + why
+                                : peers[static_cast<size_t>(rank)].name + " did not reach rank 0 at " +
+                                      where + " within " + seconds() +
+                                      ": is it running, are MASTER_ADDR and MASTER_PORT its own, and does a "
+                                      "firewall let them through? (" +
+                                      why + ")");
+    }
+    run = c10::make_intrusive<c10d::PrefixStore>("vssl/" + run_name, tcp);
+  }
+
+  std::string seconds() const {
+    const std::string text = std::to_string(timeout);
+    return text.substr(0, text.find_last_not_of("0") + (text[text.find_last_not_of("0")] == '.' ? 0 : 1)) +
+           " s";
+  }
+
+  void open_group() {
+    run->set(key("come", rank), bytes_of("1"));
+    auto options = c10d::ProcessGroupGloo::Options::create(limit());
+    try {
+      options->devices.push_back(device());
+      group = c10::make_intrusive<c10d::ProcessGroupGloo>(
+          c10::make_intrusive<c10d::PrefixStore>(channel, run), static_cast<int>(rank),
+          static_cast<int>(size), options);
+    } catch (const std::exception& error) {
+      std::string missing;
+      for (int64_t r = 0; r < size; ++r)
+        if (!has(key("come", r))) missing += (missing.empty() ? "" : ", ") + std::to_string(r);
+      throw_ranks(missing.empty() ? peers[static_cast<size_t>(rank)].name +
+                                        " could not connect to the other ranks: " + first_line(error) +
+                                        "; GLOO_SOCKET_IFNAME names the network interface to use"
+                                  : "rank " + missing + " of " + std::to_string(size) +
+                                        " did not come within " + seconds());
+    }
+  }
+
+  std::shared_ptr<::gloo::transport::Device> device() const {
+    using Gloo = c10d::ProcessGroupGloo;
+    if (const char* name = std::getenv("GLOO_SOCKET_IFNAME"); name != nullptr && *name != 0)
+      return Gloo::createDeviceForInterface(name);
+    return own_address.empty() ? Gloo::createDefaultDevice() : Gloo::createDeviceForHostname(own_address);
+  }
+
+  void introduce() {
+    const std::string name = host_name() + ", process " + std::to_string(getpid());
+    const std::vector<std::string> all = exchange(name + "\n" + own_address + "\n" + pulse->port());
+    for (size_t r = 0; r < all.size(); ++r) {
+      const size_t first = all[r].find('\n'), second = all[r].find('\n', first + 1);
+      peers[r].name += " (" + all[r].substr(0, first) + ")";
+      peers[r].address = all[r].substr(first + 1, second - first - 1);
+      peers[r].pulse = all[r].substr(second + 1);
+    }
+  }
+
+  std::string key(const std::string& what, int64_t r) const {
+    return channel + "/" + what + "/" + std::to_string(r);
+  }
+
+  // False where the store does not answer, too.
+  bool has(const std::string& name) const {
+    try {
+      return run->check({name});
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
+  // Waits for what the ranks do together.
+  void finish(const c10::intrusive_ptr<c10d::Work>& work) {
+    for (;;) {
+      try {
+        work->wait(kLook);
+        return;
+      } catch (const std::exception& error) {
+        if (work->isCompleted()) lost(first_line(error));
+      }
+      if (has("fault")) lost("another rank has left");
+    }
+  }
+
+  // Throws with what can be learnt of who is missing. The others do the same at that moment.
+  [[noreturn]] void lost(const std::string& why) {
+    const bool late = why.find("imed out") != std::string::npos || why.find("imeout") != std::string::npos;
+    std::vector<bool> here(static_cast<size_t>(size), false);
+    std::string reason;
+    try {
+      tcp->setTimeout(kStoreAnswer);
+      run->set("fault", bytes_of("1"));
+      run->set(mark("here", rank), bytes_of("1"));
+      here[static_cast<size_t>(rank)] = true;
+      reason = look_around(here);
+      run->set(mark("seen", rank), bytes_of("1"));
+      if (keeps_store) linger(here);
+    } catch (const std::exception&) {
+      const Peer& first = peers[0];
+      throw_ranks(first.name + (Pulse::beats(first.address, first.pulse) ? not_answering() : gone()));
+    }
+    if (!reason.empty()) throw_ranks(reason);
+    std::string silent;
+    for (int64_t r = 0; r < size; ++r)
+      if (!here[static_cast<size_t>(r)]) silent += (silent.empty() ? "" : ", ") + peer(r).name;
+    if (late && !silent.empty()) throw_ranks(silent + not_answering());
+    throw_ranks("the connection between the ranks failed: " + why);
+  }
+
+  const Peer& peer(int64_t r) const { return peers[static_cast<size_t>(r)]; }
+  static std::string mark(const std::string& what, int64_t r) { return what + "/" + std::to_string(r); }
+  std::string not_answering() const { return " did not answer for " + seconds() + ": stopped, or held up"; }
+  static std::string gone() {
+    return " is gone without a word: killed, out of memory, or its machine is down";
+  }
+
+  // Why another rank has left, as it says or as its silence does; empty when all that are to be heard of are
+  // here, or nothing more is heard.
+  std::string look_around(std::vector<bool>& here) const {
+    for (const auto deadline = Clock::now() + kGathering; Clock::now() < deadline;) {
+      std::string missing;
+      for (int64_t r = 0; r < size; ++r) {
+        if (r == rank) continue;
+        if (!Pulse::beats(peer(r).address, peer(r).pulse))
+          missing += (missing.empty() ? "" : ", ") + peer(r).name;
+        here[static_cast<size_t>(r)] = run->check({mark("here", r)});
+      }
+      for (int64_t r = 0; r < size; ++r)
+        if (r != rank && run->check({mark("left", r)}))
+          return peer(r).name + " ended: " + text_of(run->get(mark("left", r)));
+      if (!missing.empty()) return missing + gone();
+      if (std::all_of(here.begin(), here.end(), [](bool there) { return there; })) return "";
+      std::this_thread::sleep_for(kPoll);
+    }
+    return "";
+  }
+
+  // The store goes with this process: until those that are there have looked.
+  void linger(const std::vector<bool>& there) const {
+    const auto deadline = Clock::now() + kGathering;
+    const auto seen = [&] {
+      for (int64_t r = 0; r < size; ++r)
+        if (r != rank && there[static_cast<size_t>(r)] && !has(mark("seen", r))) return false;
+      return true;
+    };
+    while (!seen() && Clock::now() < deadline) std::this_thread::sleep_for(kPoll);
+  }
+
+  std::vector<Tensor> gather(const Tensor& rows) {
+    Tensor own = rows.detach().contiguous();
+    std::vector<std::vector<Tensor>> all(1);
+    for (int64_t r = 0; r < size; ++r) all[0].push_back(at::empty_like(own));
+    std::vector<Tensor> mine{own};
+    run_together([&] { return group->allgather(all, mine); });
+    return std::move(all[0]);
+  }
+
+  void run_together(const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
+    c10::intrusive_ptr<c10d::Work> work;
+    try {
+      work = begin();
+    } catch (const std::exception& error) {
+      lost(first_line(error));
+    }
+    finish(work);
+  }
+
+  std::vector<std::string> exchange(const std::string& text) {
+    const auto bytes = at::TensorOptions().dtype(at::kByte);
+    const auto own_length = static_cast<int64_t>(text.size());
+    std::vector<int64_t> lengths;
+    for (const Tensor& length : gather(at::full({1}, own_length, at::kLong)))
+      lengths.push_back(length.item<int64_t>());
+    const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+    const Tensor own = at::zeros({std::max<int64_t>(longest, 1)}, bytes);
+    std::copy(text.begin(), text.end(), own.mutable_data_ptr<uint8_t>());
+    const std::vector<Tensor> all = gather(own);
+    std::vector<std::string> texts;
+    for (size_t r = 0; r < all.size(); ++r) {
+      const auto* data = reinterpret_cast<const char*>(all[r].const_data_ptr<uint8_t>());
+      texts.emplace_back(data, static_cast<size_t>(lengths[r]));
+    }
+    return texts;
+  }
+};
+
+ProcessRanks::ProcessRanks(const Value& spec) : impl_(std::make_unique<Impl>(spec)) {}
+ProcessRanks::~ProcessRanks() = default;
+
+int64_t ProcessRanks::rank() const { return impl_->rank; }
+int64_t ProcessRanks::size() const { return impl_->size; }
+
+Tensor ProcessRanks::all_gather(const Tensor& rows) { return at::cat(impl_->gather(rows)); }
+
+void ProcessRanks::all_reduce(Tensor& values) {
+  const at::NoGradGuard no_grad;
+  std::vector<Tensor> own{values.detach().contiguous()};
+  impl_->run_together([&] { return impl_->group->allreduce(own); });
+  if (!own[0].is_same(values) && own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
+}
+
+void ProcessRanks::broadcast(Tensor& values) {
+  const at::NoGradGuard no_grad;
+  std::vector<Tensor> own{values.detach().contiguous()};
+  impl_->run_together([&] { return impl_->group->broadcast(own); });
+  if (own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
+}
+
+std::vector<std::string> ProcessRanks::exchange(const std::string& text) { return impl_->exchange(text); }
+
+void ProcessRanks::leave(const std::string& reason) noexcept {
+  try {
+    impl_->tcp->setTimeout(kStoreAnswer);
+    impl_->run->set(Impl::mark("left", impl_->rank), bytes_of(reason));
+    impl_->run->set("fault", bytes_of("1"));
+    if (impl_->keeps_store) impl_->linger(std::vector<bool>(static_cast<size_t>(impl_->size), true));
+  } catch (const std::exception&) {  // nobody is there to be told
+  }
+}
+
+}  // namespace vssl::engine

@@ -1,0 +1,478 @@
+// Ranks that are processes: what they exchange, that N of them train as one does, and how they end when one
+// is lost. Each rank is a child of this process, which itself never begins with libtorch.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "../engine/collectives/gradient_sum.h"
+#include "../engine/collectives/process_ranks.h"
+#include "../engine/errors.h"
+#include "engine_testing.h"
+
+namespace vssl::engine::testing {
+namespace {
+
+int free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  bind(fd, reinterpret_cast<sockaddr*>(&address), length);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+Object place(int64_t rank, int64_t size, int port, double timeout = 60) {
+  return Object{{"rank", rank}, {"size", size},       {"address", "127.0.0.1"},
+                {"port", port}, {"channel", "tests"}, {"timeout", timeout}};
+}
+
+using Report = std::vector<double>;
+
+void write_all(int fd, const void* data, size_t bytes) {
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t n = write(fd, static_cast<const char*>(data) + done, bytes - done);
+    if (n <= 0) _exit(9);
+    done += static_cast<size_t>(n);
+  }
+}
+
+struct Child {
+  pid_t pid;
+  int fd;
+  Report report{};
+  std::string said{};  // the message of its error
+  int status = 0;
+};
+
+// What `body` reports in a process of its own, or the error that it throws.
+Child begin(const std::function<Report()>& body) {
+  int ends[2];
+  if (pipe(ends) != 0) std::abort();
+  std::fflush(stdout);
+  const pid_t pid = fork();
+  if (pid > 0) {
+    close(ends[1]);
+    return {pid, ends[0]};
+  }
+  close(ends[0]);
+  Report report;
+  std::string said;
+  try {
+    set_threads(1);
+    report = body();
+  } catch (const Error& error) {
+    said = error.code + " " + error.what();
+  } catch (const std::exception& error) {
+    said = error.what();
+  }
+  const size_t sizes[2] = {report.size(), said.size()};
+  write_all(ends[1], sizes, sizeof sizes);
+  write_all(ends[1], report.data(), report.size() * sizeof(double));
+  write_all(ends[1], said.data(), said.size());
+  _exit(said.empty() ? 0 : 1);
+}
+
+bool read_all(int fd, void* data, size_t bytes) {
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t n = read(fd, static_cast<char*>(data) + done, bytes - done);
+    if (n <= 0) return false;
+    done += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+void end(Child& child) {
+  size_t sizes[2] = {0, 0};
+  if (read_all(child.fd, sizes, sizeof sizes)) {
+    child.report.resize(sizes[0]);
+    child.said.resize(sizes[1]);
+    read_all(child.fd, child.report.data(), sizes[0] * sizeof(double));
+    read_all(child.fd, child.said.data(), sizes[1]);
+  }
+  close(child.fd);
+  waitpid(child.pid, &child.status, 0);
+}
+
+// body(its place) on every rank; the reports in rank order.
+std::vector<Child> on_ranks(int64_t size, const std::function<Report(const Object&)>& body,
+                            double timeout = 60) {
+  const int port = free_port();
+  std::vector<Child> children;
+  for (int64_t r = 0; r < size; ++r)
+    children.push_back(begin([&, r] { return body(place(r, size, port, timeout)); }));
+  for (Child& child : children) end(child);
+  return children;
+}
+
+std::vector<Report> reports_of(int64_t size, const std::string& what,
+                               const std::function<Report(const Object&)>& body) {
+  std::vector<Report> reports;
+  for (const Child& child : on_ranks(size, body)) {
+    check(child.said.empty(), what + ": " + child.said);
+    reports.push_back(child.report);
+  }
+  return reports;
+}
+
+void test_exchange() {
+  for (const int64_t size : {2, 3, 4}) {
+    const auto reports = reports_of(size, "exchange", [](const Object& where) {
+      ProcessRanks ranks{Value(where)};
+      const auto r = static_cast<double>(ranks.rank());
+      Report report;
+      const Tensor all = ranks.all_gather(at::full({2, 3}, r, at::kFloat));
+      for (int64_t i = 0; i < all.size(0); ++i) report.push_back(all[i][0].item<double>());
+      Tensor sum = at::full({5}, 0.1 * (r + 1), at::kDouble);
+      ranks.all_reduce(sum);
+      report.push_back(sum[4].item<double>());
+      Tensor strided = at::full({4, 6}, r, at::kFloat).t();  // not as it lies in memory
+      ranks.all_reduce(strided);
+      report.push_back(strided[5][3].item<double>());
+      Tensor first = at::full({}, 7 + r, at::kLong);
+      ranks.broadcast(first);
+      report.push_back(first.item<double>());
+      const auto texts = ranks.exchange(std::string(static_cast<size_t>(r) * 1000, 'x'));
+      for (const auto& text : texts) report.push_back(static_cast<double>(text.size()));
+      return report;
+    });
+    for (const Report& report : reports) {
+      Report expected;
+      for (int64_t r = 0; r < size; ++r) expected.insert(expected.end(), 2, static_cast<double>(r));
+      expected.push_back(reports[0][static_cast<size_t>(2 * size)]);
+      check_at_most(std::fabs(expected.back() - 0.05 * static_cast<double>(size * (size + 1))), 1e-12,
+                    "a sum");
+      expected.push_back(static_cast<double>(size * (size - 1) / 2));
+      expected.push_back(7);
+      for (int64_t r = 0; r < size; ++r) expected.push_back(1000.0 * static_cast<double>(r));
+      check(report == expected, std::to_string(size) + " ranks have the same, bit for bit");
+    }
+  }
+}
+
+void test_gradient_sum() {
+  const auto reports = reports_of(2, "gradients", [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    const auto parameter = [](at::IntArrayRef sizes) { return at::zeros(sizes).requires_grad_(); };
+    // One in channels-last layout, one that rank 1 lacks, one that no rank has, one larger than a bucket.
+    Tensor last = at::zeros({2, 3, 2, 2, 2}).contiguous(at::MemoryFormat::ChannelsLast3d).requires_grad_();
+    Tensor some = parameter({4}), none = parameter({3}), large = parameter({int64_t{26} << 18});
+    last.mutable_grad() =
+        at::arange(48, at::kFloat).view({2, 3, 2, 2, 2}) * static_cast<double>(ranks.rank() + 1);
+    if (ranks.rank() == 0) some.mutable_grad() = at::ones({4});
+    large.mutable_grad() = at::ones_like(large);
+    sum_gradients({last, some, none, large}, ranks);
+    const Tensor expected = at::arange(48, at::kFloat).view({2, 3, 2, 2, 2}) * 3;
+    return Report{at::equal(last.grad(), expected) ? 1.0 : 0.0,
+                  last.grad().strides() == last.strides() ? 1.0 : 0.0,
+                  at::equal(some.grad(), at::ones({4})) ? 1.0 : 0.0, none.grad().defined() ? 0.0 : 1.0,
+                  large.grad().eq(2).all().item<bool>() ? 1.0 : 0.0};
+  });
+  for (const Report& report : reports) check(report == Report(5, 1.0), "gradients are added up");
+}
+
+constexpr int64_t kSamples = 8;
+
+video::ViewBuffer rows_of(const video::ViewBuffer& whole, int64_t first, int64_t count) {
+  video::ViewBuffer part = whole;
+  part.shape[0] = count;
+  part.data = nullptr;
+  part.allocate();
+  std::memcpy(part.data.get(), whole.row(first), static_cast<size_t>(part.bytes()));
+  return part;
+}
+
+video::Batch part_of(const video::Batch& whole, int64_t rank, int64_t size) {
+  video::Batch part;
+  part.samples = whole.samples / size;
+  for (const auto& view : whole.views) part.views.push_back(rows_of(view, rank * part.samples, part.samples));
+  for (const auto& side : whole.side) part.side.push_back(rows_of(side, rank * part.samples, part.samples));
+  return part;
+}
+
+video::ViewBuffer renamed(video::ViewBuffer view, const std::string& name) {
+  view.name = name;
+  return view;
+}
+
+// A method's name, its options, and where they differ from the usual ones.
+struct Case {
+  std::string name, method;
+  Object options;
+  bool sync = true;
+};
+
+video::Batch batch_of(const Case& c, uint64_t seed) {
+  if (c.method == "modist") {
+    const video::Batch seen = make_batch(kSamples, 4, 16, seed),
+                       motion = make_batch(kSamples, 4, 16, seed + 100);
+    video::Batch batch;
+    batch.samples = kSamples;
+    batch.views = {renamed(seen.views[0], "v1"), renamed(seen.views[1], "v2"), renamed(motion.views[0], "m1"),
+                   renamed(motion.views[1], "m2")};
+    return batch;
+  }
+  if (c.method == "tcgl") {
+    video::Batch batch;
+    batch.samples = kSamples;
+    for (uint64_t p = 0; p < 3; ++p)
+      batch.views.push_back(renamed(make_batch(kSamples, 8, 16, seed + 1000 * p, 1).views[0],
+                                    "snippet" + std::to_string(p + 1)));
+    return batch;
+  }
+  video::Batch batch = make_batch(kSamples, 4, 16, seed);
+  if (c.method == "cate") {
+    video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}};
+    codes.allocate();
+    const CounterRandom random(seed, "codes");
+    for (int64_t i = 0; i < kSamples; ++i) {
+      codes.floats()[2 * i] = static_cast<float>(2 * random.uniform(i) - 1);
+      codes.floats()[2 * i + 1] = -codes.floats()[2 * i];
+    }
+    batch.side = {codes};
+  }
+  return batch;
+}
+
+Value numbers_of(const Case& c, int64_t step, double lr) {
+  Object all{{"lr", lr}};
+  const bool queue = c.method == "moco" || c.method == "videomoco" || c.method == "modist";
+  if (queue) all["momentum"] = 0.99;
+  if (queue && c.options.count("normGroups")) all["shuffle"] = 10 + step;
+  if (c.method == "videomoco") all["drop"] = 1;
+  if (c.method == "videomoco" && c.options.count("drop")) all["dropSeed"] = 30 + step;
+  if (c.method == "tcgl") {
+    all["orderSeed"] = 10 + step;
+    all["corruptionSeed"] = 50 + step;
+  }
+  return Value(all);
+}
+
+std::vector<Case> cases() {
+  const Object small{{"queue", 64}, {"headDim", 16}};
+  const Object tokens{
+      {"tokens", Value::Array{Object{{"name", "time"}}}}, {"layers", 1}, {"heads", 2}, {"width", 16}};
+  const auto with = [](const Object& base, const Object& more) { return merged(base, more); };
+  return {{"cvrl", "cvrl", {}},
+          {"simclr", "simclr", {}},
+          {"moco", "moco", small},
+          {"moco in groups", "moco", with(small, {{"normGroups", 4}, {"symmetric", true}})},
+          {"videomoco", "videomoco", small},
+          {"videomoco, random frames", "videomoco", with(small, {{"drop", "random"}})},
+          {"modist", "modist", small},
+          {"cate", "cate", tokens},
+          {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
+          {"tcgl", "tcgl", {}}};
+}
+
+Value spec_of(const Case& c, const Object& where, double momentum) {
+  Object spec{{"method", c.method},
+              {"options", c.options},
+              {"syncNorm", c.sync},
+              {"optimizer", Object{{"name", "sgd"}, {"momentum", momentum}}}};
+  if (!where.empty()) spec["ranks"] = merged(where, {{"channel", "session"}});
+  return session_spec(spec);
+}
+
+// What each rank has of its own where BatchNorm is not synchronised; it has no part in training.
+bool is_statistic(const std::string& name) {
+  return name.find("running_") != std::string::npos || name.find("num_batches") != std::string::npos;
+}
+
+// Model tensors of a session in one row.
+Report weights_of(Session& session, bool statistics) {
+  Report all;
+  for (const NamedTensor& tensor : session.export_state()) {
+    if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
+    if (!statistics && is_statistic(tensor.name)) continue;
+    const auto* values = reinterpret_cast<const float*>(tensor.data.data());
+    all.insert(all.end(), values, values + tensor.data.size() / sizeof(float));
+  }
+  return all;
+}
+
+uint64_t digest_of(Session& session, bool statistics) {
+  uint64_t hash = 1469598103934665603u;
+  for (const NamedTensor& tensor : session.export_state())
+    for (const uint8_t byte : !statistics && is_statistic(tensor.name) ? std::vector<uint8_t>{} : tensor.data)
+      hash = (hash ^ byte) * 1099511628211u;
+  return hash >> 12;  // a double holds it
+}
+
+// Every weight one rounding away from where it was.
+void nudge(Session& session) {
+  auto state = session.export_state();
+  for (NamedTensor& tensor : state) {
+    if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
+    auto* values = reinterpret_cast<float*>(tensor.data.data());
+    for (size_t i = 0; i < tensor.data.size() / sizeof(float); ++i)
+      values[i] = std::nextafter(values[i], i % 2 ? 2.0f : -2.0f);
+  }
+  session.import_state(state);
+}
+
+// [loss of the first step, digest at the end, weights at the end]; `scale`: of the learning rate's one step.
+Report trained(const Case& c, const Object& where, int64_t steps, double lr, bool nudged = false) {
+  Session session(spec_of(c, where, steps > 1 ? 0.9 : 0));
+  if (nudged) nudge(session);
+  session.share_state();
+  const int64_t rank = where.empty() ? 0 : where.at("rank").as_int("rank");
+  const int64_t size = where.empty() ? 1 : where.at("size").as_int("size");
+  double first = 0;
+  for (int64_t i = 0; i < steps; ++i) {
+    const auto result = session.step(part_of(batch_of(c, 10 + i), rank, size), numbers_of(c, i, lr));
+    if (!result.finite) throw Error("ERR_VSSL_TEST", "not finite");
+    if (i == 0) first = result.losses.at("loss");
+  }
+  const bool statistics = !c.options.count("normGroups");  // BatchNorm saw the batch of all
+  Report report = weights_of(session, statistics);
+  report.insert(report.begin(), {first, static_cast<double>(digest_of(session, statistics))});
+  return report;
+}
+
+double distance(const Report& a, const Report& b) {
+  double sum = 0;
+  for (size_t i = 2; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(sum);
+}
+
+Report alone(const std::function<Report()>& body) {
+  Child child = begin(body);
+  end(child);
+  check(child.said.empty(), child.said);
+  return child.report;
+}
+
+// One step with a rate that drowns the weights shows the gradients; the distance of many is held against that
+// of two runs of one rank that began one rounding apart.
+void test_as_one() {
+  constexpr double kRate = 64;
+  for (const Case& c : cases()) {
+    const Report one = alone([&] { return trained(c, {}, 1, kRate); });
+    const Report start = alone([&] { return trained(c, {}, 1, kRate / 2); });
+    const double gradient = distance(one, start) / (kRate / 2);
+    const Report long_one = alone([&] { return trained(c, {}, 20, 0.02); });
+    const Report nudged = alone([&] { return trained(c, {}, 20, 0.02, true); });
+    const double rounding = distance(long_one, nudged);
+    for (const int64_t size : {2, 4}) {
+      const std::string what = c.name + " on " + std::to_string(size) + " ranks";
+      const auto reports =
+          reports_of(size, what, [&](const Object& where) { return trained(c, where, 1, kRate); });
+      check_at_most(std::fabs(reports[0].at(0) - one.at(0)), 1e-5, what + ": the first loss");
+      check_at_most(distance(reports[0], one) / kRate / gradient, 1e-4, what + ": the gradient");
+      const auto longer =
+          reports_of(size, what, [&](const Object& where) { return trained(c, where, 20, 0.02); });
+      check_at_most(distance(longer[0], long_one) / rounding, 4, what + ": 20 steps, against a rounding");
+      if (size == 2)
+        for (const Report& report : longer) check(report == longer[0], what + ": the same bits on all ranks");
+      const auto again =
+          size == 2 ? reports_of(size, what, [&](const Object& where) { return trained(c, where, 20, 0.02); })
+                    : longer;
+      check(again[0] == longer[0], what + ": the same bytes in two runs");
+    }
+  }
+}
+
+// How long the others need to end, and what they say.
+void check_fault(const std::string& what, int signal, double timeout, double longest,
+                 const std::string& part) {
+  const int port = free_port();
+  std::vector<Child> children;
+  for (int64_t r = 0; r < 3; ++r)
+    children.push_back(begin([&, r] {
+      ProcessRanks ranks{Value(place(r, 3, port, timeout))};
+      Tensor values = at::ones({1000});
+      for (int i = 0;; ++i) {
+        ranks.all_reduce(values);
+        if (i == 20 && r == 1 && signal == 0) {
+          ranks.leave("its disk is full");
+          throw Error("ERR_VSSL_TEST", "its disk is full");
+        }
+        if (i == 20 && r == 1) raise(signal);
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      return Report{};
+    }));
+  const auto start = std::chrono::steady_clock::now();
+  end(children[0]);
+  end(children[2]);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  kill(children[1].pid, SIGKILL);
+  end(children[1]);
+  check_at_most(took.count(), longest, what + ": the time until the others end");
+  for (const int r : {0, 2}) {
+    const std::string& said = children[static_cast<size_t>(r)].said;
+    check(said.find("ERR_VSSL_RANKS rank 1 (") == 0 && said.find(part) != std::string::npos,
+          what + ": rank " + std::to_string(r) + " says: " + said);
+  }
+}
+
+void test_faults() {
+  check_fault("killed", SIGKILL, 60, 10, "is gone without a word");
+  check_fault("stopped", SIGSTOP, 3, 15, "did not answer for 3 s");
+  check_fault("left with a reason", 0, 60, 10, "ended: its disk is full");
+}
+
+void test_meeting() {
+  const int port = free_port();
+  Child early = begin([&] {
+    ProcessRanks ranks{Value(place(0, 2, port, 2))};
+    return Report{};
+  });
+  end(early);
+  check(early.said.find("rank 1 of 2 did not come within 2 s") != std::string::npos,
+        "nobody came: " + early.said);
+  Child lost = begin([&] {
+    ProcessRanks ranks{Value(place(1, 2, port, 2))};
+    return Report{};
+  });
+  end(lost);
+  check(lost.said.find("did not reach rank 0 at 127.0.0.1:" + std::to_string(port)) != std::string::npos,
+        "no rank 0: " + lost.said);
+  const int taken = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  bind(taken, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  listen(taken, 1);
+  Child second = begin([&] {
+    ProcessRanks ranks{Value(place(0, 2, port, 2))};
+    return Report{};
+  });
+  end(second);
+  close(taken);
+  check(second.said.find("is in use") != std::string::npos, "a port in use: " + second.said);
+}
+
+void test_uneven() {
+  const auto children = on_ranks(2, [](const Object& where) {
+    const Case c{"cvrl", "cvrl", {}};
+    Session session(spec_of(c, where, 0));
+    const int64_t rank = where.at("rank").as_int("rank");
+    session.step(part_of(batch_of(c, 1), 0, rank == 0 ? 2 : 4), numbers_of(c, 0, 0.1));
+    return Report{};
+  });
+  for (const Child& child : children)
+    check(child.said.find("as many samples each") != std::string::npos, "uneven parts: " + child.said);
+}
+
+}  // namespace
+}  // namespace vssl::engine::testing
+
+int main() {
+  using namespace vssl::engine::testing;
+  test_exchange();
+  test_gradient_sum();
+  test_meeting();
+  test_faults();
+  test_uneven();
+  test_as_one();
+  return vssl::finish();
+}
