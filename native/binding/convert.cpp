@@ -173,6 +173,9 @@ Napi::Value from_step(Napi::Env env, const engine::StepResult& step) {
   set(out, "lossSeconds", step.loss_seconds);
   set(out, "backwardSeconds", step.backward_seconds);
   set(out, "optimizerSeconds", step.optimizer_seconds);
+  set(out, "exchangeSeconds", step.exchange_seconds);
+  set(out, "lossExchangeSeconds", step.loss_exchange_seconds);
+  set(out, "exchangeBytes", step.exchange_bytes);
   return out;
 }
 

@@ -179,6 +179,7 @@ struct Session::Impl : TakingTurns {
   StepResult step(const video::Batch& batch, const Value& hyper) {
     const std::vector<Rows> views = borrow(batch.views), side = borrow(batch.side);
     check_inputs(name, inputs, views, side, batch.samples, hyper);
+    const Exchanged before = collectives.exchanged();
     check_together(batch.samples);
     StepContext context(views, side, batch.samples, hyper, collectives, sync_norm, accumulate, compute,
                         placement);
@@ -194,6 +195,9 @@ struct Session::Impl : TakingTurns {
     std::vector<Tensor> trained;
     for (const auto& p : parameters) trained.push_back(p.tensor);
     sum_gradients(trained, collectives);
+    result.loss_exchange_seconds = context.times.loss_exchange;
+    result.exchange_seconds = collectives.exchanged().seconds - before.seconds;
+    result.exchange_bytes = collectives.exchanged().bytes - before.bytes;
     const std::vector<double> norms = gradient_norms(parameters);
     result.grad_norm = norms.at(0);
     for (const double norm : norms) {

@@ -15,6 +15,7 @@ namespace vssl::engine {
 
 struct StepTimes {
   double forward = 0, loss = 0, backward = 0;  // seconds
+  double loss_exchange = 0;                    // of those of the loss, what went into exchanges of ranks
 };
 
 // Adds the time from its construction to its destruction.

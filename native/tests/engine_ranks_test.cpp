@@ -466,8 +466,13 @@ void test_uneven() {
 }  // namespace
 }  // namespace vssl::engine::testing
 
-int main() {
+// With an argument the faults alone: they are a matter of moments, and want many tries.
+int main(int count, char**) {
   using namespace vssl::engine::testing;
+  if (count > 1) {
+    test_faults();
+    return vssl::finish();
+  }
   test_exchange();
   test_gradient_sum();
   test_meeting();

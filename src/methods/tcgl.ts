@@ -156,6 +156,7 @@ export const tcgl = defineMethod({
     );
     return { views };
   },
+  syncNorm: false, // its code runs DataParallel: each device normalises its own part
   nativeOptions(options, config) {
     const { gap: _, dim, weights, ...native } = options;
     return {

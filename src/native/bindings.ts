@@ -254,6 +254,12 @@ export interface NativeStepResult {
   lossSeconds: number;
   backwardSeconds: number;
   optimizerSeconds: number;
+  /** With several ranks: what their exchanges took, waiting for the others included. */
+  exchangeSeconds: number;
+  /** Those of them that the loss made. */
+  lossExchangeSeconds: number;
+  /** Sent by this rank. */
+  exchangeBytes: number;
 }
 
 export interface NativeMemoryStats {

@@ -59,6 +59,8 @@ export interface StepEvent {
   readonly dataSeconds: number;
   /** Time of the step itself, without that wait. */
   readonly stepSeconds: number;
+  /** Of it, what went into exchanges with other ranks, waiting for them included; 0 for a single process. */
+  readonly exchangeSeconds: number;
   /** Of this step, with its wait. */
   readonly clipsPerSecond: number;
   readonly rssBytes: number;

@@ -58,9 +58,10 @@ interface Tally {
   clips: number;
   dataSeconds: number;
   stepSeconds: number;
+  exchangeSeconds: number;
 }
 
-const nothing = (): Tally => ({ steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0 });
+const nothing = (): Tally => ({ steps: 0, clips: 0, dataSeconds: 0, stepSeconds: 0, exchangeSeconds: 0 });
 
 /**
  * Runs steps `from` to `to`. Throws the signal's reason when it is aborted and ERR_VSSL_NON_FINITE when a loss or
@@ -138,11 +139,12 @@ function smallerBatch(step: number, size: number, before: number): string {
   return `the batch of step ${step} has ${size} videos instead of ${before}: no other of them can be used`;
 }
 
-function addStep(sum: Tally, { clips, dataSeconds, stepSeconds }: StepEvent): void {
+function addStep(sum: Tally, { clips, dataSeconds, stepSeconds, exchangeSeconds }: StepEvent): void {
   sum.steps += 1;
   sum.clips += clips;
   sum.dataSeconds += dataSeconds;
   sum.stepSeconds += stepSeconds;
+  sum.exchangeSeconds += exchangeSeconds;
 }
 
 /** What a step asked for and could not have, and what needs less. */
@@ -163,12 +165,14 @@ async function takeStep(
 ): Promise<{ readonly event: StepEvent; readonly finite: boolean }> {
   const start = performance.now();
   const lr = rateAt(step);
-  const { losses, gradNorm, finite } = await session.step(batch, { ...hyper(step), lr }).catch((error) => {
-    const known = toVsslError(error);
-    throw known.code === 'ERR_VSSL_OUT_OF_MEMORY'
-      ? beyondMemory(step + 1, planned.samples.length, known)
-      : known;
-  });
+  const { losses, gradNorm, finite, exchangeSeconds } = await session
+    .step(batch, { ...hyper(step), lr })
+    .catch((error) => {
+      const known = toVsslError(error);
+      throw known.code === 'ERR_VSSL_OUT_OF_MEMORY'
+        ? beyondMemory(step + 1, planned.samples.length, known)
+        : known;
+    });
   const stepSeconds = (performance.now() - start) / 1000;
   const event: StepEvent = {
     type: 'step',
@@ -180,6 +184,7 @@ async function takeStep(
     clips,
     dataSeconds,
     stepSeconds,
+    exchangeSeconds,
     clipsPerSecond: clips / (dataSeconds + stepSeconds),
     rssBytes: process.memoryUsage.rss(),
     deviceBytes: session.stats().deviceBytes,
@@ -224,6 +229,7 @@ async function logStep({ log, crowding }: LoopOptions, event: StepEvent, tally: 
       clipsPerSecond: tally.clips / (tally.dataSeconds + tally.stepSeconds),
       dataSeconds: tally.dataSeconds / tally.steps,
       stepSeconds: tally.stepSeconds / tally.steps,
+      ...(tally.exchangeSeconds > 0 && { exchangeSeconds: tally.exchangeSeconds / tally.steps }),
       ...(others !== undefined && { othersShare: others }),
     },
     memory: { rssBytes, deviceBytes },

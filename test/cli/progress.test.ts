@@ -27,6 +27,7 @@ const step = (n: number): StepEvent => ({
   clips: 8,
   dataSeconds: 0.1,
   stepSeconds: 0.9,
+  exchangeSeconds: 0,
   clipsPerSecond: 8,
   rssBytes: 0,
   deviceBytes: 0,

@@ -65,6 +65,7 @@ export async function comparable(out: string) {
     dataSeconds,
     stepSeconds,
     othersShare,
+    exchangeSeconds,
     rssBytes,
     ...step
   }: Record<string, unknown>) => step;

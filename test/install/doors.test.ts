@@ -112,7 +112,9 @@ const nativeRoomOf = (file: string) =>
 const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/video)\.h$/;
 const isSystemHeader = (header: string) =>
   /^[a-z0-9_]+$/.test(header) ||
-  /^(windows|math|immintrin|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched)\.h$/.test(header) ||
+  /^(windows|math|immintrin|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched|netdb|netinet\/in)\.h$/.test(
+    header,
+  ) ||
   /^sys\/\w+\.h$/.test(header);
 
 test('native rooms include only what their doors allow', (t) => {

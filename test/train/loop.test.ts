@@ -61,7 +61,10 @@ function makeSession(setup: Setup) {
   const session = {
     step: async (_batch: unknown, { lr }: Hyper): Promise<NativeStepResult> => {
       rates.push(lr as number);
-      const zero = { forwardSeconds: 0, lossSeconds: 0, backwardSeconds: 0, optimizerSeconds: 0 };
+      const zero = {
+        ...{ forwardSeconds: 0, lossSeconds: 0, backwardSeconds: 0, optimizerSeconds: 0 },
+        ...{ exchangeSeconds: 0, lossExchangeSeconds: 0, exchangeBytes: 0 },
+      };
       const own = await setup.step?.(calls);
       return { losses: { loss: calls++, part: 1 }, gradNorm: 2, finite: true, ...zero, ...own };
     },

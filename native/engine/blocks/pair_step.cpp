@@ -7,6 +7,7 @@ namespace vssl::engine {
 
 Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperature, double scale) {
   const Stopwatch watch(context.times.loss);
+  const double before = context.collectives.exchanged().seconds;
   const int64_t n = z.size(0) / 2, rank = context.collectives.rank();
   const Tensor own = z.detach();
   const Tensor first = context.collectives.all_gather(own.slice(0, 0, n));
@@ -15,6 +16,7 @@ Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperatur
   const Tensor loss = nt_xent_loss(all, temperature, context.collectives) * scale;
   loss.backward();
   context.report("loss", loss, 1.0 / static_cast<double>(context.collectives.size()));
+  context.times.loss_exchange += context.collectives.exchanged().seconds - before;
   const int64_t total = first.size(0);
   return at::cat({all.grad().slice(0, rank * n, (rank + 1) * n),
                   all.grad().slice(0, total + rank * n, total + (rank + 1) * n)});

@@ -8,6 +8,11 @@
 
 namespace vssl::engine {
 
+// What a rank has spent on its exchanges so far: the time, waiting for the others included, and the bytes it sent.
+struct Exchanged {
+  double seconds = 0, bytes = 0;
+};
+
 class Collectives {
  public:
   virtual ~Collectives() = default;
@@ -20,6 +25,7 @@ class Collectives {
   virtual Tensor all_gather(const Tensor& rows) = 0;
   // Sum over ranks, in place, the same bits on every rank.
   virtual void all_reduce(Tensor& values) = 0;
+  virtual Exchanged exchanged() const { return {}; }
 };
 
 // size 1: everything is already here.

@@ -1,6 +1,5 @@
 #include "process_ranks.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -140,6 +139,7 @@ struct ProcessRanks::Impl {
   std::string own_address;
   std::unique_ptr<Pulse> pulse;
   std::vector<Peer> peers;
+  Exchanged spent;
 
   explicit Impl(const Value& spec) {
     FLAGS_caffe2_log_level = 3;  // c10d's log says in a hundred lines what our errors say in one
@@ -259,29 +259,26 @@ struct ProcessRanks::Impl {
     }
   }
 
-  // Throws with what can be learnt of who is missing. The others do the same at that moment.
+  // Throws what all ranks that are left say of who is missing: the first to find out writes it down.
   [[noreturn]] void lost(const std::string& why) {
-    const bool late = why.find("imed out") != std::string::npos || why.find("imeout") != std::string::npos;
-    std::vector<bool> here(static_cast<size_t>(size), false);
-    std::string reason;
+    std::string verdict;
     try {
       tcp->setTimeout(kStoreAnswer);
       run->set("fault", bytes_of("1"));
       run->set(mark("here", rank), bytes_of("1"));
-      here[static_cast<size_t>(rank)] = true;
-      reason = look_around(here);
+      verdict = run->check({"verdict"}) ? text_of(run->get("verdict")) : settle(look_around(why));
       run->set(mark("seen", rank), bytes_of("1"));
-      if (keeps_store) linger(here);
+      if (keeps_store) linger();
     } catch (const std::exception&) {
       const Peer& first = peers[0];
       throw_ranks(first.name + (Pulse::beats(first.address, first.pulse) ? not_answering() : gone()));
     }
-    if (!reason.empty()) throw_ranks(reason);
-    std::string silent;
-    for (int64_t r = 0; r < size; ++r)
-      if (!here[static_cast<size_t>(r)]) silent += (silent.empty() ? "" : ", ") + peer(r).name;
-    if (late && !silent.empty()) throw_ranks(silent + not_answering());
-    throw_ranks("the connection between the ranks failed: " + why);
+    throw_ranks(verdict);
+  }
+
+  // The verdict that stands, which is this one if there was none.
+  std::string settle(const std::string& verdict) const {
+    return text_of(run->compareSet("verdict", {}, bytes_of(verdict)));
   }
 
   const Peer& peer(int64_t r) const { return peers[static_cast<size_t>(r)]; }
@@ -291,36 +288,37 @@ struct ProcessRanks::Impl {
     return " is gone without a word: killed, out of memory, or its machine is down";
   }
 
-  // Why another rank has left, as it says or as its silence does; empty when all that are to be heard of are
-  // here, or nothing more is heard.
-  std::string look_around(std::vector<bool>& here) const {
-    for (const auto deadline = Clock::now() + kGathering; Clock::now() < deadline;) {
-      std::string missing;
-      for (int64_t r = 0; r < size; ++r) {
-        if (r == rank) continue;
-        if (!Pulse::beats(peer(r).address, peer(r).pulse))
-          missing += (missing.empty() ? "" : ", ") + peer(r).name;
-        here[static_cast<size_t>(r)] = run->check({mark("here", r)});
-      }
-      for (int64_t r = 0; r < size; ++r)
-        if (r != rank && run->check({mark("left", r)}))
-          return peer(r).name + " ended: " + text_of(run->get(mark("left", r)));
+  template <typename IsMissing>
+  std::string names_of_missing(IsMissing&& is_missing) const {
+    std::string names;
+    for (int64_t r = 0; r < size; ++r)
+      if (r != rank && is_missing(r)) names += (names.empty() ? "" : ", ") + peer(r).name;
+    return names;
+  }
+
+  bool is_gone(int64_t r) const { return !Pulse::beats(peer(r).address, peer(r).pulse); }
+
+  // Who is missing, and since `why`: what the exchange failed with.
+  std::string look_around(const std::string& why) const {
+    const bool late = why.find("imed out") != std::string::npos || why.find("imeout") != std::string::npos;
+    std::string silent;
+    const auto deadline = Clock::now() + kGathering;
+    do {
+      const std::string missing = names_of_missing([&](int64_t r) { return is_gone(r); });
       if (!missing.empty()) return missing + gone();
-      if (std::all_of(here.begin(), here.end(), [](bool there) { return there; })) return "";
+      if (run->check({"verdict"})) return "";
+      silent = names_of_missing([&](int64_t r) { return !run->check({mark("here", r)}); });
       std::this_thread::sleep_for(kPoll);
-    }
-    return "";
+    } while (!silent.empty() && Clock::now() < deadline);
+    if (late && !silent.empty()) return silent + not_answering();
+    return "the connection between the ranks failed: " + why;
   }
 
   // The store goes with this process: until those that are there have looked.
-  void linger(const std::vector<bool>& there) const {
+  void linger() const {
     const auto deadline = Clock::now() + kGathering;
-    const auto seen = [&] {
-      for (int64_t r = 0; r < size; ++r)
-        if (r != rank && there[static_cast<size_t>(r)] && !has(mark("seen", r))) return false;
-      return true;
-    };
-    while (!seen() && Clock::now() < deadline) std::this_thread::sleep_for(kPoll);
+    const auto waits = [&](int64_t r) { return !has(mark("seen", r)) && !is_gone(r); };
+    while (!names_of_missing(waits).empty() && Clock::now() < deadline) std::this_thread::sleep_for(kPoll);
   }
 
   std::vector<Tensor> gather(const Tensor& rows) {
@@ -328,11 +326,20 @@ struct ProcessRanks::Impl {
     std::vector<std::vector<Tensor>> all(1);
     for (int64_t r = 0; r < size; ++r) all[0].push_back(at::empty_like(own));
     std::vector<Tensor> mine{own};
-    run_together([&] { return group->allgather(all, mine); });
+    run_together(static_cast<double>(own.nbytes()) * static_cast<double>(size - 1),
+                 [&] { return group->allgather(all, mine); });
     return std::move(all[0]);
   }
 
-  void run_together(const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
+  // `bytes`: that a rank sends.
+  void run_together(double bytes, const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
+    const auto start = Clock::now();
+    wait_for(begin);
+    spent.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    spent.bytes += bytes;
+  }
+
+  void wait_for(const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
     c10::intrusive_ptr<c10d::Work> work;
     try {
       work = begin();
@@ -366,20 +373,24 @@ ProcessRanks::~ProcessRanks() = default;
 
 int64_t ProcessRanks::rank() const { return impl_->rank; }
 int64_t ProcessRanks::size() const { return impl_->size; }
+Exchanged ProcessRanks::exchanged() const { return impl_->spent; }
 
 Tensor ProcessRanks::all_gather(const Tensor& rows) { return at::cat(impl_->gather(rows)); }
 
 void ProcessRanks::all_reduce(Tensor& values) {
   const at::NoGradGuard no_grad;
   std::vector<Tensor> own{values.detach().contiguous()};
-  impl_->run_together([&] { return impl_->group->allreduce(own); });
+  // A ring: each part travels around once to be added up and once to be told.
+  const double ranks = static_cast<double>(impl_->size);
+  impl_->run_together(2 * (ranks - 1) / ranks * static_cast<double>(own[0].nbytes()),
+                      [&] { return impl_->group->allreduce(own); });
   if (!own[0].is_same(values) && own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
 }
 
 void ProcessRanks::broadcast(Tensor& values) {
   const at::NoGradGuard no_grad;
   std::vector<Tensor> own{values.detach().contiguous()};
-  impl_->run_together([&] { return impl_->group->broadcast(own); });
+  impl_->run_together(static_cast<double>(own[0].nbytes()), [&] { return impl_->group->broadcast(own); });
   if (own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
 }
 
@@ -388,9 +399,9 @@ std::vector<std::string> ProcessRanks::exchange(const std::string& text) { retur
 void ProcessRanks::leave(const std::string& reason) noexcept {
   try {
     impl_->tcp->setTimeout(kStoreAnswer);
-    impl_->run->set(Impl::mark("left", impl_->rank), bytes_of(reason));
+    impl_->settle(impl_->peer(impl_->rank).name + " ended: " + reason);
     impl_->run->set("fault", bytes_of("1"));
-    if (impl_->keeps_store) impl_->linger(std::vector<bool>(static_cast<size_t>(impl_->size), true));
+    if (impl_->keeps_store) impl_->linger();
   } catch (const std::exception&) {  // nobody is there to be told
   }
 }

@@ -25,6 +25,7 @@ class ProcessRanks final : public Collectives {
   int64_t size() const override;
   Tensor all_gather(const Tensor& rows) override;
   void all_reduce(Tensor& values) override;
+  Exchanged exchanged() const override;
   // Rank 0's values, in place.
   void broadcast(Tensor& values);
   // A text of each rank, in rank order.
