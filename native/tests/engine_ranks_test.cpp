@@ -66,6 +66,7 @@ Child begin(const std::function<Report()>& body) {
   Report report;
   std::string said;
   try {
+    std::signal(SIGPIPE, SIG_IGN);  // as in Node: a connection that is gone is an error of the call
     set_threads(1);
     report = body();
   } catch (const Error& error) {

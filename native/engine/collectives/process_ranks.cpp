@@ -29,9 +29,10 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{500};  // from one look at whether somebody has left to the next
-constexpr milliseconds kPoll{20};
+constexpr milliseconds kPoll{100};
 constexpr milliseconds kGathering{3000};  // for all that are left to say so
 constexpr milliseconds kStoreAnswer{3000};
+const char* const kHeard = "another rank has left";  // who met the fault itself is about to say why
 
 [[noreturn]] void throw_ranks(const std::string& message) { throw Error("ERR_VSSL_RANKS", message); }
 
@@ -255,7 +256,7 @@ struct ProcessRanks::Impl {
       } catch (const std::exception& error) {
         if (work->isCompleted()) lost(first_line(error));
       }
-      if (has("fault")) lost("another rank has left");
+      if (has("fault")) lost(kHeard);
     }
   }
 
@@ -266,6 +267,7 @@ struct ProcessRanks::Impl {
       tcp->setTimeout(kStoreAnswer);
       run->set("fault", bytes_of("1"));
       run->set(mark("here", rank), bytes_of("1"));
+      if (why == kHeard) await_verdict();
       verdict = run->check({"verdict"}) ? text_of(run->get("verdict")) : settle(look_around(why));
       run->set(mark("seen", rank), bytes_of("1"));
       if (keeps_store) linger();
@@ -274,6 +276,11 @@ struct ProcessRanks::Impl {
       throw_ranks(first.name + (Pulse::beats(first.address, first.pulse) ? not_answering() : gone()));
     }
     throw_ranks(verdict);
+  }
+
+  void await_verdict() const {
+    const auto deadline = Clock::now() + 2 * kGathering;
+    while (!run->check({"verdict"}) && Clock::now() < deadline) std::this_thread::sleep_for(kPoll);
   }
 
   // The verdict that stands, which is this one if there was none.
