@@ -41,6 +41,7 @@ export type {
   EncoderOptions,
   InputSize,
 } from './embed/encoder-options.js';
+export { type MergeResult, mergeEmbeddings } from './embed/merge-embeddings.js';
 export { VideoEncoder } from './embed/video-encoder.js';
 export type { EncodedVideo, FramesInput, VideoInput } from './embed/video-input.js';
 export { VsslError, type VsslErrorCode } from './errors.js';
@@ -78,6 +79,7 @@ export {
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';
+export { rankPlace } from './train/rank-place.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
 export type * from './types.js';

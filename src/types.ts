@@ -62,6 +62,8 @@ export type {
   NativeLoader,
   NativeLoadResult,
   NativeMemoryStats,
+  NativeRanks,
+  NativeRanksSpec,
   NativeSession,
   NativeStepResult,
   NativeVideoIndex,
@@ -69,5 +71,6 @@ export type {
 } from './native/bindings.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';
+export type { RankPlace } from './train/rank-place.js';
 export type { WriteOperations } from './weights/atomic-write.js';
 export type { EncoderFile } from './weights/encoder-file.js';

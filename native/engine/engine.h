@@ -56,7 +56,8 @@ struct StepResult {
   double grad_norm = 0;                  // before clipping, of the networks that minimise the total
   bool finite = true;  // false: the step was not applied, the state is what it was before the call
   double forward_seconds = 0, loss_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
-  // With several ranks: what their exchanges took, waiting included, and of that those of the loss; bytes sent.
+  // With several ranks: what their exchanges took, waiting included, and of that those of the loss; bytes
+  // sent.
   double exchange_seconds = 0, loss_exchange_seconds = 0, exchange_bytes = 0;
 };
 

@@ -18,8 +18,6 @@ export interface RankPlace {
   readonly run: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 interface Launcher {
   readonly name: string;
   readonly rank: string;
@@ -64,7 +62,7 @@ const LAUNCHERS: readonly Launcher[] = [
 ];
 
 /** null: a single process. Throws ERR_VSSL_USAGE where the environment contradicts itself or lacks something. */
-export function rankPlace(env: Environment = process.env): RankPlace | null {
+export function rankPlace(env: Readonly<Record<string, string | undefined>> = process.env): RankPlace | null {
   const has = (name: string | undefined) => name !== undefined && (env[name] ?? '') !== '';
   const launcher = LAUNCHERS.find(
     ({ rank, size, mark }) => (has(rank) || has(size)) && (mark === undefined || has(mark)),

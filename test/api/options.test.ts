@@ -88,6 +88,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
 const plain = [
   ...['VsslError', 'version', 'listMethods', 'listPresets', 'preload', 'registerMethod', 'useEngine'],
   ...['readEncoderDescription', 'readEncoderFile', 'readSafetensors', 'writeSafetensors'],
+  ...['mergeEmbeddings', 'rankPlace'],
   ...['emaUpdate', 'emaUpdateAsync'],
 ];
 

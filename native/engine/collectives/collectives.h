@@ -8,7 +8,8 @@
 
 namespace vssl::engine {
 
-// What a rank has spent on its exchanges so far: the time, waiting for the others included, and the bytes it sent.
+// What a rank has spent on its exchanges so far: the time, waiting for the others included, and the bytes it
+// sent.
 struct Exchanged {
   double seconds = 0, bytes = 0;
 };
