@@ -1,6 +1,7 @@
 /** Which of several processes that train together this one is, as the launcher's environment says. */
 import { hostname } from 'node:os';
-import { VsslError } from '../errors.js';
+import { checkBoolean, checkCount, checkText, requireOptions } from '../checks.js';
+import { invalidArgument, VsslError } from '../errors.js';
 
 export interface RankPlace {
   readonly rank: number;
@@ -60,6 +61,22 @@ const LAUNCHERS: readonly Launcher[] = [
     localSize: 'MPI_LOCALNRANKS',
   },
 ];
+
+/** Throws ERR_VSSL_INVALID_ARGUMENT unless it is what rankPlace gives. */
+export function checkRankPlace(value: unknown): RankPlace {
+  const keys = ['rank', 'size', 'localRank', 'localSize', 'address', 'port', 'served', 'run'];
+  requireOptions(value, keys, 'ranks');
+  const place = value as RankPlace;
+  checkCount('ranks.size', place.size);
+  checkCount('ranks.rank', place.rank, 0, place.size - 1);
+  checkCount('ranks.localSize', place.localSize, 1, place.size);
+  checkCount('ranks.localRank', place.localRank, 0, place.localSize - 1);
+  checkText('ranks.address', 'the address of rank 0', place.address);
+  checkCount('ranks.port', place.port, 1, 65535);
+  checkBoolean('ranks.served', place.served);
+  if (typeof place.run !== 'string') throw invalidArgument('ranks.run', 'a text', place.run);
+  return place;
+}
 
 /** null: a single process. Throws ERR_VSSL_USAGE where the environment contradicts itself or lacks something. */
 export function rankPlace(env: Readonly<Record<string, string | undefined>> = process.env): RankPlace | null {

@@ -24,6 +24,8 @@ export interface RunState {
   readonly init?: string;
   /** Threads of the network: with another number the last bits differ. */
   readonly threads: number;
+  /** Ranks that trained together: with another number the last bits differ. Absent where there was one. */
+  readonly ranks?: number;
   /** Files found bad by the batches up to this step, in order. */
   readonly quarantine: readonly QuarantineRecord[];
   /** Clips of each video that failed and that were loaded up to this step. Absent in runs of earlier versions. */

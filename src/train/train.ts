@@ -17,6 +17,7 @@ import type { TrainEvent, TrainResult } from './events.js';
 import { needsFlow } from './flow-need.js';
 import type { EvaluationHook } from './hooks.js';
 import { readInitWeights } from './init-weights.js';
+import { checkRankPlace } from './rank-place.js';
 import { joinRanks, type RankGroup, SINGLE } from './ranks.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
 import { lockRunFolder, type RunLock } from './run-lock.js';
@@ -82,7 +83,7 @@ async function runTraining(
   emit: (event: TrainEvent) => void,
 ): Promise<TrainResult> {
   if (!options.ranks) return await runInGroup(settled, options, emit, SINGLE);
-  checkBatch(settled.config, options.ranks.size);
+  checkBatch(settled.config, checkRankPlace(options.ranks).size);
   const group = await joinRanks(await openEngine(), options.ranks, options.rankTimeout);
   try {
     // what rank 0 tells is told once

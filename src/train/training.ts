@@ -129,18 +129,21 @@ export class Training {
   }
 
   #warn(): void {
-    const { config, emit, checkpoint } = this.#parts;
+    const { config, emit, checkpoint, group } = this.#parts;
     const [usable, threads, batch] = [this.#usable, this.#threads, config.train.batch];
     const warn = (message: string) => emit({ type: 'warning', message });
     if (usable < batch)
       warn(
         `there are at most ${usable} usable videos, fewer than train.batch (${batch}): the batch is ${usable}`,
       );
-    const before = checkpoint?.state.threads;
-    if (before !== undefined && before !== threads)
-      warn(
-        `the run was made with ${before} threads and goes on with ${threads}: its last bits will not be those of an unbroken run`,
-      );
+    if (!checkpoint) return;
+    const before = { threads: checkpoint.state.threads, ranks: checkpoint.state.ranks ?? 1 };
+    const now = { threads, ranks: group.size };
+    for (const what of ['threads', 'ranks'] as const)
+      if (before[what] !== now[what])
+        warn(
+          `the run was made with ${before[what]} ${what} and goes on with ${now[what]}: its last bits will not be those of an unbroken run`,
+        );
   }
 
   async #describeRun(): Promise<void> {
@@ -250,7 +253,7 @@ export class Training {
   }
 
   async #save(session: NativeSession, step: number, epoch: number): Promise<void> {
-    const { config, paths, emit, manifest } = this.#parts;
+    const { config, paths, emit, manifest, group } = this.#parts;
     const state: RunState = {
       config,
       epoch,
@@ -258,6 +261,7 @@ export class Training {
       videos: videosFingerprint(manifest),
       ...this.#init,
       threads: this.#threads,
+      ...(group.size > 1 && { ranks: group.size }),
       quarantine: this.#faults.files,
       clips: this.#faults.clips.encode(),
     };

@@ -1,6 +1,6 @@
 /** Which rank a process is, as launchers say it. */
 import test from 'ava';
-import { rankPlace } from '#src/train/rank-place.js';
+import { checkRankPlace, rankPlace } from '#src/train/rank-place.js';
 
 const torchrun = {
   ...{ RANK: '5', WORLD_SIZE: '8', LOCAL_RANK: '1', LOCAL_WORLD_SIZE: '4' },
@@ -56,3 +56,24 @@ for (const [what, env, message] of wrong)
   test(`${what} is refused`, (t) => {
     t.throws(() => rankPlace(env), { code: 'ERR_VSSL_USAGE', message });
   });
+
+test('a place that somebody made is looked at', (t) => {
+  const place = rankPlace(torchrun)!;
+  t.deepEqual(checkRankPlace(place), place);
+  const off: readonly (readonly [string, object])[] = [
+    ['ranks.rank', { rank: 8 }],
+    ['ranks.size', { size: 0 }],
+    ['ranks.port', { port: 0 }],
+    ['ranks.address', { address: '' }],
+    ['ranks.localRank', { localRank: 9 }],
+    ['ranks.run', { run: 1 }],
+  ];
+  for (const [name, change] of off) {
+    const error = t.throws(() => checkRankPlace({ ...place, ...change }), {
+      code: 'ERR_VSSL_INVALID_ARGUMENT',
+    });
+    t.true(error!.message.includes(name), error!.message);
+  }
+  t.throws(() => checkRankPlace(5), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+  t.throws(() => checkRankPlace({ ...place, rnk: 1 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+});

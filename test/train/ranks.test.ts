@@ -157,6 +157,7 @@ test.serial('a run goes on with another number of ranks', async (t) => {
   t.is(first.code, 0, first.stderr);
   const { code, stderr } = await start({ config, data: videos.folder, out, more: ['--ranks', '4'] }).ended;
   t.is(code, 0, stderr);
+  t.regex(stderr, /was made with 2 ranks and goes on with 4: its last bits/);
   const last = await readLines(join(out, 'metrics.jsonl'));
   const expected = await readLines(join(unbroken, 'metrics.jsonl'));
   t.is(last.length, STEPS);

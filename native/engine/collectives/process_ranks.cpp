@@ -1,7 +1,5 @@
 #include "process_ranks.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +18,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "../errors.h"
+#include "pulse.h"
 
 namespace vssl::engine {
 
@@ -43,81 +42,11 @@ std::string first_line(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
-// This machine's address on the way to another: what that one can reach it by. Empty where there is no way.
-std::string own_address_towards(const std::string& host, int port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return "";
-  std::string address;
-  const int fd = socket(found->ai_family, SOCK_DGRAM, 0);
-  sockaddr_storage own{};
-  socklen_t length = sizeof own;
-  char text[NI_MAXHOST];
-  if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
-      getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) ==
-          0)
-    address = text;
-  if (fd >= 0) close(fd);
-  freeaddrinfo(found);
-  return address;
-}
-
 std::string host_name() {
   char name[256] = "";
   gethostname(name, sizeof name - 1);
   return name;
 }
-
-// A socket that listens and is never asked: as long as a process lives, busy or stopped, its kernel takes
-// connections for it, and refuses them afterwards.
-class Pulse {
- public:
-  explicit Pulse(const std::string& address) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE;
-    addrinfo* found = nullptr;
-    if (getaddrinfo(address.empty() ? nullptr : address.c_str(), "0", &hints, &found) != 0) return;
-    fd_ = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_storage own{};
-    socklen_t length = sizeof own;
-    char port[NI_MAXSERV];
-    if (fd_ >= 0 && bind(fd_, found->ai_addr, found->ai_addrlen) == 0 && listen(fd_, SOMAXCONN) == 0 &&
-        getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
-        getnameinfo(reinterpret_cast<sockaddr*>(&own), length, nullptr, 0, port, sizeof port,
-                    NI_NUMERICSERV) == 0)
-      port_ = port;
-    freeaddrinfo(found);
-  }
-  ~Pulse() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Pulse(const Pulse&) = delete;
-  Pulse& operator=(const Pulse&) = delete;
-  const std::string& port() const { return port_; }
-
-  // False where the process is gone, or its machine cannot be reached.
-  static bool beats(const std::string& address, const std::string& port) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (port.empty() || getaddrinfo(address.c_str(), port.c_str(), &hints, &found) != 0)
-      return true;  // not known
-    const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const timeval patience{1, 0};
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    const bool beats = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0;
-    if (fd >= 0) close(fd);
-    freeaddrinfo(found);
-    return beats;
-  }
-
- private:
-  int fd_ = -1;
-  std::string port_;
-};
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
