@@ -111,6 +111,17 @@ export class RunLog {
   }
 }
 
+/** What the step loop asks of a log. */
+export type LogOfRun = Pick<RunLog, 'metrics' | 'plan' | 'quarantine' | 'close'>;
+
+/** Of ranks that do not write. */
+export const NO_LOG: LogOfRun = {
+  metrics: async () => {},
+  plan: async () => {},
+  quarantine: async () => false,
+  close: async () => {},
+};
+
 /** Removes the growing files of an earlier run. */
 export async function removeRunLog(folder: string): Promise<void> {
   for (const name of ['metrics.jsonl', 'plans.jsonl', 'quarantine.jsonl', ...(await eventFiles(folder))])

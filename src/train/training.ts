@@ -18,23 +18,16 @@ import { type LoopResult, runLoop } from './loop.js';
 import { chooseDevice, type Device, openSession } from './open-session.js';
 import type { RankGroup } from './ranks.js';
 import { describeEnvironment, writeRunConfig } from './run-folder.js';
-import { RunLog } from './run-log.js';
+import { type LogOfRun, NO_LOG, RunLog } from './run-log.js';
 import { type RunState, videosFingerprint } from './run-state.js';
 import { scheduleOf } from './schedule.js';
 import type { Settled, TrainOptions } from './settled.js';
 import { shareWith } from './sharing.js';
+import { startWarnings } from './start-warnings.js';
 import { resultOf } from './train-result.js';
 
 /** Bytes of decoded batches that may wait for the step; at least one batch, whatever its size. */
 const AHEAD_BYTES = 2 ** 30;
-
-/** Of ranks that do not write. */
-const NO_LOG: Pick<RunLog, 'metrics' | 'plan' | 'quarantine' | 'close'> = {
-  metrics: async () => {},
-  plan: async () => {},
-  quarantine: async () => false,
-  close: async () => {},
-};
 
 /** What a run is made of once its folder is taken. */
 export interface TrainingParts extends Settled {
@@ -83,13 +76,14 @@ export class Training {
 
   async run(): Promise<TrainResult> {
     const start = performance.now();
-    const { config, options, emit, checkpoint, init, engine } = this.#parts;
+    const { config, options, emit, checkpoint, init, engine, group } = this.#parts;
     await this.#countUsable();
-    this.#totalSteps ||= countSteps(config.train, this.#usable);
-    this.#warn();
-    engine.setThreads(this.#threads);
-    const { group } = this.#parts;
-    const batch = Math.floor(Math.min(config.train.batch, this.#usable) / group.size);
+    const [usable, threads] = [this.#usable, this.#threads];
+    this.#totalSteps ||= countSteps(config.train, usable);
+    const known = { usable, batch: config.train.batch, threads, ranks: group.size, checkpoint };
+    for (const message of startWarnings(known)) emit({ type: 'warning', message });
+    engine.setThreads(threads);
+    const batch = Math.floor(Math.min(config.train.batch, usable) / group.size);
     const session = await openSession(engine, config, {
       group,
       device: this.#device,
@@ -102,12 +96,8 @@ export class Training {
     try {
       if (!checkpoint || options.resume !== 'auto') await group.byFirst(() => this.#describeRun());
       const done = await this.#train(session, loader);
-      const run = {
-        paths: this.#parts.paths,
-        from: this.#from,
-        totalSteps: this.#totalSteps,
-        faults: this.#faults,
-      };
+      const [from, totalSteps, faults] = [this.#from, this.#totalSteps, this.#faults];
+      const run = { paths: this.#parts.paths, from, totalSteps, faults };
       const result = resultOf(done, run, (performance.now() - start) / 1000);
       emit({ type: 'end', ...result });
       return result;
@@ -126,24 +116,6 @@ export class Training {
     for (const { id, epoch } of faults.files) this.#quarantine.add(id, epoch);
     const unusable = faults.files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
     this.#usable = manifest.rows.length - unusable;
-  }
-
-  #warn(): void {
-    const { config, emit, checkpoint, group } = this.#parts;
-    const [usable, threads, batch] = [this.#usable, this.#threads, config.train.batch];
-    const warn = (message: string) => emit({ type: 'warning', message });
-    if (usable < batch)
-      warn(
-        `there are at most ${usable} usable videos, fewer than train.batch (${batch}): the batch is ${usable}`,
-      );
-    if (!checkpoint) return;
-    const before = { threads: checkpoint.state.threads, ranks: checkpoint.state.ranks ?? 1 };
-    const now = { threads, ranks: group.size };
-    for (const what of ['threads', 'ranks'] as const)
-      if (before[what] !== now[what])
-        warn(
-          `the run was made with ${before[what]} ${what} and goes on with ${now[what]}: its last bits will not be those of an unbroken run`,
-        );
   }
 
   async #describeRun(): Promise<void> {
@@ -167,7 +139,7 @@ export class Training {
     const method = getMethod(config.method);
     const to = Math.min(totalSteps, options.maxSteps ?? totalSteps);
     const stepsPerEpoch = countBatches(usable, config.train.batch);
-    const log = group.isFirst ? await this.#openLog() : NO_LOG;
+    const log = await this.#openLog();
     let feed: Feed | null = null;
     try {
       emit({
@@ -219,11 +191,12 @@ export class Training {
     }
   }
 
-  #openLog(): Promise<RunLog> {
-    const { config, paths } = this.#parts;
+  async #openLog(): Promise<LogOfRun> {
+    const { config, paths, group } = this.#parts;
+    if (!group.isFirst) return NO_LOG;
     const { tensorboard, plans } = config.log;
     const quarantine = this.#faults.files;
-    return RunLog.open({ folder: paths.folder, tensorboard, plans, step: this.#from, quarantine });
+    return await RunLog.open({ folder: paths.folder, tensorboard, plans, step: this.#from, quarantine });
   }
 
   async #openFeed(loader: NativeLoader, to: number): Promise<Feed> {
