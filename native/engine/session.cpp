@@ -192,12 +192,14 @@ struct Session::Impl : TakingTurns {
     result.loss_seconds = context.times.loss;
     result.backward_seconds = context.times.backward;
     const Stopwatch watch(result.optimizer_seconds);
-    std::vector<Tensor> trained;
-    for (const auto& p : parameters) trained.push_back(p.tensor);
-    sum_gradients(trained, collectives);
-    result.loss_exchange_seconds = context.times.loss_exchange;
-    result.exchange_seconds = collectives.exchanged().seconds - before.seconds;
-    result.exchange_bytes = collectives.exchanged().bytes - before.bytes;
+    if (ranks) {
+      std::vector<Tensor> trained;
+      for (const auto& p : parameters) trained.push_back(p.tensor);
+      sum_gradients(trained, *ranks);
+      result.loss_exchange_seconds = context.times.loss_exchange;
+      result.exchange_seconds = ranks->exchanged().seconds - before.seconds;
+      result.exchange_bytes = ranks->exchanged().bytes - before.bytes;
+    }
     const std::vector<double> norms = gradient_norms(parameters);
     result.grad_norm = norms.at(0);
     for (const double norm : norms) {
@@ -219,8 +221,7 @@ struct Session::Impl : TakingTurns {
   }
 };
 
-struct Ranks::Impl {
-  std::mutex mutex;
+struct Ranks::Impl : TakingTurns {
   ProcessRanks ranks;
   explicit Impl(const Value& spec) : ranks(spec) {}
 };
@@ -231,11 +232,7 @@ Ranks::Ranks(const Value& spec) {
 Ranks::~Ranks() = default;
 
 std::vector<std::string> Ranks::exchange(const std::string& text) {
-  return translated([&] {
-    const std::lock_guard<std::mutex> lock(impl_->mutex);
-    const CallScope scope(false);
-    return impl_->ranks.exchange(text);
-  });
+  return impl_->turn(false, [&] { return impl_->ranks.exchange(text); });
 }
 
 void Ranks::leave(const std::string& reason) { impl_->ranks.leave(reason); }

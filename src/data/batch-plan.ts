@@ -130,28 +130,28 @@ function wrong(method: string, name: string, why: string): VsslError {
  * The samples `first` to `first` + `count` of a plan, as a plan of their own: a rank's part of a batch. Views that none
  * of them has are left out.
  */
-export function partOf(plan: BatchPlan, first: number, count: number): BatchPlan {
-  const { version, views, side } = plan;
-  const own = (sample: number) => sample >= first && sample < first + count;
+export function partOf({ version, views, side }: BatchPlan, first: number, count: number): BatchPlan {
   const places = Array.from({ length: count }, (_, i) => first + i);
-  const viewPart = (view: ClipView | ArrayView): ClipView | ArrayView | null => {
-    const { rows } = view;
-    const kept = rows ? [...rows.keys()].filter((i) => own(rows[i]!)) : places;
-    if (kept.length === 0) return null;
-    const pick = <T>(list: readonly T[]) => kept.map((i) => list[i]!);
-    const { rows: _, ...rest } = view;
-    const part = rest.clips ? { ...rest, clips: pick(rest.clips) } : { ...rest, values: pick(rest.values) };
-    return { ...part, ...(rows && kept.length < count && { rows: kept.map((i) => rows[i]! - first) }) } as
-      | ClipView
-      | ArrayView;
-  };
+  const kept = views.map((view) => {
+    if (!view.rows) return rowsAt(view, places);
+    const own = view.rows.flatMap((sample, row) => (sample >= first && sample < first + count ? [row] : []));
+    const rows = own.map((row) => view.rows![row]! - first);
+    return { ...rowsAt(view, own), ...(rows.length < count && { rows }) };
+  });
   return {
     version,
-    views: views.map(viewPart).filter((view) => view !== null),
-    ...(side && {
-      side: side.map((array) => ({ ...array, values: places.map((i) => array.values[i]!) })),
-    }),
+    views: kept.filter((view) => (view.clips ?? view.values).length > 0),
+    ...(side && { side: side.map((array) => valuesAt(array, places)) }),
   };
+}
+
+/** A view of these of its rows alone, without saying whose they are. */
+function rowsAt({ rows: _, ...view }: ClipView | ArrayView, places: readonly number[]): ClipView | ArrayView {
+  return view.clips ? { ...view, clips: places.map((i) => view.clips[i]!) } : valuesAt(view, places);
+}
+
+function valuesAt<Array extends SideArray>(array: Array, places: readonly number[]): Array {
+  return { ...array, values: places.map((i) => array.values[i]!) };
 }
 
 /** Memory that a batch of the plan takes. */
@@ -175,15 +175,13 @@ export function patchOf(before: BatchPlan, after: BatchPlan, slots: readonly num
   const hasAll = ({ views }: BatchPlan) =>
     views.every(({ rows }) => !rows || slots.every((slot) => rows.includes(slot)));
   if (namesOf(before) !== namesOf(after) || !hasAll(before) || !hasAll(after)) return null;
-  const pick = <T>(list: readonly T[], rows?: readonly number[]) =>
-    slots.map((slot) => list[rows ? rows.indexOf(slot) : slot]!);
   const { version, views, side } = after;
   return {
     version,
-    views: views.map(({ rows, ...view }) =>
-      view.clips ? { ...view, clips: pick(view.clips, rows) } : { ...view, values: pick(view.values, rows) },
+    views: views.map((view) =>
+      rowsAt(view, view.rows ? slots.map((slot) => view.rows!.indexOf(slot)) : slots),
     ),
-    ...(side && { side: side.map((array) => ({ ...array, values: pick(array.values) })) }),
+    ...(side && { side: side.map((array) => valuesAt(array, slots)) }),
     slots,
   };
 }

@@ -11,12 +11,12 @@ import type { Faults } from './faults.js';
 import type { Feed, FeedItem } from './feed.js';
 import { type EvaluationHook, type HookContext, isDue } from './hooks.js';
 import { type RankGroup, SINGLE } from './ranks.js';
-import { type RunLog, runWriteError } from './run-log.js';
+import { type LogOfRun, runWriteError } from './run-log.js';
 
 export interface LoopOptions {
   readonly session: NativeSession;
   readonly feed: Feed;
-  readonly log: Pick<RunLog, 'metrics' | 'plan' | 'quarantine'>;
+  readonly log: LogOfRun;
   /** Learning rate of a step of the schedule, and its steps. */
   readonly rateAt: (step: number) => number;
   readonly totalSteps: number;

@@ -111,7 +111,7 @@ export class RunLog {
   }
 }
 
-/** What the step loop asks of a log. */
+/** What a run asks of its log. */
 export type LogOfRun = Pick<RunLog, 'metrics' | 'plan' | 'quarantine' | 'close'>;
 
 /** Of ranks that do not write. */

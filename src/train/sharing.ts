@@ -85,18 +85,12 @@ class SharedBatches implements Sharing {
   }
 
   patchOf(patch: BatchPlan, { first, count }: OwnPart): BatchPlan | null {
-    const slots = patch.slots ?? [];
-    const own = [...slots.keys()].filter((i) => slots[i]! >= first && slots[i]! < first + count);
+    const slots = patch.slots ?? []; // ascending
+    const own = slots.filter((slot) => slot >= first && slot < first + count);
     if (own.length === 0) return null;
-    const pick = <T>(list: readonly T[]) => own.map((i) => list[i]!);
-    const { views, side } = patch;
     return {
-      ...patch,
-      views: views.map((view) =>
-        view.clips ? { ...view, clips: pick(view.clips) } : { ...view, values: pick(view.values) },
-      ),
-      ...(side && { side: side.map((array) => ({ ...array, values: pick(array.values) })) }),
-      slots: pick(slots).map((slot) => slot - first),
+      ...partOf(patch, slots.indexOf(own[0]!), own.length),
+      slots: own.map((slot) => slot - first),
     };
   }
 
