@@ -1,5 +1,5 @@
-// What layers and optimisers run on a device in one launch each: shapes and settings, plain values. The functions are
-// cuda/training_cuda.h's; the equations are the engine's layers/norm.cpp and optim_kernels.h.
+// What layers and optimisers run on a device in one launch each: shapes and settings, plain values. The
+// functions are cuda/training_cuda.h's; the equations are the engine's layers/norm.cpp and optim_kernels.h.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@ namespace vssl {
 /// Type of activations.
 enum class Element { kFloat, kBf16, kHalf };
 
-/// The matrix behind an (N, C) or a channels-last (N, C, T, H, W) tensor: rows x channels, row-major, contiguous.
+/// The matrix behind an (N, C) or a channels-last (N, C, T, H, W) tensor: rows x channels, row-major,
+/// contiguous.
 struct NormShape {
   int64_t rows, channels;  ///< rows 1 to 2^40, channels 1 to 2^20; rows * channels to 2^42
   Element type;            ///< of activations and their gradients; all else is fp32, sums are double
@@ -23,7 +24,8 @@ struct NormSettings {
 
 /// SGD with momentum, and LARS, of one parameter:
 ///
-///   g = scale gradient + decay p;  v = momentum v + inner g;  p -= outer (nesterov ? inner g + momentum v : v)
+///   g = scale gradient + decay p;  v = momentum v + inner g
+///   p -= outer (nesterov ? inner g + momentum v : v)
 struct MomentumSpan {
   float* parameter;
   float* velocity;
