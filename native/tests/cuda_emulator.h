@@ -29,6 +29,8 @@
 #include <utility>
 #include <vector>
 
+#include "half.h"
+
 #define __device__
 #define __host__
 #define __global__
@@ -45,8 +47,12 @@ struct alignas(8) float2 {
 struct alignas(16) float4 {
   float x, y, z, w;
 };
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
 namespace vssl::emulator {
 
@@ -251,6 +257,12 @@ inline double cospi(double x) { return cos(3.14159265358979323846 * x); }
 
 inline float __uint_as_float(uint32_t bits) { return __int_as_float(static_cast<int>(bits)); }
 
+inline uint32_t __float_as_uint(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+
 namespace vssl::cuda {
 
 inline unsigned char* shared_memory() { return emulator::current->block->shared; }
@@ -273,6 +285,12 @@ inline uint32_t round_bf16(float x) {
 }
 
 inline uint32_t pack_bf16(float low, float high) { return round_bf16(low) | round_bf16(high) << 16; }
+
+inline uint32_t pack_half(float low, float high) {
+  return half_of(low) | static_cast<uint32_t>(half_of(high)) << 16;
+}
+
+inline float of_half(uint16_t bits) { return value_of_half(bits); }
 
 inline void copy_async16(uint32_t to_shared, const void* from_global) {
   using namespace emulator;

@@ -7,6 +7,7 @@
 
 #ifdef VSSL_WITH_CUDA
 
+#include "cuda_norm_checks.h"
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"
 #include "cuda_span_checks.h"
@@ -17,6 +18,7 @@ int main() {
   cuda::add_span_checks(checks);
   cuda::add_nt_xent_checks(checks);
   cuda::add_queue_checks(checks);
+  cuda::add_norm_checks(checks);
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
     std::printf("no CUDA device: its checks were skipped\n");

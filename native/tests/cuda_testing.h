@@ -140,4 +140,11 @@ inline void enqueue_work(const Work& work, int replays = 0) {
 #endif
 }
 
+/// `call` must be refused as wrong.
+template <typename Call>
+void check_refused(const std::string& what, Call&& call) {
+  const std::string code = code_of(call);
+  check(code == kInvalidArgument, what + ": a wrong call gave the code '" + code + "'");
+}
+
 }  // namespace vssl::cuda

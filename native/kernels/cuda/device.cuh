@@ -45,6 +45,20 @@ inline __device__ uint32_t pack_bf16(float low, float high) {
   return pair;
 }
 
+/// Two floats rounded to nearest even fp16, `low` in the low half.
+inline __device__ uint32_t pack_half(float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+
+/// The value of an fp16.
+inline __device__ float of_half(uint16_t bits) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+}
+
 /// For kernels launched with LaunchShape::overlaps: lets the stream's next kernel get ready, and waits until
 /// all that came before has ended. To be called before global memory is touched.
 inline __device__ void take_over() {
