@@ -19,6 +19,7 @@
 
 #include "../native/kernels/cuda/kernels_cuda.h"
 #include "../native/kernels/cuda/path.h"
+#include "../native/kernels/cuda/training_cuda.h"
 #include "cuda_limits.h"
 
 namespace {
@@ -33,14 +34,24 @@ void must(cudaError_t status, const char* what) {
 }
 
 // Uniform in -1..1 from a counter: another value for each i and seed.
+__device__ float random_value(int64_t i, uint32_t seed) {
+  uint64_t h = (static_cast<uint64_t>(seed) << 40 ^ static_cast<uint64_t>(i)) * 0x9e3779b97f4a7c15u;
+  h = (h ^ h >> 31) * 0xbf58476d1ce4e5b9u;
+  h ^= h >> 29;
+  return static_cast<float>(h >> 40) * 0x1p-23f - 1.0f;
+}
+
 __global__ void fill_random(float* x, int64_t count, uint32_t seed) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
-    uint64_t h = (static_cast<uint64_t>(seed) << 40 ^ static_cast<uint64_t>(i)) * 0x9e3779b97f4a7c15u;
-    h = (h ^ h >> 31) * 0xbf58476d1ce4e5b9u;
-    h ^= h >> 29;
-    x[i] = static_cast<float>(h >> 40) * 0x1p-23f - 1.0f;
-  }
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step)
+    x[i] = random_value(i, seed);
+}
+
+// The same as bf16.
+__global__ void fill_random_bf16(uint16_t* x, int64_t count, uint32_t seed) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step)
+    x[i] = static_cast<uint16_t>(__float_as_uint(random_value(i, seed)) >> 16);
 }
 
 class Memory {
@@ -62,6 +73,13 @@ std::unique_ptr<Memory> random_floats(int64_t count, uint32_t seed) {
   auto memory = std::make_unique<Memory>(static_cast<std::size_t>(count) * sizeof(float));
   fill_random<<<1024, 256>>>(memory->get(), count, seed);
   must(cudaDeviceSynchronize(), "fill_random");
+  return memory;
+}
+
+std::unique_ptr<Memory> random_bf16(int64_t count, uint32_t seed) {
+  auto memory = std::make_unique<Memory>(static_cast<std::size_t>(count) * 2);
+  fill_random_bf16<<<1024, 256>>>(memory->get<uint16_t>(), count, seed);
+  must(cudaDeviceSynchronize(), "fill_random_bf16");
   return memory;
 }
 
@@ -261,6 +279,72 @@ void bench_dct(Bench& bench, int64_t frames) {
       0, 1, 5 * count);
 }
 
+// The four passes of a BatchNorm with ReLU and residual over activations of an R3D-18, 32 clips.
+void bench_norm(Bench& bench, const std::string& extent, int64_t rows, int64_t channels) {
+  const NormShape shape{rows, channels, Element::kBf16};
+  const int64_t count = rows * channels;
+  const auto x = random_bf16(count, 9), residual = random_bf16(count, 10), grad_y = random_bf16(count, 11);
+  const auto gamma = random_floats(channels, 12), beta = random_floats(channels, 13);
+  const std::size_t bytes = cuda::norm_workspace(shape), row = static_cast<std::size_t>(channels) * 4;
+  Memory y(count * 2), grad_x(count * 2), grad_residual(count * 2), workspace(bytes), sums(4 * row);
+  Memory mean(row), inverse(row), grad_gamma(row), grad_beta(row);
+  NormSettings settings;
+  settings.relu = true;
+  // `passes`: values read and written for each of the activation's
+  const auto time = [&](const std::string& what, double passes, const Work& work) {
+    report(bench, "BatchNorm bf16 " + extent + ", " + what, "ours", work, 0, 1,
+           2 * passes * static_cast<double>(count));
+  };
+  time("moments", 1, [&](cudaStream_t stream) {
+    cuda::norm_moments(sums.get<double>(), x->get<void>(), shape, workspace.get<void>(), bytes, stream);
+  });
+  time("forward, ReLU, residual", 3, [&](cudaStream_t stream) {
+    cuda::norm_forward(y.get<void>(), mean.get(), inverse.get(), nullptr, nullptr, sums.get<double>(), rows,
+                       x->get<void>(), gamma->get(), beta->get(), residual->get<void>(), shape, settings,
+                       stream);
+  });
+  time("backward sums", 3, [&](cudaStream_t stream) {
+    cuda::norm_backward_sums(sums.get<double>(), grad_y->get<void>(), y.get<void>(), x->get<void>(),
+                             mean.get(), shape, workspace.get<void>(), bytes, stream);
+  });
+  time("backward, residual", 5, [&](cudaStream_t stream) {
+    cuda::norm_backward(grad_x.get<void>(), grad_residual.get<void>(), grad_gamma.get(), grad_beta.get(),
+                        sums.get<double>(), sums.get<double>(), rows, grad_y->get<void>(), y.get<void>(),
+                        x->get<void>(), gamma->get(), mean.get(), inverse.get(), shape, stream);
+  });
+}
+
+// As many parameters and tensors as an R3D-18 has.
+void bench_updates(Bench& bench) {
+  const int64_t tensors = 62, size = 33400000 / tensors / 4 * 4;
+  const auto p = random_floats(tensors * size, 14), g = random_floats(tensors * size, 15);
+  const auto a = random_floats(tensors * size, 16), b = random_floats(tensors * size, 17);
+  std::vector<MomentumSpan> momentum;
+  std::vector<AdamSpan> adam;
+  std::vector<SquareSpan> squares;
+  for (int64_t i = 0; i < tensors; ++i) {
+    const int64_t at = i * size;
+    momentum.push_back({p->get() + at, a->get() + at, g->get() + at, size, 1, 1e-3f, 1e-4f, 1});
+    adam.push_back({p->get() + at, a->get() + at, b->get() + at, g->get() + at, size, 1, 1, 1e-3f, 1});
+    squares.push_back({g->get() + at, nullptr, size, 1, 0, 0});
+  }
+  const std::size_t bytes = cuda::square_sums_workspace(squares.data(), tensors, 1);
+  Memory workspace(bytes), sum(sizeof(double));
+  const auto time = [&](const std::string& what, double passes, const Work& work) {
+    report(bench, what + " of 33.4 M floats in 62 tensors", "ours", work, 0, 1,
+           4 * passes * static_cast<double>(tensors * size));
+  };
+  time("sum of squares", 1, [&](cudaStream_t stream) {
+    cuda::square_sums(sum.get<double>(), 1, squares.data(), tensors, workspace.get<void>(), bytes, stream);
+  });
+  time("momentum", 5, [&](cudaStream_t stream) {
+    cuda::momentum_update(momentum.data(), tensors, 0.9, false, nullptr, stream);
+  });
+  time("AdamW", 7, [&](cudaStream_t stream) {
+    cuda::adam_update(adam.data(), tensors, {0.9f, 0, 1e-8f}, stream);  // beta2 0: b is no square yet
+  });
+}
+
 }  // namespace
 
 int main() {
@@ -285,6 +369,10 @@ int main() {
     }
     bench_ema(bench);
     for (int64_t frames : {16, 64}) bench_dct(bench, frames);
+    bench_norm(bench, "32 x 16 x 56 x 56 x 64", int64_t{32} * 16 * 56 * 56, 64);
+    bench_norm(bench, "32 x 8 x 28 x 28 x 128", int64_t{32} * 8 * 28 * 28, 128);
+    bench_norm(bench, "32 x 2 x 7 x 7 x 512", int64_t{32} * 2 * 7 * 7, 512);
+    bench_updates(bench);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
