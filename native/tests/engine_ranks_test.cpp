@@ -461,6 +461,19 @@ void test_faults() {
   check_fault("left with a reason", 0, 60, 10, "ended: its disk is full");
 }
 
+// All fail alike: none waits for another that has left as well, however long that one takes to end.
+void test_leaving_together() {
+  const auto reports = reports_of(2, "leaving together", [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    const auto start = std::chrono::steady_clock::now();
+    ranks.leave("not finite");
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    std::this_thread::sleep_for(std::chrono::seconds(ranks.rank() == 0 ? 0 : 2));
+    return Report{took.count()};
+  });
+  check_at_most(reports[0].at(0), 1, "leaving together: the time that the first rank waits");
+}
+
 void test_meeting() {
   const int port = free_port();
   Child early = begin([&] {
@@ -518,6 +531,7 @@ int main(int count, char**) {
   test_gradient_sum();
   test_meeting();
   test_faults();
+  test_leaving_together();
   test_uneven();
   test_as_one();
   return vssl::finish();
