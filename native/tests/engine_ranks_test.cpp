@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include "../engine/collectives/gradient_sum.h"
 #include "../engine/collectives/process_ranks.h"
 #include "../engine/errors.h"
+#include "../engine/parts.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {
@@ -421,6 +423,87 @@ void test_as_one() {
   }
 }
 
+// Ranks of several threads, which need not be as many: batches go through networks in parts.
+void test_threads() {
+  for (const Case& c : cases()) {
+    if (c.name != c.method) continue;
+    const Child one = alone([&] { return first_step(c, {}); });
+    for (const int first : {1, 2}) {
+      const std::string what = c.name + " on ranks of " + std::to_string(first) + " and 2 threads";
+      const auto with_threads = [&](const std::function<Report(const Object&)>& body) {
+        return reports_of(2, what, [&](const Object& where) {
+          set_threads(where.at("rank").as_int("rank") == 0 ? first : 2);
+          return body(where);
+        });
+      };
+      const auto steps = with_threads([&](const Object& where) { return first_step(c, where); });
+      for (const Report& report : steps) check_first_step(what, report, one);
+      const auto longer = with_threads([&](const Object& where) { return trained(c, where); });
+      check(longer[1] == longer[0], what + ": the same bits on both ranks");
+      const auto again = with_threads([&](const Object& where) { return trained(c, where); });
+      check(again == longer, what + ": the same bytes in two runs");
+    }
+  }
+}
+
+// A network that only sums over the batch, on clips of this rank in parts.
+Tensor sum_in_parts(ProcessRanks& ranks, const std::function<void(const Pass&)>& on_the_way) {
+  const at::NoGradGuard no_grad;
+  const Weights weights({at::kCPU, true});
+  Pass pass;
+  pass.ranks = &ranks;
+  const Tensor clips = at::ones({6, 4, 4, 4, 3}).permute({0, 4, 1, 2, 3});
+  return in_parts(clips, pass, weights, [&](const Tensor& part, const Pass& own) {
+    Tensor sum = part.sum({0, 2, 3, 4}).to(at::kDouble);
+    own.ranks->all_reduce(sum);
+    on_the_way(own);
+    own.ranks->all_reduce(sum);
+    return sum.expand({part.size(0), 3});
+  });
+}
+
+void test_parts() {
+  const auto reports = reports_of(2, "parts", [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    set_threads(2 + static_cast<int>(ranks.rank()));
+    const double before = ranks.exchanged().bytes;
+    std::atomic<int> parts{0};
+    const Tensor rows = sum_in_parts(ranks, [&](const Pass&) { ++parts; });
+    return Report{static_cast<double>(parts), rows[0][0].item<double>(), rows[5][2].item<double>(),
+                  ranks.exchanged().bytes - before};
+  });
+  // All of 12 clips of 64 ones comes to each of 5 parts, whose sum that is again. A rank sends two sums of
+  // three channels, however many threads it has.
+  const double sum = 5 * 12 * 64, bytes = 2 * 3 * sizeof(double);
+  check(reports[0] == Report{2, sum, sum, bytes}, "two parts of the first rank");
+  check(reports[1] == Report{3, sum, sum, bytes}, "three parts of the second rank");
+}
+
+// A part that fails takes its rank with it, and its rank the others, which wait in an exchange of their own
+// parts.
+void test_failing_part() {
+  const auto start = std::chrono::steady_clock::now();
+  const auto children = on_ranks(2, [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    set_threads(2);
+    try {
+      sum_in_parts(ranks, [&](const Pass& own) {
+        if (ranks.rank() == 0 && !own.ranks->leads()) throw Error("ERR_VSSL_TEST", "its second part");
+      });
+    } catch (const Error& error) {
+      if (error.code == "ERR_VSSL_TEST") ranks.leave(error.what());
+      throw;
+    }
+    return Report{};
+  });
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  check(children[0].said == "ERR_VSSL_TEST its second part", "the rank of it says: " + children[0].said);
+  const std::string& said = children[1].said;
+  check(said.find("ERR_VSSL_RANKS rank 0 (") == 0 && said.find("ended: its second part") != std::string::npos,
+        "the other rank says: " + said);
+  check_at_most(took.count(), 10, "a failing part: the time until both end");
+}
+
 // How long the others need to end, and what they say.
 void check_fault(const std::string& what, int signal, double timeout, double longest,
                  const std::string& part) {
@@ -533,6 +616,9 @@ int main(int count, char**) {
   test_faults();
   test_leaving_together();
   test_uneven();
+  test_parts();
+  test_failing_part();
+  test_threads();
   test_as_one();
   return vssl::finish();
 }
