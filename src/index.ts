@@ -45,6 +45,11 @@ export { type MergeResult, mergeEmbeddings } from './embed/merge-embeddings.js';
 export { VideoEncoder } from './embed/video-encoder.js';
 export type { EncodedVideo, FramesInput, VideoInput } from './embed/video-input.js';
 export { VsslError, type VsslErrorCode } from './errors.js';
+export {
+  type EmbedForEvaluationOptions,
+  type EmbedForEvaluationResult,
+  embedForEvaluation,
+} from './eval/embed-for-evaluation.js';
 export { type EvaluationResult, evaluate } from './eval/evaluate.js';
 export type {
   EvaluateOptions,

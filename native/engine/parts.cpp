@@ -51,7 +51,7 @@ bool has_threads(int64_t threads) {
 int64_t part_count(const Tensor& clips, const Pass& pass, const Placement& placement) {
   const int64_t threads = at::get_num_threads(), n = clips.size(0);
   if (threads < 2 || n < threads || at::in_parallel_region() || !keeps_prepared_calls()) return 1;
-  if (!clips.is_cpu() || !placement.channels_last || pass.record || pass.ranks) return 1;
+  if (!clips.is_cpu() || !placement.channels_last || pass.record) return 1;
   const int64_t largest = (n + threads - 1) / threads;
   if (static_cast<double>(largest * threads) > kMostUneven * static_cast<double>(n)) return 1;
   return has_threads(threads) ? threads : 1;
@@ -60,7 +60,8 @@ int64_t part_count(const Tensor& clips, const Pass& pass, const Placement& place
 // One run of a network in parts; kept with the graph of a run that has gradients.
 class Run : public torch::CustomClassHolder {
  public:
-  Run(const Tensor& clips, int64_t parts) : ranks_(parts) {
+  // `others`: with whom the batch is shared beside these parts.
+  Run(const Tensor& clips, int64_t parts, Sharers* others) : ranks_(parts, others) {
     for (int64_t i = 0; i < parts; ++i) {
       const Tensor part = clips.slice(0, first(clips, i, parts), first(clips, i + 1, parts)).detach();
       inputs_.push_back(part.requires_grad_(clips.requires_grad()));
@@ -138,7 +139,7 @@ class Run : public torch::CustomClassHolder {
 struct PartsFunction : torch::autograd::Function<PartsFunction> {
   static Tensor forward(AutogradContext* ctx, const Tensor& clips, at::TensorList weights, const Pass* pass,
                         const Network* network, int64_t parts) {
-    const auto run = c10::make_intrusive<Run>(clips, parts);
+    const auto run = c10::make_intrusive<Run>(clips, parts, pass->ranks);
     ctx->saved_data["run"] = c10::IValue::make_capsule(run);
     ctx->saved_data["weights"] = weights.vec();
     return run->forward(*pass, *network, true);
@@ -168,7 +169,7 @@ struct PartsFunction : torch::autograd::Function<PartsFunction> {
 Tensor in_parts(const Tensor& clips, const Pass& pass, const Weights& weights, const Network& network) {
   const int64_t parts = part_count(clips, pass, weights.placement());
   if (parts == 1) return network(clips, pass);
-  if (!at::GradMode::is_enabled()) return Run(clips, parts).forward(pass, network, false);
+  if (!at::GradMode::is_enabled()) return Run(clips, parts, pass.ranks).forward(pass, network, false);
   variable_list trained;
   for (const auto& entry : weights.entries())
     if (entry.tensor.requires_grad()) trained.push_back(entry.tensor);

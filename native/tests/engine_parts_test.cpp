@@ -2,7 +2,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "../engine/backbones/video_net.h"
@@ -122,9 +124,9 @@ void test_failure() {
   const Tensor clips = make_clips(6, at::kFloat);
   for (const bool gradients : {false, true}) {
     const at::AutoGradMode mode(gradients);
-    check_throws("ERR_VSSL_TEST", "the second part", [&] {
+    check_throws("ERR_VSSL_TEST", "not the first part", [&] {
       in_parts(clips, {}, weights, [](const Tensor& part, const Pass& pass) {
-        if (pass.ranks->rank() == 1) throw Error("ERR_VSSL_TEST", "the second part");
+        if (!pass.ranks->leads()) throw Error("ERR_VSSL_TEST", "not the first part");
         Tensor one = at::ones({1});
         pass.ranks->all_reduce(one);
         return part;
@@ -134,24 +136,100 @@ void test_failure() {
   at::set_num_threads(1);
 }
 
-void test_ranks() {
-  constexpr int kRanks = 3, kTurns = 200;
-  ThreadRanks ranks(kRanks);
+// body(rank, what it exchanges by) on as many threads; whoever throws says so, and tells its code.
+std::vector<std::string> on_threads(int size, Sharers* others,
+                                    const std::function<void(int, Sharers&)>& body) {
+  ThreadRanks ranks(size, others);
   std::vector<std::thread> team;
-  std::vector<int> faults(kRanks, 0);
-  for (int r = 0; r < kRanks; ++r)
+  std::vector<std::string> codes(static_cast<size_t>(size));
+  for (int r = 0; r < size; ++r)
     team.emplace_back([&, r] {
-      Collectives& own = ranks.rank(r);
-      for (int turn = 0; turn < kTurns; ++turn) {
-        Tensor sum = at::full({2}, r + turn, at::kDouble);
-        own.all_reduce(sum);
-        faults[r] += sum[1].item<double>() != 3 * turn + 3;
-        const Tensor all = own.all_gather(at::full({1, 1}, 10 * r + turn));
-        for (int i = 0; i < kRanks; ++i) faults[r] += all[i][0].item<double>() != 10 * i + turn;
+      try {
+        body(r, ranks.rank(r));
+      } catch (const Error& error) {
+        codes[static_cast<size_t>(r)] = error.code;
+        ranks.fail();
       }
     });
   for (std::thread& thread : team) thread.join();
-  for (const int found : faults) check(found == 0, "what ranks exchange");
+  return codes;
+}
+
+Tensor sum_of_rows(const Tensor& rows) { return rows.sum(0, true); }
+
+// Rows in their order: [a, b, c] is 100 a + 10 b + c.
+Tensor as_digits(const Tensor& rows) {
+  Tensor number = at::zeros({1, 1}, at::kDouble);
+  for (int64_t i = 0; i < rows.size(0); ++i) number = number * 10 + rows.slice(0, i, i + 1);
+  return number;
+}
+
+// Stands for a second process, whose sums are 1000 and whose rows are 9.
+class Others final : public Sharers {
+ public:
+  explicit Others(int lost_at = -1) : lost_at_(lost_at) {}
+  void all_reduce(Tensor& values) override {
+    count();
+    values.add_(1000);
+  }
+  Tensor all_merge(const Tensor& row, const Merge& merge) override {
+    count();
+    return merge(at::cat({row, at::full_like(row, 9)}));
+  }
+  int calls() const { return calls_; }
+
+ private:
+  void count() {
+    if (calls_++ == lost_at_) throw Error("ERR_VSSL_RANKS", "the second process is gone");
+  }
+  const int lost_at_;
+  int calls_ = 0;
+};
+
+void test_ranks() {
+  constexpr int kRanks = 3, kTurns = 200;
+  for (const bool alone : {true, false}) {
+    Others others;
+    std::vector<int> faults(kRanks, 0);
+    on_threads(kRanks, alone ? nullptr : &others, [&](int r, Sharers& own) {
+      for (int turn = 0; turn < kTurns; ++turn) {
+        Tensor sum = at::full({2}, r + turn, at::kDouble);
+        own.all_reduce(sum);
+        faults[r] += sum[1].item<double>() != 3 * turn + 3 + (alone ? 0 : 1000);
+        const Tensor digits = own.all_merge(at::full({1, 1}, r + 1, at::kDouble), as_digits);
+        faults[r] += digits.item<double>() != (alone ? 123 : 1239);
+        const Tensor rows = own.all_merge(at::full({1, 2}, turn, at::kDouble), sum_of_rows);
+        faults[r] += rows[0][1].item<double>() != 3 * turn + (alone ? 0 : 9);
+      }
+    });
+    for (const int found : faults) check(found == 0, "what ranks exchange");
+    check(others.calls() == (alone ? 0 : 3 * kTurns), "one exchange with the others for all threads");
+  }
+}
+
+// A thread that cannot come, and processes that are lost in the exchange, end all.
+void test_lost() {
+  const auto exchange = [](Sharers& own) {
+    Tensor one = at::ones({1}, at::kDouble);
+    own.all_reduce(one);
+  };
+  Others others;
+  auto codes = on_threads(3, &others, [&](int r, Sharers& own) {
+    exchange(own);
+    if (r == 1) throw Error("ERR_VSSL_TEST", "it cannot come");
+    exchange(own);
+  });
+  check(codes == std::vector<std::string>{"ERR_VSSL_INTERNAL", "ERR_VSSL_TEST", "ERR_VSSL_INTERNAL"},
+        "a thread that cannot come");
+  check(others.calls() == 1, "nothing is exchanged without it");
+  Others lost(1);
+  codes = on_threads(3, &lost, [&](int, Sharers& own) {
+    exchange(own);
+    exchange(own);
+  });
+  std::sort(codes.begin(), codes.end());
+  check(codes == std::vector<std::string>{"ERR_VSSL_INTERNAL", "ERR_VSSL_INTERNAL", "ERR_VSSL_RANKS"},
+        "processes that are lost");
 }
 
 // New calls are alone; what one part has met is open to all.
@@ -185,6 +263,7 @@ void test_new_calls() {
 int main() {
   using namespace vssl::engine::testing;
   test_ranks();
+  test_lost();
   test_new_calls();
   test_same();
   test_without_gradients();

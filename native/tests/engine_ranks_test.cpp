@@ -5,13 +5,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 #include "../engine/collectives/gradient_sum.h"
 #include "../engine/collectives/process_ranks.h"
 #include "../engine/errors.h"
+#include "../engine/parts.h"
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {
@@ -49,8 +52,11 @@ struct Child {
   int fd;
   Report report{};
   std::string said{};  // the message of its error
+  std::string told{};  // what its body left in `telling`
   int status = 0;
 };
+
+std::string telling;  // of a child: names to the numbers of its report, one a line
 
 // What `body` reports in a process of its own, or the error that it throws.
 Child begin(const std::function<Report()>& body) {
@@ -74,10 +80,11 @@ Child begin(const std::function<Report()>& body) {
   } catch (const std::exception& error) {
     said = error.what();
   }
-  const size_t sizes[2] = {report.size(), said.size()};
+  const size_t sizes[3] = {report.size(), said.size(), telling.size()};
   write_all(ends[1], sizes, sizeof sizes);
   write_all(ends[1], report.data(), report.size() * sizeof(double));
   write_all(ends[1], said.data(), said.size());
+  write_all(ends[1], telling.data(), telling.size());
   _exit(said.empty() ? 0 : 1);
 }
 
@@ -91,12 +98,14 @@ bool read_all(int fd, void* data, size_t bytes) {
 }
 
 void end(Child& child) {
-  size_t sizes[2] = {0, 0};
+  size_t sizes[3] = {0, 0, 0};
   if (read_all(child.fd, sizes, sizeof sizes)) {
     child.report.resize(sizes[0]);
     child.said.resize(sizes[1]);
+    child.told.resize(sizes[2]);
     read_all(child.fd, child.report.data(), sizes[0] * sizeof(double));
     read_all(child.fd, child.said.data(), sizes[1]);
+    read_all(child.fd, child.told.data(), sizes[2]);
   }
   close(child.fd);
   waitpid(child.pid, &child.status, 0);
@@ -273,11 +282,11 @@ std::vector<Case> cases() {
           {"tcgl", "tcgl", {}}};
 }
 
-Value spec_of(const Case& c, const Object& where, double momentum) {
+Value spec_of(const Case& c, const Object& where) {
   Object spec{{"method", c.method},
               {"options", c.options},
               {"syncNorm", c.sync},
-              {"optimizer", Object{{"name", "sgd"}, {"momentum", momentum}}}};
+              {"optimizer", Object{{"name", "sgd"}, {"momentum", 0.9}}}};
   if (!where.empty()) spec["ranks"] = merged(where, {{"channel", "session"}});
   return session_spec(spec);
 }
@@ -319,66 +328,180 @@ void nudge(Session& session) {
   session.import_state(state);
 }
 
-// [loss of the first step, digest at the end, weights at the end]; `scale`: of the learning rate's one step.
-Report trained(const Case& c, const Object& where, int64_t steps, double lr, bool nudged = false) {
-  Session session(spec_of(c, where, steps > 1 ? 0.9 : 0));
-  if (nudged) nudge(session);
-  session.share_state();
+double step(Session& session, const Case& c, const Object& where, int64_t i) {
   const int64_t rank = where.empty() ? 0 : where.at("rank").as_int("rank");
   const int64_t size = where.empty() ? 1 : where.at("size").as_int("size");
-  double first = 0;
-  for (int64_t i = 0; i < steps; ++i) {
-    const auto result = session.step(part_of(batch_of(c, 10 + i), rank, size), numbers_of(c, i, lr));
-    if (!result.finite) throw Error("ERR_VSSL_TEST", "not finite");
-    if (i == 0) first = result.losses.at("loss");
+  const auto result = session.step(part_of(batch_of(c, 10 + i), rank, size), numbers_of(c, i, 0.02));
+  if (!result.finite) throw Error("ERR_VSSL_TEST", "not finite");
+  return result.losses.at("loss");
+}
+
+// [the first loss, all gradients in one row]: what SGD's momentum is after one step. Their names and sizes
+// are told.
+Report first_step(const Case& c, const Object& where) {
+  Session session(spec_of(c, where));
+  session.share_state();
+  Report report{step(session, c, where, 0)};
+  for (const NamedTensor& tensor : session.export_state()) {
+    if (tensor.name.rfind("optim/", 0) != 0) continue;
+    const std::vector<float> gradient = floats_of(tensor);
+    report.insert(report.end(), gradient.begin(), gradient.end());
+    telling += tensor.name + "\n" + std::to_string(gradient.size()) + "\n";
   }
-  const bool statistics = !c.options.count("normGroups");  // BatchNorm saw the batch of all
-  Report report = weights_of(session, statistics);
-  report.insert(report.begin(), {first, static_cast<double>(digest_of(session, statistics))});
   return report;
 }
 
-double distance(const Report& a, const Report& b) {
+// [digest at the end, weights at the end].
+Report trained(const Case& c, const Object& where, bool nudged = false) {
+  Session session(spec_of(c, where));
+  if (nudged) nudge(session);
+  session.share_state();
+  for (int64_t i = 0; i < 20; ++i) step(session, c, where, i);
+  const bool statistics = !c.options.count("normGroups");  // BatchNorm saw the batch of all
+  Report report = weights_of(session, statistics);
+  report.insert(report.begin(), static_cast<double>(digest_of(session, statistics)));
+  return report;
+}
+
+// Of the numbers [begin, end) of two reports.
+double distance(const Report& a, const Report& b, size_t begin, size_t end) {
   double sum = 0;
-  for (size_t i = 2; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  for (size_t i = begin; i < end; ++i) sum += (a.at(i) - b.at(i)) * (a.at(i) - b.at(i));
   return std::sqrt(sum);
 }
 
-Report alone(const std::function<Report()>& body) {
+Child alone(const std::function<Report()>& body) {
   Child child = begin(body);
   end(child);
   check(child.said.empty(), child.said);
-  return child.report;
+  return child;
 }
 
-// One step with a rate that drowns the weights shows the gradients; the distance of many is held against that
-// of two runs of one rank that began one rounding apart.
+// A first step against that of one process: each gradient to 1e-4 of its norm. A bias before BatchNorm, which
+// takes every mean away, has a gradient of rounding alone, and so has a bias that a softmax takes away. What
+// is below kNothing of all gradients together counts as such, and has to stay such.
+void check_first_step(const std::string& what, const Report& found, const Child& truth) {
+  constexpr double kNothing = 1e-7;
+  const Report& one = truth.report;
+  check(!one.empty() && found.size() == one.size(), what + ": all gradients");
+  if (one.empty() || found.size() != one.size()) return;
+  check_at_most(std::fabs(found[0] - one[0]), 1e-5, what + ": the first loss");
+  const Report zeros(one.size());
+  const double all = distance(one, zeros, 1, one.size());
+  std::istringstream parameters(truth.told);
+  size_t first = 1, count = 0;
+  for (std::string name; parameters >> name >> count; first += count) {
+    const double off = distance(found, one, first, first + count);
+    const double norm = distance(one, zeros, first, first + count);
+    const bool is_nothing = norm < kNothing * all;
+    check_at_most(off / (is_nothing ? all : norm), is_nothing ? kNothing : 1e-4, what + ": " + name);
+  }
+  check(first == one.size(), what + ": the gradients of all parameters");
+}
+
+// The distance after many steps is held against that of two runs of one rank that began one rounding apart.
 void test_as_one() {
-  constexpr double kRate = 64;
   for (const Case& c : cases()) {
-    const Report one = alone([&] { return trained(c, {}, 1, kRate); });
-    const Report start = alone([&] { return trained(c, {}, 1, kRate / 2); });
-    const double gradient = distance(one, start) / (kRate / 2);
-    const Report long_one = alone([&] { return trained(c, {}, 20, 0.02); });
-    const Report nudged = alone([&] { return trained(c, {}, 20, 0.02, true); });
-    const double rounding = distance(long_one, nudged);
+    const Child one = alone([&] { return first_step(c, {}); });
+    const Report long_one = alone([&] { return trained(c, {}); }).report;
+    const Report nudged = alone([&] { return trained(c, {}, true); }).report;
+    const double rounding = distance(long_one, nudged, 1, long_one.size());
     for (const int64_t size : {2, 4}) {
       const std::string what = c.name + " on " + std::to_string(size) + " ranks";
-      const auto reports =
-          reports_of(size, what, [&](const Object& where) { return trained(c, where, 1, kRate); });
-      check_at_most(std::fabs(reports[0].at(0) - one.at(0)), 1e-5, what + ": the first loss");
-      check_at_most(distance(reports[0], one) / kRate / gradient, 1e-4, what + ": the gradient");
-      const auto longer =
-          reports_of(size, what, [&](const Object& where) { return trained(c, where, 20, 0.02); });
-      check_at_most(distance(longer[0], long_one) / rounding, 4, what + ": 20 steps, against a rounding");
-      if (size == 2)
-        for (const Report& report : longer) check(report == longer[0], what + ": the same bits on all ranks");
-      const auto again =
-          size == 2 ? reports_of(size, what, [&](const Object& where) { return trained(c, where, 20, 0.02); })
-                    : longer;
-      check(again[0] == longer[0], what + ": the same bytes in two runs");
+      const auto train_all = [&] {
+        return reports_of(size, what, [&](const Object& where) { return trained(c, where); });
+      };
+      const auto first = reports_of(size, what, [&](const Object& where) { return first_step(c, where); });
+      check_first_step(what, first[0], one);
+      const auto longer = train_all();
+      check_at_most(distance(longer[0], long_one, 1, long_one.size()) / rounding, 4,
+                    what + ": 20 steps, against a rounding");
+      if (size > 2) continue;
+      for (const Report& report : longer) check(report == longer[0], what + ": the same bits on all ranks");
+      check(train_all() == longer, what + ": the same bytes in two runs");
     }
   }
+}
+
+// Ranks of several threads, which need not be as many: batches go through networks in parts.
+void test_threads() {
+  for (const Case& c : cases()) {
+    if (c.name != c.method) continue;
+    const Child one = alone([&] { return first_step(c, {}); });
+    for (const int first : {1, 2}) {
+      const std::string what = c.name + " on ranks of " + std::to_string(first) + " and 2 threads";
+      const auto with_threads = [&](const std::function<Report(const Object&)>& body) {
+        return reports_of(2, what, [&](const Object& where) {
+          set_threads(where.at("rank").as_int("rank") == 0 ? first : 2);
+          return body(where);
+        });
+      };
+      const auto steps = with_threads([&](const Object& where) { return first_step(c, where); });
+      for (const Report& report : steps) check_first_step(what, report, one);
+      const auto longer = with_threads([&](const Object& where) { return trained(c, where); });
+      check(longer[1] == longer[0], what + ": the same bits on both ranks");
+      const auto again = with_threads([&](const Object& where) { return trained(c, where); });
+      check(again == longer, what + ": the same bytes in two runs");
+    }
+  }
+}
+
+// A network that only sums over the batch, on clips of this rank in parts.
+Tensor sum_in_parts(ProcessRanks& ranks, const std::function<void(const Pass&)>& on_the_way) {
+  const at::NoGradGuard no_grad;
+  const Weights weights({at::kCPU, true});
+  Pass pass;
+  pass.ranks = &ranks;
+  const Tensor clips = at::ones({6, 4, 4, 4, 3}).permute({0, 4, 1, 2, 3});
+  return in_parts(clips, pass, weights, [&](const Tensor& part, const Pass& own) {
+    Tensor sum = part.sum({0, 2, 3, 4}).to(at::kDouble);
+    own.ranks->all_reduce(sum);
+    on_the_way(own);
+    own.ranks->all_reduce(sum);
+    return sum.expand({part.size(0), 3});
+  });
+}
+
+void test_parts() {
+  const auto reports = reports_of(2, "parts", [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    set_threads(2 + static_cast<int>(ranks.rank()));
+    const double before = ranks.exchanged().bytes;
+    std::atomic<int> parts{0};
+    const Tensor rows = sum_in_parts(ranks, [&](const Pass&) { ++parts; });
+    return Report{static_cast<double>(parts), rows[0][0].item<double>(), rows[5][2].item<double>(),
+                  ranks.exchanged().bytes - before};
+  });
+  // All of 12 clips of 64 ones comes to each of 5 parts, whose sum that is again. A rank sends two sums of
+  // three channels, however many threads it has.
+  const double sum = 5 * 12 * 64, bytes = 2 * 3 * sizeof(double);
+  check(reports[0] == Report{2, sum, sum, bytes}, "two parts of the first rank");
+  check(reports[1] == Report{3, sum, sum, bytes}, "three parts of the second rank");
+}
+
+// A part that fails takes its rank with it, and its rank the others, which wait in an exchange of their own
+// parts.
+void test_failing_part() {
+  const auto start = std::chrono::steady_clock::now();
+  const auto children = on_ranks(2, [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    set_threads(2);
+    try {
+      sum_in_parts(ranks, [&](const Pass& own) {
+        if (ranks.rank() == 0 && !own.ranks->leads()) throw Error("ERR_VSSL_TEST", "its second part");
+      });
+    } catch (const Error& error) {
+      if (error.code == "ERR_VSSL_TEST") ranks.leave(error.what());
+      throw;
+    }
+    return Report{};
+  });
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  check(children[0].said == "ERR_VSSL_TEST its second part", "the rank of it says: " + children[0].said);
+  const std::string& said = children[1].said;
+  check(said.find("ERR_VSSL_RANKS rank 0 (") == 0 && said.find("ended: its second part") != std::string::npos,
+        "the other rank says: " + said);
+  check_at_most(took.count(), 10, "a failing part: the time until both end");
 }
 
 // How long the others need to end, and what they say.
@@ -421,6 +544,19 @@ void test_faults() {
   check_fault("left with a reason", 0, 60, 10, "ended: its disk is full");
 }
 
+// All fail alike: none waits for another that has left as well, however long that one takes to end.
+void test_leaving_together() {
+  const auto reports = reports_of(2, "leaving together", [](const Object& where) {
+    ProcessRanks ranks{Value(where)};
+    const auto start = std::chrono::steady_clock::now();
+    ranks.leave("not finite");
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    std::this_thread::sleep_for(std::chrono::seconds(ranks.rank() == 0 ? 0 : 2));
+    return Report{took.count()};
+  });
+  check_at_most(reports[0].at(0), 1, "leaving together: the time that the first rank waits");
+}
+
 void test_meeting() {
   const int port = free_port();
   Child early = begin([&] {
@@ -455,7 +591,7 @@ void test_meeting() {
 void test_uneven() {
   const auto children = on_ranks(2, [](const Object& where) {
     const Case c{"cvrl", "cvrl", {}};
-    Session session(spec_of(c, where, 0));
+    Session session(spec_of(c, where));
     const int64_t rank = where.at("rank").as_int("rank");
     session.step(part_of(batch_of(c, 1), 0, rank == 0 ? 2 : 4), numbers_of(c, 0, 0.1));
     return Report{};
@@ -478,7 +614,11 @@ int main(int count, char**) {
   test_gradient_sum();
   test_meeting();
   test_faults();
+  test_leaving_together();
   test_uneven();
+  test_parts();
+  test_failing_part();
+  test_threads();
   test_as_one();
   return vssl::finish();
 }

@@ -2,8 +2,6 @@
  * The measures of a run, kept beside its weights with everything that they hang on: a kept one is taken again only where
  * all of it is the same.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,6 +17,7 @@ import { EVALUATION_PRECISION } from '../eval/precision.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { runWriteError } from '../train/run-log.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
+import { fileDigest } from '../weights/file-digest.js';
 import { CLAIMS_FORMAT_VERSION } from './result.js';
 
 /** What measures, and on which videos; the same for all runs of a call. */
@@ -62,7 +61,7 @@ export async function measureRun(
 ): Promise<Measurement> {
   const file = join(run, `measure-${measure}.json`);
   const kept = await readFile(file, 'utf8').then(JSON.parse, () => null);
-  const weights = await weightsDigest(run);
+  const weights = await fileDigest(await weightsFile(run));
   const { version, run: take } = getMeasure(measure);
   const made = { formatVersion: CLAIMS_FORMAT_VERSION, ...measuring, weights, measure, version, data };
   const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
@@ -76,13 +75,6 @@ export async function measureRun(
   const measured = { ...made, value, resolution, warnings, failures };
   await writeMeasures(run, file, measured);
   return measured;
-}
-
-/** Digest of the weights that a run folder exports. */
-async function weightsDigest(run: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(await weightsFile(run))) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
 }
 
 /** Writes what a run folder, or the folder of all runs, keeps of measures. Throws what a run throws that cannot write. */

@@ -70,9 +70,9 @@ const known = [
 ];
 
 /**
- * One vector a video of a data set, into a file. Throws ERR_VSSL_NO_USABLE_VIDEO when no video could be used, the
- * ERR_VSSL_USAGE when `out` is a folder, a device or in no folder, ERR_VSSL_WRITE when the disk is full or refuses, the
- * errors of VideoEncoder.load and loadManifest, and the signal's reason; the file is then not touched.
+ * One vector a video of a data set, into a file. Throws ERR_VSSL_NO_USABLE_VIDEO when no video could be used (of a shard:
+ * its file is empty then), ERR_VSSL_USAGE when `out` is a folder, a device or in no folder, ERR_VSSL_WRITE when the disk is
+ * full or refuses, the errors of VideoEncoder.load and loadManifest, and the signal's reason; the file is then not touched.
  */
 export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToFileResult> {
   requireOptions(options, known);
@@ -114,7 +114,9 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
         }
         onProgress?.(++done, rows.length);
       }
-      if (failures.length === rows.length && rows.length > 0) throw noneUsable(failures.length, failures);
+      // of a share that says nothing: others may have all that is good
+      if (!shard && failures.length === rows.length && rows.length > 0)
+        throw noneUsable(failures.length, failures);
       const count = await sink.finish();
       const seconds = (performance.now() - start) / 1000;
       const warnings = [...manifest.warnings, ...warnOfLostClips(damaged)];

@@ -13,11 +13,13 @@ import {
   type RetrievalEvaluationOptions,
 } from './evaluation-options.js';
 import { FeatureExtractor } from './feature-extractor.js';
+import { featuresIdentity, readFeatures } from './features-file.js';
 import type { FloorName } from './floors.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, resultFile } from './result-file.js';
 import { classScores, type FactorScore, type RetrievalScore, retrievalScores } from './scores.js';
+import { matrixNames } from './staged-features.js';
 
 /** Version of the results that are written. */
 export const EVALUATION_FORMAT_VERSION = 1;
@@ -82,7 +84,15 @@ export async function evaluate(
   const beside = { baseline, baselineSeed, floors: withFloors, precision, factors: asked };
   const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
   const file = await resultFile(options, key);
-  const extractor = await FeatureExtractor.open(path, data, options);
+  const saved =
+    options.features === undefined
+      ? null
+      : await readFeatures(
+          options.features,
+          await featuresIdentity(path, data, options),
+          matrixNames(options),
+        );
+  const extractor = await FeatureExtractor.open(path, data, options, saved);
   try {
     const scores =
       options.protocol === 'retrieval'

@@ -1,5 +1,13 @@
 /** What an evaluation may be asked, its defaults, and the checks that come before any work. */
-import { checkBoolean, checkCount, checkOneOf, checkSignal, LIMITS, requireOptions } from '../checks.js';
+import {
+  checkBoolean,
+  checkCount,
+  checkOneOf,
+  checkSignal,
+  checkText,
+  LIMITS,
+  requireOptions,
+} from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { DataOptions } from './evaluation-data.js';
 import type { ExtractorOptions } from './feature-extractor.js';
@@ -18,6 +26,8 @@ export interface CommonEvaluationOptions extends DataOptions, ExtractorOptions {
   readonly out?: string;
   /** Weights file, instead of a run folder. */
   readonly weights?: string;
+  /** A file of `embedForEvaluation`, or of `mergeEmbeddings` where shares were embedded: nothing is embedded then. */
+  readonly features?: string;
 }
 
 export interface KnnEvaluationOptions extends CommonEvaluationOptions {
@@ -48,8 +58,8 @@ export interface RetrievalEvaluationOptions extends CommonEvaluationOptions {
 export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | RetrievalEvaluationOptions;
 
 const commonKeys = (
-  'protocol run weights out train test data folds windows crops baseline baselineSeed floors signal onProgress device ' +
-  'threads precision'
+  'protocol run weights features out train test data folds windows crops baseline baselineSeed floors signal ' +
+  'onProgress device threads precision'
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
   knn: ['k', 'weighting', 'temperature'],
@@ -57,14 +67,21 @@ const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
   retrieval: ['seed'],
 };
 
-/** The weights that are evaluated, and the settings that a result tells. Throws what evaluate throws for wrong options. */
-export function checkEvaluateOptions(options: EvaluateOptions): {
+/**
+ * The weights that are evaluated, and the settings that a result tells. `more`: options of the call beside those of an
+ * evaluation. Throws what evaluate throws for wrong options.
+ */
+export function checkEvaluateOptions(
+  options: EvaluateOptions,
+  more: readonly string[] = [],
+): {
   readonly weights: string;
   readonly settings: Readonly<Record<string, unknown>>;
 } {
   const protocol = checkOneOf('protocol', options?.protocol, ['knn', 'linear', 'retrieval']);
-  requireOptions(options, [...commonKeys, ...protocolKeys[protocol]]);
+  requireOptions(options, [...commonKeys, ...protocolKeys[protocol], ...more]);
   checkSignal(options.signal);
+  if (options.features !== undefined) checkText('features', 'a file of features', options.features);
   const { run, weights, windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
   if ((run === undefined) === (weights === undefined))
     throw new VsslError('ERR_VSSL_USAGE', 'expected either run (a run folder) or weights (a weights file)');

@@ -21,6 +21,7 @@ import { floorEmbedder, splitFloors } from './floor-embedder.js';
 import type { FloorName } from './floors.js';
 import { type Augmentation, planInstancePair } from './instance-windows.js';
 import { EVALUATION_PRECISION } from './precision.js';
+import { type Stage, type StagedFeatures, wholeStage } from './staged-features.js';
 
 export interface ExtractorOptions extends EncoderOptions {
   /** Run folder, whose index of video files is shared. */
@@ -56,6 +57,7 @@ export class FeatureExtractor {
   readonly warnings: string[];
   readonly #options: ExtractorOptions;
   readonly #embedders: readonly ClipEmbedder[];
+  readonly #saved: StagedFeatures | null;
 
   private constructor(
     readonly engine: EngineAddon,
@@ -65,8 +67,10 @@ export class FeatureExtractor {
     readonly data: EvaluationData,
     readonly facts: FactsIndex,
     options: ExtractorOptions,
+    saved: StagedFeatures | null,
   ) {
     this.#options = options;
+    this.#saved = saved;
     this.warnings = [...data.warnings];
     this.#embedders = [
       encoder.embedder(),
@@ -75,10 +79,12 @@ export class FeatureExtractor {
     ];
   }
 
+  /** `saved`: embedded before; nothing is embedded here. */
   static async open(
     weights: string,
     data: EvaluationData,
     options: ExtractorOptions,
+    saved: StagedFeatures | null = null,
   ): Promise<FeatureExtractor> {
     const { device, threads, baseline, baselineSeed: seed = 0 } = options;
     const { precision = EVALUATION_PRECISION } = options;
@@ -86,7 +92,7 @@ export class FeatureExtractor {
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
     let random: VideoEncoder | null = null;
     try {
-      if (baseline)
+      if (baseline && !saved)
         random = await VideoEncoder.createLike(encoder.description, { device, threads, precision, seed });
     } catch (error) {
       await encoder.dispose();
@@ -99,7 +105,7 @@ export class FeatureExtractor {
     });
     const kept = options.run === undefined ? null : join(options.run, 'video-index.jsonl');
     const facts = await openFacts(engine, kept);
-    const extractor = new FeatureExtractor(engine, loader, encoder, random, data, facts, options);
+    const extractor = new FeatureExtractor(engine, loader, encoder, random, data, facts, options, saved);
     try {
       if (random) {
         extractor.#progress('baseline', 0, 1);
@@ -119,29 +125,35 @@ export class FeatureExtractor {
     }
   }
 
-  /** Mean features over the windows of `rows` (numbers of data rows); unusable ones are noted and left out. */
-  async windowFeatures(rows: readonly number[]): Promise<{ kept: readonly number[]; of: Representations }> {
+  /** The windows of `rows` (numbers of data rows), embedded; unusable videos are noted and left out. */
+  async extractWindows(rows: readonly number[]): Promise<ExtractedFeatures> {
     const { windows = 3, crops = 1 } = this.#options;
     const extracted = await this.#extract('features', rows, async (row) =>
       this.#withPixels(await this.#windows(this.data.rows[row]!, windows, crops)),
     );
     this.note(extracted.failures.map(({ index, error }) => ({ row: rows[index]!, error })));
-    if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures);
     const pathOf = (index: number) => this.data.rows[rows[index]!]!.path;
     this.warnings.push(
       ...warnOfLostClips(
         extracted.damaged.map(({ index, lostClips }) => ({ path: pathOf(index), lostClips })),
       ),
     );
+    return extracted;
+  }
+
+  /** Mean features over the windows of `rows`, of those that can be used. */
+  async windowFeatures(rows: readonly number[]): Promise<{ kept: readonly number[]; of: Representations }> {
+    const extracted = await this.extractWindows(rows);
+    if (extracted.kept.length === 0) throw noneUsable(rows.length, this.failures);
     return { kept: extracted.kept.map((i) => rows[i]!), of: this.#representations(extracted) };
   }
 
-  /** Features of both clips of instance retrieval, for the rows where both could be had. */
-  async pairFeatures(
+  /** Both clips of instance retrieval, embedded. */
+  async extractPairs(
     rows: readonly number[],
     augment: Augmentation,
     seed: number,
-  ): Promise<{ gallery: Representations; query: Representations }> {
+  ): Promise<ExtractedFeatures> {
     const plan = async (row: number) => {
       const video = this.data.rows[row]!;
       const facts = await this.facts.get(video);
@@ -152,7 +164,16 @@ export class FeatureExtractor {
       this.#withPixels([(await plan(row))[role]]),
     );
     this.note(extracted.failures.map(({ index, error }) => ({ row: items[index]!.row, error })));
-    // item 2i is the gallery clip of row i, item 2i + 1 its query: a row counts when both are there
+    return extracted;
+  }
+
+  /** Features of both clips of instance retrieval, for the rows where both could be had. */
+  async pairFeatures(
+    rows: readonly number[],
+    augment: Augmentation,
+    seed: number,
+  ): Promise<{ gallery: Representations; query: Representations }> {
+    const extracted = await this.extractPairs(rows, augment, seed);
     const place = new Map(extracted.kept.map((item, at) => [item, at]));
     const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
     if (both.length === 0) throw noneUsable(rows.length, this.failures);
@@ -199,8 +220,9 @@ export class FeatureExtractor {
     });
   }
 
-  #extract<T>(stage: string, items: readonly T[], planClips: FeatureOptions<T>['planClips']) {
-    return extractFeatures(items, {
+  async #extract<T>(stage: Stage, items: readonly T[], planClips: FeatureOptions<T>['planClips']) {
+    if (this.#saved) return wholeStage(this.#saved, stage, items.length);
+    return await extractFeatures(items, {
       loader: this.loader,
       planClips,
       embedders: this.#embedders,
@@ -214,7 +236,7 @@ export class FeatureExtractor {
     const floors = this.#options.floors ? matrices.at(-1) : undefined;
     return {
       trained: matrices[0]!,
-      random: this.random ? matrices[1] : undefined,
+      random: this.#options.baseline ? matrices[1] : undefined,
       floors: floors && splitFloors(floors, this.encoder.description.clip.frames),
     };
   }

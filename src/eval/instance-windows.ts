@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type BaseConfig, baseConfigSchema } from '../config/schema.js';
 import { drawAugment } from '../data/augment/draw-augment.js';
 import { type ClipFormat, clockOf, planEvaluationClips, spanOf } from '../data/clip-plan.js';
@@ -6,12 +8,32 @@ import { Rng } from '../data/rng.js';
 import type { VideoRow } from '../data/rows.js';
 import { clipTimes } from '../data/samplers/clock.js';
 import { drawUniformStarts } from '../data/samplers/starts.js';
+import { VsslError } from '../errors.js';
 
 export type Augmentation = BaseConfig['data']['augment'];
 
 /** The augmentation that training uses when its configuration says nothing. */
 export function defaultAugmentation(): Augmentation {
   return baseConfigSchema.shape.data.parse({}).augment;
+}
+
+/** The augmentation a run was trained with; the default one for a weights file alone. */
+export async function runAugmentation(run: string | undefined): Promise<Augmentation> {
+  if (run === undefined) return defaultAugmentation();
+  const path = join(run, 'config.json');
+  try {
+    const config = JSON.parse(await readFile(path, 'utf8')) as { data?: { augment?: Augmentation } };
+    return { ...defaultAugmentation(), ...config.data?.augment };
+  } catch (error) {
+    throw new VsslError(
+      'ERR_VSSL_FILE',
+      `${path} cannot be read, it says which augmentation was used: give --weights instead`,
+      {
+        details: { path },
+        cause: error,
+      },
+    );
+  }
 }
 
 /**

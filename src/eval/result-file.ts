@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { checkOutFile } from '../weights/atomic-write.js';
 import type { EvaluationData } from './evaluation-data.js';
@@ -17,12 +18,17 @@ export interface EvaluationIdentity {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Ten letters and digits that stand for an evaluation: its protocol, weights, videos, labels, splits and settings. */
-export function evaluationKey({ protocol, weights, step, data, settings }: EvaluationIdentity): string {
-  const rows = data.rows.map(({ id, path, label, group, start, end, extra }) => [
+/** What makes the videos of an evaluation those that they are. */
+export function describeRows(rows: readonly VideoRow[]): unknown[] {
+  return rows.map(({ id, path, label, group, start, end, extra }) => [
     ...[id, path, label, group, start, end],
     extra,
   ]);
+}
+
+/** Ten letters and digits that stand for an evaluation: its protocol, weights, videos, labels, splits and settings. */
+export function evaluationKey({ protocol, weights, step, data, settings }: EvaluationIdentity): string {
+  const rows = describeRows(data.rows);
   const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
   const all = [protocol, resolve(weights), step, rows, data.splits, sorted];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 10);

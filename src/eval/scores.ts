@@ -1,13 +1,12 @@
 /** A protocol on every representation: the trained encoder, the untrained one, and the floors of raw pixels. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { VsslError } from '../errors.js';
-import { labelledRows, narrowSplits } from './evaluation-data.js';
+import { type EvaluationData, labelledRows, narrowSplits } from './evaluation-data.js';
 import {
   type KnnEvaluationOptions,
   knnSettings,
   type LinearEvaluationOptions,
   linearSettings,
+  type Protocol,
   type RetrievalEvaluationOptions,
   retrievalSettings,
 } from './evaluation-options.js';
@@ -15,7 +14,7 @@ import { probeFactor, readFactors } from './factors.js';
 import type { FeatureExtractor, Representations } from './feature-extractor.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
-import { type Augmentation, defaultAugmentation } from './instance-windows.js';
+import { runAugmentation } from './instance-windows.js';
 import {
   type ClassificationScore,
   type LabelledRows,
@@ -26,6 +25,7 @@ import {
   scoreLinear,
 } from './protocols.js';
 import { recallRanks } from './retrieval.js';
+import type { Stage } from './staged-features.js';
 
 /** R@k by label (absent without labels or without two sets) and by instance. */
 export interface RetrievalScore {
@@ -56,12 +56,24 @@ export interface Scores<S> {
   readonly factors?: readonly FactorScore[];
 }
 
+/** Numbers of the rows that a protocol embeds in each stage. Throws what labelledRows throws. */
+export function rowsOfStages(
+  data: EvaluationData,
+  protocol: Protocol,
+): Readonly<Partial<Record<Stage, readonly number[]>>> {
+  if (protocol !== 'retrieval') return { features: labelledRows(data) };
+  const { splits, labels, rows } = data;
+  const instances = splits.length === 1 ? splits[0]!.test : rows.map((_, row) => row);
+  return splits.length > 0 && labels.length > 0 ? { instances, features: labelledRows(data) } : { instances };
+}
+
 /** kNN or linear probe over all splits. */
 export async function classScores(
   extractor: FeatureExtractor,
   options: KnnEvaluationOptions | LinearEvaluationOptions,
 ): Promise<Scores<ClassificationScore>> {
-  const rows = rowsToScore(extractor);
+  const rows = rowsOfStages(extractor.data, options.protocol).features!;
+  warnOfUnlabelled(extractor, rows);
   const { kept, of } = await extractor.windowFeatures(rows);
   const labelled = labelledSplits(extractor, kept);
   const { signal } = options;
@@ -107,15 +119,16 @@ export async function retrievalScores(
   const { signal } = options;
   const { data } = extractor;
   const augment = await runAugmentation(options.run);
-  const asked = data.splits.length === 1 ? data.splits[0]!.test : data.rows.map((_, row) => row);
-  const pairs = await extractor.pairFeatures(asked, augment, retrievalSettings(options).seed);
+  const { instances, features: rows } = rowsOfStages(data, 'retrieval');
+  const pairs = await extractor.pairFeatures(instances!, augment, retrievalSettings(options).seed);
   const instance = await scoreEach(pairs.query, (query, pick) =>
     scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
   );
   let label: Omit<Scores<RecallScore>, 'used'> | undefined;
   let used = pairs.query.trained.rows;
-  if (data.splits.length > 0 && data.labels.length > 0) {
-    const { kept, of } = await extractor.windowFeatures(rowsToScore(extractor));
+  if (rows) {
+    warnOfUnlabelled(extractor, rows);
+    const { kept, of } = await extractor.windowFeatures(rows);
     const labelled = labelledSplits(extractor, kept);
     label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
     used = kept.length;
@@ -150,12 +163,9 @@ function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
   return Object.fromEntries(floorNames.map((name) => [name, make(name)])) as Record<FloorName, S>;
 }
 
-/** The rows with a label, and a warning of the others. */
-function rowsToScore({ data, warnings }: FeatureExtractor): number[] {
-  const rows = labelledRows(data);
-  const without = data.rows.length - rows.length;
+function warnOfUnlabelled({ data, warnings }: FeatureExtractor, labelled: readonly number[]): void {
+  const without = data.rows.length - labelled.length;
   if (without > 0) warnings.push(`${without} videos without a label were left out`);
-  return rows;
 }
 
 function labelledSplits({ data, warnings }: FeatureExtractor, kept: readonly number[]): LabelledRows {
@@ -179,23 +189,4 @@ function labelledSplits({ data, warnings }: FeatureExtractor, kept: readonly num
     groups: kept.map((row) => data.rows[row]!.group),
     splits,
   };
-}
-
-/** The augmentation a run was trained with; the default one for a weights file alone. */
-async function runAugmentation(run: string | undefined): Promise<Augmentation> {
-  if (run === undefined) return defaultAugmentation();
-  const path = join(run, 'config.json');
-  try {
-    const config = JSON.parse(await readFile(path, 'utf8')) as { data?: { augment?: Augmentation } };
-    return { ...defaultAugmentation(), ...config.data?.augment };
-  } catch (error) {
-    throw new VsslError(
-      'ERR_VSSL_FILE',
-      `${path} cannot be read, it says which augmentation was used: give --weights instead`,
-      {
-        details: { path },
-        cause: error,
-      },
-    );
-  }
 }

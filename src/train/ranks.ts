@@ -54,7 +54,7 @@ export async function joinRanks(
   place: RankPlace,
   timeout = RANK_TIMEOUT,
 ): Promise<RankGroup> {
-  return new Ranks(engine, place, timeout, await engine.joinRanks(specOf(place, 'main', timeout)));
+  return new Ranks(engine, place, timeout, await openTalk(engine, place, 'main', timeout));
 }
 
 class Ranks implements RankGroup {
@@ -62,14 +62,13 @@ class Ranks implements RankGroup {
   readonly #place: RankPlace;
   readonly #timeout: number;
   readonly #main: Talk;
-  readonly #opened: NativeRanks[];
+  readonly #opened: Talk[] = [];
 
-  constructor(engine: Pick<EngineAddon, 'joinRanks'>, place: RankPlace, timeout: number, main: NativeRanks) {
+  constructor(engine: Pick<EngineAddon, 'joinRanks'>, place: RankPlace, timeout: number, main: Talk) {
     this.#engine = engine;
     this.#place = place;
     this.#timeout = timeout;
-    this.#main = new Talk(main);
-    this.#opened = [main];
+    this.#main = main;
   }
 
   get rank(): number {
@@ -93,9 +92,9 @@ class Ranks implements RankGroup {
   }
 
   async open(channel: string): Promise<Talk> {
-    const native = await this.#engine.joinRanks(specOf(this.#place, channel, this.#timeout));
-    this.#opened.push(native);
-    return new Talk(native);
+    const talk = await openTalk(this.#engine, this.#place, channel, this.#timeout);
+    this.#opened.push(talk);
+    return talk;
   }
 
   exchange<T>(value: T): Promise<T[]> {
@@ -144,11 +143,11 @@ class Ranks implements RankGroup {
 
   async leave(error: unknown): Promise<void> {
     if (isOfOthers(error)) return;
-    await this.#opened[0]!.leave(toVsslError(error).message).catch(() => {});
+    await this.#main.leave(toVsslError(error).message);
   }
 
   dispose(): void {
-    for (const native of this.#opened) native.dispose();
+    for (const talk of [this.#main, ...this.#opened]) talk.dispose();
   }
 }
 
@@ -164,6 +163,24 @@ export class Talk {
     const texts = await this.#native.exchange(JSON.stringify(value));
     return texts.map((text) => JSON.parse(text) as T);
   }
+
+  /** The others end with this reason. Does not reject. */
+  async leave(reason: string): Promise<void> {
+    await this.#native.leave(reason).catch(() => {});
+  }
+
+  dispose(): void {
+    this.#native.dispose();
+  }
+}
+
+async function openTalk(
+  engine: Pick<EngineAddon, 'joinRanks'>,
+  place: RankPlace,
+  channel: string,
+  timeout: number,
+): Promise<Talk> {
+  return new Talk(await engine.joinRanks(specOf(place, channel, timeout)));
 }
 
 function specOf(place: RankPlace, channel: string, timeout: number): NativeRanksSpec {

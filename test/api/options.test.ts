@@ -36,6 +36,9 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   evaluate: {
     options: [() => vssl.evaluate({ protocol: 'knn', run: out, window: 1 } as never), 'windows'],
   },
+  embedForEvaluation: {
+    options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
+  },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },
   prepare: { options: [() => vssl.prepare({ data: out, out, shortside: 32 } as never), 'shortSide'] },
@@ -111,6 +114,7 @@ test('options that are no object are refused', async (t) => {
     for (const call of [
       () => vssl.train({}, options),
       () => vssl.evaluate(options),
+      () => vssl.embedForEvaluation(options),
       () => vssl.embedToFile(options),
       () => vssl.checkVideos(options),
       () => vssl.prepare(options),

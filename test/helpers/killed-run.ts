@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { listCheckpoints } from '#src/weights/checkpoint.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
+import type { MemoryGroup } from './memory-group.js';
 import { readLines } from './tiny-run.js';
 
 const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
@@ -20,11 +21,29 @@ export interface RunOptions {
   readonly out: string;
   /** Further arguments. */
   readonly more?: readonly string[];
+  /** Its process starts in this control group. */
+  readonly group?: MemoryGroup;
 }
 
-export function start({ config, data, out, more = [] }: RunOptions, environment: NodeJS.ProcessEnv = {}) {
-  const args = [main, 'train', '--config', config, '--data', data, '--out', out, '--json', ...more];
-  const child = spawn(process.execPath, args, {
+export function start(
+  { config, data, out, more = [], group }: RunOptions,
+  environment: NodeJS.ProcessEnv = {},
+) {
+  const command = [
+    process.execPath,
+    main,
+    'train',
+    '--config',
+    config,
+    '--data',
+    data,
+    '--out',
+    out,
+    '--json',
+    ...more,
+  ];
+  const [program, ...args] = group ? group.wrap(command).flat() : command;
+  const child = spawn(program!, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CI: '1', ...environment },
   });

@@ -2,7 +2,7 @@
  * Processes that train together: the bytes of one another, of two equal runs, and of a run that was broken; and how they
  * end when one of them is lost.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -11,6 +11,7 @@ import test, { type ExecutionContext } from 'ava';
 import { listCheckpoints } from '#src/weights/checkpoint.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
 import { comparable, type RunOptions, resumeAndCompare, runToEnd, start } from '../helpers/killed-run.js';
+import { asLaunched, disturb, freePort, lives } from '../helpers/rank-processes.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const STEPS = 14;
@@ -25,43 +26,6 @@ const runAt = (name: string, ...more: string[]): RunOptions => ({
   ...{ config, data: videos.folder, out: at(name) },
   more: ['--ranks', '2', ...more],
 });
-
-/** Processes that a launcher has started, in rank order. */
-function ranksOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  const pids = text.split(' ').filter(Boolean).map(Number);
-  const rankOf = (child: number) =>
-    Number(/(?:^|\0)RANK=(\d+)/.exec(readFileSync(`/proc/${child}/environ`, 'latin1'))?.[1]);
-  return pids.sort((a, b) => rankOf(a) - rankOf(b));
-}
-
-/** A process that is there and is no zombie. */
-function lives(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-/** Starts a run, waits for `lines` lines of its log, does something to it, and waits for its end. */
-async function disturb(
-  run: RunOptions,
-  lines: number,
-  act: (ranks: readonly number[], launcher: number) => void,
-) {
-  const { child, ended } = start(run);
-  const log = join(run.out, 'metrics.jsonl');
-  while (!existsSync(log) || (await readLines(log).catch(() => [])).length < lines) {
-    if (child.exitCode !== null) throw new Error(`ended too early: ${(await ended).stderr}`);
-    await delay(5);
-  }
-  const ranks = ranksOf(child.pid!);
-  const from = performance.now();
-  act(ranks, child.pid!);
-  const end = await ended;
-  return { ...end, ranks, seconds: (performance.now() - from) / 1000 };
-}
 
 const unbroken = at('unbroken');
 
@@ -164,50 +128,26 @@ test.serial('a run goes on with another number of ranks', async (t) => {
   t.true(Math.abs(Number(last.at(-1)!.loss) - Number(expected.at(-1)!.loss)) < 0.1);
 });
 
-/** Two ranks that a launcher of somebody else's has started, each with arguments of its own. */
-async function asLaunched(runs: readonly RunOptions[], port: number) {
-  return await Promise.all(
-    runs.map(
-      (run, rank) =>
-        start(run, {
-          ...{ RANK: `${rank}`, WORLD_SIZE: `${runs.length}`, LOCAL_RANK: `${rank}`, LOCAL_WORLD_SIZE: '2' },
-          ...{ MASTER_ADDR: '127.0.0.1', MASTER_PORT: `${port}` },
-        }).ended,
-    ),
-  );
-}
-
-const freePort = (() => {
-  let port = 21_000 + (process.pid % 20_000);
-  return () => port++;
-})();
-
 test.serial('ranks of another configuration, or of other videos, do not begin', async (t) => {
   const plain = (name: string, change: Partial<RunOptions> = {}): RunOptions => ({
     ...{ config, data: videos.folder, out: at(name), more: ['--rank-timeout', '20'] },
     ...change,
   });
-  const [first, other] = await asLaunched(
-    [plain('spec-0'), plain('spec-1', { more: ['--rank-timeout', '20', '--seed', '9'] })],
-    freePort(),
-  );
+  const [first, other] = await asLaunched([
+    plain('spec-0'),
+    plain('spec-1', { more: ['--rank-timeout', '20', '--seed', '9'] }),
+  ]);
   for (const { code, stderr } of [first!, other!]) {
     t.is(code, 1);
     t.regex(stderr, /rank 1 would not train what rank 0 does: train\.seed is 9 there and 3 on rank 0/);
   }
   const fewer = at('fewer');
   await cp(videos.folder, fewer, { recursive: true, filter: (path) => basename(path) !== 'v05.mp4' });
-  for (const { code, stderr } of await asLaunched(
-    [plain('data-0'), plain('data-1', { data: fewer })],
-    freePort(),
-  )) {
+  for (const { code, stderr } of await asLaunched([plain('data-0'), plain('data-1', { data: fewer })])) {
     t.is(code, 1);
     t.regex(stderr, /data\.path holds other videos there \(12\) than on rank 0 \(13\)/);
   }
-  const [one, two] = await asLaunched(
-    [plain('gone-0'), plain('gone-1', { data: at('nowhere') })],
-    freePort(),
-  );
+  const [one, two] = await asLaunched([plain('gone-0'), plain('gone-1', { data: at('nowhere') })]);
   t.is(two!.code, 4);
   t.regex(one!.stderr, /rank 1 ended: .*nowhere/);
 });
@@ -219,7 +159,7 @@ test.serial('a file that one rank alone cannot use is named', async (t) => {
   const of = (rank: number, data: string): RunOptions => ({
     ...{ config, data, out: at(`damaged-${rank}`), more: ['--rank-timeout', '20'] },
   });
-  for (const { code, stderr } of await asLaunched([of(0, videos.folder), of(1, damaged)], freePort())) {
+  for (const { code, stderr } of await asLaunched([of(0, videos.folder), of(1, damaged)])) {
     t.is(code, 1, stderr);
     t.regex(stderr, /cannot use a file that rank \d can: .*v05\.mp4|rank \d ended: .*v05\.mp4/);
   }
@@ -235,7 +175,13 @@ test.serial('what ranks cannot share is refused before anything is read', async 
   t.regex(both.stderr, /--ranks 2 starts processes of its own, but a launcher has started 4/);
   const lonely = await start(
     { ...runAt('lonely'), more: ['--rank-timeout', '2'] },
-    { RANK: '1', WORLD_SIZE: '2', LOCAL_RANK: '0', MASTER_ADDR: '127.0.0.1', MASTER_PORT: `${freePort()}` },
+    {
+      RANK: '1',
+      WORLD_SIZE: '2',
+      LOCAL_RANK: '0',
+      MASTER_ADDR: '127.0.0.1',
+      MASTER_PORT: `${await freePort()}`,
+    },
   ).ended;
   t.is(lonely.code, 1);
   t.regex(lonely.stderr, /rank 1 did not reach rank 0 at 127\.0\.0\.1:\d+ within 2 s/);

@@ -5,6 +5,7 @@ import {
   doctor,
   type EmbedResult,
   type EvaluationHook,
+  embedForEvaluation,
   embedToFile,
   evaluate,
   listMethods,
@@ -102,7 +103,22 @@ export async function use(): Promise<void> {
   // @ts-expect-error: an option of another protocol
   await evaluate({ protocol: 'linear', weights, train: 'a', test: 'b', k: 5 });
 
-  await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall ?? 1 });
+  const { count: embedded } = await embedForEvaluation({
+    protocol: 'knn',
+    weights,
+    data: 'videos',
+    folds: 'group',
+    shard: '0/2',
+    out: 'part.safetensors',
+  });
+  await evaluate({
+    protocol: 'linear',
+    weights,
+    data: 'videos',
+    folds: 'group',
+    features: 'all.safetensors',
+  });
+  await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall ?? embedded });
   const { tensors, metadata } = await readSafetensors('x.safetensors');
   await writeSafetensors('y.safetensors', tensors, metadata);
   const names: string[] = [...listMethods(), ...listPresets()].map(({ name }) => name);

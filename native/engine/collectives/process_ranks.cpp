@@ -337,6 +337,7 @@ void ProcessRanks::leave(const std::string& reason) noexcept {
     impl_->tcp->setTimeout(kStoreAnswer);
     impl_->settle(impl_->peer(impl_->rank).name + " ended: " + reason);
     impl_->run->set("fault", bytes_of("1"));
+    impl_->run->set(Impl::mark("seen", impl_->rank), bytes_of("1"));  // it hears no more: nobody waits for it
     if (impl_->keeps_store) impl_->linger();
   } catch (const std::exception&) {  // nobody is there to be told
   }

@@ -1,7 +1,5 @@
 #include "thread_ranks.h"
 
-#include <thread>
-
 #include "../../common/error.h"
 
 namespace vssl::engine {
@@ -20,17 +18,23 @@ inline void pause() {
 
 }  // namespace
 
-class ThreadRanks::Rank final : public Collectives {
+class ThreadRanks::Rank final : public Sharers {
  public:
   Rank(ThreadRanks& all, int64_t rank) : all_(all), rank_(rank) {}
-  int64_t rank() const override { return rank_; }
-  int64_t size() const override { return static_cast<int64_t>(all_.ranks_.size()); }
   bool leads() const override { return rank_ == 0; }
-  Tensor all_gather(const Tensor& rows) override { return at::cat(all_.meet(rank_, rows.detach())); }
   void all_reduce(Tensor& values) override {
-    const std::vector<Tensor>& parts = all_.meet(rank_, values.detach().clone());
-    values.copy_(parts[0]);
-    for (size_t i = 1; i < parts.size(); ++i) values.add_(parts[i]);
+    values.copy_(all_.meet(rank_, values.detach(), [&](const Tensors& parts) {
+      Tensor sum = parts[0].clone();
+      for (size_t i = 1; i < parts.size(); ++i) sum.add_(parts[i]);
+      if (all_.others_) all_.others_->all_reduce(sum);
+      return sum;
+    }));
+  }
+  Tensor all_merge(const Tensor& row, const Merge& merge) override {
+    return all_.meet(rank_, row.detach(), [&](const Tensors& parts) {
+      const Tensor own = merge(at::cat(parts));
+      return all_.others_ ? all_.others_->all_merge(own, merge) : own;
+    });
   }
 
  private:
@@ -38,33 +42,47 @@ class ThreadRanks::Rank final : public Collectives {
   const int64_t rank_;
 };
 
-ThreadRanks::ThreadRanks(int64_t size) {
+ThreadRanks::ThreadRanks(int64_t size, Sharers* others) : others_(others), left_(static_cast<size_t>(size)) {
   for (int64_t i = 0; i < size; ++i) ranks_.push_back(std::make_unique<Rank>(*this, i));
-  for (auto& left : left_) left.resize(static_cast<size_t>(size));
 }
 
 ThreadRanks::~ThreadRanks() = default;
 
-Collectives& ThreadRanks::rank(int64_t rank) { return *ranks_[static_cast<size_t>(rank)]; }
+Sharers& ThreadRanks::rank(int64_t rank) { return *ranks_[static_cast<size_t>(rank)]; }
 
 void ThreadRanks::fail() {
-  failed_ = true;
   const std::lock_guard<std::mutex> lock(mutex_);
+  failed_ = true;
   all_here_.notify_all();
 }
 
-const std::vector<Tensor>& ThreadRanks::meet(int64_t rank, const Tensor& mine) {
+Tensor ThreadRanks::meet(int64_t rank, const Tensor& mine,
+                         const std::function<Tensor(const Tensors&)>& conclude) {
   const int64_t meeting = meetings_.load(std::memory_order_acquire);
-  std::vector<Tensor>& left = left_[meeting % 2];
-  left[static_cast<size_t>(rank)] = mine;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (++here_ == static_cast<int64_t>(ranks_.size())) {
-      here_ = 0;
-      meetings_.store(meeting + 1, std::memory_order_release);
-      all_here_.notify_all();
-    }
+  left_[static_cast<size_t>(rank)] = mine;
+  if (is_last()) {
+    result_ = conclude(left_);
+    release();
+  } else {
+    wait_for(meeting);
   }
+  return result_;  // nobody writes to it before all have come to the next meeting
+}
+
+bool ThreadRanks::is_last() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  throw_if_failed();
+  return ++here_ == static_cast<int64_t>(ranks_.size());
+}
+
+void ThreadRanks::release() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  here_ = 0;
+  meetings_.fetch_add(1, std::memory_order_release);
+  all_here_.notify_all();
+}
+
+void ThreadRanks::wait_for(int64_t meeting) {
   const auto over = [&] {
     return meetings_.load(std::memory_order_acquire) > meeting || failed_.load(std::memory_order_relaxed);
   };
@@ -73,8 +91,11 @@ const std::vector<Tensor>& ThreadRanks::meet(int64_t rank, const Tensor& mine) {
     std::unique_lock<std::mutex> lock(mutex_);
     all_here_.wait(lock, over);
   }
+  throw_if_failed();
+}
+
+void ThreadRanks::throw_if_failed() const {
   if (failed_) throw Error("ERR_VSSL_INTERNAL", "another part of the batch failed");
-  return left;
 }
 
 }  // namespace vssl::engine

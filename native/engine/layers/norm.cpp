@@ -92,7 +92,7 @@ T* mutable_data(const Tensor& t) {
 struct Settings {
   bool train, update, relu;
   double momentum, eps;
-  Collectives* ranks;  // null: this is the whole batch
+  Sharers* ranks;  // null: this is the whole batch
 };
 
 // Of each channel, over a number of rows: their mean, and the sum of squared distances to it.
@@ -101,26 +101,35 @@ struct Moments {
   std::vector<double> mean, squares;
 };
 
-// Those of all ranks' rows together (Chan, Golub & LeVeque 1983), in the order of ranks.
-Moments joined(const Moments& own, Collectives& ranks) {
+// Rows [means, squares, rows] as one, in their order (Chan, Golub & LeVeque 1983).
+Tensor merged_moments(const Tensor& all) {
+  const int64_t width = all.size(1), channels = (width - 1) / 2;
+  const Tensor merged = at::zeros({1, width}, at::kDouble);
+  double* const mean = merged.mutable_data_ptr<double>();
+  double *const squares = mean + channels, &sum = mean[2 * channels];
+  for (int64_t r = 0; r < all.size(0); ++r) {
+    const double* const part = all.const_data_ptr<double>() + r * width;
+    const double rows = part[2 * channels], total = sum + rows;
+    for (int64_t c = 0; c < channels; ++c) {
+      const double apart = part[c] - mean[c];
+      mean[c] += apart * rows / total;
+      squares[c] += part[channels + c] + apart * apart * sum * rows / total;
+    }
+    sum = total;
+  }
+  return merged;
+}
+
+// Those of all ranks' rows together.
+Moments joined(const Moments& own, Sharers& ranks) {
   const auto channels = static_cast<int64_t>(own.mean.size());
   const Tensor mine = at::empty({1, 2 * channels + 1}, at::kDouble);
   double* out = mine.mutable_data_ptr<double>();
   std::copy(own.squares.begin(), own.squares.end(), std::copy(own.mean.begin(), own.mean.end(), out));
   out[2 * channels] = own.rows;
-  const Tensor all = ranks.all_gather(mine);
-  Moments sum{0, std::vector<double>(channels), std::vector<double>(channels)};
-  for (int64_t r = 0; r < all.size(0); ++r) {
-    const double* part = all.const_data_ptr<double>() + r * (2 * channels + 1);
-    const double rows = part[2 * channels], total = sum.rows + rows;
-    for (int64_t c = 0; c < channels; ++c) {
-      const double apart = part[c] - sum.mean[c];
-      sum.mean[c] += apart * rows / total;
-      sum.squares[c] += part[channels + c] + apart * apart * sum.rows * rows / total;
-    }
-    sum.rows = total;
-  }
-  return sum;
+  const Tensor all = ranks.all_merge(mine, merged_moments);
+  const double* const of_all = all.const_data_ptr<double>();
+  return {of_all[2 * channels], {of_all, of_all + channels}, {of_all + channels, of_all + 2 * channels}};
 }
 
 // Writes mean and 1 / sqrt(var + eps) of each channel, and moves the running statistics.
@@ -202,7 +211,7 @@ struct Gradients {
 };
 
 // Both sums become those of all ranks; returns the rows of all.
-double add_over_ranks(ChannelSums& sums, double rows, Collectives& ranks) {
+double add_over_ranks(ChannelSums& sums, double rows, Sharers& ranks) {
   const auto channels = static_cast<int64_t>(sums.first.size());
   Tensor all = at::empty({2 * channels + 1}, at::kDouble);
   double* values = all.mutable_data_ptr<double>();
@@ -218,7 +227,7 @@ double add_over_ranks(ChannelSums& sums, double rows, Collectives& ranks) {
 template <typename T>
 Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y, const Tensor& gamma,
                              const Tensor& mean, const Tensor& inverse, bool train, bool relu,
-                             bool want_residual, Collectives* ranks) {
+                             bool want_residual, Sharers* ranks) {
   const Matrix m(x);
   const Pieces pieces(m.rows, m.channels);
   const auto& kernels = norm_kernels<T>();
@@ -285,7 +294,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     const Tensor &x = saved[0], &gamma = saved[1], &mean = saved[2], &inverse = saved[3];
     const bool train = ctx->saved_data["train"].toBool(), relu = ctx->saved_data["relu"].toBool();
     const bool residual = ctx->saved_data["residual"].toBool();
-    auto* const ranks = reinterpret_cast<Collectives*>(ctx->saved_data["ranks"].toInt());
+    auto* const ranks = reinterpret_cast<Sharers*>(ctx->saved_data["ranks"].toInt());
     const Tensor& y = relu ? saved[4] : x;
     const Tensor g = as_layout_of(grads[0], x);
     Gradients out =

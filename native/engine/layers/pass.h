@@ -29,8 +29,8 @@ struct Pass {
   // the average over all passes).
   std::optional<double> stats_momentum;
   at::ScalarType compute =
-      at::kFloat;                // of activations and of the weights that meet them: kFloat or kBFloat16
-  Collectives* ranks = nullptr;  // with whom a batch is shared: BatchNorm's statistics are of all of it
+      at::kFloat;            // of activations and of the weights that meet them: kFloat or kBFloat16
+  Sharers* ranks = nullptr;  // with whom a batch is shared: BatchNorm's statistics are of all of it
   std::vector<ConvCall>* record =
       nullptr;  // receives every convolution, for tests that walk over all of them
 };

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
+import { VsslError } from '../../errors.js';
+import type { EmbedForEvaluationOptions } from '../../eval/embed-for-evaluation.js';
 import type { EvaluateOptions, Protocol } from '../../eval/evaluation-options.js';
 import { metered, parseCount, parseNumber, parseSeed } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
-import { addCommonOptions, runAction } from '../run-action.js';
+import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 import { registerEvalClaims } from './eval-claims.js';
 
 interface EvalFlags extends EncoderFlags {
@@ -17,6 +19,8 @@ interface EvalFlags extends EncoderFlags {
   readonly baselineSeed?: number;
   readonly floors?: boolean;
   readonly out?: string;
+  readonly shard?: string;
+  readonly features?: string;
   // knn
   readonly k?: number;
   readonly weighting?: 'majority' | 'softmax';
@@ -81,28 +85,70 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     .option(
       '--out <file>',
       'file for the result, as JSON (default: with --run, one of its own in the run folder)',
-    );
+    )
+    .option(
+      '--shard <i/n>',
+      "embed part i of n of the videos, from 0/n, into --out, and evaluate nothing; 'merge' makes one file of all",
+    )
+    .option('--features <file>', "what '--shard' and 'merge' have embedded, instead of embedding");
 }
 
 function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
   return runAction<EvalFlags>(async (context, flags) => {
     weightsOf(flags);
-    const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors, out } =
-      flags;
+    const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
+    const { shard, features, out } = flags;
     const { signal } = context;
     const options = {
       protocol,
-      ...{ run, weights, train, test, data, folds, windows, baseline, baselineSeed, floors, out, signal },
+      ...{
+        run,
+        weights,
+        features,
+        train,
+        test,
+        data,
+        folds,
+        windows,
+        baseline,
+        baselineSeed,
+        floors,
+        out,
+        signal,
+      },
       crops: crops === '3' ? 3 : 1,
       ...encoderOptions(flags),
       ...own(flags),
     } as EvaluateOptions;
+    if (shard !== undefined) return await embedShare(context, { ...options, shard, out: outOf(out) });
     const { evaluate } = await import('../../eval/evaluate.js');
-    const result = await metered(context, '', (count) =>
-      evaluate({ ...options, onProgress: ({ stage, done, total }) => count(done, total, `${stage}:`) }),
-    );
+    const result = await metered(context, '', (count) => evaluate({ ...options, onProgress: staged(count) }));
     context.print(formatEvaluation(result));
     if (result.file) context.logger.info(`written to ${result.file}`);
     return result;
   });
+}
+
+/** `--shard`: what the evaluation needs of some of the videos. */
+async function embedShare(context: ActionContext, options: EmbedForEvaluationOptions) {
+  const { embedForEvaluation } = await import('../../eval/embed-for-evaluation.js');
+  const result = await metered(context, '', (count) =>
+    embedForEvaluation({ ...options, onProgress: staged(count) }),
+  );
+  const left = result.failures.length > 0 ? `, ${result.failures.length} videos left out` : '';
+  context.print(`${result.count} vectors in ${result.out}${left} (${result.seconds.toFixed(1)} s)`);
+  return result;
+}
+
+function staged(count: (done: number, total: number, what: string) => void) {
+  return ({ stage, done, total }: { stage: string; done: number; total: number }) =>
+    count(done, total, `${stage}:`);
+}
+
+function outOf(out: string | undefined): string {
+  if (out !== undefined) return out;
+  throw new VsslError(
+    'ERR_VSSL_USAGE',
+    '--shard writes features: name a file for them, --out part-0.safetensors',
+  );
 }

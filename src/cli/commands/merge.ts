@@ -5,10 +5,10 @@ interface MergeFlags {
   readonly out: string;
 }
 
-/** `vssl-native merge`: one file of what the jobs of `embed --shard` have written. */
+/** `vssl-native merge`: one file of what the jobs of `embed --shard` or `eval --shard` have written. */
 export function registerMerge(program: Command): void {
   addCommonOptions(program.command('merge'))
-    .description("make one file of those that 'embed --shard i/n' wrote")
+    .description("make one file of those that 'embed' or 'eval' wrote with '--shard i/n'")
     .argument('<files...>', 'files of all shards')
     .requiredOption('--out <file>', 'file to write, of the format of the others')
     .action(
