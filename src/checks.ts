@@ -77,6 +77,22 @@ export function checkOneOf<T extends string | number>(
   throw invalidArgument(name, expected, value);
 }
 
+/** Where a network runs: `cuda` is the first GPU, or the one of the rank; `cuda:1` the second. */
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
+
+/** Where a network is to run. `auto`: on the GPU where there is one that can be used. */
+export type DeviceChoice = 'auto' | Device;
+
+export function isDeviceChoice(value: unknown): value is DeviceChoice {
+  return typeof value === 'string' && /^(auto|cpu|cuda(:(0|[1-9]\d{0,2}))?)$/.test(value);
+}
+
+/** One of them, or an error that names the option. */
+export function checkDevice(name: string, value: unknown): DeviceChoice {
+  if (isDeviceChoice(value)) return value;
+  throw invalidArgument(name, "'auto', 'cpu', 'cuda' or 'cuda:N'", value);
+}
+
 export function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
   return value;

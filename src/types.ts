@@ -1,4 +1,5 @@
 /** Types that the exported signatures mention: whoever has such a value can name its type. */
+export type { Device, DeviceChoice } from './checks.js';
 export type { ArmResult } from './claims/result.js';
 export type { LoadOptions, MethodSlice } from './config/load.js';
 export type { RawConfig } from './config/raw.js';

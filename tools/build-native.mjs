@@ -1,4 +1,5 @@
-// Builds vssl_kernels.node with node-gyp and vssl_engine.node with cmake-js into build/Release.
+// Builds vssl_kernels.node with node-gyp and vssl_engine.node with cmake-js into build/Release; the engine for CUDA into
+// build/Release/cuda.
 import {
   copyFileSync,
   existsSync,
@@ -27,6 +28,7 @@ import {
   run,
   ToolError,
 } from './common.mjs';
+import { requireNvcc } from './cuda-toolkit.mjs';
 import { locateLibtorch } from './locate-libtorch.mjs';
 
 const release = join(root, 'build/Release');
@@ -40,6 +42,17 @@ function writeRecord(update) {
     `${JSON.stringify({ ...readRecord(), version, napiVersion: 9, ...update }, null, 2)}\n`,
   );
 }
+
+/** The two builds of the engine: `place` is below the folder of an engine, here and beside methods of one's own. */
+const flavours = {
+  cpu: { title: 'the engine addon', folder: 'build/cmake', place: '', defines: {} },
+  cuda: {
+    title: 'the engine addon for CUDA',
+    folder: 'build/cuda',
+    place: 'cuda',
+    defines: { VSSL_ENGINE_CUDA: 'ON', VSSL_CUDA: 'ON' },
+  },
+};
 
 function buildKernels(force) {
   const print = fingerprint(
@@ -69,14 +82,15 @@ function buildKernels(force) {
   writeRecord({ kernels: print });
 }
 
-/** CMake's output stays in build/cmake, so that a second build only compiles what changed. */
-export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cmake' }) {
+/** CMake's output stays in the flavour's folder, so that a second build only compiles what changed. */
+export function cmakeBuild({ libtorch, target, defines = {}, flavour = 'cpu' }) {
+  const { folder, defines: own } = flavours[flavour];
   const [program, args] = npmTool('cmake-js', 8);
   const cache = join(root, folder, 'CMakeCache.txt');
   // A build folder that another checkout configured cannot be used again.
   if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`))
     rmSync(join(root, folder), { recursive: true });
-  const settings = { VSSL_LIBTORCH: libtorch, ...defines };
+  const settings = { VSSL_LIBTORCH: libtorch, ...own, ...defines };
   run(program, [
     ...[
       ...args,
@@ -96,28 +110,38 @@ export function cmakeBuild({ libtorch, target, defines = {}, folder = 'build/cma
 }
 
 /** Renamed into place: a process that has the old one loaded keeps it whole. */
-function install(built, name, folder = release) {
+function install(built, name, folder) {
+  mkdirSync(folder, { recursive: true });
   copyFileSync(join(root, built), join(folder, `${name}.new`));
   renameSync(join(folder, `${name}.new`), join(folder, name));
 }
 
-function buildEngine(libtorch, force) {
+/** The engine that CMake made, into its place below `target`. */
+function installEngine(flavour, built, target) {
+  const { folder, place } = flavours[flavour];
+  install(`${folder}/${built}`, 'vssl_engine.node', join(target, place));
+  // Optical flow, where OpenCV is: the engine looks for it beside itself.
+  if (flowHeader() && existsSync(join(root, folder, 'vssl_flow.so')))
+    install(`${folder}/vssl_flow.so`, 'vssl_flow.so', join(target, place));
+}
+
+function buildEngine(flavour, libtorch, force) {
   const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) =>
     filesUnder(`native/${room}`),
   );
   const libav = output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '';
-  const flow = flowHeader() ?? '';
-  const print = fingerprint([...files, 'CMakeLists.txt'], libtorch.prefix, libtorch.version, libav, flow);
-  if (!force && existsSync(join(release, 'vssl_engine.node')) && readRecord().engine === print) return;
+  const facts = [libtorch.prefix, libtorch.version, libav, flowHeader() ?? ''];
+  if (flavour === 'cuda') facts.push(requireNvcc(libtorch.cuda));
+  const print = fingerprint([...files, 'CMakeLists.txt'], ...facts);
+  const { title, place } = flavours[flavour];
+  const before = flavour === 'cpu' ? readRecord() : (readRecord()[flavour] ?? {});
+  if (!force && existsSync(join(release, place, 'vssl_engine.node')) && before.engine === print) return;
   requireWritable();
-  log(`building the engine addon (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
-  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
-  mkdirSync(release, { recursive: true });
-  install('build/cmake/Release/vssl_engine.node', 'vssl_engine.node');
-  // Optical flow, where OpenCV is: the engine looks for it beside itself.
-  if (flow && existsSync(join(root, 'build/cmake/vssl_flow.so')))
-    install('build/cmake/vssl_flow.so', 'vssl_flow.so');
-  writeRecord({ engine: print, libtorch });
+  log(`building ${title} (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
+  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine', flavour });
+  installEngine(flavour, 'Release/vssl_engine.node', release);
+  const built = { engine: print, libtorch };
+  writeRecord(flavour === 'cpu' ? built : { [flavour]: built });
 }
 
 /** The names of the methods in a folder: those of its C++ files. */
@@ -127,8 +151,8 @@ function methodsIn(folder) {
     .map((file) => basename(file, '.cpp'));
 }
 
-/** The engine with the methods of a folder as well: DIR/build/vssl_engine.node, beside the package's own. */
-function buildMethods(folder, libtorch) {
+/** Throws unless every C++ file of the folder can be a method beside the engine's; gives their names. */
+function checkMethods(folder) {
   if (!existsSync(folder)) throw new ToolError(`--methods: there is no folder ${folder}`, 2);
   const own = methodsIn(folder);
   if (own.length === 0)
@@ -143,38 +167,50 @@ function buildMethods(folder, libtorch) {
     if (methodsIn(join(root, 'native/engine/methods')).includes(name))
       throw new ToolError(`${file}: the engine has a method '${name}'; give the file another name`, 2);
   }
-  log(`building the engine with the methods of ${folder}: ${own.join(', ')}`);
-  const cmake = join(root, 'build/cmake');
-  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine' });
+  return own;
+}
+
+/** The engine with the methods of a folder as well: DIR/build/vssl_engine.node, beside the package's own. */
+function buildMethods(flavour, folder, libtorch) {
+  const own = checkMethods(folder);
+  log(`building ${flavours[flavour].title} with the methods of ${folder}: ${own.join(', ')}`);
+  const cmake = join(root, flavours[flavour].folder);
+  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine', flavour });
   run('cmake', [cmake, `-DVSSL_METHODS=${folder}`, `-DVSSL_LIBTORCH=${libtorch.prefix}`]);
   run('cmake', ['--build', cmake, '--parallel', String(jobs()), '--target', 'vssl_engine_own']);
-  const target = join(folder, 'build');
-  mkdirSync(target, { recursive: true });
-  install('build/cmake/own/vssl_engine.node', 'vssl_engine.node', target);
-  if (existsSync(join(release, 'vssl_flow.so')))
-    install('build/Release/vssl_flow.so', 'vssl_flow.so', target);
+  installEngine(flavour, 'own/vssl_engine.node', join(folder, 'build'));
 }
 
-export function buildNative({ libtorch, kernelsOnly = false, force = false, methods } = {}) {
+/** `cuda`: the engine for CUDA too, against the libtorch that it names or that is found. */
+export function buildNative({ libtorch, kernelsOnly = false, force = false, methods, cuda } = {}) {
+  if (cuda) requireNvcc();
   buildKernels(force);
   if (kernelsOnly) return;
-  const found = locateLibtorch(libtorch);
-  if (!found) {
-    const why = methods ? 'methods of your own in C++ need a source build: ' : '';
-    throw new ToolError(`${why}libtorch was not found. Run 'npx vssl-native setup' to get it`, 3);
+  for (const [flavour, explicit] of [['cpu', libtorch], ...(cuda ? [['cuda', cuda.libtorch]] : [])]) {
+    const found = locateLibtorch(explicit, flavour);
+    if (!found) {
+      const why = methods ? 'methods of your own in C++ need a source build: ' : '';
+      const [what, flag] = flavour === 'cuda' ? ['libtorch for CUDA', ' --cuda'] : ['libtorch', ''];
+      throw new ToolError(`${why}${what} was not found. Run 'npx vssl-native setup${flag}' to get it`, 3);
+    }
+    buildEngine(flavour, found, force);
+    if (methods) buildMethods(flavour, resolve(methods), found);
   }
-  buildEngine(found, force);
-  if (methods) buildMethods(resolve(methods), found);
 }
 
-if (isProgram(import.meta.url))
-  await main(async () => {
-    const { values } = parseArgs({
-      options: {
-        libtorch: { type: 'string' },
-        'kernels-only': { type: 'boolean' },
-        force: { type: 'boolean' },
-      },
-    });
-    buildNative({ libtorch: values.libtorch, kernelsOnly: values['kernels-only'], force: values.force });
+/** Flags of the tools that build, as buildNative takes them: with --cuda, --libtorch names that of the CUDA engine. */
+export function buildOptions(more = {}) {
+  const { values } = parseArgs({
+    options: {
+      libtorch: { type: 'string' },
+      'kernels-only': { type: 'boolean' },
+      force: { type: 'boolean' },
+      cuda: { type: 'boolean' },
+      ...more,
+    },
   });
+  const { libtorch, 'kernels-only': kernelsOnly, cuda, ...rest } = values;
+  return { ...rest, kernelsOnly, ...(cuda ? { cuda: { libtorch } } : { libtorch }) };
+}
+
+if (isProgram(import.meta.url)) await main(async () => buildNative(buildOptions()));

@@ -1,8 +1,7 @@
-// npm run build: both addons and the TypeScript. Skips what is up to date.
+// npm run build: both addons and the TypeScript; with --cuda, the engine for CUDA as well. Skips what is up to date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { buildNative } from './build-native.mjs';
+import { buildNative, buildOptions } from './build-native.mjs';
 import { filesUnder, fingerprint, isProgram, log, main, root, run } from './common.mjs';
 
 /** Compiles src/ and test/ unless nothing changed since the last time. */
@@ -33,15 +32,4 @@ export async function buildAll(options = {}) {
 }
 
 if (isProgram(import.meta.url))
-  await main(async () => {
-    const { values } = parseArgs({
-      options: {
-        libtorch: { type: 'string' },
-        'kernels-only': { type: 'boolean' },
-        force: { type: 'boolean' },
-        methods: { type: 'string' },
-      },
-    });
-    const { libtorch, 'kernels-only': kernelsOnly, force, methods } = values;
-    await buildAll({ libtorch, kernelsOnly, force, methods });
-  });
+  await main(async () => await buildAll(buildOptions({ methods: { type: 'string' } })));

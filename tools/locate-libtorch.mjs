@@ -1,25 +1,32 @@
-// Finds libtorch, or gets it when asked. One explicit command downloads it (setup); nothing else ever does.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+// Finds libtorch: for the CPU, or for CUDA. What gets it is tools/get-libtorch.mjs and tools/cuda-libtorch.mjs.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder, log, output, run, ToolError } from './common.mjs';
+import { cacheFolder, output, ToolError } from './common.mjs';
 
-/** The version that setup gets; 2.6 to current are supported. */
-export const libtorchVersion = '2.13.0';
+/** The versions that setup gets. 2.6 to current are supported, and 2.10 to current for CUDA. */
+export const libtorchVersions = { cpu: '2.13.0', cuda: '2.14.1' };
 
-const isLibtorch = (folder) =>
-  folder &&
+export const isLibtorch = (folder) =>
   existsSync(join(folder, 'include/torch/csrc/api/include/torch/torch.h')) &&
   ['libtorch_cpu.so', 'libtorch_cpu.dylib'].some((file) => existsSync(join(folder, 'lib', file)));
 
-const cached = () => join(cacheFolder(), `libtorch-${libtorchVersion}-cpu`);
+/** One for CUDA, which computes on the CPU as well. */
+export const isCudaLibtorch = (folder) =>
+  isLibtorch(folder) && existsSync(join(folder, 'lib/libtorch_cuda.so'));
 
-/** { prefix, version, source } or undefined. `tried` collects what was looked at. */
-export function locateLibtorch(explicit, tried = []) {
+/** Where setup puts it. That of CUDA has NVIDIA's libraries beside it, where its own libraries look for them. */
+export const cachedLibtorch = (flavour = 'cpu') =>
+  flavour === 'cuda'
+    ? join(cacheFolder(), `libtorch-${libtorchVersions.cuda}-cu130`, 'torch')
+    : join(cacheFolder(), `libtorch-${libtorchVersions.cpu}-cpu`);
+
+/** { prefix, version, cuda, source }, or undefined. `flavour`: 'cpu' takes any libtorch, 'cuda' one for CUDA alone. */
+export function locateLibtorch(explicit, flavour = 'cpu') {
   const places = [
     ['--libtorch', explicit],
     ['LIBTORCH', process.env.LIBTORCH],
     ['Torch_DIR', process.env.Torch_DIR && join(process.env.Torch_DIR, '../../..')],
-    ['cache', cached()],
+    ['cache', cachedLibtorch(flavour)],
   ];
   if (process.env.LIBTORCH_USE_PYTORCH === '1') {
     const prefix = output('python3', ['-c', 'import os, torch; print(os.path.dirname(torch.__file__))']);
@@ -27,73 +34,41 @@ export function locateLibtorch(explicit, tried = []) {
   }
   for (const [source, prefix] of places) {
     if (!prefix) continue;
-    if (isLibtorch(prefix)) return { prefix, version: versionOf(prefix), source };
-    tried.push(`${source}: ${prefix}: no libtorch there`);
-    if (source !== 'cache')
+    const fits = flavour === 'cuda' ? isCudaLibtorch(prefix) : isLibtorch(prefix);
+    if (fits) return describeLibtorch(prefix, source);
+    if (source === 'cache') continue;
+    if (!isLibtorch(prefix))
       throw new ToolError(`${source} names '${prefix}', which holds no libtorch (include/ and lib/)`, 3);
+    // The environment may name the libtorch of the CPU engine: that of CUDA is looked for further on.
+    if (source === '--libtorch')
+      throw new ToolError(
+        `${source} names '${prefix}', a libtorch for the CPU alone; the CUDA engine needs one that has lib/libtorch_cuda.so`,
+        3,
+      );
   }
   return undefined;
 }
 
-function versionOf(prefix) {
+export function describeLibtorch(prefix, source) {
+  return { prefix, version: versionOf(prefix), cuda: cudaVersionOf(prefix), source };
+}
+
+/** '2.14.1+cu130', or 'unknown'. */
+export function versionOf(prefix) {
   const zip = join(prefix, 'build-version');
   if (existsSync(zip)) return readFileSync(zip, 'utf8').trim();
-  const wheel = join(prefix, 'version.py');
-  if (existsSync(wheel))
-    return /__version__\s*=\s*'([^']+)'/.exec(readFileSync(wheel, 'utf8'))?.[1] ?? 'unknown';
-  return 'unknown';
+  return /__version__\s*=\s*'([^']+)'/.exec(wheelVersion(prefix))?.[1] ?? 'unknown';
 }
 
-/** Downloads the official CPU wheel with pip and unpacks its headers and libraries into the cache. */
-export function getLibtorch() {
-  const target = cached();
-  const work = `${target}.${process.pid}`;
-  mkdirSync(work, { recursive: true });
-  try {
-    const wheel = process.env.VSSL_TORCH_WHEEL ?? download(work);
-    log(`unpacking ${wheel}`);
-    // Python is needed for pip anyway and spares the need for unzip; only what C++ needs is unpacked.
-    run('python3', ['-c', unpackScript, wheel, work]);
-    if (!isLibtorch(join(work, 'torch')))
-      throw new ToolError(
-        `'${wheel}' holds no CPU libtorch. Name an index with CPU wheels in VSSL_TORCH_INDEX, or a wheel in VSSL_TORCH_WHEEL`,
-        3,
-      );
-    if (existsSync(target)) rmSync(target, { recursive: true });
-    renameSync(join(work, 'torch'), target);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return { prefix: target, version: versionOf(target), source: 'cache' };
+/** Version of CUDA that it is for, '13.0'; null: none, or it does not say. */
+function cudaVersionOf(prefix) {
+  const said = /^cuda\b[^=]*=\s*'([\d.]+)'/m.exec(wheelVersion(prefix))?.[1];
+  if (said) return said;
+  const tag = /\+cu(\d+)(\d)$/.exec(versionOf(prefix));
+  return tag ? `${tag[1]}.${tag[2]}` : null;
 }
 
-const unpackScript = `
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    for name in wheel.namelist():
-        if name.startswith(("torch/lib/", "torch/include/", "torch/version.py")) or ".libs/" in name:
-            wheel.extract(name, sys.argv[2])
-`;
-
-function download(folder) {
-  const pip = (platform) => [
-    ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '-d', folder],
-    ...['--python-version', '3.11', '--platform', platform],
-    ...(process.env.VSSL_TORCH_INDEX ? ['--index-url', process.env.VSSL_TORCH_INDEX] : []),
-    `torch==${libtorchVersion}`,
-  ];
-  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-  log(`getting libtorch ${libtorchVersion} (about 190 MB) with pip`);
-  try {
-    run('python3', pip(`manylinux_2_28_${machine}`));
-  } catch (error) {
-    throw new ToolError(
-      `pip could not download torch ${libtorchVersion}: ${error.message}. Set VSSL_TORCH_INDEX to an index with CPU wheels, ` +
-        'VSSL_TORCH_WHEEL to a wheel file, or LIBTORCH to an unpacked libtorch',
-      3,
-    );
-  }
-  const wheel = readdirSync(folder).find((file) => file.endsWith('.whl'));
-  if (!wheel) throw new ToolError('pip reported success but left no wheel', 3);
-  return join(folder, wheel);
+function wheelVersion(prefix) {
+  const file = join(prefix, 'version.py');
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

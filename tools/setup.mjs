@@ -1,9 +1,13 @@
-// npm run setup: everything a fresh machine needs, then the build. Cheap to run again.
+// npm run setup: everything a fresh machine needs, then the build; with --cuda, for a GPU as well. Cheap to run again.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { buildAll } from './build.mjs';
 import { flowHeader, have, isProgram, log, main, output, root, run, ToolError } from './common.mjs';
-import { getLibtorch, locateLibtorch } from './locate-libtorch.mjs';
+import { getCudaLibtorch } from './cuda-libtorch.mjs';
+import { requireNvcc } from './cuda-toolkit.mjs';
+import { getLibtorch } from './get-libtorch.mjs';
+import { locateLibtorch } from './locate-libtorch.mjs';
 
 /** Debian packages, each with a test of its presence. */
 const systemPackages = [
@@ -64,15 +68,24 @@ function installNpmPackages() {
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
 
-export async function setup() {
+/** `cuda`: the engine for CUDA as well. */
+export async function setup({ cuda = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 17))
     throw new ToolError(`Node ${process.versions.node} is too old: 20.17 or newer is needed`, 3);
+  if (cuda) requireNvcc(); // gigabytes are fetched for it
   installSystemPackages();
   if (existsSync(join(root, 'package-lock.json'))) installNpmPackages();
   const libtorch = locateLibtorch() ?? getLibtorch();
   log(`libtorch ${libtorch.version} in ${libtorch.prefix}`);
-  await buildAll({ libtorch: libtorch.prefix });
+  await buildAll({ libtorch: libtorch.prefix, ...(cuda && { cuda: { libtorch: await cudaLibtorch() } }) });
 }
 
-if (isProgram(import.meta.url)) await main(setup);
+async function cudaLibtorch() {
+  const { version, prefix } = locateLibtorch(undefined, 'cuda') ?? (await getCudaLibtorch());
+  log(`libtorch ${version} for CUDA in ${prefix}`);
+  return prefix;
+}
+
+if (isProgram(import.meta.url))
+  await main(async () => await setup(parseArgs({ options: { cuda: { type: 'boolean' } } }).values));

@@ -12,10 +12,14 @@ namespace {
 
 Napi::Value info(const Napi::CallbackInfo& call) {
   const auto i = engine::info();
+  const Value::Array devices(i.cuda_devices.begin(), i.cuda_devices.end());
   return from_value(call.Env(), Value::Object{{"torchVersion", i.torch_version},
                                               {"cudaBuilt", i.cuda_built},
                                               {"cudaAvailable", i.cuda_available},
                                               {"cudaReason", i.cuda_reason},
+                                              {"cudaVersion", i.cuda_version},
+                                              {"cudnnVersion", i.cudnn_version},
+                                              {"cudaDevices", devices},
                                               {"cpuCapability", i.cpu_capability},
                                               {"bf16Fast", i.bf16_fast},
                                               {"threads", i.threads},

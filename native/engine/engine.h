@@ -25,9 +25,11 @@ struct NamedTensor {
 struct EngineInfo {
   std::string torch_version;
   bool cuda_built = false, cuda_available = false;
-  std::string cuda_reason;     // why not available
-  std::string cpu_capability;  // "AVX512" ...
-  bool bf16_fast = false;      // the CPU has native bf16 dot products
+  std::string cuda_reason;                  // why not available
+  std::string cuda_version, cudnn_version;  // of the build for CUDA
+  std::vector<std::string> cuda_devices;    // names of the GPUs: cuda:0, cuda:1...
+  std::string cpu_capability;               // "AVX512" ...
+  bool bf16_fast = false;                   // the CPU has native bf16 dot products
   int threads = 1;
 };
 EngineInfo info();

@@ -1,13 +1,13 @@
 #include "runtime.h"
 
 #include <ATen/Version.h>
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CPUAllocator.h>
 #include <torch/version.h>
 
 #include <atomic>
 
 #include "../common/kept_memory.h"
+#include "cuda_info.h"
 #include "errors.h"
 
 namespace vssl::engine {
@@ -47,11 +47,6 @@ bool cpu_multiplies_bf16() {
 #endif
 }
 
-std::string why_no_cuda(bool built) {
-  if (!built) return "this libtorch is a CPU build";
-  return "no usable NVIDIA device or driver";
-}
-
 }  // namespace
 
 CallScope::CallScope(bool gradients) : mode_(gradients) {
@@ -72,9 +67,11 @@ EngineInfo info() {
     const CallScope scope(false);
     EngineInfo out;
     out.torch_version = TORCH_VERSION;
-    out.cuda_built = at::CUDAHooksRegistry()->Has("CUDAHooks");
-    out.cuda_available = at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
-    if (!out.cuda_available) out.cuda_reason = why_no_cuda(out.cuda_built);
+#ifdef VSSL_WITH_CUDA
+    add_cuda_info(out);
+#else
+    out.cuda_reason = "this engine is the build for the CPU";
+#endif
     out.cpu_capability = at::get_cpu_capability();
     out.bf16_fast = cpu_multiplies_bf16();
     out.threads = at::get_num_threads();

@@ -1,5 +1,6 @@
 /** The runs of the arms: a folder for each arm and seed, trained or continued as far as it is not finished. */
 import { join } from 'node:path';
+import type { DeviceChoice } from '../checks.js';
 import { loadManifest } from '../data/manifest.js';
 import type { GetFacts, VideoRow } from '../data/rows.js';
 import { readFacts } from '../embed/video-facts.js';
@@ -23,9 +24,9 @@ export async function checkFlow(
   { arms, claims }: ArmPlan,
   rows: readonly VideoRow[],
   out: string,
-  seeds: number,
+  { seeds, device = 'auto' }: { readonly seeds: number; readonly device?: DeviceChoice },
 ): Promise<void> {
-  const engine = await openEngine();
+  const engine = await openEngine(device);
   if (engine.info().flowVersion) return;
   const getFacts: GetFacts = (row) => readFacts(engine, row);
   const needing = new Set<string>();

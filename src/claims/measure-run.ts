@@ -8,12 +8,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { VideoRow } from '../data/rows.js';
 import { dataFingerprint } from '../data/source-key.js';
 import type { EncoderOptions, Precision } from '../embed/encoder-options.js';
-import { chooseDevice, weightsFile } from '../embed/open-encoder.js';
+import { weightsFile } from '../embed/open-encoder.js';
 import { invalidArgument } from '../errors.js';
 import type { DataOptions } from '../eval/evaluation-data.js';
 import type { Measurement } from '../eval/measure.js';
 import { getMeasure } from '../eval/measures.js';
 import { EVALUATION_PRECISION } from '../eval/precision.js';
+import { chooseDevice } from '../native/device.js';
 import { openEngine, packageVersion } from '../native/load.js';
 import { runWriteError } from '../train/run-log.js';
 import { writeFileAtomic } from '../weights/atomic-write.js';
@@ -25,6 +26,7 @@ export interface MeasuredWith {
   readonly packageVersion: string;
   /** Versions of libtorch and FFmpeg, and the instructions that libtorch uses. */
   readonly engine: string;
+  /** Any GPU is as good as another. */
   readonly device: 'cpu' | 'cuda';
   readonly precision: Precision;
   /** Of what the rows say and of the state of all files. */
@@ -35,12 +37,12 @@ export async function describeMeasuring(
   rows: readonly VideoRow[],
   { device = 'auto', precision = EVALUATION_PRECISION }: Pick<EncoderOptions, 'device' | 'precision'>,
 ): Promise<MeasuredWith> {
-  const engine = await openEngine();
+  const engine = await openEngine(device);
   const { torchVersion, libavVersion, cpuCapability } = engine.info();
   return {
     packageVersion,
     engine: `libtorch ${torchVersion} ${cpuCapability}, FFmpeg ${libavVersion}`,
-    device: chooseDevice(engine, device),
+    device: chooseDevice(engine, device) === 'cpu' ? 'cpu' : 'cuda',
     precision,
     videos: await dataFingerprint(rows),
   };

@@ -86,7 +86,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   const data = await testData(options);
   const evaluation = await loadEvaluationData(data);
   if (measures.some(({ labels }) => labels)) labelledRows(evaluation);
-  await checkFlow(plan, evaluation.rows, out, seeds);
+  await checkFlow(plan, evaluation.rows, out, options);
   await makeOutFolder(out);
   const runs = new Runs(data, await describeMeasuring(evaluation.rows, options), options);
   runs.note({ warnings: evaluation.warnings, failures: [] });

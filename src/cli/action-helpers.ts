@@ -77,3 +77,8 @@ interface LeftOut {
 export function leftOut({ path, reason }: LeftOut): string {
   return `left out: ${reason.includes(path) ? reason : `${path}: ${reason}`}`;
 }
+
+/** For commands that decode and train nothing: the engine for the CPU does, and loads faster. */
+export function needsNoGpu(): void {
+  process.env.VSSL_ENGINE ||= 'cpu';
+}

@@ -60,7 +60,7 @@ export function stepCaseOf(name: string, config: ResolvedConfig): BenchCase {
 
 /** The first batch of a run, and what a step is told at three quarters of it. */
 async function openStep(config: ResolvedConfig): Promise<StepSource> {
-  const engine = loadEngine();
+  const engine = loadEngine('cpu');
   const method = getMethod(config.method);
   const totalSteps = config.train.steps ?? 100;
   const facts = await openFacts(engine);

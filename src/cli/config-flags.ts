@@ -1,9 +1,10 @@
 /** Flags of the commands that train: entries of the configuration, some of them under a name of their own. */
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { type DeviceChoice, isDeviceChoice } from '../checks.js';
 
 export interface ConfigFlags {
   readonly set: readonly string[];
-  readonly device?: 'auto' | 'cpu' | 'cuda';
+  readonly device?: DeviceChoice;
   readonly seed?: number;
   readonly threads?: number;
 }
@@ -15,7 +16,12 @@ export function setOption(description: string): Option {
 }
 
 export function deviceOption(description: string): Option {
-  return new Option('--device <name>', description).choices(['auto', 'cpu', 'cuda']);
+  return new Option('--device <auto|cpu|cuda|cuda:N>', description).argParser(parseDevice);
+}
+
+function parseDevice(text: string): DeviceChoice {
+  if (isDeviceChoice(text)) return text;
+  throw new InvalidArgumentError('Allowed choices are auto, cpu, cuda, and cuda:0, cuda:1...');
 }
 
 /** All of them as `a.b=c`. Named flags come last: they beat --set. */

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { DeviceChoice } from '../checks.js';
 import type { Precision } from '../embed/encoder-options.js';
 import { VsslError } from '../errors.js';
 import { parseCount } from './action-helpers.js';
@@ -8,7 +9,7 @@ import { deviceOption } from './config-flags.js';
 export interface EncoderFlags {
   readonly run?: string;
   readonly weights?: string;
-  readonly device?: 'auto' | 'cpu' | 'cuda';
+  readonly device?: DeviceChoice;
   readonly threads?: number;
   readonly precision?: Precision;
 }

@@ -6,6 +6,7 @@ import { readRaw } from './raw.js';
 /** The part of JSON Schema that z.toJSONSchema uses for our schemas. */
 interface Node {
   readonly type?: string;
+  readonly title?: string;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly anyOf?: readonly Node[];
   readonly enum?: readonly unknown[];
@@ -127,6 +128,7 @@ function choicesOf(node: Node): string[] {
 }
 
 function describeNode(node: Node): string {
+  if (node.title) return node.title;
   if (node.anyOf) return node.anyOf.map(describeNode).join(' or ');
   if (node.enum) return `one of ${node.enum.map(String).join(', ')}`;
   if (node.const !== undefined)

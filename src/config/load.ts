@@ -13,6 +13,8 @@ export interface Preset<Name extends string = string> {
   readonly name: Name;
   /** One sentence for people. */
   readonly description: string;
+  /** Its network and clips are too much for a processor: `train` says so where there is no GPU. Default false. */
+  readonly needsGpu?: boolean;
   readonly config: BaseConfigInput & { readonly [slice: string]: unknown };
 }
 

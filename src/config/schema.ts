@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../checks.js';
+import { isDeviceChoice, LIMITS } from '../checks.js';
 import { INPUT_KINDS } from '../data/plan.js';
 import { ARCHITECTURE_NAMES, LARGEST_WIDTH, LEAST_WIDTH } from './architectures.js';
 import { augmentSchema } from './augment-schema.js';
@@ -93,6 +93,12 @@ const scheduleSchema = z.strictObject({
   finalLr: z.number().min(0).default(0).describe('cosine: the rate at the end'),
 });
 
+/** One GPU of several. */
+const gpuByNumber = z
+  .templateLiteral(['cuda:', z.int()])
+  .refine(isDeviceChoice, 'expected one of auto, cpu, cuda or cuda:N')
+  .meta({ title: 'cuda:N' });
+
 const trainSchema = z.strictObject({
   batch: count.default(64).describe('Videos in a batch'),
   epochs: count.nullable().default(200).describe('Length of the run in epochs, or null when steps is set'),
@@ -112,7 +118,10 @@ const trainSchema = z.strictObject({
     'With several ranks, BatchNorm sees the batch of all of them; auto: as the paper of the method has it',
   ),
   threads: auto(threadCount).describe('Threads of the network'),
-  device: choice(['auto', 'cpu', 'cuda'], 'auto'),
+  device: z
+    .union([z.enum(['auto', 'cpu', 'cuda']), gpuByNumber])
+    .default('auto')
+    .describe('Where the network runs; cuda: the first GPU, with several ranks each its own'),
 });
 
 const evalSchema = z.strictObject({

@@ -8,6 +8,7 @@ import {
   checkRate,
   checkSignal,
   checkText,
+  type DeviceChoice,
   isFloat32Array,
   LIMITS,
   requireOptions,
@@ -25,8 +26,11 @@ export type Precision = 'fp32' | 'bf16';
 
 /** Where and how an encoder runs. */
 export interface EncoderOptions {
-  /** Default `auto`: the GPU when libtorch can use one. */
-  readonly device?: 'auto' | 'cpu' | 'cuda';
+  /**
+   * Default `auto`: the GPU where there is one that can be used. The first call of a process that needs the engine decides
+   * which build of it is loaded: that for the CPU cannot be followed by `cuda`.
+   */
+  readonly device?: DeviceChoice;
   /** Threads of libtorch (for the whole process) and of the decoder. Default: libtorch's own; all processors. */
   readonly threads?: number;
   /**

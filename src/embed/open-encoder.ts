@@ -2,9 +2,10 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { checkCount, checkOneOf, LIMITS } from '../checks.js';
+import { checkCount, checkDevice, checkOneOf, LIMITS } from '../checks.js';
 import { codedAsync, VsslError } from '../errors.js';
 import type { EngineAddon, NativeEncoder, NativeLoader } from '../native/bindings.js';
+import { checkPrecision, chooseDevice } from '../native/device.js';
 import { openEngine } from '../native/load.js';
 import type { EncoderDescription } from '../weights/encoder-file.js';
 import type { EncoderOptions, Precision } from './encoder-options.js';
@@ -23,14 +24,15 @@ export async function openEncoder(
   options: EncoderOptions,
 ): Promise<OpenEncoder> {
   const { device: wanted = 'auto', threads } = options;
-  checkOneOf('device', wanted, ['auto', 'cpu', 'cuda']);
+  checkDevice('device', wanted);
   if (options.precision !== undefined) checkOneOf('precision', options.precision, ['fp32', 'bf16']);
   if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
-  const engine = await openEngine();
+  const engine = await openEngine(wanted);
   if (threads !== undefined) engine.setThreads(threads);
   const device = chooseDevice(engine, wanted);
   const fast = device === 'cpu' && engine.info().bf16Fast;
   const { precision = fast ? 'bf16' : 'fp32' } = options;
+  checkPrecision(engine, device, precision);
   const spec = { ...model, seed, device, precision, channelsLast: true };
   const native = await codedAsync(() => engine.createEncoder(spec));
   const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
@@ -47,17 +49,5 @@ export async function weightsFile(path: string): Promise<string> {
     'ERR_VSSL_FILE',
     `${path} holds no weights.safetensors: training writes it with its first checkpoint; give a run folder or a weights file`,
     { details: { path } },
-  );
-}
-
-/** `auto` is the GPU when there is one. Throws ERR_VSSL_CUDA_UNAVAILABLE when one was asked for. */
-export function chooseDevice(engine: EngineAddon, device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
-  if (device === 'cpu') return 'cpu';
-  const { cudaAvailable, cudaReason } = engine.info();
-  if (cudaAvailable) return 'cuda';
-  if (device === 'auto') return 'cpu';
-  throw new VsslError(
-    'ERR_VSSL_CUDA_UNAVAILABLE',
-    `device 'cuda' was asked for: ${cudaReason || 'there is none'}`,
   );
 }

@@ -88,7 +88,7 @@ export class FeatureExtractor {
   ): Promise<FeatureExtractor> {
     const { device, threads, baseline, baselineSeed: seed = 0 } = options;
     const { precision = EVALUATION_PRECISION } = options;
-    const engine = await openEngine();
+    const engine = await openEngine(device);
     const encoder = await VideoEncoder.load(weights, { device, threads, precision });
     let random: VideoEncoder | null = null;
     try {

@@ -197,6 +197,7 @@ export const cate = defineMethod({
       name: 'cate',
       description:
         'CATE on Kinetics: R3D-50, 32 frames, 224 x 224, batch 512, LARS, 200 epochs; time and crop encoded',
+      needsGpu: true,
       config: {
         method: 'cate',
         model: { arch: 'r3d_50', width: 1 },

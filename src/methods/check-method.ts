@@ -28,7 +28,12 @@ const specSchema = z.strictObject({
   hyper: callable.optional(),
   syncNorm: z.boolean().optional(),
   presets: z
-    .array(z.looseObject({ name: text, description: text, config: z.looseObject({ method: text }) }))
+    .array(
+      z.looseObject({
+        ...{ name: text, description: text, needsGpu: z.boolean().optional() },
+        config: z.looseObject({ method: text }),
+      }),
+    )
     .optional(),
   encoders: z
     .array(z.strictObject({ name: text, format: callable.optional() }))

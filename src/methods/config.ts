@@ -1,9 +1,16 @@
 /** The configuration of this package's methods: src/config with the registry of src/methods filled in. */
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import { configJsonSchemaWith, type LoadOptions, loadConfigWith, resolveConfigWith } from '../config/load.js';
+import {
+  configJsonSchemaWith,
+  type LoadOptions,
+  loadConfigWith,
+  type Preset,
+  resolveConfigWith,
+} from '../config/load.js';
 import type { BaseConfigInput, ResolvedConfig } from '../config/schema.js';
 import type { Method } from './method.js';
-import { type AnyMethod, allMethods } from './registry.js';
+import { type AnyMethod, allMethods, getMethod } from './registry.js';
 
 /**
  * What a user may write: every key is optional but `method` (or `extends`, a preset that has one). `Own` are the types of
@@ -27,4 +34,14 @@ export function resolveConfig<Own extends Method = never>(config: TrainConfig<Ow
 /** JSON Schema of a configuration file, for editors. */
 export function configJsonSchema(): Record<string, unknown> {
   return configJsonSchemaWith(allMethods());
+}
+
+/** The preset whose network and clips a configuration has, where that is one that needs a GPU. */
+export function gpuPresetOf(config: ResolvedConfig): Preset | undefined {
+  const workOf = ({ model, data: { clip } }: ResolvedConfig) => [model, clip.frames, clip.size];
+  return getMethod(config.method).presets.find(
+    (preset) =>
+      preset.needsGpu &&
+      isDeepStrictEqual(workOf(config), workOf(resolveConfigWith(allMethods(), preset.config))),
+  );
 }

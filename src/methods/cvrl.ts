@@ -65,6 +65,7 @@ export const cvrl = defineMethod({
       name: 'cvrl',
       description:
         "CVRL's published Kinetics settings: R3D-50, 16 x 224 x 224, batch 1024, SGD 0.32, 200 epochs",
+      needsGpu: true,
       config: {
         method: 'cvrl',
         model: { arch: 'r3d_50', width: 1 },

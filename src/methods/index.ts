@@ -1,6 +1,7 @@
 /** vssl-native/methods: what the file of a method is written with. It loads no addon. */
 
 export { z } from 'zod';
+export type { Device, DeviceChoice } from '../checks.js';
 export {
   ARCHITECTURE_NAMES,
   ARCHITECTURES,

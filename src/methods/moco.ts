@@ -45,6 +45,7 @@ export const moco = defineMethod({
       name: 'moco',
       description:
         'MoCo v2 on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, SGD, 200 epochs',
+      needsGpu: true,
       config: {
         method: 'moco',
         model: { arch: 'r3d_50', width: 1 },

@@ -183,6 +183,7 @@ export const modist = defineMethod({
       name: 'modist',
       description:
         'MoDist on Kinetics: R3D-50, 8 frames with stride 8 and flow edges of 16 with stride 4, 224 x 224, batch 512, SGD, 600 epochs',
+      needsGpu: true,
       config: {
         method: 'modist',
         model: { arch: 'r3d_50', width: 1 },

@@ -51,6 +51,7 @@ export const simclr = defineMethod({
       name: 'simclr',
       description:
         'SimCLR on Kinetics: R3D-50, 8 frames with stride 8, 224 x 224, batch 512, LARS, 200 epochs',
+      needsGpu: true,
       config: {
         method: 'simclr',
         model: { arch: 'r3d_50', width: 1 },

@@ -179,6 +179,7 @@ export const tcgl = defineMethod({
     {
       name: 'tcgl',
       description: 'TCGL on UCF101: R3D-18, 3 snippets of 16 frames, 112 x 112, batch 24, SGD, 300 epochs',
+      needsGpu: true,
       config: {
         method: 'tcgl',
         model: { arch: 'r3d_18', width: 1 },

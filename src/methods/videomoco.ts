@@ -93,6 +93,7 @@ export const videomoco = defineMethod({
     {
       name: 'videomoco',
       description: 'VideoMoCo on Kinetics: R(2+1)D-18, 32 frames, 112 x 112, batch 32, SGD, 200 epochs',
+      needsGpu: true,
       config: {
         method: 'videomoco',
         model: { arch: 'r2plus1d_18', width: 1 },

@@ -371,7 +371,13 @@ export interface EngineAddon {
     torchVersion: string;
     cudaBuilt: boolean;
     cudaAvailable: boolean;
+    /** Why not available. */
     cudaReason: string;
+    /** Versions of CUDA and cuDNN, in the build for CUDA; else empty. */
+    cudaVersion: string;
+    cudnnVersion: string;
+    /** Names of the GPUs: cuda:0, cuda:1... */
+    cudaDevices: string[];
     cpuCapability: string;
     bf16Fast: boolean;
     threads: number;

@@ -26,10 +26,13 @@ export interface EngineResult {
   readonly death?: string;
 }
 
-/** Starts the child process; what it cannot say is told by how it ended. */
-export function probeEngine(selfTest: boolean): Promise<EngineResult> {
+/** Starts the child process; what it cannot say is told by how it ended. `more`: of its environment. */
+export function probeEngine(
+  selfTest: boolean,
+  more: Readonly<Record<string, string>> = {},
+): Promise<EngineResult> {
   const args = [join(here, 'probe-engine.js'), ...(selfTest ? ['--self-test'] : [])];
-  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...more };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -68,16 +71,10 @@ export function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
 type EngineInfo = ReturnType<EngineAddon['info']>;
 
 function checkLibraries(info: EngineInfo): DoctorCheck[] {
-  const { torchVersion, cpuCapability, threads, cudaAvailable, cudaBuilt, libavVersion, flowVersion } = info;
+  const { torchVersion, cpuCapability, threads, libavVersion, flowVersion } = info;
   const torch = `${torchVersion}, ${cpuCapability}, ${threads} threads`;
-  const cuda = cudaAvailable ? 'available' : info.cudaReason || 'this libtorch is a CPU build';
-  const cudaBuild = 'only for a GPU: build with a CUDA libtorch (set LIBTORCH to its folder)';
   return [
     judge('libtorch', true, torch, 'fault', undefined, { version: torchVersion, cpuCapability, threads }),
-    judge('CUDA', cudaAvailable, cuda, 'note', cudaBuilt ? undefined : cudaBuild, {
-      built: cudaBuilt,
-      available: cudaAvailable,
-    }),
     judge(
       'FFmpeg (libav)',
       libavVersion !== '',

@@ -4,6 +4,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { checkOptions } from '../checks.js';
 import { bundleAdvice, bundlePlace } from './bundled.js';
 import { type DoctorCheck, judge, output } from './doctor-check.js';
+import { checkCuda, findFlavour, hasUnusedCuda } from './doctor-cuda.js';
 import { checkEngine, checkKernels, checkLibtorch, probeEngine } from './doctor-engine.js';
 import { packageRoot, packageVersion } from './load.js';
 import { platformTag } from './platform.js';
@@ -29,7 +30,11 @@ export interface DoctorOptions {
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions(options, ['selfTest', 'folder']);
-  const engine = await probeEngine(options.selfTest ?? true);
+  const flavour = findFlavour();
+  const [engine, unused] = await Promise.all([
+    probeEngine(options.selfTest ?? true),
+    hasUnusedCuda(flavour) ? probeEngine(false, { VSSL_ENGINE: 'cuda' }) : null,
+  ]);
   const built = engine.probe?.info !== undefined;
   const groups = await Promise.all([
     checkNode(),
@@ -38,7 +43,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     checkEngine(engine),
     built ? [] : checkLibtorch(),
     built ? [] : checkPackageFolder(),
-    checkDriver(),
+    checkCuda(flavour, engine.probe?.info, unused),
     checkThreads(engine.probe?.info?.threads),
     checkFolder(options.folder ?? process.cwd()),
     ...tools.map((tool) => checkTool(tool, built)),
@@ -66,20 +71,6 @@ function checkBundle(): DoctorCheck[] {
   if (bundle === null) return [];
   const found = `taken into a bundle (in ${bundle}), without its addons, tools and scripts`;
   return [judge('package', false, found, 'fault', bundleAdvice)];
-}
-
-async function checkDriver(): Promise<DoctorCheck> {
-  const text = await readFile('/proc/driver/nvidia/version', 'utf8').catch(() => '');
-  const version = /Kernel Module(?: for \S+)?\s+(\S+)/.exec(text)?.[1];
-  const found = version ?? 'none: everything runs on the processor';
-  return judge(
-    'NVIDIA driver',
-    version !== undefined,
-    found,
-    'note',
-    undefined,
-    version ? { version } : undefined,
-  );
 }
 
 /** `threads`: those that libtorch would use. */

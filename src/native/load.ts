@@ -1,19 +1,24 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { checkText } from '../checks.js';
+import { checkDevice, checkText, type DeviceChoice } from '../checks.js';
 import { messageOf, VsslError } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
 import { bundleAdvice, bundlePlace } from './bundled.js';
-import { here } from './here.js';
-import { packageRoot } from './package-root.js';
-import { platformTag } from './platform.js';
+import { chooseDevice } from './device.js';
+import { chooseFlavour, lookAround } from './flavour.js';
+import {
+  type AddonName,
+  addonPlaces,
+  engineInProcess,
+  type Flavour,
+  ownEngine,
+  ownRequire,
+  setOwnEngine,
+} from './places.js';
 
 export { packageRoot } from './package-root.js';
 export { packageVersion } from './version.js';
-
-type AddonName = 'kernels' | 'engine';
 
 /** One place that was looked at, and what was found there. */
 export interface LoadAttempt {
@@ -24,8 +29,6 @@ export interface LoadAttempt {
 
 const API_VERSION = { kernels: 2, engine: 3 } as const;
 const loaded = new Map<AddonName, unknown>();
-/** The engine that was asked for by its path; else it is the package's own. */
-let chosenEngine: string | null = null;
 
 /**
  * Makes this file the engine of the process: the one that `vssl-native build --methods DIR` makes, DIR/build/
@@ -34,8 +37,9 @@ let chosenEngine: string | null = null;
  */
 export function useEngine(path: string): void {
   const file = resolve(checkText('path', 'the file of an engine addon', path));
-  if (file === chosenEngine) return;
-  const other = chosenEngine ?? (loaded.has('engine') ? "the package's own" : null);
+  const before = ownEngine();
+  if (file === before) return;
+  const other = before ?? (loaded.has('engine') ? "the package's own" : null);
   if (other !== null)
     throw new VsslError(
       'ERR_VSSL_USAGE',
@@ -48,53 +52,58 @@ export function useEngine(path: string): void {
       `there is no engine ${file}; build it with 'npx vssl-native build --methods ${dirname(dirname(file))}'`,
       { details: { path: file } },
     );
-  chosenEngine = file;
+  setOwnEngine(file);
 }
 
 /** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
 export function loadKernels(): KernelsAddon {
-  return load('kernels') as KernelsAddon;
+  return load('kernels', 'auto') as KernelsAddon;
 }
 
-/** Loads vssl_engine.node, and libtorch with it. Same errors. Nothing loads it until it is asked for. */
-export function loadEngine(): EngineAddon {
-  return load('engine') as EngineAddon;
+/**
+ * Loads vssl_engine.node, and libtorch with it. Nothing loads it until it is asked for; the first `device` decides which
+ * build of it the process has. Same errors, and ERR_VSSL_CUDA_UNAVAILABLE where it is seen that there is no such device.
+ */
+export function loadEngine(device: DeviceChoice = 'auto'): EngineAddon {
+  return load('engine', device) as EngineAddon;
 }
 
 /**
  * As loadEngine, but the event loop goes on meanwhile: the files are opened, and libtorch sets itself up, on another
  * thread first.
  */
-export async function openEngine(): Promise<EngineAddon> {
+export async function openEngine(device: DeviceChoice = 'auto'): Promise<EngineAddon> {
+  checkDevice('device', device);
   if (!loaded.has('engine')) {
-    const path = candidates('engine', createRequire(resolve(here, 'load.js'))).find((file) =>
-      existsSync(file),
-    );
+    const path = placesFor('engine', device).find((file) => existsSync(file));
     // What is wrong with a file is for loadEngine to say.
     const kernels = path && tryLoad('kernels').addon;
     if (kernels) await (kernels as KernelsAddon).preloadAsync(path).catch(() => {});
   }
-  return loadEngine();
+  return loadEngine(device);
 }
 
 /**
  * Loads the engine, and libtorch with it, without holding up the event loop, so that a server can have it in place
- * before the first request. Loading happens by itself otherwise. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_LOAD or
- * ERR_VSSL_VERSION_MISMATCH.
+ * before the first request. Loading happens by itself otherwise. `device`: where networks are going to run, which decides
+ * whether it is the engine for the CPU or for CUDA. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_LOAD, ERR_VSSL_VERSION_MISMATCH or
+ * ERR_VSSL_CUDA_UNAVAILABLE.
  */
-export async function preload(): Promise<void> {
-  await openEngine();
+export async function preload(device: DeviceChoice = 'auto'): Promise<void> {
+  chooseDevice(await openEngine(device), device);
 }
 
 /** Tries every place and tells what happened, without throwing (for `doctor`). */
-export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttempt[] } {
+export function tryLoad(
+  name: AddonName,
+  device: DeviceChoice = 'auto',
+): { addon?: unknown; attempts: LoadAttempt[] } {
   const done = loaded.get(name);
   if (done)
     return { addon: done, attempts: [{ path: 'this process', code: 'loaded', message: 'already loaded' }] };
-  // a bundle has no place of its own: what it can find is what the process can
-  const require = createRequire(resolve(here, 'load.js'));
+  const require = ownRequire();
   const attempts: LoadAttempt[] = [];
-  for (const path of candidates(name, require)) {
+  for (const path of placesFor(name, device)) {
     if (!existsSync(path)) {
       attempts.push({ path, code: 'absent', message: 'no such file' });
       continue;
@@ -126,37 +135,15 @@ export function tryLoad(name: AddonName): { addon?: unknown; attempts: LoadAttem
   return { attempts };
 }
 
-/** Order: VSSL_NATIVE_BINDING (a folder or a file), the local build, the platform package. */
-function candidates(name: AddonName, require: NodeJS.Require): string[] {
-  if (name === 'engine' && chosenEngine !== null) return [chosenEngine];
-  const file = `vssl_${name}.node`;
-  const explicit = process.env.VSSL_NATIVE_BINDING;
-  const found: string[] = [];
-  if (explicit) found.push(explicit.endsWith('.node') ? explicit : join(explicit, file));
-  if (explicit?.endsWith('.node') && !explicit.endsWith(file)) found.pop();
-  const root = bundlePlace() === null ? packageRoot : installedPackage(require);
-  if (root !== null) found.push(join(root, 'build', 'Release', file));
-  const platformPackage =
-    name === 'kernels' ? `@vssl-native/${platformTag()}` : `@vssl-native/engine-${platformTag()}`;
-  try {
-    found.push(require.resolve(`${platformPackage}/${name}.node`));
-  } catch {
-    // not installed: the local build is the other way
-  }
-  return found;
+/** Two engines in one process are two libtorches in one: where there is one, of whichever thread, it is this one's too. */
+function placesFor(name: AddonName, device: DeviceChoice): string[] {
+  if (name === 'kernels') return addonPlaces(name);
+  const present = ownEngine() === null ? engineInProcess() : null;
+  return present === null ? addonPlaces(name, chooseFlavour(device, lookAround()).flavour) : [present];
 }
 
-/** The folder of the package where it is installed beside a bundle; null where it is not. */
-function installedPackage(require: NodeJS.Require): string | null {
-  try {
-    return dirname(require.resolve('vssl-native/package.json'));
-  } catch {
-    return null;
-  }
-}
-
-function load(name: AddonName): unknown {
-  const { addon, attempts } = tryLoad(name);
+function load(name: AddonName, device: DeviceChoice): unknown {
+  const { addon, attempts } = tryLoad(name, device);
   if (addon) return addon;
   const bundle = bundlePlace();
   if (bundle !== null && attempts.every(({ code }) => code === 'absent'))
@@ -168,18 +155,28 @@ function load(name: AddonName): unknown {
   const tried = attempts.map((a) => `  ${a.path}: ${a.message}`).join('\n');
   const failed = attempts.find((a) => a.code === 'failed');
   const version = attempts.find((a) => a.code === 'version');
-  const own =
-    name === 'engine' && chosenEngine !== null ? ` --methods ${dirname(dirname(chosenEngine))}` : '';
-  const rebuild = `rebuild with 'npx vssl-native build${own}'`;
+  const flavour = name === 'engine' ? chooseFlavour(device, lookAround()).flavour : 'cpu';
+  const rebuild = `rebuild with 'npx vssl-native build${buildFlags(name, flavour)}'`;
   const [code, next] = failed
     ? (['ERR_VSSL_LOAD', `${rebuild}, and see 'npx vssl-native doctor'`] as const)
     : version
       ? (['ERR_VSSL_VERSION_MISMATCH', rebuild] as const)
       : ([
           'ERR_VSSL_NO_BINARY',
-          "build it with 'npx vssl-native setup' (gets libtorch, builds from source)",
+          `build it with 'npx vssl-native setup${flavour === 'cuda' ? ' --cuda' : ''}' (gets libtorch, builds from source)`,
         ] as const);
-  throw new VsslError(code, `the ${name} addon could not be loaded. Tried:\n${tried}\nWhat to do: ${next}`, {
-    details: { attempts },
-  });
+  const other = flavour === 'cuda' ? '; VSSL_ENGINE=cpu takes the engine for the CPU instead' : '';
+  throw new VsslError(
+    code,
+    `the ${name} addon could not be loaded. Tried:\n${tried}\nWhat to do: ${next}${other}`,
+    {
+      details: { attempts },
+    },
+  );
+}
+
+/** Of the command that builds the addon again. */
+function buildFlags(name: AddonName, flavour: Flavour): string {
+  const own = name === 'engine' ? ownEngine() : null;
+  return `${own === null ? '' : ` --methods ${dirname(dirname(own))}`}${flavour === 'cuda' ? ' --cuda' : ''}`;
 }

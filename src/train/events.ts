@@ -1,3 +1,4 @@
+import type { Device } from '../checks.js';
 import type { FailedClipRecord, QuarantineRecord } from './faults.js';
 
 /** What a run tells while it goes on. */
@@ -37,7 +38,7 @@ export interface StartEvent {
   readonly videos: number;
   /** Videos in a batch; less than asked for when there are fewer. */
   readonly batch: number;
-  readonly device: 'cpu' | 'cuda';
+  readonly device: Device;
   readonly threads: number;
   readonly workers: number;
 }

@@ -1,13 +1,12 @@
 /** The engine's session of a run: on its device, with the weights that the run begins or goes on with. */
+import type { Device } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
-import { toVsslError, VsslError } from '../errors.js';
+import { toVsslError } from '../errors.js';
 import type { EngineAddon, NamedTensor, NativeSession } from '../native/bindings.js';
 import { checkEncoders } from './export-encoders.js';
 import { type InitWeights, loadInitWeights } from './init-weights.js';
 import type { RankGroup } from './ranks.js';
 import { buildSessionSpec } from './session-spec.js';
-
-export type Device = 'cpu' | 'cuda';
 
 export interface SessionStart {
   readonly device: Device;
@@ -42,16 +41,4 @@ export async function openSession(
     session?.dispose();
     throw toVsslError(error, caller);
   }
-}
-
-/** Throws ERR_VSSL_CUDA_UNAVAILABLE. */
-export function chooseDevice(engine: EngineAddon, wanted: 'auto' | Device): Device {
-  if (wanted === 'cpu') return 'cpu';
-  const { cudaAvailable, cudaReason } = engine.info();
-  if (cudaAvailable) return 'cuda';
-  if (wanted === 'auto') return 'cpu';
-  throw new VsslError(
-    'ERR_VSSL_CUDA_UNAVAILABLE',
-    `train.device is cuda, but ${cudaReason || 'there is no CUDA device'}`,
-  );
 }

@@ -16,7 +16,8 @@ type Outcome<T> = { readonly value: T } | { readonly error: VsslError };
 export interface RankGroup {
   readonly rank: number;
   readonly size: number;
-  /** Processes of this machine, which share its cores. */
+  /** Among the processes of this machine, which share its cores; and how many these are. */
+  readonly localRank: number;
   readonly localSize: number;
   /** Rank 0, which alone writes. */
   readonly isFirst: boolean;
@@ -38,7 +39,7 @@ export interface RankGroup {
 }
 
 export const SINGLE: RankGroup = {
-  ...{ rank: 0, size: 1, localSize: 1, isFirst: true, sessionSpec: null },
+  ...{ rank: 0, size: 1, localRank: 0, localSize: 1, isFirst: true, sessionSpec: null },
   open: async () => null,
   exchange: async (value) => [value],
   together: (work) => work(),
@@ -77,6 +78,10 @@ class Ranks implements RankGroup {
 
   get size(): number {
     return this.#place.size;
+  }
+
+  get localRank(): number {
+    return this.#place.localRank;
   }
 
   get localSize(): number {

@@ -131,6 +131,7 @@ export async function describeEnvironment(engine: EngineAddon): Promise<Readonly
       node: process.versions.node,
       libtorch: info.torchVersion,
       libav: info.libavVersion,
+      ...(info.cudaBuilt && { cuda: info.cudaVersion, cudnn: info.cudnnVersion }),
     },
     gitHash: await gitHash(),
     hardware: {
@@ -141,6 +142,7 @@ export async function describeEnvironment(engine: EngineAddon): Promise<Readonly
       memoryBytes: totalmem(),
       cpuCapability: info.cpuCapability,
       cudaAvailable: info.cudaAvailable,
+      gpus: info.cudaDevices,
     },
     started: new Date().toISOString(),
     command: process.argv.slice(1),

@@ -9,10 +9,12 @@ import { openFacts } from '../embed/video-facts.js';
 import { configError, toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
 import { ofMethod } from '../methods/registry.js';
+import { requireCuda } from '../native/flavour.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
 import { absoluteSpec } from './absolute-spec.js';
+import { deviceOfRun } from './device-of-run.js';
 import type { TrainEvent, TrainResult } from './events.js';
 import { needsFlow } from './flow-need.js';
 import type { EvaluationHook } from './hooks.js';
@@ -33,7 +35,8 @@ export type { TrainOptions } from './settled.js';
 /**
  * Starts training. The result rejects with VsslError: ERR_VSSL_CONFIG, ERR_VSSL_RESUME_MISMATCH, ERR_VSSL_LOCKED,
  * ERR_VSSL_RUN_WRITE, ERR_VSSL_CHECKPOINT_WRITE, ERR_VSSL_DATA, ERR_VSSL_NO_USABLE_VIDEO, ERR_VSSL_NO_FLOW,
- * ERR_VSSL_NON_FINITE, and the errors of loading the engine; and with the reason of an aborted signal.
+ * ERR_VSSL_NON_FINITE, ERR_VSSL_CUDA_UNAVAILABLE, and the errors of loading the engine; and with the reason of an aborted
+ * signal.
  */
 export function train(
   config: TrainConfig | ResolvedConfig,
@@ -84,7 +87,8 @@ async function runTraining(
 ): Promise<TrainResult> {
   if (!options.ranks) return await runInGroup(settled, options, emit, SINGLE);
   checkBatch(settled.config, checkRankPlace(options.ranks).size);
-  const group = await joinRanks(await openEngine(), options.ranks, options.rankTimeout);
+  const engine = await openEngine(settled.config.train.device);
+  const group = await joinRanks(engine, options.ranks, options.rankTimeout);
   try {
     // what rank 0 tells is told once
     return await runInGroup(settled, options, group.isFirst ? emit : () => {}, group);
@@ -109,7 +113,8 @@ async function runInGroup(
     resume === 'never' ||
     (resume === 'auto' && (await group.byFirst(() => listCheckpoints(paths.checkpoints))).length === 0);
   const readData = () => loadManifest(dataPath, { except: [paths.folder] });
-  // Wrong files should not leave a folder behind; a finished run should not need its data.
+  // A device that is not there and wrong files should not leave a folder behind; a finished run should need neither.
+  if (isNew) requireCuda(config.train.device);
   const init = isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile)) : null;
   const early = isNew ? await group.together(readData) : null;
   const lock = await group.byFirst(() => takeRunFolder(paths));
@@ -127,14 +132,26 @@ async function runInGroup(
     for (const warning of manifest.warnings) warn(warning);
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await group.byFirst(() => emptyRunFolder(paths));
-    const engine = await openEngine();
+    const engine = await openEngine(config.train.device);
+    const device = deviceOfRun(engine, config, group, warn);
     await checkSameOnAll(group, { config, manifest, engine, maxSteps: options.maxSteps });
     const facts = await openFacts(engine, group.isFirst ? paths.videoIndex : null, warn);
     const getFacts: GetFacts = (row) => facts.get(row);
     try {
       if (!engine.info().flowVersion && (await needsFlow(config, manifest.rows, getFacts)))
         throw noFlow(engine, 'use frame differences, which need nothing more');
-      const found = { ...settled, options, emit, manifest, checkpoint, init, engine, getFacts, group };
+      const found = {
+        ...settled,
+        options,
+        emit,
+        manifest,
+        checkpoint,
+        init,
+        engine,
+        device,
+        getFacts,
+        group,
+      };
       return await new Training(found).run();
     } finally {
       await facts.flush();

@@ -1,5 +1,6 @@
 /** One call's worth of training, in a run folder that is locked: data, session and schedule, then the step loop. */
 import { availableParallelism } from 'node:os';
+import type { Device } from '../checks.js';
 import { countBatches, countSteps } from '../data/epoch-order.js';
 import { BatchPlanner } from '../data/planner.js';
 import { Quarantine } from '../data/quarantine.js';
@@ -15,7 +16,7 @@ import { Feed } from './feed.js';
 import type { InitWeights } from './init-weights.js';
 import { lookAtFiles } from './look-at-files.js';
 import { type LoopResult, runLoop } from './loop.js';
-import { chooseDevice, type Device, openSession } from './open-session.js';
+import { openSession } from './open-session.js';
 import type { RankGroup } from './ranks.js';
 import { describeEnvironment, writeRunConfig } from './run-folder.js';
 import { type LogOfRun, NO_LOG, RunLog } from './run-log.js';
@@ -39,6 +40,8 @@ export interface TrainingParts extends Settled {
   /** What a new run begins with, if not at random. */
   readonly init: InitWeights | null;
   readonly engine: EngineAddon;
+  /** Where the network runs. */
+  readonly device: Device;
   readonly getFacts: GetFacts;
   readonly group: RankGroup;
 }
@@ -46,7 +49,6 @@ export interface TrainingParts extends Settled {
 export class Training {
   readonly #parts: TrainingParts;
   readonly #signal: AbortSignal;
-  readonly #device: Device;
   readonly #threads: number;
   readonly #workers: number;
   readonly #quarantine = new Quarantine();
@@ -60,11 +62,10 @@ export class Training {
   #usable = 0;
 
   constructor(parts: TrainingParts) {
-    const { config, options, manifest, checkpoint, init, engine } = parts;
+    const { config, options, manifest, checkpoint, init } = parts;
     const cores = Math.max(1, Math.floor(availableParallelism() / parts.group.localSize));
     this.#parts = parts;
     this.#signal = options.signal ?? new AbortController().signal;
-    this.#device = chooseDevice(engine, config.train.device);
     this.#threads = config.train.threads === 'auto' ? cores : config.train.threads;
     this.#workers = config.data.workers === 'auto' ? cores : config.data.workers;
     this.#faults = new Faults(manifest.rows, checkpoint?.state);
@@ -86,7 +87,7 @@ export class Training {
     const batch = Math.floor(Math.min(config.train.batch, usable) / group.size);
     const session = await openSession(engine, config, {
       group,
-      device: this.#device,
+      device: this.#parts.device,
       accumulate: Math.min(config.train.accumulate, Math.max(batch, 1)),
       state: checkpoint?.tensors,
       init,
@@ -123,7 +124,7 @@ export class Training {
     await writeRunConfig(paths, config, {
       ...(await describeEnvironment(engine)),
       totalSteps: this.#totalSteps,
-      device: this.#device,
+      device: this.#parts.device,
       threads: this.#threads,
       workers: this.#workers,
       ...(this.#parts.group.size > 1 && { ranks: this.#parts.group.size }),
@@ -151,7 +152,7 @@ export class Training {
         stepsPerEpoch,
         videos: usable,
         batch: Math.min(config.train.batch, usable),
-        device: this.#device,
+        device: this.#parts.device,
         threads: this.#threads,
         workers: this.#workers,
       });

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -103,6 +103,42 @@ test('a missing addon ends with 3 and says how to get it', (t) => {
   });
   t.is(status, 3, stderr);
   t.regex(stderr, /vssl-native (setup|build)/);
+});
+
+test('a GPU that cannot be used ends with 3, before anything is made: what was looked for, and what to do', (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'vssl-cli-'));
+  writeFileSync(join(data, 'a.mp4'), 'no video');
+  const out = join(data, 'run');
+  const env = { ...process.env, NO_COLOR: '1', CUDA_VISIBLE_DEVICES: '', VSSL_ENGINE: '' };
+  const run = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
+  for (const device of ['cuda', 'cuda:1']) {
+    const args = ['train', '--preset', 'cvrl', '--data', data, '--out', out, '--device', device];
+    const { status, stderr } = run(...args);
+    t.is(status, 3, stderr);
+    t.regex(stderr, new RegExp(`device '${device}' was asked for, but .*What to do: .*or use device cpu`));
+    t.regex(stderr, /ERR_VSSL_CUDA_UNAVAILABLE/);
+    t.false(existsSync(out));
+  }
+});
+
+test('presets say which of them need a GPU, and whether there is one', (t) => {
+  const env = { ...process.env, NO_COLOR: '1', CUDA_VISIBLE_DEVICES: '', VSSL_ENGINE: '' };
+  const run = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
+  const { stdout } = run('presets');
+  t.regex(stdout, /^cvrl +a GPU +CVRL's published/m);
+  t.regex(stdout, /^cvrl-tiny {3,}CVRL for 2 CPU/m);
+  t.regex(stdout, /None can be used here: .*doctor/);
+  t.regex(run('presets', 'cvrl').stdout, /^# It needs a GPU\. None can be used here: /m);
+  t.notRegex(run('presets', 'cvrl-tiny').stdout, /GPU/);
+  const { presets, noGpu } = JSON.parse(run('presets', '--json').stdout) as {
+    presets: { name: string; needsGpu: boolean }[];
+    noGpu: string;
+  };
+  t.deepEqual(
+    presets.filter(({ needsGpu }) => needsGpu).map(({ name }) => name),
+    presets.map(({ name }) => name).filter((name) => !name.endsWith('-tiny')),
+  );
+  t.truthy(noGpu);
 });
 
 test('--json: the last line of stdout is one object, and nothing else is there', (t) => {

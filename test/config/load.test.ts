@@ -87,6 +87,13 @@ test('preset < file < --set; the file may extend a preset', (t) => {
   t.is(fail(() => loadConfig({ preset: 'simclr', file })).key, 'extends');
 });
 
+test('a GPU may be named by its number', (t) => {
+  for (const device of ['auto', 'cpu', 'cuda', 'cuda:0', 'cuda:7'] as const) {
+    t.is(loadConfig({ preset: 'cvrl', set: [`train.device=${device}`] }).train.device, device);
+    t.is(resolveConfig({ extends: 'cvrl', train: { device } }).train.device, device);
+  }
+});
+
 test("a method's published values outside its slice lie under everything else", (t) => {
   t.deepEqual(resolveConfig({ method: 'simclr' }).data.augment.crop, {
     area: [0.2, 0.766],
@@ -175,6 +182,8 @@ test('wrong values say what was expected, what came, and the nearest valid word'
     ['train.batch=0', /'train\.batch' .*expected a whole number >= 1 but got 0/],
     ['train.batch=2.5', /expected a whole number >= 1 but got 2\.5/],
     ['train.batch=many', /expected a whole number >= 1 but got 'many'/],
+    ['train.device=tpu', /'train.device'.*: expected one of auto, cpu, cuda or cuda:N but got 'tpu'/],
+    ['train.device=cuda:-1', /expected one of auto, cpu, cuda or cuda:N but got 'cuda:-1'/],
     ['model.arch=r3d18', /expected one of r3d_10, .* but got 'r3d18'; did you mean 'r3d_18'/],
     ['train.optimizer.lr=-1', /expected a number > 0 but got -1/],
     ['train.optimizer.momentum=1', /expected a number >= 0 and < 1 but got 1/],

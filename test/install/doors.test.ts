@@ -97,7 +97,10 @@ const nativeDoors: Record<string, { rooms: readonly string[]; libraries: RegExp 
   'kernels/cuda': { rooms: ['common', 'kernels'], libraries: /^cuda_runtime(_api)?\.h$/ },
   video: { rooms: ['common', 'kernels', 'video/flow'], libraries: /^lib(av|sw)/ },
   'video/flow': { rooms: [], libraries: /^opencv2\// },
-  engine: { rooms: ['common', 'kernels', 'video'], libraries: /^(torch|ATen|c10)\/|^omp\.h$/ },
+  engine: {
+    rooms: ['common', 'kernels', 'video'],
+    libraries: /^(torch|ATen|c10)\/|^omp\.h$|^cuda_runtime_api\.h$/,
+  },
   binding: { rooms: ['common', 'kernels', 'engine', 'video'], libraries: /^napi\.h$/ },
   tests: {
     rooms: ['common', 'kernels', 'kernels/cuda', 'engine', 'video'],

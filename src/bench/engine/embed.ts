@@ -55,7 +55,7 @@ function embedCase(parameters: EmbedParameters): BenchCase {
 
 async function prepare(parameters: EmbedParameters): Promise<Workload> {
   const { arch, width, precision, ...size } = parameters;
-  const engine = loadEngine();
+  const engine = loadEngine('cpu');
   const encoder = await engine.createEncoder({
     ...{ arch, width, seed: 1, device: 'cpu', precision, channelsLast: true },
   });

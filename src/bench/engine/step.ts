@@ -49,7 +49,7 @@ export function stepCase({ name, parameters, open, peers }: StepOptions): BenchC
 }
 
 async function prepare({ spec, plan, hyper }: StepSource, tolerance: number): Promise<Workload> {
-  const engine = loadEngine();
+  const engine = loadEngine('cpu');
   const loader = engine.createLoader({ threads: 1, cacheBytes: 2 ** 28 });
   const { batch, failures } = await loader.load(plan).finally(() => loader.dispose());
   if (failures.length > 0)

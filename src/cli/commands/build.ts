@@ -7,13 +7,18 @@ interface BuildOptions {
   readonly kernelsOnly?: boolean;
   readonly force?: boolean;
   readonly methods?: string;
+  readonly cuda?: boolean;
 }
 
 /** `vssl-native build`: the addons from source. */
 export function registerBuild(program: Command): void {
   addCommonOptions(program.command('build'))
     .description('build the addons from source, where something changed')
-    .option('--libtorch <dir>', 'libtorch to build against (default: the one that setup finds)')
+    .option(
+      '--libtorch <dir>',
+      'libtorch to build against, of the CUDA engine with --cuda (default: the one that setup finds)',
+    )
+    .option('--cuda', 'also the engine for CUDA')
     .option('--kernels-only', 'only the addon that needs no libtorch')
     .option('--force', 'build also what is up to date')
     .option(
@@ -21,12 +26,13 @@ export function registerBuild(program: Command): void {
       'also an engine with the methods of this folder, NAME.cpp each, in DIR/build: for train --methods DIR',
     )
     .action(
-      runAction<BuildOptions>(async (_context, { libtorch, kernelsOnly, force, methods }) => {
+      runAction<BuildOptions>(async (_context, { libtorch, kernelsOnly, force, methods, cuda }) => {
         const { runTool } = await import('../run-tool.js');
         const args = [
           ...(libtorch === undefined ? [] : ['--libtorch', libtorch]),
           ...(kernelsOnly ? ['--kernels-only'] : []),
           ...(force ? ['--force'] : []),
+          ...(cuda ? ['--cuda'] : []),
           ...(methods === undefined ? [] : ['--methods', resolve(methods)]),
         ];
         return { status: 'done', ...(await runTool('build', args)) };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { metered, parseCount } from '../action-helpers.js';
+import { metered, needsNoGpu, parseCount } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 import { formatTable } from '../table.js';
 
@@ -20,6 +20,7 @@ export function registerCheck(program: Command): void {
     .option('--allow-unusable', 'exit 0 although some videos are unusable (all of them: still 4)')
     .action(
       runAction<CheckOptions>(async (context, options) => {
+        needsNoGpu();
         const { data, deep, threads, allowUnusable = false } = options;
         const { checkVideos } = await import('../../prepare/check-videos.js');
         const { logger, print, signal } = context;

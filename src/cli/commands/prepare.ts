@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { leftOut, metered, parseCount, parseNumber } from '../action-helpers.js';
+import { leftOut, metered, needsNoGpu, parseCount, parseNumber } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
 interface PrepareFlags {
@@ -23,6 +23,7 @@ export function registerPrepare(program: Command): void {
     .option('--threads <n>', 'videos under way at once (default: all processors)', parseCount)
     .action(
       runAction<PrepareFlags>(async (context, flags) => {
+        needsNoGpu();
         const { prepare } = await import('../../prepare/prepare.js');
         const { data, out, shortSide, fps, flow, threads } = flags;
         const { logger, print, signal } = context;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { metered } from '../action-helpers.js';
+import { metered, needsNoGpu } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 
 interface SynthesizeFlags {
@@ -18,6 +18,7 @@ export function registerSynthesize(program: Command): void {
     .requiredOption('--out <dir>', 'folder to write into')
     .action(
       runAction<SynthesizeFlags>(async (context, { data, out }) => {
+        needsNoGpu();
         const { writeSyntheticVideos } = await import('../../prepare/write-synthetic.js');
         const { signal } = context;
         const result = await metered(context, 'written', (onProgress) =>
