@@ -47,9 +47,13 @@ if(VSSL_ENGINE_CUDA)
 endif()
 set_target_properties(vssl::torch PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${torch_include}")
 set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS _GLIBCXX_USE_CXX11_ABI=1)
-# Headers of 2.14 and newer need C++20.
+# Headers of 2.14 and newer need C++20, in which GCC 12 warns of its own std::string (GCC bugs 105329 and 105651).
 if(torch_version VERSION_GREATER_EQUAL 2.14)
   set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_COMPILE_FEATURES cxx_std_20)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_COMPILE_OPTIONS -Wno-restrict -Wno-array-bounds
+                 -Wno-stringop-overread)
+  endif()
 else()
   set_property(TARGET vssl::torch APPEND PROPERTY INTERFACE_COMPILE_FEATURES cxx_std_17)
 endif()

@@ -395,8 +395,8 @@ export interface EngineAddon {
   setThreads(threads: number): void;
   /** The process is about to end with this code: see native/binding/engine_exit.h. Main thread only. */
   leaving(code: number): void;
-  /** '' when well, else what is wrong with this libtorch on this CPU. */
-  selfTest(): Promise<string>;
+  /** '' when well, else what is wrong with this libtorch on the device. Default cpu. */
+  selfTest(device?: 'cpu' | 'cuda'): Promise<string>;
   /** `whole`: reads every packet, also of a container that lists them. */
   indexVideo(path: string, whole?: boolean): Promise<NativeVideoIndex>;
   createLoader(options: { threads: number; cacheBytes: number }): NativeLoader;

@@ -65,7 +65,7 @@ export function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
     return [judge(name, false, found, 'fault', remedy, { attempts })];
   }
   const loaded = judge(name, true, `loaded from ${attempts.at(-1)!.path}`, 'fault', undefined, { attempts });
-  return [loaded, ...checkLibraries(probe.info), ...checkNumbers(probe.info, probe.selfTest)];
+  return [loaded, ...checkLibraries(probe.info), ...checkNumbers(probe)];
 }
 
 type EngineInfo = ReturnType<EngineAddon['info']>;
@@ -94,14 +94,19 @@ function checkLibraries(info: EngineInfo): DoctorCheck[] {
   ];
 }
 
-function checkNumbers({ bf16Fast }: EngineInfo, selfTest: string | undefined): DoctorCheck[] {
-  const speed = bf16Fast ? 'native instructions' : 'no native instructions: emulated, slow';
+function checkNumbers({ info, selfTest, gpuSelfTest }: EngineProbe): DoctorCheck[] {
+  const fast = info!.bf16Fast;
+  const speed = fast ? 'native instructions' : 'no native instructions: emulated, slow';
   const fp32 = 'set train.precision to fp32';
-  const bf16 = judge('bf16', bf16Fast, speed, 'note', fp32);
-  if (selfTest === undefined) return [bf16];
-  const found = selfTest || 'bf16 conv3d weight gradients agree with fp32';
-  const remedy = `${fp32}, or use another libtorch version`;
-  return [bf16, judge('engine self-test', selfTest === '', found, 'fault', remedy)];
+  const agrees = (name: string, fault: string) => {
+    const found = fault || 'bf16 conv3d weight gradients agree with fp32';
+    return judge(name, fault === '', found, 'fault', `${fp32}, or use another libtorch version`);
+  };
+  return [
+    judge('bf16', fast, speed, 'note', fp32),
+    ...(selfTest === undefined ? [] : [agrees('engine self-test', selfTest)]),
+    ...(gpuSelfTest === undefined ? [] : [agrees('GPU self-test', gpuSelfTest)]),
+  ];
 }
 
 /** What a build of the engine would use; asked only when there is no engine to tell. */

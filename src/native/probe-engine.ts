@@ -3,6 +3,7 @@
  * not fit this processor dies by a signal and not by an exception; here it takes nothing else with it.
  */
 import type { EngineAddon } from './bindings.js';
+import { isOldCudnn } from './device.js';
 import { type LoadAttempt, tryLoad } from './load.js';
 
 /** What the child prints. */
@@ -11,6 +12,8 @@ export interface EngineProbe {
   readonly info?: ReturnType<EngineAddon['info']>;
   /** '' when well; absent when it was not asked for or the addon did not load. */
   readonly selfTest?: string;
+  /** The same of the GPU; absent where there is none, or one that is refused bf16. */
+  readonly gpuSelfTest?: string;
 }
 
 async function probe(withSelfTest: boolean): Promise<EngineProbe> {
@@ -19,8 +22,10 @@ async function probe(withSelfTest: boolean): Promise<EngineProbe> {
   const engine = addon as EngineAddon;
   const info = engine.info();
   if (!withSelfTest) return { attempts, info };
-  const selfTest = await engine.selfTest().catch((error: Error) => error.message);
-  return { attempts, info, selfTest };
+  const test = (device: 'cpu' | 'cuda') => engine.selfTest(device).catch((error: Error) => error.message);
+  const selfTest = await test('cpu');
+  if (!info.cudaAvailable || isOldCudnn(info.cudnnVersion)) return { attempts, info, selfTest };
+  return { attempts, info, selfTest, gpuSelfTest: await test('cuda') };
 }
 
 probe(process.argv.includes('--self-test')).then(

@@ -255,7 +255,7 @@ test.serial(
     const out = join(folder, 'flow');
     const args = ['--method', 'modist', '--data', data, '--budget', '2', '--out', out];
     const failed = await promisify(execFile)(process.execPath, [main, 'eval', 'claims', ...args], {
-      env: { ...process.env, NO_COLOR: '1', VSSL_NATIVE_BINDING: addons },
+      env: { ...process.env, NO_COLOR: '1', VSSL_NATIVE_BINDING: addons, VSSL_ENGINE: 'cpu' },
     }).then(
       () => ({ code: 0, stderr: '' }),
       ({ code, stderr }) => ({ code, stderr }) as { code: number; stderr: string },

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { EngineAddon } from '#src/native/bindings.js';
 import { checkCuda, findFlavour, hasUnusedCuda } from '#src/native/doctor-cuda.js';
-import type { EngineResult } from '#src/native/doctor-engine.js';
+import { checkEngine, type EngineResult } from '#src/native/doctor-engine.js';
 import type { FlavourFacts } from '#src/native/flavour.js';
 
 type EngineInfo = ReturnType<EngineAddon['info']>;
@@ -103,4 +103,16 @@ test('VSSL_ENGINE names another than would be taken', (t) => {
     /^fault: expected cpu, cuda or auto.* -> unset VSSL_ENGINE/,
   );
   t.regex(say({ named: 'cuda' }, undefined).of('CUDA'), /see 'engine addon'/);
+});
+
+test('the self-test of bf16 runs on the processor, and on the GPU where there is one', (t) => {
+  const attempts = [{ path: BUILD, code: 'loaded', message: 'loaded' }] as const;
+  const status = (name: string, more: object) =>
+    checkEngine({ probe: { attempts, info: cuda, ...more } }).find((check) => check.name === name)?.status;
+  const both = { selfTest: '', gpuSelfTest: 'bf16 conv3d of (2, 16, 4, 8, 8): relative error 0.3' };
+  t.is(status('engine self-test', both), 'ok');
+  t.is(status('GPU self-test', both), 'fault');
+  t.is(status('GPU self-test', { selfTest: '', gpuSelfTest: '' }), 'ok');
+  t.is(status('GPU self-test', { selfTest: '' }), undefined);
+  t.is(status('engine self-test', {}), undefined);
 });
