@@ -168,6 +168,7 @@ Napi::Value from_step(Napi::Env env, const engine::StepResult& step) {
   for (const auto& [name, loss] : step.losses) losses.Set(name, loss);
   out.Set("losses", losses);
   out.Set("finite", Napi::Boolean::New(env, step.finite));
+  out.Set("overflow", Napi::Boolean::New(env, step.overflow));
   set(out, "gradNorm", step.grad_norm);
   set(out, "forwardSeconds", step.forward_seconds);
   set(out, "lossSeconds", step.loss_seconds);

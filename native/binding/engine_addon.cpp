@@ -59,8 +59,9 @@ void set_threads(const Napi::CallbackInfo& call) {
 }
 
 Napi::Value self_test(const Napi::CallbackInfo& call) {
+  const std::string device = call[0].IsString() ? call[0].As<Napi::String>().Utf8Value() : "cpu";
   return run_async(
-      call.Env(), jobs(call.Env()), [] { return engine::self_test(); },
+      call.Env(), jobs(call.Env()), [device] { return engine::self_test(device); },
       [](Napi::Env env, const std::string& fault) { return Napi::String::New(env, fault); });
 }
 

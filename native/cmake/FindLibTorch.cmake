@@ -31,9 +31,9 @@ if(VSSL_ENGINE_CUDA)
                         "'npx vssl-native setup --cuda', or pass -DVSSL_LIBTORCH=<one with lib/libtorch_cuda.so>.")
   endif()
   list(APPEND torch_libraries c10_cuda)
-  # Its headers name those of cuBLAS, cuSOLVER and cuSPARSE, which lie beside it where the toolkit has none; the toolkit's
+  # Its headers name those of cuBLAS, cuSOLVER, cuSPARSE and NCCL, which lie beside it where the toolkit has none; the toolkit's
   # own come first.
-  file(GLOB cuda_wheels_include "${VSSL_LIBTORCH}/../nvidia/cu*/include")
+  file(GLOB cuda_wheels_include "${VSSL_LIBTORCH}/../nvidia/cu*/include" "${VSSL_LIBTORCH}/../nvidia/nccl/include")
   list(APPEND torch_include ${CUDAToolkit_INCLUDE_DIRS} ${cuda_wheels_include})
 endif()
 foreach(name ${torch_libraries})

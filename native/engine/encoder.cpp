@@ -15,9 +15,9 @@ struct Encoder::Impl : TakingTurns {
   std::unique_ptr<BareConvolutions> convolutions;  // those of clips of this size
   std::vector<int64_t> convolutions_of;
 
-  explicit Impl(const Value& spec) {
+  explicit Impl(const Value& spec) : TakingTurns(placement_from(spec).device) {
     placement = placement_from(spec);
-    compute = compute_type_from(spec.get_string("precision", "fp32"));
+    compute = compute_type_from(spec.get_string("precision", "fp32"), placement.device);
     Value::Object model;
     if (!spec.is_null()) model = spec.as_object("encoder");
     for (const char* key : {"seed", "device", "precision", "channelsLast"}) model.erase(key);
@@ -51,7 +51,7 @@ struct Encoder::Impl : TakingTurns {
 
 Encoder::Encoder(const Value& spec) {
   translated([&] {
-    const CallScope scope(false);
+    const CallScope scope(false, placement_from(spec).device);
     impl_ = std::make_unique<Impl>(spec);
   });
 }

@@ -57,6 +57,9 @@ struct StepResult {
   std::map<std::string, double> losses;  // "loss" is the total; others by name
   double grad_norm = 0;                  // before clipping, of the networks that minimise the total
   bool finite = true;  // false: the step was not applied, the state is what it was before the call
+  // fp16 alone: the scaled gradient went beyond its range. The step was not applied, and the scale is smaller
+  // now.
+  bool overflow = false;
   double forward_seconds = 0, loss_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
   // With several ranks: what their exchanges took, waiting included, and of that those of the loss; bytes
   // sent.
@@ -83,9 +86,10 @@ class Ranks {
 // spec (all keys checked, unknown ones are errors):
 // { method: 'cvrl', options: {...method's own}, model: ModelSpec, optimizer: { name: 'sgd'|'lars'|'adamw',
 // momentum,
-//   nesterov, weightDecay, betas, eps, trustCoefficient }, precision: 'fp32'|'bf16', channelsLast: bool,
-//   accumulate: int, clipNorm: number|null, seed: int, device: 'cpu'|'cuda', syncNorm: bool (BatchNorm sees
-//   the batch of all ranks), ranks: null or RanksSpec }
+//   nesterov, weightDecay, betas, eps, trustCoefficient }, precision: 'fp32'|'bf16'|'fp16' (not on the CPU),
+//   channelsLast: bool, checkpoint: 'none'|'stage' (stages are computed again in the backward), accumulate:
+//   int, clipNorm: number|null, seed: int, device: 'cpu'|'cuda'|'cuda:N', syncNorm: bool (BatchNorm sees the
+//   batch of all ranks), ranks: null or RanksSpec }
 // With ranks each has its part of the batch, of one size, and all make the same calls of step() and
 // share_state(). ModelSpec: { arch: 'r3d_18', width: 1, ... }; the model's weights are drawn from `seed`.
 class Session {
@@ -163,6 +167,6 @@ LinearFit fit_linear(const float* train, const int32_t* labels, int64_t train_ro
 
 // Compares one bf16 conv3d weight gradient per risky shape with fp32; empty when all is well, else what is
 // wrong.
-std::string self_test();
+std::string self_test(const std::string& device = "cpu");
 
 }  // namespace vssl::engine

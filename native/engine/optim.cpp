@@ -1,8 +1,10 @@
 #include "optim.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "../common/memory.h"
+#include "device/devices.h"
 #include "errors.h"
 #include "optim_kernels.h"
 
@@ -23,7 +25,8 @@ using State = std::vector<std::pair<std::string, Tensor>>;
 std::vector<Tensor> zeros_like_parameters(const std::vector<OptimParameter>& parameters) {
   double bytes = 0;
   for (const auto& p : parameters) bytes += static_cast<double>(p.tensor.nbytes());
-  check_memory(3 * bytes, "training this network (weights, gradients, optimiser)");
+  if (!parameters.empty() && parameters[0].tensor.is_cpu())
+    check_memory(3 * bytes, "training this network (weights, gradients, optimiser)");
   std::vector<Tensor> out;
   for (const auto& p : parameters) out.push_back(at::zeros_like(p.tensor.detach()));
   return out;
@@ -35,29 +38,36 @@ struct Due {
   Tensor gradient;  // aligned
   double scale;
   double rate;
-  Tensor scratch;  // see optim_kernels.h
 };
 
-// All that can fail comes here, before the first parameter moves: memory for gradients in another layout and
-// for the arithmetic of other devices than the CPU. The scratch is the same memory for all.
+// All that can fail comes here, before the first parameter moves: memory for gradients in another layout.
 std::vector<Due> due_updates(const std::vector<OptimParameter>& parameters, double lr,
                              const std::vector<double>& scales) {
   std::vector<Due> due;
-  const OptimParameter* largest = nullptr;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const OptimParameter& p = parameters[i];
     const Tensor g = aligned_gradient(p);
-    if (!g.defined()) continue;
-    due.push_back({i, g, scales.at(p.objective), lr * p.rate, {}});
-    if (!p.tensor.is_cpu() && (!largest || p.tensor.numel() > largest->tensor.numel())) largest = &p;
-  }
-  if (!largest) return due;
-  const Tensor room = at::empty({largest->tensor.numel()}, largest->tensor.options().requires_grad(false));
-  for (Due& d : due) {
-    const Tensor& p = parameters[d.index].tensor;
-    d.scratch = room.as_strided(p.sizes(), p.strides());
+    if (g.defined()) due.push_back({i, g, scales.at(p.objective), lr * p.rate});
   }
   return due;
+}
+
+float* data(const Tensor& t) { return static_cast<float*>(t.mutable_data_ptr()); }
+
+// Null on the CPU. Networks of a method are on one device.
+const DeviceKernels* kernels_of(const std::vector<OptimParameter>& parameters) {
+  return parameters.empty() ? nullptr : engine::kernels_of(parameters[0].tensor);
+}
+
+// sums[into] of all spans, doubles on `like`'s device.
+Tensor square_sums(const DeviceKernels& kernels, const std::vector<SquareSpan>& spans, int64_t sums,
+                   const Tensor& like) {
+  const Tensor out = at::empty({sums}, like.options().requires_grad(false).dtype(at::kDouble));
+  const auto count = static_cast<int64_t>(spans.size());
+  const Scratch scratch(kernels.square_sums_room(spans.data(), count, sums), like.device());
+  kernels.square_sums(out.mutable_data_ptr<double>(), sums, spans.data(), count, scratch.room(),
+                      kernels.stream(like.device()));
+  return out;
 }
 
 // SGD with momentum; with a trust coefficient, LARS.
@@ -76,13 +86,11 @@ class Momentum : public Optimizer {
 
   void step(double lr, const std::vector<double>& scales) override {
     std::vector<Due> due = due_updates(parameters_, lr, scales);
+    if (const DeviceKernels* kernels = kernels_of(parameters_)) return step_on_device(*kernels, due);
     if (lars_) trust(due);
-    for (const Due& d : due) {
-      const OptimParameter& p = parameters_[d.index];
-      (lars_ ? lars_update : sgd_update)(
-          p.tensor, velocity_[d.index], d.gradient,
-          {d.rate, momentum_, p.decays ? decay_ * p.decay : 0, d.scale, nesterov_}, d.scratch);
-    }
+    for (const Due& d : due)
+      (lars_ ? lars_update : sgd_update)(parameters_[d.index].tensor, velocity_[d.index], d.gradient,
+                                         {d.rate, momentum_, decay_of(d), d.scale, nesterov_});
   }
 
   State state() override {
@@ -93,14 +101,44 @@ class Momentum : public Optimizer {
   }
 
  private:
+  double decay_of(const Due& d) const {
+    const OptimParameter& p = parameters_[d.index];
+    return p.decays ? decay_ * p.decay : 0;
+  }
+
   void trust(std::vector<Due>& due) const {
     for (Due& d : due) {
       const OptimParameter& p = parameters_[d.index];
       if (!p.decays) continue;
       const double weight = std::sqrt(square_sum(p.tensor, 1, {}, 0));
-      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_ * p.decay));
+      const double gradient = std::sqrt(square_sum(d.gradient, d.scale, p.tensor, decay_of(d)));
       if (weight > 0 && gradient > 0) d.rate *= trust_ * weight / gradient;
     }
+  }
+
+  // The same in a few launches; the norms stay on the device.
+  void step_on_device(const DeviceKernels& kernels, const std::vector<Due>& due) const {
+    std::vector<MomentumSpan> spans;
+    std::vector<SquareSpan> squares;
+    for (const Due& d : due) {
+      const OptimParameter& p = parameters_[d.index];
+      const auto rate = static_cast<float>(d.rate), decay = static_cast<float>(decay_of(d)),
+                 scale = static_cast<float>(d.scale);
+      const float* gradient = d.gradient.const_data_ptr<float>();
+      const auto trust = lars_ && p.decays ? static_cast<float>(trust_) : 0.0f;
+      spans.push_back({data(p.tensor), data(velocity_[d.index]), gradient, p.tensor.numel(),
+                       lars_ ? rate : 1.0f, lars_ ? 1.0f : rate, decay, scale, trust});
+      // First all weights, then all gradients.
+      const auto k = static_cast<int64_t>(spans.size()) - 1, count = static_cast<int64_t>(due.size());
+      squares.push_back({data(p.tensor), nullptr, p.tensor.numel(), 1, 0, k});
+      squares.push_back({gradient, data(p.tensor), p.tensor.numel(), scale, decay, count + k});
+    }
+    if (spans.empty()) return;
+    const Tensor& like = parameters_[0].tensor;
+    const Tensor norms =
+        lars_ ? square_sums(kernels, squares, static_cast<int64_t>(squares.size()), like) : Tensor();
+    kernels.momentum_update(spans.data(), static_cast<int64_t>(spans.size()), momentum_, nesterov_,
+                            lars_ ? norms.const_data_ptr<double>() : nullptr, kernels.stream(like.device()));
   }
 
   std::vector<OptimParameter> parameters_;
@@ -130,15 +168,30 @@ class AdamW : public Optimizer {
   }
 
   void step(double lr, const std::vector<double>& scales) override {
+    const std::vector<Due> due = due_updates(parameters_, lr, scales);
+    const DeviceKernels* const kernels = kernels_of(parameters_);
     int64_t* updates = updates_.mutable_data_ptr<int64_t>();
-    for (const Due& d : due_updates(parameters_, lr, scales)) {
+    std::vector<AdamSpan> spans;
+    for (const Due& d : due) {
       const OptimParameter& p = parameters_[d.index];
       const double t = static_cast<double>(++updates[d.index]);
-      adamw_update(p.tensor, first_[d.index], second_[d.index], d.gradient,
-                   {d.rate, beta1_, beta2_, eps_, p.decays ? decay_ * p.decay : 0, d.scale,
-                    1 - std::pow(beta1_, t), 1 - std::pow(beta2_, t)},
-                   d.scratch);
+      const AdamStep step{d.rate,
+                          beta1_,
+                          beta2_,
+                          eps_,
+                          p.decays ? decay_ * p.decay : 0,
+                          d.scale,
+                          1 - std::pow(beta1_, t),
+                          1 - std::pow(beta2_, t)};
+      if (kernels)
+        spans.push_back(span_of(d, step));
+      else
+        adamw_update(p.tensor, first_[d.index], second_[d.index], d.gradient, step);
     }
+    if (spans.empty()) return;
+    kernels->adam_update(spans.data(), static_cast<int64_t>(spans.size()),
+                         {static_cast<float>(beta1_), static_cast<float>(beta2_), static_cast<float>(eps_)},
+                         kernels->stream(parameters_[0].tensor.device()));
   }
 
   State state() override {
@@ -151,6 +204,19 @@ class AdamW : public Optimizer {
   }
 
  private:
+  AdamSpan span_of(const Due& d, const AdamStep& s) const {
+    const Tensor& p = parameters_[d.index].tensor;
+    return {data(p),
+            data(first_[d.index]),
+            data(second_[d.index]),
+            d.gradient.const_data_ptr<float>(),
+            p.numel(),
+            static_cast<float>(s.scale),
+            static_cast<float>(1 - s.lr * s.decay),
+            static_cast<float>(s.lr / s.correction1),
+            static_cast<float>(1 / std::sqrt(s.correction2))};
+  }
+
   std::vector<OptimParameter> parameters_;
   std::vector<Tensor> first_, second_;
   Tensor updates_;  // of each parameter; a network may get its first gradient late in a run
@@ -169,14 +235,23 @@ std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
   throw_invalid("unknown optimizer.name \"" + name + "\"; expected one of: sgd, lars, adamw");
 }
 
-std::vector<double> gradient_norms(const std::vector<OptimParameter>& parameters) {
-  std::vector<double> norms;
+Tensor gradient_squares(const std::vector<OptimParameter>& parameters) {
+  size_t objectives = 0;
+  for (const auto& p : parameters) objectives = std::max(objectives, p.objective + 1);
+  std::vector<Tensor> gradients;  // aligned, as long as the kernel reads them
+  std::vector<SquareSpan> spans;
   for (const auto& p : parameters) {
-    if (p.objective >= norms.size()) norms.resize(p.objective + 1);
-    if (const Tensor g = aligned_gradient(p); g.defined()) norms[p.objective] += square_sum(g, 1, {}, 0);
+    const Tensor g = aligned_gradient(p);
+    if (!g.defined()) continue;
+    gradients.push_back(g);
+    spans.push_back({g.const_data_ptr<float>(), nullptr, g.numel(), 1, 0, static_cast<int64_t>(p.objective)});
   }
-  for (double& norm : norms) norm = std::sqrt(norm);
-  return norms;
+  if (const DeviceKernels* kernels = kernels_of(parameters))
+    return square_sums(*kernels, spans, static_cast<int64_t>(objectives), parameters[0].tensor);
+  const Tensor sums = at::zeros({static_cast<int64_t>(objectives)}, at::kDouble);
+  for (size_t i = 0; i < spans.size(); ++i)
+    sums.mutable_data_ptr<double>()[spans[i].into] += square_sum(gradients[i], 1, {}, 0);
+  return sums;
 }
 
 }  // namespace vssl::engine

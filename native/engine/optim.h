@@ -43,7 +43,8 @@ class Optimizer {
 std::unique_ptr<Optimizer> create_optimizer(const Value& settings,
                                             const std::vector<OptimParameter>& parameters);
 
-// Euclidean norm of all gradients of each objective; NaN or infinite when one of their entries is.
-std::vector<double> gradient_norms(const std::vector<OptimParameter>& parameters);
+// Sum of squares of all gradients of each objective, (objectives) doubles on the parameters' device; NaN or
+// infinite when one of the entries is.
+Tensor gradient_squares(const std::vector<OptimParameter>& parameters);
 
 }  // namespace vssl::engine

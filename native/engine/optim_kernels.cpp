@@ -28,48 +28,29 @@ void momentum_loop(float* __restrict p, float* __restrict v, const float* __rest
 
 // v = momentum v + inner g;  p -= outer (v or its Nesterov form)
 void momentum_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
-                     double inner, double outer, Tensor scratch) {
-  const at::NoGradGuard no_grad;
-  if (p.is_cpu()) {
-    float *pp = data(p), *pv = data(v);
-    const float* pg = gradient.const_data_ptr<float>();
-    for_entries(p.numel(), [&](int64_t begin, int64_t end) {
-      momentum_loop(pp, pv, pg, begin, end, static_cast<float>(inner), static_cast<float>(outer),
-                    static_cast<float>(s.momentum), static_cast<float>(s.decay), static_cast<float>(s.scale),
-                    s.nesterov);
-    });
-    return;
-  }
-  const Tensor g = scratch.copy_(gradient).mul_(s.scale).add_(p, s.decay);
-  v.mul_(s.momentum).add_(g, inner);
-  p.sub_(s.nesterov ? g.mul_(inner).add_(v, s.momentum) : v, outer);
+                     double inner, double outer) {
+  float *pp = data(p), *pv = data(v);
+  const float* pg = gradient.const_data_ptr<float>();
+  for_entries(p.numel(), [&](int64_t begin, int64_t end) {
+    momentum_loop(pp, pv, pg, begin, end, static_cast<float>(inner), static_cast<float>(outer),
+                  static_cast<float>(s.momentum), static_cast<float>(s.decay), static_cast<float>(s.scale),
+                  s.nesterov);
+  });
 }
 
 }  // namespace
 
-void sgd_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
-                const Tensor& scratch) {
-  momentum_update(p, v, gradient, s, 1, s.lr, scratch);
+void sgd_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s) {
+  momentum_update(p, v, gradient, s, 1, s.lr);
 }
 
-void lars_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s,
-                 const Tensor& scratch) {
-  momentum_update(p, v, gradient, s, s.lr, 1, scratch);
+void lars_update(const Tensor& p, const Tensor& v, const Tensor& gradient, const MomentumStep& s) {
+  momentum_update(p, v, gradient, s, s.lr, 1);
 }
 
 void adamw_update(const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& gradient,
-                  const AdamStep& s, const Tensor& scratch) {
-  const at::NoGradGuard no_grad;
+                  const AdamStep& s) {
   const double rate = s.lr / s.correction1, root = std::sqrt(s.correction2);
-  if (!p.is_cpu()) {
-    Tensor g = scratch;
-    g.copy_(gradient).mul_(s.scale);
-    p.mul_(1 - s.lr * s.decay);
-    m.mul_(s.beta1).add_(g, 1 - s.beta1);
-    v.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
-    p.addcdiv_(m, at::sqrt_out(g, v).div_(root).add_(s.eps), -rate);
-    return;
-  }
   float *pp = data(p), *pm = data(m), *pv = data(v);
   const float* pg = gradient.const_data_ptr<float>();
   const auto b1 = static_cast<float>(s.beta1), b2 = static_cast<float>(s.beta2),
@@ -88,12 +69,6 @@ void adamw_update(const Tensor& p, const Tensor& m, const Tensor& v, const Tenso
 }
 
 double square_sum(const Tensor& g, double scale, const Tensor& p, double decay) {
-  const at::NoGradGuard no_grad;
-  if (!g.is_cpu()) {
-    Tensor x = g.to(at::kDouble).mul_(scale);
-    if (p.defined()) x.add_(p, decay);
-    return x.square().sum().item<double>();
-  }
   const float* pg = g.const_data_ptr<float>();
   const float* pp = p.defined() ? p.const_data_ptr<float>() : nullptr;
   const int64_t pieces = (g.numel() + kGrain - 1) / kGrain;

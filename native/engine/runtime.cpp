@@ -49,7 +49,7 @@ bool cpu_multiplies_bf16() {
 
 }  // namespace
 
-CallScope::CallScope(bool gradients) : mode_(gradients) {
+CallScope::CallScope(bool gradients, at::Device device) : mode_(gradients), device_(device) {
   const int threads = wanted_threads.load();
   if (threads > 0 && at::get_num_threads() != threads) at::set_num_threads(threads);
 }
@@ -83,23 +83,17 @@ Placement placement_from(const Value& spec) {
   return {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
 }
 
-at::Device device_from(const std::string& name) {
-  if (name == "cpu") return at::kCPU;
-  if (name != "cuda") throw_invalid("unknown device \"" + name + "\"; expected cpu or cuda");
-  const EngineInfo facts = info();
-  if (!facts.cuda_available)
-    throw Error("ERR_VSSL_CUDA_UNAVAILABLE",
-                "device cuda was asked for: " + facts.cuda_reason + "; use device cpu");
-  // The same step must give the same bits: no kernels chosen by timing, none that add in a random order.
-  at::globalContext().setBenchmarkCuDNN(false);
-  at::globalContext().setDeterministicCuDNN(true);
-  return at::Device(at::kCUDA, 0);
-}
-
-at::ScalarType compute_type_from(const std::string& precision) {
-  if (precision == "fp32") return at::kFloat;
-  if (precision == "bf16") return at::kBFloat16;
-  throw_invalid("unknown precision \"" + precision + "\"; expected fp32 or bf16");
+at::ScalarType compute_type_from(const std::string& precision, at::Device device) {
+  at::ScalarType type = at::kFloat;
+  if (precision == "bf16")
+    type = at::kBFloat16;
+  else if (precision == "fp16")
+    type = at::kHalf;
+  else if (precision != "fp32")
+    throw_invalid("unknown precision \"" + precision + "\"; expected fp32, bf16 or fp16");
+  if (type == at::kHalf && device.is_cpu())
+    throw_invalid("precision fp16 is for GPUs that have no bf16; on the CPU use bf16 or fp32");
+  return type;
 }
 
 std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays) {
@@ -125,7 +119,8 @@ Tensor borrow_clips(const video::Batch& batch, const std::string& name) {
 }
 
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute) {
-  const Tensor moved = clips.to(placement.device, compute);
+  // To another device as they are: converting them first would be work for the host.
+  const Tensor moved = clips.to(placement.device).to(compute);
   return moved.contiguous(placement.channels_last ? at::MemoryFormat::ChannelsLast3d
                                                   : at::MemoryFormat::Contiguous);
 }

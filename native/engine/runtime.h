@@ -1,11 +1,14 @@
 // State of libtorch that is local to a thread, set at each entry through the facade.
 #pragma once
 
+#include <c10/core/DeviceGuard.h>
+
 #include <mutex>
 #include <string>
 
 #include "../common/kept_memory.h"
 #include "../video/video.h"
+#include "device/devices.h"
 #include "errors.h"
 #include "inputs.h"
 #include "tensor.h"
@@ -13,19 +16,21 @@
 
 namespace vssl::engine {
 
-// Gradient mode and the number of intra-op threads belong to the calling thread in libtorch, and the caller
-// may be any thread: every facade call holds one of these.
+// Gradient mode, the current device and the number of intra-op threads belong to the calling thread in
+// libtorch, and the caller may be any thread: every facade call holds one of these.
 class CallScope {
  public:
-  explicit CallScope(bool gradients);
+  explicit CallScope(bool gradients, at::Device device = at::kCPU);
 
  private:
   at::AutoGradMode mode_;
+  c10::DeviceGuard device_;
 };
 
 // A session or an encoder, whose calls come from any thread and take turns.
 class TakingTurns {
  public:
+  explicit TakingTurns(at::Device device = at::kCPU) : device_(device) {}
   // After what it held: that goes back to the system.
   ~TakingTurns() { release_kept_memory(); }
 
@@ -34,22 +39,21 @@ class TakingTurns {
   auto turn(bool gradients, Body&& body) {
     return translated([&] {
       const std::lock_guard<std::mutex> lock(mutex_);
-      const CallScope scope(gradients);
+      const CallScope scope(gradients, device_);
       return body();
     });
   }
 
  private:
+  const at::Device device_;
   std::mutex mutex_;
 };
 
 // What a session and an encoder say of device and layout.
 Placement placement_from(const Value& spec);
 
-// 'cpu' or 'cuda'. Throws ERR_VSSL_CUDA_UNAVAILABLE with the reason.
-at::Device device_from(const std::string& name);
-// 'fp32' or 'bf16'.
-at::ScalarType compute_type_from(const std::string& precision);
+// 'fp32', 'bf16' or, beside the CPU, 'fp16'.
+at::ScalarType compute_type_from(const std::string& precision, at::Device device);
 
 // Rows over the batch's own memory; they live as long as the batch. Floats of shape (N, T, H, W, 3) are clips
 // and become (N, 3, T, H, W), channels-last.

@@ -1,4 +1,4 @@
-// A quick look at what this libtorch does on this CPU: the bf16 convolution gradients that training relies
+// A quick look at what this libtorch does on this device: the bf16 convolution gradients that training relies
 // on, against fp32, at shapes where libraries have been wrong. The engine's tests cover every convolution of
 // every model.
 #include <sstream>
@@ -46,15 +46,16 @@ double relative_error(const Tensor& value, const Tensor& truth) {
 
 }  // namespace
 
-std::string self_test() {
-  return translated([] {
-    const CallScope scope(false);
+std::string self_test(const std::string& name) {
+  return translated([&] {
+    const at::Device device = device_from(name);
+    const CallScope scope(false, device);
     std::ostringstream wrong;
     for (const Case& c : kCases) {
-      const Tensor x = noise({c.n, c.in, c.t, c.h, c.w}, "x");
-      const Tensor w = noise({c.out, c.in, c.kernel[0], c.kernel[1], c.kernel[2]}, "w");
+      const Tensor x = noise({c.n, c.in, c.t, c.h, c.w}, "x").to(device);
+      const Tensor w = noise({c.out, c.in, c.kernel[0], c.kernel[1], c.kernel[2]}, "w").to(device);
       const Tensor y = at::conv3d(x, w, {}, c.stride, c.padding);
-      const Tensor g = noise(y.sizes(), "g");
+      const Tensor g = noise(y.sizes(), "g").to(device);
       const auto bf16 = [](const Tensor& t) { return t.to(at::kBFloat16); };
       const double forward = relative_error(at::conv3d(bf16(x), bf16(w), {}, c.stride, c.padding), y);
       const double weight =

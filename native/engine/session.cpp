@@ -3,43 +3,16 @@
 #include <cmath>
 #include <limits>
 
+#include "before_step.h"
 #include "collectives/gradient_sum.h"
 #include "collectives/process_ranks.h"
 #include "errors.h"
+#include "gradient_scaler.h"
 #include "method.h"
 #include "optim.h"
 #include "runtime.h"
 
 namespace vssl::engine {
-
-namespace {
-
-// Copies of every buffer, put back on destruction unless the step is kept: a step that fails half-way, by NaN
-// or by an exception, leaves no trace.
-class Rollback {
- public:
-  explicit Rollback(std::vector<Network> networks) : networks_(std::move(networks)) {
-    for (const auto& network : networks_)
-      for (const auto& entry : network.weights->entries())
-        if (!entry.trainable) copies_.emplace_back(entry.tensor, entry.tensor.clone());
-  }
-  ~Rollback() {
-    const at::NoGradGuard no_grad;
-    if (!kept_)
-      for (auto& [tensor, copy] : copies_) tensor.copy_(copy);
-    for (const auto& network : networks_)
-      for (const auto& entry : network.weights->entries())
-        if (entry.trainable) entry.tensor.mutable_grad().reset();
-  }
-  void keep() { kept_ = true; }
-
- private:
-  std::vector<Network> networks_;
-  std::vector<std::pair<Tensor, Tensor>> copies_;
-  bool kept_ = false;
-};
-
-}  // namespace
 
 struct Session::Impl : TakingTurns {
   Placement placement;
@@ -55,20 +28,26 @@ struct Session::Impl : TakingTurns {
   std::unique_ptr<ProcessRanks> ranks;  // null: a single process
   SingleProcess alone;
   Collectives& collectives;
-  bool sync_norm;
+  bool sync_norm, checkpoint = false;
+  GradientScaler scaler;
   KeptStats stats;
   Tensor steps = at::zeros({}, at::TensorOptions().dtype(at::kLong));
 
   explicit Impl(const Value& spec)
-      : placement(placement_from(spec)),
+      : TakingTurns(placement_from(spec).device),
+        placement(placement_from(spec)),
         ranks(spec["ranks"].is_null() ? nullptr : std::make_unique<ProcessRanks>(spec["ranks"])),
         collectives(ranks ? static_cast<Collectives&>(*ranks) : alone),
         sync_norm(spec.get_bool("syncNorm", false)) {
     check_keys(spec,
                {"method", "options", "model", "optimizer", "precision", "channelsLast", "accumulate",
-                "clipNorm", "seed", "device", "syncNorm", "ranks"},
+                "clipNorm", "seed", "device", "syncNorm", "ranks", "checkpoint"},
                "session");
-    compute = compute_type_from(spec.get_string("precision", "fp32"));
+    const std::string kept = spec.get_string("checkpoint", "none");
+    if (kept != "none" && kept != "stage")
+      throw_invalid("unknown checkpoint \"" + kept + "\"; expected none or stage");
+    checkpoint = kept == "stage";
+    compute = compute_type_from(spec.get_string("precision", "fp32"), placement.device);
     accumulate = int_in(spec, "accumulate", 1, 1, 1 << 20);
     if (!spec["clipNorm"].is_null()) clip_norm = number_in(spec, "clipNorm", 0, 1e-12, 1e12);
     const auto seed = static_cast<uint64_t>(int_in(spec, "seed", 0, 0, int64_t{1} << 53));
@@ -101,6 +80,7 @@ struct Session::Impl : TakingTurns {
         out.emplace_back("model/" + network.name + "/" + entry.name, entry.tensor);
     for (const auto& [name, tensor] : optimizer->state()) out.emplace_back("optim/" + name, tensor);
     out.emplace_back("counter/step", steps);
+    if (compute == at::kHalf) out.emplace_back("counter/gradientScale", scaler.state);
     return out;
   }
 
@@ -182,42 +162,75 @@ struct Session::Impl : TakingTurns {
     const Exchanged before = collectives.exchanged();
     check_together(batch.samples);
     StepContext context(views, side, batch.samples, hyper, collectives, sync_norm, accumulate, compute,
-                        placement);
-    Rollback rollback(networks);
+                        placement, checkpoint, compute == at::kHalf ? scaler.scale() : 1);
+    const BeforeStep was(networks);
+    try {
+      const StepResult result = step(context, before);
+      if (!result.finite) was.restore();
+      return result;
+    } catch (...) {
+      was.restore();
+      throw;
+    }
+  }
+
+  StepResult step(StepContext& context, const Exchanged& before) {
     method->step(context);
 
     StepResult result;
-    result.losses = context.losses();
-    result.forward_seconds = context.times.forward;
-    result.loss_seconds = context.times.loss;
-    result.backward_seconds = context.times.backward;
     const Stopwatch watch(result.optimizer_seconds);
     if (ranks) {
       std::vector<Tensor> trained;
       for (const auto& p : parameters) trained.push_back(p.tensor);
       sum_gradients(trained, *ranks);
+    }
+    const std::vector<double> norms = fetch_numbers(result, context);
+    result.forward_seconds = context.times.forward.seconds();
+    result.loss_seconds = context.times.loss.seconds();
+    result.backward_seconds = context.times.backward.seconds();
+    if (ranks) {
       result.loss_exchange_seconds = context.times.loss_exchange;
       result.exchange_seconds = ranks->exchanged().seconds - before.seconds;
       result.exchange_bytes = ranks->exchanged().bytes - before.bytes;
     }
-    const std::vector<double> norms = gradient_norms(parameters);
+    if (!result.finite) {
+      result.overflow = compute == at::kHalf && finite_losses(result) && scaler.shrink();
+      if (result.overflow) steps.add_(1);
+      return result;
+    }
+
+    std::vector<double> scales;
+    for (const double norm : norms) scales.push_back(clip_norm && norm > *clip_norm ? *clip_norm / norm : 1);
+    optimizer->step(context.number("lr"), scales);
+    method->commit(context);
+    if (compute == at::kHalf) scaler.went_well();
+    steps.add_(1);
+    mark_changed();
+    return result;
+  }
+
+  static bool finite_losses(const StepResult& result) {
+    for (const auto& loss : result.losses)
+      if (!std::isfinite(loss.second)) return false;
+    return true;
+  }
+
+  // Losses and gradient norms, all that a step fetches from its device, in one transfer; returns the norms.
+  std::vector<double> fetch_numbers(StepResult& result, const StepContext& context) const {
+    const Tensor reported = context.reported(), squares = gradient_squares(parameters);
+    const Tensor fetched = at::cat({reported, squares}).to(at::kCPU);
+    const double* values = fetched.const_data_ptr<double>();
+    result.losses = context.losses(values);
+    std::vector<double> norms;
+    for (int64_t i = 0; i < squares.numel(); ++i) norms.push_back(std::sqrt(values[reported.numel() + i]));
     result.grad_norm = norms.at(0);
     for (const double norm : norms) {
       if (std::isfinite(norm)) continue;
       result.finite = false;
       result.grad_norm = norm;
     }
-    for (const auto& loss : result.losses) result.finite = result.finite && std::isfinite(loss.second);
-    if (!result.finite) return result;
-
-    std::vector<double> scales;
-    for (const double norm : norms) scales.push_back(clip_norm && norm > *clip_norm ? *clip_norm / norm : 1);
-    optimizer->step(context.number("lr"), scales);
-    rollback.keep();
-    method->commit(context);
-    steps.add_(1);
-    mark_changed();
-    return result;
+    result.finite = result.finite && finite_losses(result);
+    return norms;
   }
 };
 
@@ -239,7 +252,7 @@ void Ranks::leave(const std::string& reason) { impl_->ranks.leave(reason); }
 
 Session::Session(const Value& spec) {
   translated([&] {
-    const CallScope scope(false);
+    const CallScope scope(false, placement_from(spec).device);
     impl_ = std::make_unique<Impl>(spec);
   });
 }

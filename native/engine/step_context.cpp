@@ -1,5 +1,7 @@
 #include "step_context.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <algorithm>
 
 #include "errors.h"
@@ -25,6 +27,35 @@ std::pair<int64_t, int64_t> range_of(const Rows& rows, const Chunk& chunk) {
 
 }  // namespace
 
+c10::Event StageTime::mark() const {
+  c10::Event event(device_.type(), c10::EventFlag::BACKEND_DEFAULT);  // one that has a time
+  event.record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
+  return event;
+}
+
+double StageTime::seconds() const {
+  double sum = seconds_;
+  for (const auto& [begin, end] : marks_) sum += begin.elapsedTime(end) / 1e3;
+  return sum;
+}
+
+Stopwatch::Stopwatch(StageTime& stage) : Stopwatch(stage.seconds_) {
+  if (stage.device_.is_cpu()) return;
+  stage_ = &stage;
+  begin_ = stage.mark();
+}
+
+Stopwatch::~Stopwatch() {
+  if (!stage_) {
+    seconds_ += std::chrono::duration<double>(Clock::now() - start_).count();
+    return;
+  }
+  try {
+    stage_->marks_.emplace_back(std::move(*begin_), stage_->mark());
+  } catch (const std::exception&) {  // a device that failed has no times; its error comes by itself
+  }
+}
+
 const Rows& StepContext::view(const std::string& name) const { return find(views_, "view", name); }
 
 bool StepContext::has_view(const std::string& name) const { return find_named(views_, name) != nullptr; }
@@ -38,6 +69,8 @@ Pass StepContext::pass(bool update_stats) const {
   pass.train = true;
   pass.update_stats = update_stats;
   pass.compute = compute;
+  pass.checkpoint = checkpoint_;
+  pass.gradient_scale = gradient_scale_;
   if (sync_norm_ && collectives.size() > 1) pass.ranks = &collectives;
   return pass;
 }
@@ -75,14 +108,16 @@ void StepContext::report(const std::string& name, const Tensor& value, double fa
   reports_.push_back({name, value.detach(), factor});
 }
 
-std::map<std::string, double> StepContext::losses() const {
-  std::map<std::string, double> sums{{"loss", 0}};
+Tensor StepContext::reported() const {
   std::vector<Tensor> values;
   for (const Report& report : reports_) values.push_back(report.value.to(at::kDouble));
-  if (values.empty()) return sums;
-  const Tensor fetched = at::stack(values).to(at::kCPU);
-  for (size_t i = 0; i < reports_.size(); ++i)
-    sums[reports_[i].name] += fetched[static_cast<int64_t>(i)].item<double>() * reports_[i].factor;
+  if (!values.empty()) return at::stack(values);
+  return at::empty({0}, at::TensorOptions().dtype(at::kDouble).device(placement.device));
+}
+
+std::map<std::string, double> StepContext::losses(const double* values) const {
+  std::map<std::string, double> sums{{"loss", 0}};
+  for (size_t i = 0; i < reports_.size(); ++i) sums[reports_[i].name] += values[i] * reports_[i].factor;
   if (collectives.size() == 1) return sums;
   Tensor all = at::empty({static_cast<int64_t>(sums.size())}, at::kDouble);
   int64_t i = 0;

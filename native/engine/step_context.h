@@ -1,6 +1,8 @@
 // What a method's step works with: the batch, the numbers of the step, and helpers for what all steps do.
 #pragma once
 
+#include <c10/core/Event.h>
+
 #include <chrono>
 #include <map>
 #include <string>
@@ -13,20 +15,43 @@
 
 namespace vssl::engine {
 
+// What a part of the step took. On the CPU that is the time of its calls; the calls of a device return before
+// their work is done, so there it is the time between two marks in the device's stream.
+class StageTime {
+ public:
+  explicit StageTime(at::Device device) : device_(device) {}
+  // Once the device has passed the last mark.
+  double seconds() const;
+
+ private:
+  friend class Stopwatch;
+  c10::Event mark() const;
+
+  at::Device device_;
+  double seconds_ = 0;
+  std::vector<std::pair<c10::Event, c10::Event>> marks_;
+};
+
 struct StepTimes {
-  double forward = 0, loss = 0, backward = 0;  // seconds
-  double loss_exchange = 0;                    // of those of the loss, what went into exchanges of ranks
+  explicit StepTimes(at::Device device) : forward(device), loss(device), backward(device) {}
+  StageTime forward, loss, backward;
+  double loss_exchange = 0;  // seconds; of those of the loss, what went into exchanges of ranks
 };
 
 // Adds the time from its construction to its destruction.
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+  explicit Stopwatch(StageTime& stage);
+  ~Stopwatch();
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
   using Clock = std::chrono::steady_clock;
   double& seconds_;
+  StageTime* stage_ = nullptr;  // on a device
+  std::optional<c10::Event> begin_;
   Clock::time_point start_;
 };
 
@@ -41,16 +66,20 @@ class StepContext {
  public:
   StepContext(const std::vector<Rows>& views, const std::vector<Rows>& side, int64_t samples,
               const Value& numbers, Collectives& collectives, bool sync_norm, int64_t accumulate,
-              at::ScalarType compute, const Placement& placement)
+              at::ScalarType compute, const Placement& placement, bool checkpoint = false,
+              double gradient_scale = 1)
       : collectives(collectives),
         samples(samples),
         compute(compute),
         placement(placement),
+        times(placement.device),
         views_(views),
         side_(side),
         numbers_(numbers),
         sync_norm_(sync_norm),
-        accumulate_(accumulate) {}
+        accumulate_(accumulate),
+        checkpoint_(checkpoint),
+        gradient_scale_(gradient_scale) {}
 
   // A view or side array that inputs() names and the batch has. Throws ERR_VSSL_INVALID_ARGUMENT otherwise.
   const Rows& view(const std::string& name) const;
@@ -75,11 +104,16 @@ class StepContext {
   // A chunk's clips of a view, in the compute type, on the device, in the networks' layout.
   Tensor clips(const Rows& view, const Chunk& chunk) const;
 
-  // Adds `factor` times a scalar to the loss of this name. The numbers are fetched from the device together,
-  // by losses(). Of several processes each reports its share.
+  // Adds `factor` times a scalar to the loss of this name. Of several processes each reports its share.
   void report(const std::string& name, const Tensor& value, double factor = 1);
-  // Sums by name, over all processes.
-  std::map<std::string, double> losses() const;
+  // What was reported, in order: doubles on the device, to be fetched together with what else the step
+  // fetches.
+  Tensor reported() const;
+  // Sums by name of the fetched values, over all processes.
+  std::map<std::string, double> losses(const double* values) const;
+  std::map<std::string, double> losses() const {
+    return losses(reported().to(at::kCPU).const_data_ptr<double>());
+  }
 
   Collectives& collectives;
   const int64_t samples;         // of the batch, this rank's part of it
@@ -97,6 +131,8 @@ class StepContext {
   const Value& numbers_;
   bool sync_norm_;
   int64_t accumulate_;
+  bool checkpoint_;
+  double gradient_scale_;
   std::vector<Report> reports_;
 };
 

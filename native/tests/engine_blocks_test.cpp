@@ -178,7 +178,7 @@ void test_stages() {
     const Tensor clips = drawn_clips({2, 3, 8, 16, 16}, 2);
     Tensor x = clips;
     for (int64_t i = 0; i < net->stages(); ++i) x = net->stage(i, x, Pass{});
-    const Tensor rows = VideoNet::pool(x);
+    const Tensor rows = VideoNet::pool(x, Pass{});
     const double apart = ((rows - net->embed(clips, Pass{})).norm() / rows.norm()).item<double>();
     check_at_most(apart, 1e-5, info.name + " is its stages and a pooling");
     const int64_t frames = info.least_clip.frames, size = info.least_clip.size;

@@ -98,17 +98,21 @@ const nativeDoors: Record<string, { rooms: readonly string[]; libraries: RegExp 
   video: { rooms: ['common', 'kernels', 'video/flow'], libraries: /^lib(av|sw)/ },
   'video/flow': { rooms: [], libraries: /^opencv2\// },
   engine: {
-    rooms: ['common', 'kernels', 'video'],
+    rooms: ['common', 'kernels', 'video', 'engine/device'],
     libraries: /^(torch|ATen|c10)\/|^omp\.h$|^cuda_runtime_api\.h$/,
+  },
+  'engine/device': {
+    rooms: ['common', 'kernels', 'kernels/cuda', 'engine'],
+    libraries: /^(torch|ATen|c10)\//,
   },
   binding: { rooms: ['common', 'kernels', 'engine', 'video'], libraries: /^napi\.h$/ },
   tests: {
-    rooms: ['common', 'kernels', 'kernels/cuda', 'engine', 'video'],
+    rooms: ['common', 'kernels', 'kernels/cuda', 'engine', 'engine/device', 'video'],
     libraries: /^(torch|ATen|c10)\/|^lib(av|sw)|^cuda_runtime(_api)?\.h$/,
   },
 };
 /** Folders of a room that have a door of their own. */
-const chambers = ['kernels/cuda', 'video/flow'];
+const chambers = ['kernels/cuda', 'video/flow', 'engine/device'];
 const nativeRoomOf = (file: string) =>
   chambers.find((chamber) => file.startsWith(`native/${chamber}/`)) ?? file.split('/')[1]!;
 /** Of another room, binding sees the facade headers alone. */
@@ -146,6 +150,17 @@ test('native rooms include only what their doors allow', (t) => {
     }
   }
   t.true(seen > 50, `only ${seen} includes were found: the pattern is out of date`);
+  t.deepEqual(faults, []);
+});
+
+test('the engine asks a table what differs between devices, and no tensor which device it is on', (t) => {
+  const faults = filesUnder('native/engine', /\.(h|cpp|inl)$/)
+    .filter((file) => nativeRoomOf(file) === 'engine')
+    .filter((file) =>
+      /\bis_cuda\b|\bkCUDA\b|\b(at|c10)::cuda\b|\bis_privateuseone\b/.test(
+        readFileSync(join(root, file), 'utf8'),
+      ),
+    );
   t.deepEqual(faults, []);
 });
 

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "../errors.h"
+#include "../layers/gradient_scale.h"
 #include "../parts.h"
+#include "checkpointed.h"
 
 namespace vssl::engine {
 
@@ -20,15 +22,21 @@ void VideoNet::check(const Tensor& clips) const {
 
 Tensor VideoNet::features(const Tensor& clips, const Pass& pass) const {
   check(clips);
+  const bool again = pass.checkpoint && pass.train && !pass.record && at::GradMode::is_enabled();
   Tensor x = clips;
-  for (int64_t i = 0; i < stages(); ++i) x = stage(i, std::move(x), pass);
+  for (int64_t i = 0; i < stages(); ++i)
+    x = again ? checkpointed(*this, i, x, pass) : stage(i, std::move(x), pass);
   return x;
+}
+
+Tensor VideoNet::pool(const Tensor& features, const Pass& pass) {
+  return leaving(features.mean({2, 3, 4}, false, at::kFloat), pass);
 }
 
 Tensor VideoNet::embed(const Tensor& clips, const Pass& pass) const {
   check(clips);
   return in_parts(clips, pass, weights_,
-                  [this](const Tensor& part, const Pass& own) { return pool(features(part, own)); });
+                  [this](const Tensor& part, const Pass& own) { return pool(features(part, own), own); });
 }
 
 int64_t scaled(int64_t channels, double width) {

@@ -22,7 +22,7 @@ class VideoNet {
   // All stages. Throws ERR_VSSL_INVALID_ARGUMENT for clips that are smaller than the architecture's least.
   Tensor features(const Tensor& clips, const Pass& pass) const;
   // A feature map's mean over time and space: (N, C) in fp32.
-  static Tensor pool(const Tensor& features) { return features.mean({2, 3, 4}, false, at::kFloat); }
+  static Tensor pool(const Tensor& features, const Pass& pass);
   // (N, dim) in fp32; the batch in parts, one a thread (parts.h)
   Tensor embed(const Tensor& clips, const Pass& pass) const;
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../layers/gradient_scale.h"
+
 namespace vssl::engine {
 
 namespace {
@@ -38,7 +40,7 @@ Tensor FrameScorer::forward(const Tensor& clips, const Pass& pass) const {
   Tensor x = clips;
   for (size_t i = 0; i < convs_.size(); ++i) x = norms_[i].forward(convs_[i].forward(x, pass), pass, true);
   // (N, C, T, H, W) -> (T, N, C): a mean over the area of each frame; few numbers from here on, in fp32
-  const Tensor frames = x.mean({3, 4}, false, at::kFloat).permute({2, 0, 1}).contiguous();
+  const Tensor frames = leaving(x.mean({3, 4}, false, at::kFloat), pass).permute({2, 0, 1}).contiguous();
   const Tensor zeros = at::zeros({2, frames.size(1), kHidden}, frames.options());
   const Tensor states = std::get<0>(at::lstm(frames, {zeros, zeros}, recurrent_, /*has_biases=*/true,
                                              /*num_layers=*/1, /*dropout=*/0.0, /*train=*/pass.train,

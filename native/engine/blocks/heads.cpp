@@ -1,5 +1,7 @@
 #include "heads.h"
 
+#include "../layers/gradient_scale.h"
+
 namespace vssl::engine {
 
 HeadOptions read_head(Options& options, HeadOptions head) {
@@ -35,7 +37,7 @@ Tensor ProjectionHead::forward(const Tensor& features, const Pass& pass) const {
       x = hidden_norm_ ? norms_[i].forward(x, pass, true) : at::relu(x);
     }
   }
-  return x.to(at::kFloat);
+  return leaving(x, pass);
 }
 
 }  // namespace vssl::engine

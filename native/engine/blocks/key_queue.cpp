@@ -1,7 +1,9 @@
 #include "key_queue.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "../device/devices.h"
 #include "../errors.h"
 #include "../layers/first_order.h"
 #include "rows.h"
@@ -77,41 +79,85 @@ class HostKeyQueue : public KeyQueue {
   MomentumQueue queue_;
 };
 
-class AtenKeyQueue : public KeyQueue {
+struct DeviceInfoNce : torch::autograd::Function<DeviceInfoNce> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& queries, const Tensor& keys,
+                        const DeviceKernels* kernels, QueuePlace queue, double temperature) {
+    const Tensor q = queries.to(at::kFloat).contiguous(), k = keys.to(at::kFloat).contiguous();
+    const Tensor gradient = at::empty_like(q), loss = at::empty({}, q.options().dtype(at::kDouble));
+    InfoNceOptions options;
+    options.temperature = temperature;
+    const Scratch scratch(kernels->info_nce_room(queue.options, q.size(0), options), q.device());
+    kernels->info_nce(loss.mutable_data_ptr<double>(), gradient.mutable_data_ptr<float>(),
+                      q.const_data_ptr<float>(), k.const_data_ptr<float>(), q.size(0), queue, options,
+                      scratch.room(), kernels->stream(q.device()));
+    ctx->save_for_backward({gradient});
+    return loss.to(at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuse_second_order("InfoNCE");
+    return {ctx->get_saved_variables()[0] * grads[0], Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+class DeviceKeyQueue : public KeyQueue {
  public:
-  AtenKeyQueue(const MomentumQueueOptions& options, at::Device device) : options_(options) {
-    const NamedHandles state = HostKeyQueue(options).state();  // the same first keys as on the CPU
-    keys_ = state[0].second.to(device);
-    ages_ = state[1].second.to(device);
-    next_ = state[2].second;
+  DeviceKeyQueue(const MomentumQueueOptions& options, at::Device device, const DeviceKernels& kernels)
+      : options_(options),
+        kernels_(kernels),
+        device_(device),
+        memory_(at::empty({static_cast<int64_t>(kernels.queue_bytes(options))},
+                          at::TensorOptions().dtype(at::kByte).device(device))) {
+    restore(HostKeyQueue(options).state());
   }
 
   void enqueue(const Tensor& keys) override {
-    const at::NoGradGuard no_grad;
-    const int64_t capacity = options_.capacity, rows = keys.size(0), at = next_.item<int64_t>();
-    const bool per_key = options_.age_unit == AgeUnit::kKey;
-    ages_.add_(per_key ? rows : 1);
-    const int64_t kept = std::min(rows, capacity);  // of more rows than the ring holds the last ones stay
-    const auto options = at::TensorOptions().dtype(at::kLong).device(keys_.device());
-    const Tensor order = at::arange(rows - kept, rows, options);
-    const Tensor slots = (order + at).remainder(capacity);
-    keys_.index_copy_(0, slots, unit_rows(keys.to(at::kFloat)).index_select(0, order));
-    ages_.index_copy_(0, slots, per_key ? (rows - order).to(at::kFloat) : at::ones({kept}, ages_.options()));
-    next_.fill_((at + rows) % capacity);
+    const Tensor k = keys.to(at::kFloat).contiguous();
+    if (k.dim() != 2 || k.size(1) != options_.dim)
+      throw_invalid("expected keys of shape (n, " + std::to_string(options_.dim) + "), got " +
+                    shape_text(k.sizes()));
+    const int64_t rows = k.size(0);
+    if (rows == 0) return;
+    kernels_.queue_enqueue(place(), k.const_data_ptr<float>(), rows, kernels_.stream(device_));
+    length_ = std::min(length_ + rows, options_.capacity);
+    next_ = (next_ + rows) % options_.capacity;
   }
 
   Tensor info_nce_loss(const Tensor& queries, const Tensor& keys, double temperature) const override {
     check_rows(queries, keys, options_.dim);
-    return info_nce_from_formula(queries, keys.detach(), keys_, ages_, options_, temperature);
+    return DeviceInfoNce::apply(queries, keys.detach(), &kernels_, place(), temperature);
   }
 
-  NamedHandles state() const override { return {{"keys", keys_}, {"ages", ages_}, {"next", next_}}; }
-  void restore(const NamedHandles&) override {}  // state() gave the tensors themselves
-  int64_t bytes() const override { return static_cast<int64_t>(keys_.nbytes() + ages_.nbytes()); }
+  NamedHandles state() const override {
+    const auto floats = at::TensorOptions().dtype(at::kFloat).device(device_);
+    const Tensor keys = at::empty({options_.capacity, options_.dim}, floats),
+                 ages = at::empty({options_.capacity}, floats),
+                 length = at::empty({}, floats.dtype(at::kLong));
+    kernels_.queue_read(keys.mutable_data_ptr<float>(), ages.mutable_data_ptr<float>(),
+                        length.mutable_data_ptr<int64_t>(), place(), kernels_.stream(device_));
+    return {{"keys", keys.slice(0, 0, length_)},
+            {"ages", ages.slice(0, 0, length_)},
+            {"next", at::full({}, next_, at::kLong)}};
+  }
+
+  void restore(const NamedHandles& state) override {
+    const Tensor keys = state[0].second.to(device_), ages = state[1].second.to(device_);
+    length_ = keys.size(0);
+    next_ = state[2].second.item<int64_t>();
+    kernels_.queue_restore(place(), keys.const_data_ptr<float>(), ages.const_data_ptr<float>(), length_,
+                           next_, kernels_.stream(device_));
+  }
+
+  int64_t bytes() const override { return memory_.numel(); }
 
  private:
-  MomentumQueueOptions options_;
-  Tensor keys_, ages_, next_;
+  QueuePlace place() const { return {options_, memory_.mutable_data_ptr()}; }
+
+  const MomentumQueueOptions options_;
+  const DeviceKernels& kernels_;
+  const at::Device device_;
+  Tensor memory_;
+  int64_t length_ = 0, next_ = 0;  // as on the device
 };
 
 }  // namespace
@@ -131,12 +177,9 @@ Tensor info_nce_from_formula(const Tensor& queries, const Tensor& keys, const Te
 }
 
 std::unique_ptr<KeyQueue> create_key_queue(const MomentumQueueOptions& options, at::Device device) {
-  if (device.is_cpu()) return std::make_unique<HostKeyQueue>(options);
-  return create_aten_key_queue(options, device);
-}
-
-std::unique_ptr<KeyQueue> create_aten_key_queue(const MomentumQueueOptions& options, at::Device device) {
-  return std::make_unique<AtenKeyQueue>(options, device);
+  if (const DeviceKernels* kernels = kernels_of(device))
+    return std::make_unique<DeviceKeyQueue>(options, device, *kernels);
+  return std::make_unique<HostKeyQueue>(options);
 }
 
 }  // namespace vssl::engine

@@ -19,10 +19,8 @@ class KeyQueue : public Stored {
   virtual Tensor info_nce_loss(const Tensor& queries, const Tensor& keys, double temperature) const = 0;
 };
 
-// On the CPU the fused kernel, elsewhere ATen's operations. Begins full of random keys drawn from
-// options.seed.
+// Begins full of random keys drawn from options.seed, the same on every device.
 std::unique_ptr<KeyQueue> create_key_queue(const MomentumQueueOptions& options, at::Device device);
-std::unique_ptr<KeyQueue> create_aten_key_queue(const MomentumQueueOptions& options, at::Device device);
 
 // The loss from its formula with ATen's operations in the type of the queries: keys (n, D), queue (K, D),
 // ages (K).

@@ -1,6 +1,6 @@
 #include "losses.h"
 
-#include "../../kernels/kernels.h"
+#include "../device/devices.h"
 #include "../errors.h"
 #include "../layers/first_order.h"
 
@@ -48,7 +48,9 @@ class Sharing {
 struct NtXentFunction : torch::autograd::Function<NtXentFunction> {
   static Tensor forward(AutogradContext* ctx, const Tensor& embeddings, double temperature,
                         Collectives* ranks) {
-    const Tensor z = embeddings.to(at::kCPU, at::kFloat).contiguous();
+    if (const DeviceKernels* kernels = kernels_of(embeddings))
+      return on_device(ctx, embeddings.to(at::kFloat).contiguous(), temperature, *kernels);
+    const Tensor z = embeddings.to(at::kFloat).contiguous();
     const Tensor gradient = at::empty_like(z);
     NtXentOptions options;
     options.temperature = temperature;
@@ -60,13 +62,28 @@ struct NtXentFunction : torch::autograd::Function<NtXentFunction> {
         nt_xent(gradient.mutable_data_ptr<float>(), z.const_data_ptr<float>(), z.size(0), z.size(1), options);
     if (sharing) sharing->rethrow();
     ctx->save_for_backward({gradient});
-    return at::full({}, result.loss, z.options()).to(embeddings.device());
+    return at::full({}, result.loss, z.options());
+  }
+
+  // Every rank makes the whole: a device is done with it sooner than ranks could exchange its parts.
+  static Tensor on_device(AutogradContext* ctx, const Tensor& z, double temperature,
+                          const DeviceKernels& kernels) {
+    const Tensor gradient = at::empty_like(z), result = at::empty({2}, z.options().dtype(at::kDouble));
+    static_assert(sizeof(NtXentResult) == 2 * sizeof(double), "loss and grad_temperature");
+    NtXentOptions options;
+    options.temperature = temperature;
+    const Scratch scratch(kernels.nt_xent_room(z.size(0), z.size(1), options), z.device());
+    kernels.nt_xent(static_cast<NtXentResult*>(result.mutable_data_ptr()), gradient.mutable_data_ptr<float>(),
+                    z.const_data_ptr<float>(), z.size(0), z.size(1), options, scratch.room(),
+                    kernels.stream(z.device()));
+    ctx->save_for_backward({gradient});
+    return result.select(0, 0).to(at::kFloat);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     refuse_second_order("NT-Xent");
     const Tensor gradient = ctx->get_saved_variables()[0];
-    return {gradient.to(grads[0].device()) * grads[0], Tensor(), Tensor()};
+    return {gradient * grads[0], Tensor(), Tensor()};
   }
 };
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "../../kernels/kernels.h"
+#include "../device/devices.h"
 #include "../random.h"
 
 namespace vssl::engine {
 
 namespace {
 
-bool is_plain(const Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_non_overlapping_and_dense();
-}
+bool is_plain(const Tensor& x) { return x.scalar_type() == at::kFloat && x.is_non_overlapping_and_dense(); }
 
 // Order of `n` rows drawn from a seed; its inverse puts them back.
 Tensor permutation(int64_t n, uint64_t seed) {
@@ -31,8 +29,8 @@ void momentum_update(Weights& target, const Weights& source, double m) {
   const auto& to = target.entries();
   const auto& from = source.entries();
   if (to.size() != from.size()) throw_invalid("a momentum copy needs networks of the same architecture");
-  std::vector<EmaSpan> spans;            // on the CPU: one pass over all of them
-  std::vector<Tensor> targets, sources;  // elsewhere
+  std::vector<EmaSpan> spans;            // one pass over all of them
+  std::vector<Tensor> targets, sources;  // of layouts that differ
   for (size_t i = 0; i < to.size(); ++i) {
     const Tensor &t = to[i].tensor, &s = from[i].tensor;
     if (to[i].name != from[i].name || t.sizes() != s.sizes())
@@ -45,7 +43,12 @@ void momentum_update(Weights& target, const Weights& source, double m) {
       sources.push_back(s.detach());
     }
   }
-  if (!spans.empty()) ema_update(spans.data(), static_cast<int64_t>(spans.size()), m, at::get_num_threads());
+  const auto count = static_cast<int64_t>(spans.size());
+  const at::Device device = target.placement().device;
+  if (const DeviceKernels* kernels = kernels_of(device))
+    kernels->ema_update(spans.data(), count, m, kernels->stream(device));
+  else
+    ema_update(spans.data(), count, m, at::get_num_threads());
   if (!targets.empty()) at::_foreach_lerp_(targets, sources, 1 - m);
   target.changed();
 }

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "../../kernels/kernels.h"
+#include "../device/devices.h"
 #include "../errors.h"
 
 namespace vssl::engine {
@@ -21,12 +21,13 @@ std::vector<std::vector<int64_t>> permutations(int64_t n) {
 
 SnippetBatch::SnippetBatch(const std::vector<const Rows*>& views,
                            const std::vector<std::vector<int64_t>>& orders, int64_t begin,
-                           const SnippetOptions& options)
+                           const SnippetOptions& options, at::Device device)
     : views_(views),
       orders_(orders),
       begin_(begin),
       count_(static_cast<int64_t>(orders.size())),
-      options_(options) {
+      options_(options),
+      device_(device) {
   const Tensor& first = views[0]->data;
   for (const Rows* view : views) check_same_shape(*views[0], *view);
   frames_ = first.size(2);
@@ -46,51 +47,47 @@ const float* SnippetBatch::snippet(int64_t p, int64_t n) const {
   return views_[orders_[n][p]]->data.const_data_ptr<float>() + (begin_ + n) * values;
 }
 
-void SnippetBatch::filter(float* out, const float* in, int64_t frames, int64_t drop_low) const {
-  const int64_t pixels = height_ * width_ * 3;
-  if (drop_low == 0) {
-    std::memcpy(out, in, frames * pixels * sizeof(float));
-    return;
-  }
+template <typename Source>
+Tensor SnippetBatch::filtered(int64_t count, int64_t frames, int64_t drop_low, const Source& source) const {
+  const int64_t pixels = height_ * width_ * 3, values = frames * pixels;
+  const DeviceKernels* const kernels = kernels_of(device_);
+  const Tensor clips = at::empty({count, frames, height_, width_, 3}, at::TensorOptions().dtype(at::kFloat));
+  float* out = clips.mutable_data_ptr<float>();
   DctMotionOptions motion;
   motion.drop_low = drop_low;
   motion.threads = 1;  // clips are shared out, not pixels
-  dct_motion(out, in, frames, pixels, motion);
+  at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      if (drop_low == 0 || kernels)
+        std::memcpy(out + i * values, source(i), values * sizeof(float));
+      else
+        dct_motion(out + i * values, source(i), frames, pixels, motion);
+    }
+  });
+  const Tensor there = clips.to(device_);
+  if (drop_low > 0 && kernels) {
+    float* data = there.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < count; ++i)
+      kernels->dct_motion(data + i * values, data + i * values, frames, pixels, motion,
+                          kernels->stream(device_));
+  }
+  return there.permute({0, 4, 1, 2, 3});
 }
-
-namespace {
-
-// (N, 3, T, H, W) over memory of its own, channels-last.
-Tensor empty_clips(int64_t n, int64_t frames, int64_t height, int64_t width) {
-  return at::empty({n, frames, height, width, 3}, at::TensorOptions().dtype(at::kFloat))
-      .permute({0, 4, 1, 2, 3});
-}
-
-}  // namespace
 
 Tensor SnippetBatch::snippets() const {
-  const int64_t places = static_cast<int64_t>(views_.size()), values = frames_ * height_ * width_ * 3;
-  const Tensor clips = empty_clips(places * count_, frames_, height_, width_);
-  float* out = clips.mutable_data_ptr<float>();
+  const int64_t places = static_cast<int64_t>(views_.size());
   // The first coefficient is gone already.
   const int64_t drop_low = options_.drop_low > 1 ? options_.drop_low : 0;
-  at::parallel_for(0, places * count_, 1, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i)
-      filter(out + i * values, snippet(i / count_, i % count_), frames_, drop_low);
-  });
-  return clips;
+  return filtered(places * count_, frames_, drop_low,
+                  [&](int64_t i) { return snippet(i / count_, i % count_); });
 }
 
 Tensor SnippetBatch::frame_sets() const {
   const int64_t places = static_cast<int64_t>(views_.size()), sets = options_.sets;
   const int64_t frames = frames_ / sets, values = frames * height_ * width_ * 3;
-  const Tensor clips = empty_clips(places * sets * count_, frames, height_, width_);
-  float* out = clips.mutable_data_ptr<float>();
-  at::parallel_for(0, places * sets * count_, 1, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const int64_t n = i % count_, set = i / count_ % sets, place = i / count_ / sets;
-      filter(out + i * values, snippet(place, n) + set * values, frames, options_.drop_low);
-    }
+  const Tensor clips = filtered(places * sets * count_, frames, options_.drop_low, [&](int64_t i) {
+    const int64_t n = i % count_, set = i / count_ % sets, place = i / count_ / sets;
+    return snippet(place, n) + set * values;
   });
   return options_.repeat == 1 ? clips : clips.repeat_interleave(options_.repeat, 2);
 }

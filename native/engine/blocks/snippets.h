@@ -26,9 +26,9 @@ struct SnippetOptions {
 class SnippetBatch {
  public:
   SnippetBatch(const std::vector<const Rows*>& views, const std::vector<std::vector<int64_t>>& orders,
-               int64_t begin, const SnippetOptions& options);
+               int64_t begin, const SnippetOptions& options, at::Device device = at::kCPU);
 
-  // (P N, 3, T, H, W): place after place
+  // On the device, fp32. (P N, 3, T, H, W): place after place
   Tensor snippets() const;
   // (P S N, 3, repeat T / S, H, W): place after place, within it set after set, in the order of time
   Tensor frame_sets() const;
@@ -36,12 +36,15 @@ class SnippetBatch {
  private:
   // Row p N + n of the snippets.
   const float* snippet(int64_t p, int64_t n) const;
-  void filter(float* out, const float* in, int64_t frames, int64_t drop_low) const;
+  // `count` clips of so many frames without their lowest coefficients; clip i lies at source(i).
+  template <typename Source>
+  Tensor filtered(int64_t count, int64_t frames, int64_t drop_low, const Source& source) const;
 
   const std::vector<const Rows*>& views_;
   const std::vector<std::vector<int64_t>>& orders_;
   int64_t begin_, count_, frames_, height_, width_;
   SnippetOptions options_;
+  at::Device device_;
 };
 
 }  // namespace vssl::engine

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <thread>
 
 #define USE_DISTRIBUTED
@@ -17,6 +18,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "../device/groups.h"
 #include "../errors.h"
 #include "pulse.h"
 
@@ -29,6 +31,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{500};  // from one look at whether somebody has left to the next
 constexpr milliseconds kPoll{100};
+constexpr std::chrono::microseconds kDevicePoll{50};
 constexpr milliseconds kGathering{3000};  // for all that are left to say so
 constexpr milliseconds kStoreAnswer{3000};
 const char* const kHeard = "another rank has left";  // who met the fault itself is about to say why
@@ -62,6 +65,7 @@ struct ProcessRanks::Impl {
   c10::intrusive_ptr<c10d::TCPStore> tcp;
   c10::intrusive_ptr<c10d::Store> run;  // of all channels of this run
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+  std::map<at::DeviceType, c10::intrusive_ptr<c10d::Backend>> device_groups;  // null: none
   struct Peer {
     std::string name;  // "rank 1 (host, process 123)"
     std::string address, pulse;
@@ -189,6 +193,26 @@ struct ProcessRanks::Impl {
     }
   }
 
+  // A device's exchange, which cannot be waited for with a limit: it is looked at.
+  void finish_on_device(c10d::Work& work) {
+    const auto deadline = Clock::now() + limit();
+    auto next_look = Clock::now() + kLook;
+    try {
+      while (!work.isCompleted()) {
+        std::this_thread::sleep_for(kDevicePoll);
+        if (Clock::now() > deadline) throw std::runtime_error("timed out");
+        if (Clock::now() < next_look) continue;
+        if (has("fault")) lost(kHeard);
+        next_look = Clock::now() + kLook;
+      }
+      work.wait();  // what the stream does next comes after it
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      lost(first_line(error));
+    }
+  }
+
   // Throws what all ranks that are left say of who is missing: the first to find out writes it down.
   [[noreturn]] void lost(const std::string& why) {
     std::string verdict;
@@ -257,32 +281,46 @@ struct ProcessRanks::Impl {
     while (!names_of_missing(waits).empty() && Clock::now() < deadline) std::this_thread::sleep_for(kPoll);
   }
 
+  // Gloo carries host memory. Tensors of other devices go through it, unless these have a group of their own.
+  Tensor to_send(const Tensor& values) {
+    const Tensor own = values.detach().contiguous();
+    if (own.is_cpu() || device_group(own.device().type())) return own;
+    return own.to(at::kCPU);
+  }
+  c10d::Backend& group_of(const Tensor& sent) {
+    return sent.is_cpu() ? static_cast<c10d::Backend&>(*group) : *device_group(sent.device().type());
+  }
+  const c10::intrusive_ptr<c10d::Backend>& device_group(at::DeviceType type) {
+    const auto found = device_groups.find(type);
+    if (found != device_groups.end()) return found->second;
+    const auto store = c10::make_intrusive<c10d::PrefixStore>(channel + "/device", run);
+    return device_groups[type] =
+               open_device_group(type, store, static_cast<int>(rank), static_cast<int>(size), limit());
+  }
+
   std::vector<Tensor> gather(const Tensor& rows) {
     Tensor own = rows.detach().contiguous();
     std::vector<std::vector<Tensor>> all(1);
     for (int64_t r = 0; r < size; ++r) all[0].push_back(at::empty_like(own));
     std::vector<Tensor> mine{own};
-    run_together(static_cast<double>(own.nbytes()) * static_cast<double>(size - 1),
-                 [&] { return group->allgather(all, mine); });
+    run_together(static_cast<double>(own.nbytes()) * static_cast<double>(size - 1), own,
+                 [&](c10d::Backend& group) { return group.allgather(all, mine); });
     return std::move(all[0]);
   }
 
-  // `bytes`: that a rank sends.
-  void run_together(double bytes, const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
+  // `bytes`: that a rank sends. `sent` says whose memory it is.
+  void run_together(double bytes, const Tensor& sent,
+                    const std::function<c10::intrusive_ptr<c10d::Work>(c10d::Backend&)>& begin) {
     const auto start = Clock::now();
-    wait_for(begin);
-    spent.seconds += std::chrono::duration<double>(Clock::now() - start).count();
-    spent.bytes += bytes;
-  }
-
-  void wait_for(const std::function<c10::intrusive_ptr<c10d::Work>()>& begin) {
     c10::intrusive_ptr<c10d::Work> work;
     try {
-      work = begin();
+      work = begin(group_of(sent));
     } catch (const std::exception& error) {
       lost(first_line(error));
     }
-    finish(work);
+    sent.is_cpu() ? finish(work) : finish_on_device(*work);
+    spent.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    spent.bytes += bytes;
   }
 
   std::vector<std::string> exchange(const std::string& text) {
@@ -311,23 +349,34 @@ int64_t ProcessRanks::rank() const { return impl_->rank; }
 int64_t ProcessRanks::size() const { return impl_->size; }
 Exchanged ProcessRanks::exchanged() const { return impl_->spent; }
 
-Tensor ProcessRanks::all_gather(const Tensor& rows) { return at::cat(impl_->gather(rows)); }
+namespace {
+
+void put_back(Tensor& values, const Tensor& sent) {
+  if (sent.data_ptr() != values.data_ptr()) values.copy_(sent);
+}
+
+}  // namespace
+
+Tensor ProcessRanks::all_gather(const Tensor& rows) {
+  return at::cat(impl_->gather(impl_->to_send(rows))).to(rows.device());
+}
 
 void ProcessRanks::all_reduce(Tensor& values) {
   const at::NoGradGuard no_grad;
-  std::vector<Tensor> own{values.detach().contiguous()};
+  std::vector<Tensor> own{impl_->to_send(values)};
   // A ring: each part travels around once to be added up and once to be told.
   const double ranks = static_cast<double>(impl_->size);
-  impl_->run_together(2 * (ranks - 1) / ranks * static_cast<double>(own[0].nbytes()),
-                      [&] { return impl_->group->allreduce(own); });
-  if (!own[0].is_same(values) && own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
+  impl_->run_together(2 * (ranks - 1) / ranks * static_cast<double>(own[0].nbytes()), own[0],
+                      [&](c10d::Backend& group) { return group.allreduce(own); });
+  put_back(values, own[0]);
 }
 
 void ProcessRanks::broadcast(Tensor& values) {
   const at::NoGradGuard no_grad;
-  std::vector<Tensor> own{values.detach().contiguous()};
-  impl_->run_together(static_cast<double>(own[0].nbytes()), [&] { return impl_->group->broadcast(own); });
-  if (own[0].data_ptr() != values.data_ptr()) values.copy_(own[0]);
+  std::vector<Tensor> own{impl_->to_send(values)};
+  impl_->run_together(static_cast<double>(own[0].nbytes()), own[0],
+                      [&](c10d::Backend& group) { return group.broadcast(own); });
+  put_back(values, own[0]);
 }
 
 std::vector<std::string> ProcessRanks::exchange(const std::string& text) { return impl_->exchange(text); }

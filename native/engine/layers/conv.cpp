@@ -22,6 +22,7 @@
 #include "../../common/memory.h"
 #include "few_channels.h"
 #include "first_order.h"
+#include "gradient_scale.h"
 #include "new_calls.h"
 
 namespace vssl::engine {
@@ -237,7 +238,8 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
     shadow = shadow_;
     if (few) packed = &packed_;
   }
-  return ConvFunction::apply(x, weight_, given(bias_), shadow, packed, list(stride_), list(padding_));
+  return ConvFunction::apply(x, entering(weight_, pass), given(entering(bias_, pass)), shadow, packed,
+                             list(stride_), list(padding_));
 }
 
 }  // namespace vssl::engine

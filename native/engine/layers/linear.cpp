@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "gradient_scale.h"
+
 namespace vssl::engine {
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, double gain, bool bias) {
@@ -10,9 +12,10 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, double gain, bool bi
 }
 
 Tensor Linear::forward(const Tensor& x, const Pass& pass) const {
+  const auto computed = [&](const Tensor& t) { return entering(t, pass).to(pass.compute); };
   auto bias = given(bias_);
-  if (bias) bias = bias->to(pass.compute);
-  return at::linear(x.to(pass.compute), weight_.to(pass.compute), bias);
+  if (bias) bias = computed(*bias);
+  return at::linear(computed(x), computed(weight_), bias);
 }
 
 }  // namespace vssl::engine

@@ -1,6 +1,6 @@
 // Batch normalisation with ReLU and residual addition fused in: forward and backward read and write each
-// activation twice, where separate operations need about five passes. CPU and channels-last; elsewhere ATen's
-// operations are used.
+// activation twice, where separate operations need about five passes. Here for the CPU and channels-last; on
+// other devices norm_device.cpp, for other layouts ATen's operations.
 #include "norm.h"
 
 #include <algorithm>
@@ -9,7 +9,9 @@
 #include "../../common/ending.h"
 #include "../errors.h"
 #include "first_order.h"
+#include "gradient_scale.h"
 #include "norm_kernels.h"
+#include "norm_ways.h"
 
 namespace vssl::engine {
 
@@ -30,15 +32,6 @@ bool is_matrix(const Tensor& x) {
   const auto type = x.scalar_type();
   if (!x.is_cpu() || (type != at::kFloat && type != at::kBFloat16) || x.numel() == 0) return false;
   return (x.dim() == 2 && x.is_contiguous()) || (x.dim() == 5 && x.is_contiguous(kChannelsLast));
-}
-
-Tensor as_layout_of(const Tensor& g, const Tensor& x) {
-  return g.to(x.scalar_type()).contiguous(x.dim() == 5 ? kChannelsLast : at::MemoryFormat::Contiguous);
-}
-
-Tensor empty_matrix_like(const Tensor& x) {
-  return at::empty(x.sizes(),
-                   x.options().memory_format(x.dim() == 5 ? kChannelsLast : at::MemoryFormat::Contiguous));
 }
 
 // Splits rows into pieces whose number depends on the size alone, so that sums do not depend on the thread
@@ -89,53 +82,10 @@ T* mutable_data(const Tensor& t) {
   return t.defined() ? static_cast<T*>(t.mutable_data_ptr()) : nullptr;
 }
 
-struct Settings {
-  bool train, update, relu;
-  double momentum, eps;
-  Sharers* ranks;  // null: this is the whole batch
-};
-
-// Of each channel, over a number of rows: their mean, and the sum of squared distances to it.
-struct Moments {
-  double rows;
-  std::vector<double> mean, squares;
-};
-
-// Rows [means, squares, rows] as one, in their order (Chan, Golub & LeVeque 1983).
-Tensor merged_moments(const Tensor& all) {
-  const int64_t width = all.size(1), channels = (width - 1) / 2;
-  const Tensor merged = at::zeros({1, width}, at::kDouble);
-  double* const mean = merged.mutable_data_ptr<double>();
-  double *const squares = mean + channels, &sum = mean[2 * channels];
-  for (int64_t r = 0; r < all.size(0); ++r) {
-    const double* const part = all.const_data_ptr<double>() + r * width;
-    const double rows = part[2 * channels], total = sum + rows;
-    for (int64_t c = 0; c < channels; ++c) {
-      const double apart = part[c] - mean[c];
-      mean[c] += apart * rows / total;
-      squares[c] += part[channels + c] + apart * apart * sum * rows / total;
-    }
-    sum = total;
-  }
-  return merged;
-}
-
-// Those of all ranks' rows together.
-Moments joined(const Moments& own, Sharers& ranks) {
-  const auto channels = static_cast<int64_t>(own.mean.size());
-  const Tensor mine = at::empty({1, 2 * channels + 1}, at::kDouble);
-  double* out = mine.mutable_data_ptr<double>();
-  std::copy(own.squares.begin(), own.squares.end(), std::copy(own.mean.begin(), own.mean.end(), out));
-  out[2 * channels] = own.rows;
-  const Tensor all = ranks.all_merge(mine, merged_moments);
-  const double* const of_all = all.const_data_ptr<double>();
-  return {of_all[2 * channels], {of_all, of_all + channels}, {of_all + channels, of_all + 2 * channels}};
-}
-
 // Writes mean and 1 / sqrt(var + eps) of each channel, and moves the running statistics.
 template <typename T>
 void batch_statistics(float* mean, float* inverse, const Tensor& x, const Tensor& running_mean,
-                      const Tensor& running_var, const Settings& s) {
+                      const Tensor& running_var, const NormSetup& s) {
   const Matrix m(x);
   const auto& kernels = norm_kernels<T>();
   const T* px = data<T>(x);
@@ -175,7 +125,7 @@ void batch_statistics(float* mean, float* inverse, const Tensor& x, const Tensor
 template <typename T>
 Tensor normalise(Tensor& mean, Tensor& inverse, const Tensor& x, const Tensor& gamma, const Tensor& beta,
                  const Tensor& residual, const Tensor& running_mean, const Tensor& running_var,
-                 const Settings& s) {
+                 const NormSetup& s) {
   const Matrix m(x);
   mean = at::empty({m.channels}, gamma.options().requires_grad(false));
   inverse = at::empty_like(mean);
@@ -213,15 +163,13 @@ struct Gradients {
 // Both sums become those of all ranks; returns the rows of all.
 double add_over_ranks(ChannelSums& sums, double rows, Sharers& ranks) {
   const auto channels = static_cast<int64_t>(sums.first.size());
-  Tensor all = at::empty({2 * channels + 1}, at::kDouble);
+  const Tensor all = at::empty({2 * channels}, at::kDouble);
   double* values = all.mutable_data_ptr<double>();
   std::copy(sums.second.begin(), sums.second.end(), std::copy(sums.first.begin(), sums.first.end(), values));
-  values[2 * channels] = rows;
-  ranks.all_reduce(all);
-  values = all.mutable_data_ptr<double>();
+  rows = summed(all, rows, ranks);
   std::copy_n(values, channels, sums.first.begin());
   std::copy_n(values + channels, channels, sums.second.begin());
-  return values[2 * channels];
+  return rows;
 }
 
 template <typename T>
@@ -270,7 +218,7 @@ Gradients normalise_backward(const Tensor& gy, const Tensor& x, const Tensor& y,
 struct NormFunction : torch::autograd::Function<NormFunction> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& gamma,
                         std::optional<Tensor> center, std::optional<Tensor> added, const Tensor& running_mean,
-                        const Tensor& running_var, const Settings& s) {
+                        const Tensor& running_var, const NormSetup& s) {
     const Tensor beta = center.value_or(Tensor()), residual = added.value_or(Tensor());
     Tensor mean, inverse, y;
     if (x.scalar_type() == at::kFloat)
@@ -334,20 +282,23 @@ Tensor BatchNorm::forward(const Tensor& input, const Pass& pass, bool relu, cons
                   shape_text(x.sizes()) + "; use a larger batch or larger clips");
   const bool update = pass.train && pass.update_stats;
   const double momentum = pass.stats_momentum.value_or(momentum_);
+  const NormSetup setup{pass.train, update, relu, momentum, eps_, pass.ranks};
   if (update && (!pass.ranks || pass.ranks->leads())) {
     const at::NoGradGuard no_grad;
     batches_.add_(1);
   }
+  const Tensor weight = entering(weight_, pass), bias = entering(bias_, pass);
+  if (const DeviceKernels* kernels = kernels_of(x))
+    return norm_on_device(*kernels, {x, weight, bias, residual, running_mean_, running_var_}, setup);
   if (is_matrix(x)) {
     const Tensor added = residual.defined() ? as_layout_of(residual, x) : residual;
-    const Settings settings{pass.train, update, relu, momentum, eps_, pass.ranks};
-    return NormFunction::apply(x, weight_, given(bias_), given(added), running_mean_, running_var_, settings);
+    return NormFunction::apply(x, weight, given(bias), given(added), running_mean_, running_var_, setup);
   }
   // Without an update ATen must not see the running statistics in training mode, where it would move them.
   const bool use_running = update || !pass.train;
   const auto mean = given(use_running ? running_mean_ : Tensor());
   const auto var = given(use_running ? running_var_ : Tensor());
-  Tensor y = at::batch_norm(x, weight_, given(bias_), mean, var, pass.train, momentum, eps_, false);
+  Tensor y = at::batch_norm(x, weight, given(bias), mean, var, pass.train, momentum, eps_, false);
   if (residual.defined()) y = y + residual;
   return relu ? at::relu(y) : y;
 }

@@ -28,8 +28,12 @@ struct Pass {
   // When set, running statistics move by this factor instead of each layer's own (1 / (k + 1) in pass k gives
   // the average over all passes).
   std::optional<double> stats_momentum;
-  at::ScalarType compute =
-      at::kFloat;            // of activations and of the weights that meet them: kFloat or kBFloat16
+  // Of activations and of the weights that meet them: kFloat, kBFloat16 or kHalf.
+  at::ScalarType compute = at::kFloat;
+  // What gradients are multiplied by as long as they are kHalf, whose smallest numbers they would fall below.
+  double gradient_scale = 1;
+  // Stages of a network keep their inputs alone and are computed again in the backward (checkpointed.h).
+  bool checkpoint = false;
   Sharers* ranks = nullptr;  // with whom a batch is shared: BatchNorm's statistics are of all of it
   std::vector<ConvCall>* record =
       nullptr;  // receives every convolution, for tests that walk over all of them

@@ -205,7 +205,7 @@ class Cate : public Method {
     // The first pairs of the batch of all ranks; this rank takes those that it has.
     const int64_t wanted = options_.anchors == 0 ? total : std::min(options_.anchors, total);
     const int64_t anchors = std::clamp<int64_t>(wanted - rank * n, 0, n);
-    Tensor sums = at::zeros({2}, at::TensorOptions().dtype(at::kDouble));  // loss, hits
+    Tensor sums = at::zeros({2}, all.options().requires_grad(false).dtype(at::kDouble));  // loss, hits
     for (int64_t begin = 0; begin < anchors; begin += group) {
       const int64_t end = std::min(begin + group, anchors);
       learn_anchors(context, all, codes.slice(1, begin, end), rank * n + begin,
@@ -246,7 +246,7 @@ class Cate : public Method {
       const Tensor found = at::stack({logits.detach().select(1, 0).slice(1, n).argmax(1) + n,
                                       logits.detach().select(1, 1).slice(1, 0, n).argmax(1)},
                                      1);
-      sums += at::stack({loss.detach(), found.eq(target).sum() * share}).to(at::kCPU, at::kDouble);
+      sums += at::stack({loss.detach(), found.eq(target).sum() * share}).to(at::kDouble);
     }
     const Stopwatch watch(context.times.backward);
     loss.backward();

@@ -132,7 +132,7 @@ class Tcgl : public Method {
     for (int64_t p = 0; p < options_.places; ++p) views.push_back(&context.view(view_name(p)));
     for (const Chunk& part : context.chunks()) {
       const Shuffled chunk = shuffle(context, part);
-      const SnippetBatch batch(views, chunk.orders, chunk.begin, options_.cut);
+      const SnippetBatch batch(views, chunk.orders, chunk.begin, options_.cut, context.placement.device);
       learn_snippets(context, chunk, batch);
       if (options_.intra > 0) learn_frame_sets(context, chunk, batch);
     }

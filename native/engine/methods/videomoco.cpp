@@ -25,6 +25,7 @@
 #include "../blocks/frame_scorer.h"
 #include "../blocks/momentum_contrast.h"
 #include "../blocks/rows.h"
+#include "../layers/gradient_scale.h"
 #include "../random.h"
 
 namespace vssl::engine {
@@ -73,7 +74,7 @@ class VideoMoco : public MomentumContrast {
     {
       const Stopwatch watch(context.times.forward);
       scores = generator_ ? score(context, clips) : random_scores(context, clips);
-      q = branch().embed_queries(context, dropped(clips, scores));
+      q = branch().embed_queries(context, dropped(clips, entering(scores, context.pass())));
       if (generator_) r = branch().look_at_queries(context, clips);
     }
     Tensor loss, adversarial;

@@ -1,0 +1,86 @@
+// The seven methods as small sessions: their batches, their numbers of a step, and the options that change
+// what a step does.
+#pragma once
+
+#include "engine_testing.h"
+
+namespace vssl::engine::testing {
+
+constexpr int64_t kSamples = 8;
+
+inline video::ViewBuffer renamed(video::ViewBuffer view, const std::string& name) {
+  view.name = name;
+  return view;
+}
+
+// A method's name, its options, and where they differ from the usual ones.
+struct Case {
+  std::string name, method;
+  Object options;
+  bool sync = true;
+};
+
+inline video::Batch batch_of(const Case& c, uint64_t seed) {
+  if (c.method == "modist") {
+    const video::Batch seen = make_batch(kSamples, 4, 16, seed),
+                       motion = make_batch(kSamples, 4, 16, seed + 100);
+    video::Batch batch;
+    batch.samples = kSamples;
+    batch.views = {renamed(seen.views[0], "v1"), renamed(seen.views[1], "v2"), renamed(motion.views[0], "m1"),
+                   renamed(motion.views[1], "m2")};
+    return batch;
+  }
+  if (c.method == "tcgl") {
+    video::Batch batch;
+    batch.samples = kSamples;
+    for (uint64_t p = 0; p < 3; ++p)
+      batch.views.push_back(renamed(make_batch(kSamples, 8, 16, seed + 1000 * p, 1).views[0],
+                                    "snippet" + std::to_string(p + 1)));
+    return batch;
+  }
+  video::Batch batch = make_batch(kSamples, 4, 16, seed);
+  if (c.method == "cate") {
+    video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}};
+    codes.allocate();
+    const CounterRandom random(seed, "codes");
+    for (int64_t i = 0; i < kSamples; ++i) {
+      codes.floats()[2 * i] = static_cast<float>(2 * random.uniform(i) - 1);
+      codes.floats()[2 * i + 1] = -codes.floats()[2 * i];
+    }
+    batch.side = {codes};
+  }
+  return batch;
+}
+
+inline Value numbers_of(const Case& c, int64_t step, double lr) {
+  Object all{{"lr", lr}};
+  const bool queue = c.method == "moco" || c.method == "videomoco" || c.method == "modist";
+  if (queue) all["momentum"] = 0.99;
+  if (queue && c.options.count("normGroups")) all["shuffle"] = 10 + step;
+  if (c.method == "videomoco") all["drop"] = 1;
+  if (c.method == "videomoco" && c.options.count("drop")) all["dropSeed"] = 30 + step;
+  if (c.method == "tcgl") {
+    all["orderSeed"] = 10 + step;
+    all["corruptionSeed"] = 50 + step;
+  }
+  return Value(all);
+}
+
+inline std::vector<Case> cases() {
+  const Object small{{"queue", 64}, {"headDim", 16}};
+  const Object tokens{
+      {"tokens", Value::Array{Object{{"name", "time"}}}}, {"layers", 1}, {"heads", 2}, {"width", 16}};
+  const auto with = [](const Object& base, const Object& more) { return merged(base, more); };
+  return {{"cvrl", "cvrl", {}},
+          {"simclr", "simclr", {}},
+          {"moco", "moco", small},
+          {"moco in groups", "moco", with(small, {{"normGroups", 4}, {"symmetric", true}})},
+          {"videomoco", "videomoco", small},
+          {"videomoco, random frames", "videomoco", with(small, {{"drop", "random"}})},
+          {"modist", "modist", small},
+          {"cate", "cate", tokens},
+          {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
+          {"tcgl", "tcgl", {}}};
+}
+
+}  // namespace vssl::engine::testing
