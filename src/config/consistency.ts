@@ -5,7 +5,7 @@ import type { ResolvedConfig } from './schema.js';
 /** Rules between keys that a schema of single keys cannot say. Throws ERR_VSSL_CONFIG. */
 export function checkConsistency(config: ResolvedConfig): void {
   const { train, data, model } = config;
-  const { arch, width: _, ...options } = model;
+  const { arch, width: _, checkpoint: __, ...options } = model;
   for (const [key, value] of Object.entries(options)) {
     const having = architecturesWith(key);
     if (value !== undefined && !having.includes(arch))

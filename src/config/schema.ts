@@ -28,6 +28,10 @@ const modelSchema = z.strictObject({
     .default(1)
     .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
   batchNorm: z.boolean().optional().describe('c3d alone: BatchNorm after each convolution'),
+  checkpoint: choice(['none', 'stage'], 'none').describe(
+    'stage: the network keeps the inputs of its stages alone and computes each again on the way back; less memory, ' +
+      'the same numbers, up to a third more time',
+  ),
 });
 
 const clipSchema = z.strictObject({
@@ -105,7 +109,9 @@ const trainSchema = z.strictObject({
   steps: orNull(count).describe('Length of the run in steps, or null when epochs is set'),
   optimizer: optimizerSchema.prefault({}),
   schedule: scheduleSchema.prefault({}),
-  precision: choice(['fp32', 'bf16'], 'bf16').describe('Of the network; the loss is always fp32'),
+  precision: choice(['fp32', 'bf16', 'fp16'], 'bf16').describe(
+    'Of the network; the loss is always fp32. fp16: for GPUs without bf16, with gradients scaled to its range',
+  ),
   channelsLast: flag(true),
   accumulate: count
     .default(1)

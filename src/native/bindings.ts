@@ -250,6 +250,8 @@ export interface NativeStepResult {
   gradNorm: number;
   /** false: the step was not applied; the state is what it was before the call. */
   finite: boolean;
+  /** fp16 alone: not applied, because the scaled gradient went beyond its range; the scale is smaller now. */
+  overflow: boolean;
   forwardSeconds: number;
   lossSeconds: number;
   backwardSeconds: number;

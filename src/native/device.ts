@@ -54,9 +54,9 @@ export function whyNoGpu({ cudaBuilt, cudaReason }: EngineInfo): string {
 export function checkPrecision(
   engine: Pick<EngineAddon, 'info'>,
   device: Device,
-  precision: 'fp32' | 'bf16',
+  precision: 'fp32' | 'bf16' | 'fp16',
 ): void {
-  if (device === 'cpu' || precision === 'fp32') return;
+  if (device === 'cpu' || precision !== 'bf16') return;
   const { cudnnVersion, torchVersion } = engine.info();
   if (!isOldCudnn(cudnnVersion)) return;
   throw new VsslError(

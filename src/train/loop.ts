@@ -90,8 +90,13 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
       throw signal.aborted ? abortReason(signal) : stoppedElsewhere(step);
     }
     try {
-      const { event, finite } = await takeStep(options, item, (performance.now() - waitStart) / 1000);
-      if (!finite) {
+      const { event, finite, overflow } = await takeStep(
+        options,
+        item,
+        (performance.now() - waitStart) / 1000,
+      );
+      if (overflow) emit({ type: 'warning', message: skipped(step + 1) });
+      else if (!finite) {
         await save();
         throw await reportNonFinite(group.isFirst ? options.nonFiniteFile : null, item, event);
       }
@@ -147,12 +152,17 @@ function addStep(sum: Tally, { clips, dataSeconds, stepSeconds, exchangeSeconds 
   sum.exchangeSeconds += exchangeSeconds;
 }
 
+function skipped(step: number): string {
+  return `step ${step} was left out: its gradient went beyond what fp16 holds; the next ones are scaled by half as much`;
+}
+
 /** What a step asked for and could not have, and what needs less. */
 function beyondMemory(step: number, samples: number, error: VsslError): VsslError {
   return new VsslError(
     error.code,
     `step ${step}, a batch of ${samples}: ${error.message}; a higher train.accumulate takes the batch in more parts, ` +
-      'which needs less at a time, and so does a smaller train.batch or data.clip.size. The last checkpoint is whole',
+      'which needs less at a time; model.checkpoint stage keeps less of each; and a smaller train.batch or ' +
+      'data.clip.size needs less of all. The last checkpoint is whole',
     { cause: error, details: { step, samples } },
   );
 }
@@ -162,10 +172,10 @@ async function takeStep(
   { session, rateAt, hyper }: LoopOptions,
   { step, epoch, batch, clips, planned }: FeedItem,
   dataSeconds: number,
-): Promise<{ readonly event: StepEvent; readonly finite: boolean }> {
+): Promise<{ readonly event: StepEvent; readonly finite: boolean; readonly overflow: boolean }> {
   const start = performance.now();
   const lr = rateAt(step);
-  const { losses, gradNorm, finite, exchangeSeconds } = await session
+  const { losses, gradNorm, finite, overflow, exchangeSeconds } = await session
     .step(batch, { ...hyper(step), lr })
     .catch((error) => {
       const known = toVsslError(error);
@@ -189,7 +199,7 @@ async function takeStep(
     rssBytes: process.memoryUsage.rss(),
     deviceBytes: session.stats().deviceBytes,
   };
-  return { event, finite };
+  return { event, finite, overflow };
 }
 
 /** null once the signal has fired: a batch that is still being loaded is not waited for. */

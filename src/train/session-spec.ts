@@ -22,12 +22,14 @@ export function buildSessionSpec(
     readonly ranks?: NativeRanksSpec | null;
   },
 ) {
-  const { model, train } = config;
+  const { train } = config;
+  const { checkpoint, ...model } = config.model;
   const { engine, nativeOptions, syncNorm } = getMethod(config.method);
   return {
     method: engine,
     options: nativeOptions(config),
     model,
+    checkpoint,
     optimizer: Object.fromEntries(
       OPTIMIZER_KEYS[train.optimizer.name].map((key) => [key, train.optimizer[key]]),
     ),

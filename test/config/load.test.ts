@@ -33,7 +33,7 @@ function fail(make: () => unknown): { key: unknown; message: string } {
 test('defaults: a method alone is a whole configuration', (t) => {
   const config = resolveConfig({ method: 'cvrl' });
   t.is(config.formatVersion, 1);
-  t.deepEqual(config.model, { arch: 'r3d_18', width: 1 });
+  t.deepEqual(config.model, { arch: 'r3d_18', width: 1, checkpoint: 'none' });
   t.deepEqual(config.data.clip, { frames: 16, stride: 2, size: 112, fps: null });
   t.is(config.data.onError, 'skip');
   t.is(config.train.epochs, 200);

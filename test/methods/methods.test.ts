@@ -216,7 +216,7 @@ test('every preset is a valid configuration of its method', (t) => {
 
 test("the preset cvrl has the paper's settings", (t) => {
   const { model, data, train, cvrl } = loadConfig({ preset: 'cvrl' });
-  t.deepEqual(model, { arch: 'r3d_50', width: 1 });
+  t.deepEqual(model, { arch: 'r3d_50', width: 1, checkpoint: 'none' });
   t.deepEqual(data.clip, { frames: 16, stride: 2, size: 224, fps: null });
   t.deepEqual(data.normalize, { mean: [0, 0, 0], std: [1, 1, 1] });
   t.deepEqual(data.augment, {

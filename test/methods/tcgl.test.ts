@@ -139,7 +139,7 @@ test('every step has an order and a corruption of its own, drawn from the seed',
 
 test('the preset tcgl has the published settings', (t) => {
   const { model, data, train, tcgl } = loadConfig({ preset: 'tcgl' });
-  t.deepEqual(model, { arch: 'r3d_18', width: 1 });
+  t.deepEqual(model, { arch: 'r3d_18', width: 1, checkpoint: 'none' });
   t.like(data, { input: 'temporal-mean-removed', clip: { frames: 16, stride: 1, size: 112, fps: null } });
   t.like(data.normalize, { mean: [0, 0, 0], std: [1, 1, 1] });
   t.is(train.batch, 24);

@@ -66,7 +66,8 @@ function makeSession(setup: Setup) {
         ...{ exchangeSeconds: 0, lossExchangeSeconds: 0, exchangeBytes: 0 },
       };
       const own = await setup.step?.(calls);
-      return { losses: { loss: calls++, part: 1 }, gradNorm: 2, finite: true, ...zero, ...own };
+      const good = { gradNorm: 2, finite: true, overflow: false };
+      return { losses: { loss: calls++, part: 1 }, ...good, ...zero, ...own };
     },
     stats: () => ({ liveTensors: 0, hostBytes: 0, deviceBytes: 7 }),
   };
@@ -245,6 +246,21 @@ test('a loss that is not finite: checkpoint of the state before it, report, type
     files: ['a', 'b'],
   });
   t.true(error.message.includes('nonfinite.json'));
+});
+
+test('a step whose gradient overflows fp16 is left out with a warning, and the run goes on', async (t) => {
+  const { value, events, saved, disposed } = await run({
+    step: (step) => (step === 2 ? { finite: false, overflow: true, gradNorm: Number.POSITIVE_INFINITY } : {}),
+  });
+  t.is(value?.step, 8);
+  const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+  t.is(warnings.length, 1);
+  t.regex(warnings[0]!, /^step 3 was left out/);
+  t.deepEqual(
+    saved.map(({ step }) => step),
+    [3, 6, 8],
+  );
+  t.is(disposed.length, 8);
 });
 
 test('an abort during a step lets it finish, then there is a checkpoint', async (t) => {
