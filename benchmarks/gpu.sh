@@ -1,64 +1,131 @@
 #!/usr/bin/env bash
-# All that wants a GPU, in one go: builds the CUDA kernels, checks them against the CPU twins, times them beside
-# PyTorch, prints one table. Needs nvcc 12.1, cmake, ninja; python3 with PyTorch for the peers. No Node.
+# All that wants a GPU, in one go and in stages: builds from the source tree, checks everything against the CPU, then
+# times it. Needs nvcc 12.1, cmake, ninja and a CUDA libtorch: that of python3's PyTorch, or LIBTORCH. No network, no
+# Node, no FFmpeg; with Node on the PATH and the package built, it trains too.
 #
-#   benchmarks/gpu.sh [FOLDER]    logs and values go to FOLDER (build/gpu/results)
+#   benchmarks/gpu.sh [--only STAGE,STAGE] [--from STAGE] [--dry-run] [FOLDER]
 #
-# Ends with 1 when a check failed; the table then says so.
+# FOLDER (build/gpu/results) gets each stage's output as it comes, and results.json and table.txt after each stage.
+# A stage that fails, or comes to its time limit, hides none of the others; the exit code is then 1. --dry-run is for
+# machines without a GPU: it builds, and starts every program, which must say that there is no device.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
-results=${1:-build/gpu/results}
-mkdir -p "$results"
 export PATH="$PATH:/usr/local/cuda/bin"
 
-nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.max.sm,power.limit --format=csv,noheader || exit 1
-cmake -S . -B build/gpu -G Ninja -DVSSL_ENGINE=OFF -DVSSL_CUDA=ON >"$results/cmake.log" 2>&1 &&
-  cmake --build build/gpu --target cuda_kernels_test vssl_cuda_bench >"$results/build.log" 2>&1 ||
-  { tail -40 "$results"/*.log; echo "the build failed"; exit 1; }
-echo "built in ${SECONDS} s"
+stages=(build kernels engine methods bench-kernels bench-engine train peers)
+only="" from="" dry="" results=build/gpu/results
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only) only=,$2,; shift ;;
+    --from) from=$2; shift ;;
+    --dry-run) dry=1 ;;
+    -*) echo "unknown option $1; stages: ${stages[*]}"; exit 2 ;;
+    *) results=$1 ;;
+  esac
+  shift
+done
+for wanted in ${only//,/ } $from; do
+  case " ${stages[*]} " in *" $wanted "*) ;; *) echo "unknown stage $wanted; stages: ${stages[*]}"; exit 2 ;; esac
+done
+mkdir -p "$results"
+jobs=$(nproc)
+out=build/gpu
 
-state="checked against the CPU twins"
-timeout 300 build/gpu/cuda_kernels_test >"$results/test.log" 2>&1 || {
-  state="NOT VERIFIED: some checks failed"
-  # The same without overlapping launches says whether they are to blame.
-  VSSL_CUDA_OVERLAP=off timeout 120 build/gpu/cuda_kernels_test >"$results/test_no_overlap.log" 2>&1
-  grep -h FAILED "$results/test.log" | head -40
-  echo "without overlapping launches: $(tail -1 "$results/test_no_overlap.log")"
+# What a stage is called on the command line decides whether it runs.
+wanted() {
+  if [ -n "$only" ]; then case $only in *,"$1",*) return 0 ;; *) return 1 ;; esac; fi
+  [ -z "$from" ] && return 0
+  local seen=""
+  for stage in "${stages[@]}"; do
+    [ "$stage" = "$from" ] && seen=1
+    [ "$stage" = "$1" ] && { [ -n "$seen" ]; return; }
+  done
 }
-echo "checks: $(tail -1 "$results/test.log")"
 
-timeout 180 build/gpu/vssl_cuda_bench >"$results/values.tsv" 2>"$results/bench.log" || tail -5 "$results/bench.log"
-if python3 -c 'import torch' 2>/dev/null; then
-  timeout 240 python3 benchmarks/peers/gpu_peers.py >>"$results/values.tsv" 2>"$results/peers.log" ||
-    tail -5 "$results/peers.log"
-else
-  echo "python3 has no PyTorch: no peers"
-fi
+# stage NAME SECONDS COMMAND...: its output goes to NAME.log, its end to stages.tsv.
+stage() {
+  local name=$1 limit=$2 start=$SECONDS code
+  shift 2
+  wanted "$name" || return 0
+  timeout --kill-after=10 "$limit" "$@" >"$results/$name.log" 2>&1
+  code=$?
+  case $code in
+    0) state=passed ;;
+    124 | 137) state="not done in $limit s" ;;
+    77) state=skipped ;;
+    *) state="failed ($code)" ;;
+  esac
+  # Without a GPU a program does its part by saying so.
+  if [ -n "$dry" ] && grep -qiE "no usable|no CUDA|CUDA_UNAVAILABLE|skipped" "$results/$name.log"; then
+    state="dry run: no device"
+  fi
+  printf '%s\t%s\t%s\t%s\n' "$name" "$state" $((SECONDS - start)) "$(tail -1 "$results/$name.log" | tr '\t' ' ')" \
+    >>"$results/stages.tsv"
+  echo "$name: $state, $((SECONDS - start)) s: $(tail -1 "$results/$name.log")"
+  report
+}
 
-# A case's rows stand together; "times" is how many times the best of ours a row takes, "of bound" what part of
-# its time the products or bytes alone would take at the measured limit.
-awk -F '\t' -v state="$state" '
-  $1 == "limit" { limits = limits sprintf("  %-44s %9s %s\n", $2, $3, $4) }
-  $1 == "time" {
-    if (!($2 in seen)) { seen[$2] = ++cases; names[cases] = $2 }
-    row[$2, ++count[$2]] = $0
-    if ($3 ~ /^ours/ && (!($2 in best) || $4 + 0 < best[$2])) best[$2] = $4 + 0
-  }
-  $1 == "skip" { skipped = skipped "  " $2 ", " $3 ": " $4 "\n" }
-  END {
-    printf "\nlimits measured in this run\n%s\n%s; microseconds, medians\n", limits, state
-    format = "%-50s %-52s %10s %10s %10s %9s %7s\n"
-    printf format, "case", "who", "replay", "in chain", "cold L2", "of bound", "times"
-    for (c = 1; c <= cases; ++c) {
-      name = names[c]
-      for (i = 1; i <= count[name]; ++i) {
-        split(row[name, i], f, "\t")
-        part = f[7] + 0 > 0 ? sprintf("%.2f %s", f[7] / f[4], substr(f[8], 1, 1)) : "-"
-        times = name in best ? sprintf("%.2f", f[4] / best[name]) : "-"
-        printf format, i == 1 ? name : "", f[3], f[4], f[5], f[6], part, times
-      }
+report() {
+  awk -F '\t' -f benchmarks/gpu_table.awk "$results/stages.tsv" "$results"/bench-*.log "$results"/peers.log \
+    2>/dev/null >"$results/table.txt"
+  awk -F '\t' '
+    function text(s) { gsub(/[\\"]/, "", s); gsub(/[^ -~]/, " ", s); return "\"" s "\"" }
+    FILENAME ~ /stages.tsv$/ {
+      stages = stages (stages ? ",\n" : "") "    { \"stage\": " text($1) ", \"state\": " text($2) ", \"seconds\": " $3 ", \"last\": " text($4) " }"
+      next
     }
-    if (skipped) printf "\nnot run\n%s", skipped
-    print "\nof bound: p products, b bytes. Wanted on an H200: NT-Xent bf16 rows 4096 25 us, rows 65536 4600 us, queue 22 us"
-  }' "$results/values.tsv" | tee "$results/table.txt"
-[ "$state" = "checked against the CPU twins" ]
+    $1 ~ /^(limit|time|step|skip)$/ {
+      row = ""
+      for (i = 1; i <= NF; ++i) row = row (i > 1 ? ", " : "") text($i)
+      rows = rows (rows ? ",\n" : "") "    [" row "]"
+    }
+    END { print "{\n  \"stages\": [\n" stages "\n  ],\n  \"rows\": [\n" rows "\n  ]\n}" }
+  ' "$results/stages.tsv" "$results"/bench-*.log "$results"/peers.log 2>/dev/null >"$results/results.json"
+}
+
+build() {
+  local torch=${LIBTORCH:-$(python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))' 2>/dev/null)}
+  local targets=(cuda_kernels_test vssl_cuda_bench) engine=OFF
+  if [ -f "$torch/lib/libtorch_cuda.so" ]; then
+    engine=ON
+    targets+=(engine_device_test vssl_engine_bench)
+  else
+    echo "no CUDA libtorch (python3's PyTorch, or LIBTORCH): the kernels alone"
+  fi
+  cmake -S . -B $out -G Ninja -DVSSL_ENGINE=$engine -DVSSL_ENGINE_CUDA=$engine -DVSSL_CUDA=ON -DVSSL_LIBAV=OFF \
+    -DVSSL_FLOW=OFF -DVSSL_LIBTORCH="$torch" && cmake --build $out --parallel "$jobs" --target "${targets[@]}"
+}
+
+train() {
+  command -v node >/dev/null && [ -f build/Release/cuda/vssl_engine.node ] || {
+    echo "no Node, or no CUDA build of the package: skipped"
+    return 77
+  }
+  for method in simclr cvrl moco videomoco cate modist tcgl; do
+    VSSL_ENGINE=cuda node dist/esm/cli/main.js train --preset $method-tiny --device cuda --max-steps 20 \
+      --data 'synthetic:motion?count=64' --out "$results/run-$method" || return 1
+  done
+}
+
+peers() {
+  python3 -c 'import torch' 2>/dev/null || { echo "python3 has no PyTorch: skipped"; return 77; }
+  python3 benchmarks/peers/gpu_peers.py
+}
+export -f build train peers
+export out jobs results
+
+: >"$results/stages.tsv"
+nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.max.sm,power.limit --format=csv,noheader 2>/dev/null ||
+  [ -n "$dry" ] || { echo "there is no NVIDIA GPU here; --dry-run does what can be done without"; exit 1; }
+
+stage build 300 bash -c build
+stage kernels 120 $out/cuda_kernels_test
+stage engine 180 $out/engine_device_test cuda
+stage methods 180 $out/engine_device_test cuda steps
+stage bench-kernels 120 $out/vssl_cuda_bench
+stage bench-engine 120 $out/vssl_engine_bench cuda
+stage train 180 bash -c train
+stage peers 300 bash -c peers
+
+cat "$results/table.txt"
+! grep -qE $'\t(failed|not done)' "$results/stages.tsv"
