@@ -66,8 +66,9 @@ stage() {
 }
 
 report() {
-  awk -F '\t' -f benchmarks/gpu_table.awk "$results/stages.tsv" "$results"/bench-*.log "$results"/peers.log \
-    2>/dev/null >"$results/table.txt"
+  local files=("$results/stages.tsv") file
+  for file in "$results"/bench-*.log "$results/peers.log"; do [ -f "$file" ] && files+=("$file"); done
+  awk -F '\t' -f benchmarks/gpu_table.awk "${files[@]}" >"$results/table.txt"
   awk -F '\t' '
     function text(s) { gsub(/[\\"]/, "", s); gsub(/[^ -~]/, " ", s); return "\"" s "\"" }
     FILENAME ~ /stages.tsv$/ {
@@ -80,7 +81,7 @@ report() {
       rows = rows (rows ? ",\n" : "") "    [" row "]"
     }
     END { print "{\n  \"stages\": [\n" stages "\n  ],\n  \"rows\": [\n" rows "\n  ]\n}" }
-  ' "$results/stages.tsv" "$results"/bench-*.log "$results"/peers.log 2>/dev/null >"$results/results.json"
+  ' "${files[@]}" >"$results/results.json"
 }
 
 build() {
