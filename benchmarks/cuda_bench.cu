@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "../native/kernels/cuda/clips_cuda.h"
 #include "../native/kernels/cuda/kernels_cuda.h"
 #include "../native/kernels/cuda/path.h"
 #include "../native/kernels/cuda/training_cuda.h"
@@ -345,6 +346,59 @@ void bench_updates(Bench& bench) {
   });
 }
 
+// 32 clips of 4:2:0 pictures somewhat larger than what is seen of them, with CVRL's operations.
+void bench_clips(Bench& bench) {
+  constexpr int kSide = 112, kLuma = 120, kClips = 32, kFrames = 16;
+  std::vector<uint8_t> block, samples(kLuma * kLuma);
+  ClipBlock writer(block);
+  ClipHeader h{kFrames, kSide, kSide, ClipInput::kRgb, 1, {4, 4, 4}, {-2, -2, -2}, {4, 4, 4}, 0};
+  writer.add(&h, 1);
+  const ClipOp ops[] = {{ClipOpKind::kBrightness, 1.1f},
+                        {ClipOpKind::kContrast, 0.9f},
+                        {ClipOpKind::kSaturation, 0.8f},
+                        {ClipOpKind::kHue, 0.3f}};
+  const float taps[] = {0.4f, 0.24f, 0.05f, 0.01f, 0, 0};
+  const int64_t op_list = writer.add(ops, 4), tap_list = writer.add(taps, 6);
+  const auto axis = [&](int count) {
+    int32_t index[kSide];
+    float weight[kSide];
+    for (int i = 0; i < kSide; ++i) index[i] = i * (count - 1) / kSide, weight[i] = 0.3f;
+    return writer.add_axis(index, weight, kSide);
+  };
+  const int64_t luma = axis(kLuma), chroma = axis(kLuma / 2);
+  std::vector<ClipFrame> frames;
+  for (int t = 0; t < kFrames; ++t) {
+    ClipFrame f{};
+    f.colors = ClipColors::kYuv;
+    f.luma = 1.0f / 255, f.rv = 0.0055f, f.gu = -0.0013f, f.gv = -0.0028f, f.bu = 0.0069f;
+    f.op_count = 4, f.op_list = op_list;
+    f.taps = tap_list, f.blur_radius = 5;
+    for (int p = 0; p < 3; ++p) {
+      const int side = p == 0 ? kLuma : kLuma / 2;
+      const int64_t table = p == 0 ? luma : chroma;
+      for (uint8_t& s : samples) s = static_cast<uint8_t>(s * 77 + 31 * t + p + 1);
+      f.plane[p] = {writer.add_samples(samples.data(), side, side, side), table, table, side, side};
+    }
+    frames.push_back(f);
+  }
+  h.frame_list = writer.add(frames.data(), kFrames);
+  writer.put(0, h);
+  Memory there(block.size()), begins(kClips * sizeof(int64_t));
+  must(cudaMemcpy(there.get<void>(), block.data(), block.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+  must(cudaMemset(begins.get<void>(), 0, kClips * sizeof(int64_t)), "cudaMemset");  // all the same clip
+  const ClipsShape shape{kClips, kFrames, kSide, kSide, 1, true, Element::kBf16};
+  const std::size_t bytes = cuda::clips_workspace(shape);
+  const double pixels = 1.0 * kClips * kFrames * kSide * kSide;
+  Memory workspace(bytes), out(static_cast<std::size_t>(pixels) * 6);
+  report(
+      bench, "32 clips of 16 x 112 x 112, colours and blur, bf16", "ours",
+      [&](cudaStream_t stream) {
+        cuda::make_clips(out.get<void>(), there.get<void>(), begins.get<int64_t>(), shape,
+                         workspace.get<void>(), bytes, stream);
+      },
+      0, 1, pixels * (12 + 12 + 24 + 24 + 24 + 12 + 6));
+}
+
 }  // namespace
 
 int main() {
@@ -373,6 +427,7 @@ int main() {
     bench_norm(bench, "32 x 8 x 28 x 28 x 128", int64_t{32} * 8 * 28 * 28, 128);
     bench_norm(bench, "32 x 2 x 7 x 7 x 512", int64_t{32} * 2 * 7 * 7, 512);
     bench_updates(bench);
+    bench_clips(bench);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -45,7 +45,7 @@ class BatchObject : public Object<BatchObject, video::Batch> {
   static int64_t bytes_of(const video::Batch& batch) {
     int64_t bytes = 0;
     for (const auto* buffers : {&batch.views, &batch.side})
-      for (const auto& buffer : *buffers) bytes += buffer.bytes();
+      for (const auto& buffer : *buffers) bytes += buffer.held_bytes();
     return bytes;
   }
 
@@ -69,7 +69,7 @@ class BatchObject : public Object<BatchObject, video::Batch> {
         if (b.dtype != dtype)
           throw_argument("expected the name of " + type + " rows but received " + b.text());
         auto out = Array::New(info.Env(), static_cast<size_t>(b.shape[0] * b.row_values()));
-        if (b.bytes() > 0) std::memcpy(out.Data(), b.data.get(), static_cast<size_t>(b.bytes()));
+        b.copy_to(out.Data());
         return out;
       }
     }
@@ -181,6 +181,7 @@ Napi::Value create_loader(const Napi::CallbackInfo& info) {
   video::LoaderOptions o;
   o.threads = static_cast<int>(options.get_int("threads", 1));
   o.cache_bytes = options.get_int("cacheBytes", 0);
+  o.packs = options.get_bool("packs", false);
   if (o.threads < 1 || o.threads > 1024) throw_argument("expected 1 to 1024 for threads");
   if (o.cache_bytes < 0) throw_argument("expected 0 or more bytes for cacheBytes");
   return LoaderObject::make(info.Env(), shared_off_loop<video::Loader>(o));

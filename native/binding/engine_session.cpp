@@ -59,14 +59,21 @@ class SessionObject : public ThreadedObject<SessionObject, engine::Session> {
 
   static void define(Napi::Env env) {
     using S = SessionObject;
-    define_class(env, {method<&S::step>("step"), method<&S::export_state>("exportState"),
-                       method<&S::import_state>("importState"), method<&S::encoder_names>("encoderNames"),
-                       method<&S::export_encoder>("exportEncoder"), method<&S::load_weights>("loadWeights"),
-                       method<&S::encoder_spec>("encoderSpec"), method<&S::embed>("embed"),
-                       method<&S::share_state>("shareState"), method<&S::stats>("stats")});
+    define_class(
+        env, {method<&S::step>("step"), method<&S::prepare>("prepare"),
+              method<&S::export_state>("exportState"), method<&S::import_state>("importState"),
+              method<&S::encoder_names>("encoderNames"), method<&S::export_encoder>("exportEncoder"),
+              method<&S::load_weights>("loadWeights"), method<&S::encoder_spec>("encoderSpec"),
+              method<&S::embed>("embed"), method<&S::share_state>("shareState"), method<&S::stats>("stats")});
   }
 
  private:
+  Napi::Value prepare(const Napi::CallbackInfo& info) {
+    // Not on the session's thread, where a step may be under way.
+    return run_async(
+        info.Env(), jobs(info.Env()),
+        [held = get(), batch = to_batch(info[0])] { held->object->prepare(*batch); }, Undefined{});
+  }
   Napi::Value step(const Napi::CallbackInfo& info) {
     return run(
         info,

@@ -28,11 +28,16 @@ struct Encoder::Impl : TakingTurns {
     stats.set(now);
   }
 
+  // Clips that are placed.
   std::vector<float> embed(const Tensor& clips, at::ScalarType type) {
     if (calibration_pass >= 0) throw_invalid("this encoder is being calibrated; call calibrate_end first");
     Pass pass;
     pass.compute = type;
-    return to_floats(net->embed(place_clips(clips, placement, type), pass));
+    return to_floats(net->embed(clips, pass));
+  }
+
+  Tensor clips(const video::Batch& batch, const std::string& view) const {
+    return clips_of(borrow_clips(batch, view, placement.device), placement, compute);
   }
 
   std::vector<ConvolutionTime> time_convolutions(const Tensor& clips) {
@@ -41,7 +46,7 @@ struct Encoder::Impl : TakingTurns {
       Pass pass;
       pass.compute = compute;
       pass.record = &calls;
-      net->features(place_clips(clips, placement, compute), pass);
+      net->features(clips, pass);
       convolutions = std::make_unique<BareConvolutions>(calls, compute, placement);
       convolutions_of = clips.sizes().vec();
     }
@@ -50,10 +55,7 @@ struct Encoder::Impl : TakingTurns {
 };
 
 Encoder::Encoder(const Value& spec) {
-  translated([&] {
-    const CallScope scope(false, placement_from(spec).device);
-    impl_ = std::make_unique<Impl>(spec);
-  });
+  begun_on(spec, [&] { impl_ = std::make_unique<Impl>(spec); });
 }
 
 Encoder::~Encoder() = default;
@@ -80,7 +82,7 @@ void Encoder::calibrate(const video::Batch& batch, const std::string& view) {
     pass.update_stats = true;
     pass.stats_momentum = 1.0 / static_cast<double>(impl_->calibration_pass + 1);
     pass.compute = impl_->compute;
-    impl_->net->embed(place_clips(borrow_clips(batch, view), impl_->placement, pass.compute), pass);
+    impl_->net->embed(impl_->clips(batch, view), pass);
     impl_->net->weights().changed();  // its statistics moved
     ++impl_->calibration_pass;
   });
@@ -91,11 +93,11 @@ void Encoder::calibrate_end() {
 }
 
 std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view) {
-  return impl_->turn(false, [&] { return impl_->embed(borrow_clips(batch, view), impl_->compute); });
+  return impl_->turn(false, [&] { return impl_->embed(impl_->clips(batch, view), impl_->compute); });
 }
 
 std::vector<ConvolutionTime> Encoder::time_convolutions(const video::Batch& batch, const std::string& view) {
-  return impl_->turn(false, [&] { return impl_->time_convolutions(borrow_clips(batch, view)); });
+  return impl_->turn(false, [&] { return impl_->time_convolutions(impl_->clips(batch, view)); });
 }
 
 std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, int64_t h, int64_t w) {
@@ -104,7 +106,7 @@ std::vector<float> Encoder::forward(const float* clips, int64_t n, int64_t t, in
       throw_invalid("expected clips of at least 1 x 3 x 1 x 1 x 1, got " + shape_text({n, 3, t, h, w}));
     const Tensor x =
         at::from_blob(const_cast<float*>(clips), {n, 3, t, h, w}, at::TensorOptions().dtype(at::kFloat));
-    return impl_->embed(x, at::kFloat);
+    return impl_->embed(place_clips(x, impl_->placement, at::kFloat), at::kFloat);
   });
 }
 

@@ -100,6 +100,9 @@ class Session {
   // arrays and numbers that are missing, unknown or not what the method reads throw
   // ERR_VSSL_INVALID_ARGUMENT. A call that throws leaves the state as it was.
   StepResult step(const video::Batch& batch, const Value& hyper);
+  // What is packed of a batch that a step will read, on its way to the device while another step runs. It may
+  // be left out; it never waits for a step.
+  void prepare(const video::Batch& batch);
   // Everything a later process needs to go on with the same bits: parameters, buffers, optimiser state,
   // counters.
   std::vector<NamedTensor> export_state();

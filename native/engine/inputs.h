@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,17 @@
 
 namespace vssl::engine {
 
+class DeviceClips;  // device_clips.h
+
 // Named rows of a batch. Rows of different arrays that belong to the same sample belong together.
 struct Rows {
   std::string name;
-  // (N, ...), on the CPU, borrowed from the batch. Clips are (N, 3, T, H, W) fp32, channels-last.
+  // (N, ...), on the CPU, borrowed from the batch. Clips are (N, 3, T, H, W) fp32, channels-last. Of clips
+  // that are packed it has the shape alone: runtime.h's clips_of() and floats_of() know both.
   Tensor data;
   // The sample of each row, ascending; empty when every sample has one, in order.
   std::vector<int64_t> samples;
+  std::shared_ptr<const DeviceClips> packed = nullptr;
 };
 
 // Rows that a step reads.

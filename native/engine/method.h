@@ -58,6 +58,9 @@ class Method {
   virtual void step(StepContext& context) = 0;
   // After the update was applied.
   virtual void commit(const StepContext& context) { (void)context; }
+  // Whether a step over clips of the same shape is the same work each time: nothing drawn, nothing chosen and
+  // nothing read by the host, no number but the rate, nothing left to commit. Devices may then record it.
+  virtual bool repeats() const { return false; }
   // Each with the prefix of its tensors' names in a checkpoint.
   virtual std::vector<std::pair<std::string, Stored*>> stored() { return {}; }
   // By name; the first is the one that the method's paper evaluates.

@@ -8,6 +8,7 @@
 
 #include "../common/kept_memory.h"
 #include "cuda_info.h"
+#include "device_clips.h"
 #include "errors.h"
 
 namespace vssl::engine {
@@ -83,6 +84,16 @@ Placement placement_from(const Value& spec) {
   return {device_from(spec.get_string("device", "cpu")), spec.get_bool("channelsLast", true)};
 }
 
+void rethrow_if_full(const c10::Error& error, at::Device device) {
+  const std::string what = error.what_without_backtrace();
+  if (device.is_cpu() || what.find("out of memory") == std::string::npos) return;
+  throw Error(
+      "ERR_VSSL_CUDA_UNAVAILABLE",
+      "device " + device.str() + " was asked for, and too little of its memory is free to begin: " + what +
+          "; end the programs that hold it ('nvidia-smi' lists them), name another GPU (cuda:N), or use "
+          "device cpu");
+}
+
 at::ScalarType compute_type_from(const std::string& precision, at::Device device) {
   at::ScalarType type = at::kFloat;
   if (precision == "bf16")
@@ -96,26 +107,47 @@ at::ScalarType compute_type_from(const std::string& precision, at::Device device
   return type;
 }
 
-std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays) {
-  std::vector<Rows> out;
-  for (const auto& array : arrays) {
-    const auto& shape = array.shape;
-    const int64_t numbers = c10::multiply_integers(shape);
-    if (numbers < 1 || !array.data) throw_invalid("\"" + array.name + "\" is empty: " + shape_text(shape));
-    const bool whole = array.dtype == video::DType::kInt64;
-    Tensor data =
-        at::from_blob(array.data.get(), shape, at::TensorOptions().dtype(whole ? at::kLong : at::kFloat));
-    if (!whole && shape.size() == 5 && shape[4] == 3) data = data.permute({0, 4, 1, 2, 3});
-    out.push_back({array.name, data, array.rows});
+namespace {
+
+// The bytes of the batch as they are; clips that are packed as floats where no device makes them.
+Tensor data_of(const video::ViewBuffer& array, bool whole) {
+  const auto type = at::TensorOptions().dtype(whole ? at::kLong : at::kFloat);
+  if (!array.packed) return at::from_blob(array.data.get(), array.shape, type);
+  const Tensor made = at::empty(array.shape, type);
+  array.copy_to(made.mutable_data_ptr<float>());
+  return made;
+}
+
+Rows borrow(const video::ViewBuffer& array, at::Device device) {
+  const auto& shape = array.shape;
+  if (c10::multiply_integers(shape) < 1 || !(array.data || array.packed))
+    throw_invalid("\"" + array.name + "\" is empty: " + shape_text(shape));
+  const bool whole = array.dtype == video::DType::kInt64;
+  const bool made_there = array.packed && kernels_of(device);
+  Rows rows{array.name, {}, array.rows};
+  if (made_there) {
+    rows.packed = device_clips(array, device);
+    rows.data = at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
+  } else {
+    rows.data = data_of(array, whole);
   }
+  if (!whole && shape.size() == 5 && shape[4] == 3) rows.data = rows.data.permute({0, 4, 1, 2, 3});
+  return rows;
+}
+
+}  // namespace
+
+std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays, at::Device device) {
+  std::vector<Rows> out;
+  for (const auto& array : arrays) out.push_back(borrow(array, device));
   return out;
 }
 
-Tensor borrow_clips(const video::Batch& batch, const std::string& name) {
-  const std::vector<Rows> views = borrow(batch.views);
-  const Rows* view = find_named(views, name);
-  if (view && view->data.dim() == 5 && view->data.size(1) == 3) return view->data;
-  throw_invalid("the batch has no view of clips \"" + name + "\"; its views: " + names_of(views));
+Rows borrow_clips(const video::Batch& batch, const std::string& name, at::Device device) {
+  const auto* array = find_named(batch.views, name);
+  if (array && array->shape.size() == 5 && array->shape[4] == 3 && array->dtype == video::DType::kFloat32)
+    return borrow(*array, device);
+  throw_invalid("the batch has no view of clips \"" + name + "\"; its views: " + names_of(batch.views));
 }
 
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute) {
@@ -123,6 +155,16 @@ Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarTy
   const Tensor moved = clips.to(placement.device).to(compute);
   return moved.contiguous(placement.channels_last ? at::MemoryFormat::ChannelsLast3d
                                                   : at::MemoryFormat::Contiguous);
+}
+
+Tensor clips_of(const Rows& view, int64_t first, int64_t last, const Placement& placement,
+                at::ScalarType compute) {
+  return place_clips(view.packed ? view.packed->make(first, last, compute) : view.data.slice(0, first, last),
+                     placement, compute);
+}
+
+Tensor floats_of(const Rows& view, int64_t first, int64_t last) {
+  return view.packed ? view.packed->make(first, last, at::kFloat) : view.data.slice(0, first, last);
 }
 
 std::vector<float> to_floats(const Tensor& tensor) {

@@ -52,17 +52,45 @@ class TakingTurns {
 // What a session and an encoder say of device and layout.
 Placement placement_from(const Value& spec);
 
+// A device that is full from the start is one that cannot be used: ERR_VSSL_CUDA_UNAVAILABLE. Goes on with
+// other errors.
+void rethrow_if_full(const c10::Error& error, at::Device device);
+
+// body(), which makes a session or an encoder, with its errors translated.
+template <typename Body>
+void begun_on(const Value& spec, Body&& body) {
+  translated([&] {
+    const at::Device device = placement_from(spec).device;
+    try {
+      const CallScope scope(false, device);
+      body();
+    } catch (const c10::Error& error) {
+      rethrow_if_full(error, device);
+      throw;
+    }
+  });
+}
+
 // 'fp32', 'bf16' or, beside the CPU, 'fp16'.
 at::ScalarType compute_type_from(const std::string& precision, at::Device device);
 
 // Rows over the batch's own memory; they live as long as the batch. Floats of shape (N, T, H, W, 3) are clips
-// and become (N, 3, T, H, W), channels-last.
-std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays);
-// The clips of a view. Throws ERR_VSSL_INVALID_ARGUMENT when there are none of this name.
-Tensor borrow_clips(const video::Batch& batch, const std::string& name);
+// and become (N, 3, T, H, W), channels-last. What is packed goes to the device.
+std::vector<Rows> borrow(const std::vector<video::ViewBuffer>& arrays, at::Device device);
+// A view of clips. Throws ERR_VSSL_INVALID_ARGUMENT when there is none of this name.
+Rows borrow_clips(const video::Batch& batch, const std::string& name, at::Device device);
 
 // (N, 3, T, H, W) on the placement's device, in its layout and the compute type.
 Tensor place_clips(const Tensor& clips, const Placement& placement, at::ScalarType compute);
+
+// Rows [first, last) of a view of clips, placed.
+Tensor clips_of(const Rows& view, int64_t first, int64_t last, const Placement& placement,
+                at::ScalarType compute);
+inline Tensor clips_of(const Rows& view, const Placement& placement, at::ScalarType compute) {
+  return clips_of(view, 0, view.data.size(0), placement, compute);
+}
+// The same in fp32, channels-last, where they are: on the CPU, or where they were packed for.
+Tensor floats_of(const Rows& view, int64_t first, int64_t last);
 
 // A contiguous copy on the CPU.
 std::vector<float> to_floats(const Tensor& tensor);

@@ -11,6 +11,7 @@
 #include "method.h"
 #include "optim.h"
 #include "runtime.h"
+#include "step_graph.h"
 
 namespace vssl::engine {
 
@@ -30,6 +31,7 @@ struct Session::Impl : TakingTurns {
   Collectives& collectives;
   bool sync_norm, checkpoint = false;
   GradientScaler scaler;
+  std::optional<StepGraph> graph;  // where it records its step
   KeptStats stats;
   Tensor steps = at::zeros({}, at::TensorOptions().dtype(at::kLong));
 
@@ -41,7 +43,7 @@ struct Session::Impl : TakingTurns {
         sync_norm(spec.get_bool("syncNorm", false)) {
     check_keys(spec,
                {"method", "options", "model", "optimizer", "precision", "channelsLast", "accumulate",
-                "clipNorm", "seed", "device", "syncNorm", "ranks", "checkpoint"},
+                "clipNorm", "seed", "device", "syncNorm", "ranks", "checkpoint", "graph"},
                "session");
     const std::string kept = spec.get_string("checkpoint", "none");
     if (kept != "none" && kept != "stage")
@@ -69,7 +71,18 @@ struct Session::Impl : TakingTurns {
       }
     }
     optimizer = create_optimizer(spec["optimizer"], parameters);
+    if (spec.get_bool("graph", false)) set_up_graph();
     count();
+  }
+
+  // Of one process on a device; elsewhere a step is taken as ever.
+  void set_up_graph() {
+    if (!method->repeats())
+      throw_invalid("graph is for methods whose step is the same work each time; that of " + name +
+                    " draws or decides as it goes");
+    if (compute == at::kHalf) throw_invalid("graph is not for precision fp16, whose scale moves");
+    const DeviceKernels* const kernels = kernels_of(placement.device);
+    if (kernels && !ranks) graph.emplace(*kernels, parameters);
   }
 
   // But for what the method keeps to itself.
@@ -157,7 +170,8 @@ struct Session::Impl : TakingTurns {
   }
 
   StepResult step(const video::Batch& batch, const Value& hyper) {
-    const std::vector<Rows> views = borrow(batch.views), side = borrow(batch.side);
+    const std::vector<Rows> views = borrow(batch.views, placement.device),
+                            side = borrow(batch.side, placement.device);
     check_inputs(name, inputs, views, side, batch.samples, hyper);
     const Exchanged before = collectives.exchanged();
     check_together(batch.samples);
@@ -165,7 +179,7 @@ struct Session::Impl : TakingTurns {
                         placement, checkpoint, compute == at::kHalf ? scaler.scale() : 1);
     const BeforeStep was(networks);
     try {
-      const StepResult result = step(context, before);
+      const StepResult result = step(context, views, before);
       if (!result.finite) was.restore();
       return result;
     } catch (...) {
@@ -174,8 +188,25 @@ struct Session::Impl : TakingTurns {
     }
   }
 
-  StepResult step(StepContext& context, const Exchanged& before) {
-    method->step(context);
+  // By the recording; null where the step is to be taken without it. All of its time counts as forward.
+  const StepContext* step_recorded(StepContext& context, const std::vector<Rows>& views) {
+    const Stopwatch watch(context.times.forward);
+    return graph->run(
+        views, placement, compute, [this, samples = context.samples](const std::vector<Rows>& placed) {
+          for (const auto& network : networks) network.weights->changed();  // nothing made before is read
+          for (const auto& p : parameters) Tensor(p.tensor).mutable_grad().reset();
+          static const std::vector<Rows> no_rows;
+          static const Value no_numbers;
+          auto own = std::make_unique<StepContext>(placed, no_rows, samples, no_numbers, alone, sync_norm,
+                                                   accumulate, compute, placement, checkpoint, 1, false);
+          method->step(*own);
+          return own;
+        });
+  }
+
+  StepResult step(StepContext& context, const std::vector<Rows>& views, const Exchanged& before) {
+    const StepContext* const recorded = graph ? step_recorded(context, views) : nullptr;
+    if (!recorded) method->step(context);
 
     StepResult result;
     const Stopwatch watch(result.optimizer_seconds);
@@ -184,7 +215,9 @@ struct Session::Impl : TakingTurns {
       for (const auto& p : parameters) trained.push_back(p.tensor);
       sum_gradients(trained, *ranks);
     }
-    const std::vector<double> norms = fetch_numbers(result, context);
+    const std::vector<double> norms =
+        recorded ? fetch_numbers(result, *recorded, graph->reported(), graph->squares())
+                 : fetch_numbers(result, context, context.reported(), gradient_squares(parameters));
     result.forward_seconds = context.times.forward.seconds();
     result.loss_seconds = context.times.loss.seconds();
     result.backward_seconds = context.times.backward.seconds();
@@ -216,8 +249,8 @@ struct Session::Impl : TakingTurns {
   }
 
   // Losses and gradient norms, all that a step fetches from its device, in one transfer; returns the norms.
-  std::vector<double> fetch_numbers(StepResult& result, const StepContext& context) const {
-    const Tensor reported = context.reported(), squares = gradient_squares(parameters);
+  static std::vector<double> fetch_numbers(StepResult& result, const StepContext& context,
+                                           const Tensor& reported, const Tensor& squares) {
     const Tensor fetched = at::cat({reported, squares}).to(at::kCPU);
     const double* values = fetched.const_data_ptr<double>();
     result.losses = context.losses(values);
@@ -251,16 +284,21 @@ std::vector<std::string> Ranks::exchange(const std::string& text) {
 void Ranks::leave(const std::string& reason) { impl_->ranks.leave(reason); }
 
 Session::Session(const Value& spec) {
-  translated([&] {
-    const CallScope scope(false, placement_from(spec).device);
-    impl_ = std::make_unique<Impl>(spec);
-  });
+  begun_on(spec, [&] { impl_ = std::make_unique<Impl>(spec); });
 }
 
 Session::~Session() = default;
 
 StepResult Session::step(const video::Batch& batch, const Value& hyper) {
   return impl_->turn(true, [&] { return impl_->step(batch, hyper); });
+}
+
+void Session::prepare(const video::Batch& batch) {
+  translated([&] {
+    const at::Device device = impl_->placement.device;
+    const CallScope scope(false, device);
+    borrow(batch.views, device);
+  });
 }
 
 std::vector<NamedTensor> Session::export_state() {
@@ -310,7 +348,8 @@ std::vector<float> Session::embed(const video::Batch& batch, const std::string& 
   return impl_->turn(false, [&] {
     Pass pass;
     pass.compute = impl_->compute;
-    const Tensor clips = place_clips(borrow_clips(batch, view), impl_->placement, pass.compute);
+    const Rows rows = borrow_clips(batch, view, impl_->placement.device);
+    const Tensor clips = clips_of(rows, impl_->placement, pass.compute);
     return to_floats(impl_->encoder(encoder).embed(clips, pass));
   });
 }

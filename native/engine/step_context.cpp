@@ -101,7 +101,7 @@ Tensor StepContext::places(const Rows& view, const Chunk& chunk) const {
 
 Tensor StepContext::clips(const Rows& view, const Chunk& chunk) const {
   const auto [first, last] = range_of(view, chunk);
-  return place_clips(view.data.slice(0, first, last), placement, compute);
+  return clips_of(view, first, last, placement, compute);
 }
 
 void StepContext::report(const std::string& name, const Tensor& value, double factor) {

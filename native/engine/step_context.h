@@ -67,12 +67,12 @@ class StepContext {
   StepContext(const std::vector<Rows>& views, const std::vector<Rows>& side, int64_t samples,
               const Value& numbers, Collectives& collectives, bool sync_norm, int64_t accumulate,
               at::ScalarType compute, const Placement& placement, bool checkpoint = false,
-              double gradient_scale = 1)
+              double gradient_scale = 1, bool timed = true)
       : collectives(collectives),
         samples(samples),
         compute(compute),
         placement(placement),
-        times(placement.device),
+        times(timed ? placement.device : at::Device(at::kCPU)),
         views_(views),
         side_(side),
         numbers_(numbers),
@@ -81,6 +81,8 @@ class StepContext {
         checkpoint_(checkpoint),
         gradient_scale_(gradient_scale) {}
 
+  // `timed`: a step that is recorded has no times of its parts.
+  //
   // A view or side array that inputs() names and the batch has. Throws ERR_VSSL_INVALID_ARGUMENT otherwise.
   const Rows& view(const std::string& name) const;
   bool has_view(const std::string& name) const;

@@ -10,6 +10,7 @@
 
 // Before all else: it stands for the CUDA runtime.
 #include "cuda_emulator.h"
+#include "cuda_clips_checks.h"
 #include "cuda_norm_checks.h"
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"
@@ -24,6 +25,7 @@ int main(int count, char** arguments) {
   cuda::add_queue_checks(checks);
   cuda::add_norm_checks(checks);
   cuda::add_update_checks(checks);
+  cuda::add_clips_checks(checks);
   cuda::paths.push_back("hopper");
   // One of the twelve orders for each check in turn; all of them when asked.
   const bool all = count > 1 && std::strcmp(arguments[1], "--all-orders") == 0;

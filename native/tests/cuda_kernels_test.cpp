@@ -7,6 +7,7 @@
 
 #ifdef VSSL_WITH_CUDA
 
+#include "cuda_clips_checks.h"
 #include "cuda_norm_checks.h"
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"
@@ -21,6 +22,7 @@ int main() {
   cuda::add_queue_checks(checks);
   cuda::add_norm_checks(checks);
   cuda::add_update_checks(checks);
+  cuda::add_clips_checks(checks);
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
     std::printf("no CUDA device: its checks were skipped\n");

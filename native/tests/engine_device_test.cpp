@@ -10,6 +10,7 @@
 
 #include <csignal>
 
+#include "../video/packed.h"
 #include "engine_cases.h"
 #include "protected_kernels.h"
 
@@ -252,6 +253,133 @@ void test_checkpointed(const std::string& where) {
         "unknown checkpoint");
 }
 
+// Clips of the view's shape that are still to be made, of pictures in all forms and with all operations.
+video::ViewBuffer packed_like(const video::ViewBuffer& view, uint64_t seed) {
+  using namespace video;
+  ViewBuffer out{view.name, view.dtype, view.shape, view.rows, {}};
+  out.packed = std::make_shared<PackedView>();
+  const CounterRandom random(seed, view.name.c_str());
+  for (int64_t n = 0; n < view.shape[0]; ++n) {
+    ClipPlan plan;
+    plan.height = static_cast<int>(view.shape[2]);
+    plan.width = static_cast<int>(view.shape[3]);
+    std::vector<PicturePtr> pictures;
+    std::vector<uint8_t> rgb(21 * 27 * 3);
+    for (int64_t t = 0; t < view.shape[1]; ++t) {
+      plan.times.push_back(static_cast<double>(t));
+      for (size_t i = 0; i < rgb.size(); ++i)
+        rgb[i] = static_cast<uint8_t>(255 * random.uniform((n * 100 + t) * 10000 + static_cast<int64_t>(i)));
+      pictures.push_back(picture_from_rgb(rgb.data(), 21, 27, 1));
+    }
+    FrameAugment a;
+    a.x0 = 0.1;
+    a.y1 = 0.9;
+    a.flip = n % 2 == 0;
+    a.color = {{ColorKind::kHue, 0.1f}, {ColorKind::kContrast, 1.3f}, {ColorKind::kSaturation, 0.7f}};
+    a.gray = n % 4 == 3;
+    a.blur = n % 3 == 0 ? 0.8 : 0;
+    a.blur_radius = 2;
+    plan.augment = {a};
+    for (int c = 0; c < 3; ++c) plan.mean[c] = 0.45f, plan.std[c] = 0.25f;
+    std::vector<uint8_t> scratch;
+    out.packed->clips.push_back(pack_clip(pictures, plan, scratch));
+  }
+  return out;
+}
+
+// The same clips, made on the host.
+video::Batch made(const video::Batch& packed) {
+  video::Batch out = packed;
+  for (video::ViewBuffer& view : out.views) {
+    const video::ViewBuffer before = view;
+    if (!before.packed) continue;
+    view.packed = nullptr;
+    view.allocate();
+    before.copy_to(view.data.get());
+  }
+  return out;
+}
+
+// Decoded samples that the device makes clips of: the same bytes as from clips that come as floats.
+void test_packed(const std::string& where) {
+  for (const Case& c : cases()) {
+    for (const int64_t accumulate : {1, 2}) {
+      if (accumulate > 1 && c.options.count("normGroups")) continue;  // groups of one sample
+      const std::string what = c.name + " on " + where + ", packed";
+      const Object changes{{"accumulate", accumulate}};
+      Session ready(spec_on(c, where, changes)), packs(spec_on(c, where, changes));
+      for (uint64_t i = 0; i < 2; ++i) {
+        video::Batch batch = batch_of(c, 7 + i);
+        for (video::ViewBuffer& view : batch.views) view = packed_like(view, i);
+        if (i == 1) packs.prepare(batch);
+        const Value numbers = numbers_of(c, static_cast<int64_t>(i), 0.01);
+        const StepResult expected = ready.step(made(batch), numbers), got = packs.step(batch, numbers);
+        check(got.finite && got.losses == expected.losses, what + ": the same losses");
+        const std::string view = batch.views[0].name, encoder = packs.encoder_names()[0];
+        check(packs.embed(batch, view, encoder) == ready.embed(made(batch), view, encoder),
+              what + ": the same features");
+      }
+      check(same_bytes(packs.export_state(), ready.export_state()), what + ": the same bytes");
+    }
+  }
+}
+
+// A step that is recorded and done again gives the bytes of one that is not; another shape is recorded anew.
+void test_recorded() {
+  for (const char* const name : {"cvrl", "simclr"}) {
+    for (const int64_t accumulate : {1, 2}) {
+      const Case c{name, name, {}};
+      const std::string what = c.name + ", recorded";
+      const Object changes{{"accumulate", accumulate}};
+      Session plain(spec_on(c, device, changes)),
+          recorded(spec_on(c, device, merged(changes, {{"graph", true}})));
+      const int before = ProtectedGraph::replays;
+      for (uint64_t i = 0; i < 12; ++i) {
+        const bool other = i == 6;  // one batch that is smaller
+        const video::Batch batch = other ? make_batch(kSamples - 2, 4, 16, i) : batch_of(c, 7 + i);
+        const Value numbers = numbers_of(c, static_cast<int64_t>(i), 0.01 / static_cast<double>(i + 1));
+        const StepResult expected = plain.step(batch, numbers), got = recorded.step(batch, numbers);
+        check(got.finite && got.losses == expected.losses && got.grad_norm == expected.grad_norm,
+              what + ": step " + std::to_string(i));
+        if (i == 4) {  // what reads the weights in between is not in the recording's way
+          check(recorded.embed(batch, "view1", "encoder") == plain.embed(batch, "view1", "encoder"),
+                what + ": the same features");
+        }
+      }
+      check(same_bytes(recorded.export_state(), plain.export_state()), what + ": the same bytes");
+      if (device == "protected") check(ProtectedGraph::replays > before + 2, what + ": it was done again");
+      video::Batch broken = batch_of(c, 9);
+      broken.views[0].floats()[5] = std::numeric_limits<float>::quiet_NaN();
+      check(!recorded.step(broken, numbers_of(c, 1, 0.05)).finite, what + ": NaN is seen");
+      check(same_bytes(recorded.export_state(), plain.export_state()), what + ": and leaves no trace");
+    }
+  }
+  const auto refused = [](const Case& c, const Object& changes) {
+    return code_of([&] {
+             Session(spec_on(c, device, merged(changes, {{"graph", true}})));
+           }) == "ERR_VSSL_INVALID_ARGUMENT";
+  };
+  check(refused(cases()[2], {}) && refused(cases()[0], {{"precision", "fp16"}}), "steps that do not repeat");
+}
+
+// At the start a full device is one that cannot be used; in mid-run it is out of memory, and nothing is lost.
+void test_full() {
+  const Case c = cases()[0];
+  Session session(spec_on(c, device, {}));
+  session.step(batch_of(c, 7), numbers_of(c, 0, 0.05));
+  const auto before = session.export_state();
+  protected_is_full = true;
+  check(code_of([&] { Session(spec_on(c, device, {})); }) == "ERR_VSSL_CUDA_UNAVAILABLE", "no session");
+  check(code_of([&] {
+          Encoder(Value(Object{{"arch", "r3d_10"}, {"width", 0.125}, {"device", device}}));
+        }) == "ERR_VSSL_CUDA_UNAVAILABLE",
+        "no encoder");
+  check(code_of([&] { session.step(batch_of(c, 8), numbers_of(c, 1, 0.05)); }) == "ERR_VSSL_OUT_OF_MEMORY",
+        "no step");
+  protected_is_full = false;
+  check(same_bytes(session.export_state(), before), "and the session is as it was");
+}
+
 void test_not_finite() {
   const Case c = cases()[0];
   Session session(spec_on(c, device, {}));
@@ -327,8 +455,12 @@ int main(int argc, char** argv) {
   test_bf16();
   test_fp16();
   test_overflow();
+  test_packed("cpu");
+  test_packed(device);
   test_checkpointed("cpu");
   test_checkpointed(device);
+  test_recorded();
   test_not_finite();
+  if (device == "protected") test_full();
   return vssl::finish();
 }

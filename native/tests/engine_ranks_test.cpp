@@ -15,7 +15,7 @@
 #include "../engine/collectives/process_ranks.h"
 #include "../engine/errors.h"
 #include "../engine/parts.h"
-#include "engine_testing.h"
+#include "engine_cases.h"
 
 namespace vssl::engine::testing {
 namespace {
@@ -188,7 +188,6 @@ void test_gradient_sum() {
   for (const Report& report : reports) check(report == Report(5, 1.0), "gradients are added up");
 }
 
-constexpr int64_t kSamples = 8;
 
 video::ViewBuffer rows_of(const video::ViewBuffer& whole, int64_t first, int64_t count) {
   video::ViewBuffer part = whole;
@@ -205,81 +204,6 @@ video::Batch part_of(const video::Batch& whole, int64_t rank, int64_t size) {
   for (const auto& view : whole.views) part.views.push_back(rows_of(view, rank * part.samples, part.samples));
   for (const auto& side : whole.side) part.side.push_back(rows_of(side, rank * part.samples, part.samples));
   return part;
-}
-
-video::ViewBuffer renamed(video::ViewBuffer view, const std::string& name) {
-  view.name = name;
-  return view;
-}
-
-// A method's name, its options, and where they differ from the usual ones.
-struct Case {
-  std::string name, method;
-  Object options;
-  bool sync = true;
-};
-
-video::Batch batch_of(const Case& c, uint64_t seed) {
-  if (c.method == "modist") {
-    const video::Batch seen = make_batch(kSamples, 4, 16, seed),
-                       motion = make_batch(kSamples, 4, 16, seed + 100);
-    video::Batch batch;
-    batch.samples = kSamples;
-    batch.views = {renamed(seen.views[0], "v1"), renamed(seen.views[1], "v2"), renamed(motion.views[0], "m1"),
-                   renamed(motion.views[1], "m2")};
-    return batch;
-  }
-  if (c.method == "tcgl") {
-    video::Batch batch;
-    batch.samples = kSamples;
-    for (uint64_t p = 0; p < 3; ++p)
-      batch.views.push_back(renamed(make_batch(kSamples, 8, 16, seed + 1000 * p, 1).views[0],
-                                    "snippet" + std::to_string(p + 1)));
-    return batch;
-  }
-  video::Batch batch = make_batch(kSamples, 4, 16, seed);
-  if (c.method == "cate") {
-    video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}};
-    codes.allocate();
-    const CounterRandom random(seed, "codes");
-    for (int64_t i = 0; i < kSamples; ++i) {
-      codes.floats()[2 * i] = static_cast<float>(2 * random.uniform(i) - 1);
-      codes.floats()[2 * i + 1] = -codes.floats()[2 * i];
-    }
-    batch.side = {codes};
-  }
-  return batch;
-}
-
-Value numbers_of(const Case& c, int64_t step, double lr) {
-  Object all{{"lr", lr}};
-  const bool queue = c.method == "moco" || c.method == "videomoco" || c.method == "modist";
-  if (queue) all["momentum"] = 0.99;
-  if (queue && c.options.count("normGroups")) all["shuffle"] = 10 + step;
-  if (c.method == "videomoco") all["drop"] = 1;
-  if (c.method == "videomoco" && c.options.count("drop")) all["dropSeed"] = 30 + step;
-  if (c.method == "tcgl") {
-    all["orderSeed"] = 10 + step;
-    all["corruptionSeed"] = 50 + step;
-  }
-  return Value(all);
-}
-
-std::vector<Case> cases() {
-  const Object small{{"queue", 64}, {"headDim", 16}};
-  const Object tokens{
-      {"tokens", Value::Array{Object{{"name", "time"}}}}, {"layers", 1}, {"heads", 2}, {"width", 16}};
-  const auto with = [](const Object& base, const Object& more) { return merged(base, more); };
-  return {{"cvrl", "cvrl", {}},
-          {"simclr", "simclr", {}},
-          {"moco", "moco", small},
-          {"moco in groups", "moco", with(small, {{"normGroups", 4}, {"symmetric", true}})},
-          {"videomoco", "videomoco", small},
-          {"videomoco, random frames", "videomoco", with(small, {{"drop", "random"}})},
-          {"modist", "modist", small},
-          {"cate", "cate", tokens},
-          {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
-          {"tcgl", "tcgl", {}}};
 }
 
 Value spec_of(const Case& c, const Object& where) {

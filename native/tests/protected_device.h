@@ -94,10 +94,14 @@ class Arena {
   std::multimap<size_t, size_t> free_;  // blocks by size
 };
 
+// Another program has taken all of its memory.
+inline std::atomic<bool> protected_is_full{false};
+
 class ProtectedAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, &give, protected_device};
+    TORCH_CHECK_WITH(OutOfMemoryError, !protected_is_full, "protected out of memory: ", bytes, " bytes");
     void* const data = Arena::get().take(bytes);
     std::memset(Arena::get().open(data), 0xff, bytes);  // NaN: memory comes as it was left
     return {data, data, &give, protected_device};
@@ -165,6 +169,9 @@ inline Tensor host(const Tensor& t) { return t.to(at::kCPU, at::kFloat); }
 inline Tensor there(const Tensor& t, at::ScalarType type) {
   return t.defined() ? t.to(type).to(protected_device) : t;
 }
+
+// There is one stream.
+inline void record_stream(Tensor&, c10::Stream) {}
 
 // In fp32: libtorch's own gradient in bf16 is wrong for small outputs on some CPUs (layers/conv.cpp).
 inline Tensor convolution(const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias,
@@ -242,6 +249,7 @@ struct ProtectedGuard final : c10::impl::DeviceGuardImplInterface {
   c10::Stream getStream(at::Device) const override {
     return c10::Stream(c10::Stream::DEFAULT, protected_device);
   }
+  c10::Stream getStreamFromGlobalPool(at::Device device, bool) const override { return getStream(device); }
   c10::Stream getDefaultStream(at::Device device) const override { return getStream(device); }
   c10::Stream exchangeStream(c10::Stream) const override { return getStream(protected_device); }
   at::DeviceIndex deviceCount() const noexcept override { return 1; }
@@ -253,6 +261,7 @@ struct ProtectedGuard final : c10::impl::DeviceGuardImplInterface {
   void destroyEvent(void* event, at::DeviceIndex) const noexcept override {
     delete static_cast<Clock::time_point*>(event);
   }
+  void block(void*, const c10::Stream&) const override {}
   bool queryEvent(void*) const override { return true; }
   double elapsedTime(void* begin, void* end, at::DeviceIndex) const override {
     const auto from = *static_cast<Clock::time_point*>(begin), to = *static_cast<Clock::time_point*>(end);
@@ -280,6 +289,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("view", at::native::view);
   m.impl("_reshape_alias", at::native::_reshape_alias);
   m.impl("unfold", at::native::unfold);
+  m.impl("record_stream", operations::record_stream);
   m.impl("resize_", operations::resize);
   m.impl("_copy_from", operations::copy_from);
   m.impl("_copy_from_and_resize", operations::copy_from_and_resize);

@@ -52,18 +52,21 @@ Object plan_of(const std::vector<Object>& views, const std::vector<Object>& side
           {"side", Value(Array(side.begin(), side.end()))}};
 }
 
+std::vector<float> floats(const ViewBuffer& v) {
+  std::vector<float> values(static_cast<size_t>(v.shape[0] * v.row_values()));
+  v.copy_to(values.data());
+  return values;
+}
+
 std::vector<int> levels(const ViewBuffer& view) {
+  const std::vector<float> values = floats(view);
   std::vector<int> out;
   for (int64_t i = 0; i < view.shape[0]; ++i)
-    out.push_back(static_cast<int>(std::lround(view.floats()[i * view.row_values()] * 255)));
+    out.push_back(static_cast<int>(std::lround(values[i * view.row_values()] * 255)));
   return out;
 }
 
 std::vector<int64_t> ints(const ViewBuffer& v) { return {v.ints(), v.ints() + v.shape[0] * v.row_values()}; }
-
-std::vector<float> floats(const ViewBuffer& v) {
-  return {v.floats(), v.floats() + v.shape[0] * v.row_values()};
-}
 
 using Shape = std::vector<int64_t>;
 
@@ -132,20 +135,21 @@ void test_forms() {
 }
 
 // A failure is told by the sample, whichever row it has.
-void test_failure() {
-  Loader loader({2, 0});
+void test_failure(bool packs) {
+  Loader loader({2, 0, packs});
   Clips clip(loader);
   const Value gone(plain_clip(Value(Object{{"kind", Value("memory")}, {"id", Value(999)}, {"fps", Value(1)}}),
                               {0}, kSide, kSide));
   const LoadResult r =
       load(loader, Value(plan_of({clip_view("a", {clip(1), clip(2), clip(3)}),
                                   with(clip_view("b", {gone, clip(4)}), "rows", list({1, 2}))})));
+  check((r.batch->views[0].packed != nullptr) == packs, "packed where that is asked for");
   check(r.failures.size() == 1 && r.failures[0].view == 1 && r.failures[0].sample == 1, "sample 1 failed");
   check(levels(r.batch->views[1]) == std::vector<int>{0, 4}, "its row holds zeros, the other one its clip");
 }
 
-void test_patch() {
-  Loader loader({2, 0});
+void test_patch(bool packs) {
+  Loader loader({2, 0, packs});
   Clips clip(loader);
   const LoadResult first = load(loader, Value(mixed_plan(clip)));
   // sample 3 has every view
@@ -240,8 +244,8 @@ int main() {
   using namespace vssl::video;
   test_mixed();
   test_forms();
-  test_failure();
-  test_patch();
+  for (const bool packs : {false, true}) test_failure(packs);
+  for (const bool packs : {false, true}) test_patch(packs);
   test_refusals();
   return vssl::finish();
 }

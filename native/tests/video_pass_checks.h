@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../video/augment.h"
+#include "../video/packed.h"
 #include "video_reference.h"
 #include "video_testing.h"
 
@@ -102,6 +103,13 @@ inline void compare_pass(const std::string& name, const std::vector<PicturePtr>&
     check(std::memcmp(first.data(), out.data(), out.size() * sizeof(float)) == 0,
           name + ": other bits with " + isa + " than with the portable path");
   }
+  // Packed and made elsewhere.
+  std::vector<uint8_t> room;
+  std::vector<float> made(expected.size());
+  make_clip(made.data(), pack_clip(pictures, plan, room).block.get());
+  int64_t other = 0;
+  for (size_t i = 0; i < made.size(); ++i) other += made[i] != first[i];
+  check(other == 0, name + ": packed, " + std::to_string(other) + " values are others");
 }
 
 inline ClipPlan pass_plan(int frames, int height, int width) {

@@ -119,8 +119,10 @@ inline LoadResult load_once(const Value& plan, int threads = 1, int64_t cache_by
 inline std::vector<float> floats(const Batch& batch) {
   std::vector<float> out;
   for (const ViewBuffer& v : batch.views) {
-    if (v.dtype == DType::kFloat32)
-      out.insert(out.end(), v.floats(), v.floats() + v.shape[0] * v.row_values());
+    if (v.dtype != DType::kFloat32) continue;
+    const size_t before = out.size();
+    out.resize(before + static_cast<size_t>(v.shape[0] * v.row_values()));
+    v.copy_to(out.data() + before);
   }
   return out;
 }

@@ -173,14 +173,7 @@ class ClipAugmenter {
 
   void make_taps(const FrameAugment& a) {
     if (taps_blur_ == a.blur && static_cast<int>(taps_.size()) == a.blur_radius + 1) return;
-    std::vector<double> exact(static_cast<size_t>(a.blur_radius) + 1);
-    double sum = 0;
-    for (int k = 0; k <= a.blur_radius; ++k) {
-      exact[k] = std::exp(-0.5 * k * k / (a.blur * a.blur));
-      sum += k == 0 ? exact[k] : 2 * exact[k];
-    }
-    taps_.resize(exact.size());
-    for (size_t k = 0; k < exact.size(); ++k) taps_[k] = static_cast<float>(exact[k] / sum);
+    blur_taps(taps_, a.blur, a.blur_radius);
     taps_blur_ = a.blur;
   }
 
@@ -264,6 +257,17 @@ class ClipAugmenter {
 };
 
 }  // namespace
+
+void blur_taps(std::vector<float>& taps, double sigma, int radius) {
+  std::vector<double> exact(static_cast<size_t>(radius) + 1);
+  double sum = 0;
+  for (int k = 0; k <= radius; ++k) {
+    exact[k] = std::exp(-0.5 * k * k / (sigma * sigma));
+    sum += k == 0 ? exact[k] : 2 * exact[k];
+  }
+  taps.resize(exact.size());
+  for (size_t k = 0; k < exact.size(); ++k) taps[k] = static_cast<float>(exact[k] / sum);
+}
 
 void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
                   AugmentScratch& scratch, const RowOps& ops) {

@@ -14,6 +14,9 @@ struct AugmentScratch {
   std::vector<float> planes, blurred, padded, rows, mean, scale;
 };
 
+// Weights of a Gaussian at distances 0 .. radius, one side; both sides sum to 1.
+void blur_taps(std::vector<float>& taps, double sigma, int radius);
+
 // out: (T, H, W, 3) floats of `plan`; pictures: one per entry of plan.times.
 // In the order of FrameAugment: crop and bilinear resize, flip, colour, gray, blur, solarize, then
 // normalisation, then the input kind.

@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "index.h"
 #include "motion.h"
+#include "packed.h"
 #include "plan.h"
 #include "video.h"
 
@@ -54,8 +55,12 @@ bool same_source(const SourcePlan& a, const SourcePlan& b) {
 
 [[noreturn]] void invalid(const std::string& message) { throw Error("ERR_VSSL_INVALID_ARGUMENT", message); }
 
+bool can_pack_all(const std::vector<ClipPlan>& clips) {
+  return std::all_of(clips.begin(), clips.end(), can_pack);
+}
+
 // The arrays of the plan go into it; room for the clips.
-std::shared_ptr<Batch> make_batch(BatchPlan& plan) {
+std::shared_ptr<Batch> make_batch(BatchPlan& plan, bool packs) {
   double bytes = 0;
   const auto add = [&](const ViewBuffer& b) {
     double view = b.dtype == DType::kFloat32 ? 4 : 8;
@@ -69,7 +74,14 @@ std::shared_ptr<Batch> make_batch(BatchPlan& plan) {
   batch->samples = plan.samples;
   for (const ViewPlan& view : plan.views) {
     batch->views.push_back(view.buffer);
-    if (!view.clips.empty()) batch->views.back().allocate();
+    ViewBuffer& buffer = batch->views.back();
+    if (view.clips.empty()) continue;
+    if (packs && can_pack_all(view.clips)) {
+      buffer.packed = std::make_shared<PackedView>();
+      buffer.packed->clips.resize(view.clips.size());
+    } else {
+      buffer.allocate();
+    }
   }
   batch->side = plan.side;
   return batch;
@@ -92,7 +104,11 @@ void check_target(const BatchPlan& plan, const Batch& into) {
                 " in the existing batch, but sample " + std::to_string(slot) + " has not");
     }
   };
-  for (size_t v = 0; v < plan.views.size(); ++v) check(plan.views[v].buffer, into.views[v]);
+  for (size_t v = 0; v < plan.views.size(); ++v) {
+    check(plan.views[v].buffer, into.views[v]);
+    if (into.views[v].packed && !can_pack_all(plan.views[v].clips))
+      invalid("expected clips of pictures, as in the existing batch, for " + into.views[v].text());
+  }
   for (size_t i = 0; i < plan.side.size(); ++i) check(plan.side[i], into.side[i]);
 }
 
@@ -102,8 +118,12 @@ void patch_arrays(const BatchPlan& plan, const Batch& into) {
       std::memcpy(target.row(target.row_of(plan.slots[j])), rows.row(static_cast<int64_t>(j)),
                   static_cast<size_t>(rows.row_bytes()));
   };
-  for (size_t v = 0; v < plan.views.size(); ++v)
+  for (size_t v = 0; v < plan.views.size(); ++v) {
     if (plan.views[v].clips.empty()) patch(plan.views[v].buffer, into.views[v]);
+    if (!into.views[v].packed) continue;
+    const std::lock_guard<std::mutex> lock(into.views[v].packed->mutex);
+    into.views[v].packed->placed = nullptr;
+  }
   for (size_t i = 0; i < plan.side.size(); ++i) patch(plan.side[i], into.side[i]);
 }
 
@@ -120,12 +140,14 @@ void check_flow(const BatchPlan& plan) {
 struct Scratch {
   AugmentScratch pictures;
   MotionScratch motion;
+  std::vector<uint8_t> block;  // of a clip that is packed
 };
 
 }  // namespace
 
 struct Loader::Impl {
-  explicit Impl(const LoaderOptions& options) : fetcher(options.cache_bytes, 8 + 2 * options.threads) {}
+  explicit Impl(const LoaderOptions& options)
+      : packs(options.packs), fetcher(options.cache_bytes, 8 + 2 * options.threads) {}
 
   void work();
   void close();
@@ -134,6 +156,7 @@ struct Loader::Impl {
                   LoadStats& stats);
   void finish(Job& job);
 
+  const bool packs;
   Fetcher fetcher;
   std::mutex mutex;
   std::condition_variable wake;
@@ -146,11 +169,14 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
                               LoadStats& stats) {
   const ViewBuffer& b = job.batch->views[view];
   const int64_t sample = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
-  float* out = b.floats() + b.row_of(sample) * b.row_values();
+  const int64_t row = b.row_of(sample);
+  float* const out = b.packed ? nullptr : b.floats() + row * b.row_values();
   if (!request.failure) {
     const auto started = std::chrono::steady_clock::now();
     try {
-      if (request.clip->modality == Modality::kRgb) {
+      if (b.packed) {
+        b.packed->clips[row] = pack_clip(request.pictures, *request.clip, scratch.block);
+      } else if (request.clip->modality == Modality::kRgb) {
         augment_clip(out, request.pictures, *request.clip, scratch.pictures);
       } else {
         motion_clip(out, request.pictures, *request.clip, scratch.motion);
@@ -164,7 +190,10 @@ void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest&
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   }
   if (!request.failure) return;
-  std::fill(out, out + b.row_values(), 0.0f);
+  if (b.packed)
+    b.packed->clips[row] = {};
+  else
+    std::fill(out, out + b.row_values(), 0.0f);
   ClipFailure failure = *request.failure;
   failure.view = static_cast<int>(view);
   failure.sample = static_cast<int>(unit);
@@ -306,7 +335,7 @@ void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
       job->batch = std::move(into);
     } else {
       if (!job->plan.slots.empty()) invalid("expected an existing batch for a plan with slots");
-      job->batch = make_batch(job->plan);
+      job->batch = make_batch(job->plan, impl_->packs);
     }
     job->units = job->plan.samples;
   } catch (...) {

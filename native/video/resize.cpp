@@ -74,38 +74,41 @@ void Resizer::plane_row(float* out, const Picture& picture, int p, int y) {
   ops_.resample(out, source_row_.data(), x.index.data(), x.weight.data(), x.span, width_);
 }
 
+YuvCoefficients color_of_samples(const Picture& picture) {
+  if (picture.model == ColorModel::kRgb) return {1.0f / 255, 0.0f, 0, 0, 0, 0};
+  YuvCoefficients c{};
+  c.ys = picture.full_range ? 1.0f / 255 : 1.0f / 219;
+  c.yo = picture.full_range ? 0.0f : -16.0f / 219;
+  if (picture.model == ColorModel::kGray) return c;
+  const float kr = picture.kr, kb = picture.kb, kg = 1 - kr - kb;
+  const float chroma = picture.full_range ? 1.0f / 255 : 1.0f / 224;
+  c.rv = 2 * (1 - kr) * chroma;
+  c.gu = -2 * kb * (1 - kb) / kg * chroma;
+  c.gv = -2 * kr * (1 - kr) / kg * chroma;
+  c.bu = 2 * (1 - kb) * chroma;
+  return c;
+}
+
 void Resizer::row(float* r, float* g, float* b, const Picture& picture, int y) {
+  const YuvCoefficients c = color_of_samples(picture);
   switch (picture.model) {
     case ColorModel::kRgb:
       plane_row(r, picture, 0, y);
       plane_row(g, picture, 1, y);
       plane_row(b, picture, 2, y);
-      for (float* x : {r, g, b}) ops_.affine(x, 1.0f / 255, 0, width_);
+      for (float* x : {r, g, b}) ops_.affine(x, c.ys, c.yo, width_);
       return;
     case ColorModel::kGray:
       plane_row(r, picture, 0, y);
-      if (picture.full_range) {
-        ops_.affine(r, 1.0f / 255, 0, width_);
-      } else {
-        ops_.affine(r, 1.0f / 219, -16.0f / 219, width_);
-      }
+      ops_.affine(r, c.ys, c.yo, width_);
       std::copy(r, r + width_, g);
       std::copy(r, r + width_, b);
       return;
-    case ColorModel::kYuv: {
+    case ColorModel::kYuv:
       plane_row(luma_.data(), picture, 0, y);
       plane_row(u_.data(), picture, 1, y);
       plane_row(v_.data(), picture, 2, y);
-      const float kr = picture.kr, kb = picture.kb, kg = 1 - kr - kb;
-      const float chroma = picture.full_range ? 1.0f / 255 : 1.0f / 224;
-      const YuvCoefficients c{picture.full_range ? 1.0f / 255 : 1.0f / 219,
-                              picture.full_range ? 0.0f : -16.0f / 219,
-                              2 * (1 - kr) * chroma,
-                              -2 * kb * (1 - kb) / kg * chroma,
-                              -2 * kr * (1 - kr) / kg * chroma,
-                              2 * (1 - kb) * chroma};
       ops_.yuv_to_rgb(r, g, b, luma_.data(), u_.data(), v_.data(), c, width_);
-    }
   }
 }
 

@@ -22,6 +22,9 @@ struct AxisTable {
 // the outermost sample centres the border sample is repeated.
 void make_axis(AxisTable& table, double lo, double hi, double extent, int samples, int n, bool flip);
 
+// How samples become colour: of kRgb and kGray r = g = b = ys sample + yo, each from its own plane.
+YuvCoefficients color_of_samples(const Picture& picture);
+
 // Resizes pictures of equal geometry with one crop box; tables are made again only when something changes.
 class Resizer {
  public:

@@ -60,14 +60,17 @@ struct LoadStats {
 
 enum class DType { kFloat32, kInt64 };
 
+struct PackedView;  // packed.h
+
 // Named data with rows. Clips are (N, T, H, W, 3) floats, i.e. the memory of a channels-last (N, 3, T, H, W)
 // tensor.
 struct ViewBuffer {
   std::string name;
   DType dtype = DType::kFloat32;
-  std::vector<int64_t> shape;  // (rows, ...)
-  std::vector<int64_t> rows;   // the sample of each row, ascending; empty: row i is that of sample i
-  std::shared_ptr<void> data;  // 64-byte aligned
+  std::vector<int64_t> shape;          // (rows, ...)
+  std::vector<int64_t> rows;           // the sample of each row, ascending; empty: row i is that of sample i
+  std::shared_ptr<void> data;          // 64-byte aligned; null where there is `packed`
+  std::shared_ptr<PackedView> packed;  // of clips that are still to be made (LoaderOptions::packs)
 
   int64_t row_values() const;  // elements of one row
   int64_t row_bytes() const;
@@ -76,6 +79,8 @@ struct ViewBuffer {
   int64_t row_of(int64_t sample) const;           // -1: the sample has none
   bool same_rows(const ViewBuffer& other) const;  // name, dtype and shape of one row
   std::string text() const;                       // "'tokens' (int64 rows of 2 x 8)"
+  int64_t held_bytes() const;                     // of memory: bytes() where it is not packed
+  void copy_to(void* out) const;                  // all rows, bytes(); clips that are packed are made
   float* floats() const { return static_cast<float*>(data.get()); }
   int64_t* ints() const { return static_cast<int64_t*>(data.get()); }
   char* row(int64_t i) const { return static_cast<char*>(data.get()) + i * row_bytes(); }
@@ -90,6 +95,8 @@ struct Batch {
 struct LoaderOptions {
   int threads = 1;
   int64_t cache_bytes = 0;  // bound of the cache of decoded, shrunk frames; 0: none
+  // Clips of pictures are left as decoded samples, for an engine whose device makes floats of them.
+  bool packs = false;
 };
 
 struct LoadResult {
@@ -151,6 +158,10 @@ struct WriteOptions {
 // is removed. Throws ERR_VSSL_VIDEO_WRITE, ERR_VSSL_NO_LIBAV.
 void write_video(const std::string& path, const uint8_t* frames, int64_t t, int64_t h, int64_t w,
                  const WriteOptions& options);
+
+// A picture as JPEG, uint8 RGB (H, W, 3), the same bytes for the same picture. `quality` 1 (best) to 31.
+// Throws as write_video does.
+std::vector<uint8_t> encode_jpeg(const uint8_t* rgb, int64_t h, int64_t w, int64_t quality);
 
 // Renders a procedural motion clip (see synthetic.h) to uint8 (T, H, W, 3). `spec` is a plan source of kind
 // "synthetic"; times in seconds.

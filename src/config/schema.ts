@@ -120,6 +120,9 @@ const trainSchema = z.strictObject({
   checkpointEvery: count.nullable().default(500).describe('Steps between checkpoints; null: only at the end'),
   keepCheckpoints: count.default(3),
   seed: whole(0).default(0),
+  graph: flag(false).describe(
+    'GPU: the step is recorded once and replayed, for methods whose step is the same work each time (cvrl, simclr)',
+  ),
   syncNorm: auto(z.boolean()).describe(
     'With several ranks, BatchNorm sees the batch of all of them; auto: as the paper of the method has it',
   ),

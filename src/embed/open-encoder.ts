@@ -35,7 +35,11 @@ export async function openEncoder(
   checkPrecision(engine, device, precision);
   const spec = { ...model, seed, device, precision, channelsLast: true };
   const native = await codedAsync(() => engine.createEncoder(spec));
-  const loader = engine.createLoader({ threads: threads ?? availableParallelism(), cacheBytes: 0 });
+  const loader = engine.createLoader({
+    threads: threads ?? availableParallelism(),
+    cacheBytes: 0,
+    packs: device !== 'cpu',
+  });
   return { precision, engine, native, loader };
 }
 

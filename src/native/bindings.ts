@@ -273,6 +273,11 @@ export interface NativeMemoryStats {
 export interface NativeSession {
   /** `hyper`: lr and the other numbers that the method reads. */
   step(batch: NativeBatch, hyper: Readonly<Record<string, number>>): Promise<NativeStepResult>;
+  /**
+   * What a loader packed of a batch that a step will read, on its way to the GPU beside whatever runs there. May be left
+   * out.
+   */
+  prepare(batch: NativeBatch): Promise<void>;
   exportState(): Promise<NamedTensor[]>;
   importState(state: readonly NamedTensor[]): Promise<void>;
   /** Rank 0's state becomes that of all ranks, which all call this. */
@@ -401,7 +406,8 @@ export interface EngineAddon {
   selfTest(device?: 'cpu' | 'cuda'): Promise<string>;
   /** `whole`: reads every packet, also of a container that lists them. */
   indexVideo(path: string, whole?: boolean): Promise<NativeVideoIndex>;
-  createLoader(options: { threads: number; cacheBytes: number }): NativeLoader;
+  /** `packs`: clips of pictures stay decoded samples, which a session or encoder on a GPU makes floats of there. */
+  createLoader(options: { threads: number; cacheBytes: number; packs?: boolean }): NativeLoader;
   /** Waits until all ranks are there. */
   joinRanks(spec: NativeRanksSpec): Promise<NativeRanks>;
   createSession(spec: object): Promise<NativeSession>;
@@ -421,6 +427,8 @@ export interface EngineAddon {
     shape: readonly [t: number, h: number, w: number],
     options: { fps?: number; codec?: string; quality?: number; gop?: number },
   ): Promise<void>;
+  /** A JPEG file of a picture, uint8 RGB (h, w, 3). quality: 1 (best) to 31. */
+  encodeJpeg(rgb: Uint8Array, h: number, w: number, quality: number): Promise<Uint8Array>;
   /** uint8 RGB (times.length, h, w, 3) of a synthetic source. */
   renderSynthetic(source: object, times: readonly number[], h: number, w: number): Promise<Uint8Array>;
 }

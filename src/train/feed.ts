@@ -37,6 +37,8 @@ export interface FeedOptions {
   /** Memory of the batches that wait, loaded or being loaded; one at least, whatever it takes. */
   readonly aheadBytes: number;
   readonly onError: 'skip' | 'substitute' | 'fail';
+  /** What can be done with a batch before its turn; that it fails is seen when its turn comes. */
+  readonly prepare?: (batch: NativeBatch) => Promise<void>;
   /** With which ranks each batch is shared. Default: none. */
   readonly sharing?: Sharing;
 }
@@ -184,6 +186,7 @@ export class Feed {
       result.batch.dispose();
       throw error;
     }
+    this.#options.prepare?.(result.batch).catch(() => {});
     const clips = planned.plan.views.reduce((sum, { clips }) => sum + (clips?.length ?? 0), 0);
     return { step, epoch: planned.epoch, batch: result.batch, planned, clips, lastOfEpoch, finds };
   }

@@ -39,6 +39,7 @@ export function buildSessionSpec(
     clipNorm: train.clipNorm,
     seed: train.seed,
     device,
+    graph: train.graph,
     syncNorm: train.syncNorm === 'auto' ? syncNorm : train.syncNorm,
     ...(ranks && { ranks }),
   };

@@ -77,7 +77,7 @@ export class Training {
 
   async run(): Promise<TrainResult> {
     const start = performance.now();
-    const { config, options, emit, checkpoint, init, engine, group } = this.#parts;
+    const { config, options, emit, checkpoint, init, engine, group, device } = this.#parts;
     await this.#countUsable();
     const [usable, threads] = [this.#usable, this.#threads];
     this.#totalSteps ||= countSteps(config.train, usable);
@@ -87,13 +87,13 @@ export class Training {
     const batch = Math.floor(Math.min(config.train.batch, usable) / group.size);
     const session = await openSession(engine, config, {
       group,
-      device: this.#parts.device,
+      device,
       accumulate: Math.min(config.train.accumulate, Math.max(batch, 1)),
       state: checkpoint?.tensors,
       init,
     });
     const cacheBytes = Math.round(config.data.cacheMB * 2 ** 20);
-    const loader = engine.createLoader({ threads: this.#workers, cacheBytes });
+    const loader = engine.createLoader({ threads: this.#workers, cacheBytes, packs: device !== 'cpu' });
     try {
       if (!checkpoint || options.resume !== 'auto') await group.byFirst(() => this.#describeRun());
       const done = await this.#train(session, loader);
@@ -160,7 +160,7 @@ export class Training {
         await group.byFirst(() => exportEncoders(session, config, paths, from));
         return { step: from, clips: 0, loss: null, dataSeconds: 0, stepSeconds: 0 };
       }
-      feed = await this.#openFeed(loader, to);
+      feed = await this.#openFeed(session, loader, to);
       return await runLoop({
         session,
         feed,
@@ -200,7 +200,7 @@ export class Training {
     return await RunLog.open({ folder: paths.folder, tensorboard, plans, step: this.#from, quarantine });
   }
 
-  async #openFeed(loader: NativeLoader, to: number): Promise<Feed> {
+  async #openFeed(session: NativeSession, loader: NativeLoader, to: number): Promise<Feed> {
     const { config, manifest, getFacts, group } = this.#parts;
     const quarantine = this.#quarantine;
     const method = getMethod(config.method);
@@ -222,6 +222,7 @@ export class Training {
       to,
       aheadBytes: AHEAD_BYTES / group.localSize,
       onError: config.data.onError,
+      prepare: (batch) => session.prepare(batch),
       sharing: await shareWith(group),
     });
   }

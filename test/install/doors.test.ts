@@ -28,6 +28,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   claims: [
     'checks',

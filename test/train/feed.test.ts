@@ -126,6 +126,7 @@ interface Setup {
   readonly state?: State;
   /** Facts are had when it is. */
   readonly facts?: Promise<void>;
+  readonly prepare?: (batch: NativeBatch) => Promise<void>;
 }
 
 /** What a checkpoint holds of the data. */
@@ -146,6 +147,7 @@ function setUp({
   to,
   state,
   facts,
+  prepare,
 }: Setup) {
   const config: ResolvedConfig = resolveConfig({
     method: 'cvrl',
@@ -184,6 +186,7 @@ function setUp({
     to,
     aheadBytes: depth * batch * SAMPLE_BYTES,
     onError,
+    ...(prepare && { prepare }),
   });
   return { feed, loader, asked, faults: new Faults(rows, state) };
 }
@@ -389,6 +392,19 @@ test('one batch until its plan tells its bytes, two until the first step, then a
     t.is(loader.batches.length, 2 + batches, `${depth}`);
     await feed.close();
   }
+});
+
+test('each batch is prepared once it is whole, and one that cannot be comes all the same', async (t) => {
+  const prepared: string[] = [];
+  const { steps } = await drain({
+    bad: ['v3'],
+    to: 6,
+    prepare: async (batch) => {
+      prepared.push(JSON.stringify((batch as FakeBatch).clips));
+      if (prepared.length % 2) throw new Error('no memory on the device');
+    },
+  });
+  t.deepEqual(prepared.toSorted(), steps.map(({ clips }) => JSON.stringify(clips)).toSorted());
 });
 
 test('no more batches are made ahead than the depth', async (t) => {

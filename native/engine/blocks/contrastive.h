@@ -12,6 +12,7 @@ class Contrastive : public Method {
   std::vector<Network> networks() override;
   Inputs inputs() const override { return {{clip_view("view1"), clip_view("view2")}, {}, {}}; }
   void step(StepContext& context) override;
+  bool repeats() const override { return true; }
   std::vector<std::pair<std::string, VideoNet*>> encoders() override;
 
  private:

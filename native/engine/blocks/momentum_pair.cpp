@@ -5,6 +5,7 @@
 
 #include "../device/devices.h"
 #include "../random.h"
+#include "../runtime.h"
 
 namespace vssl::engine {
 
@@ -77,8 +78,10 @@ Tensor MomentumPair::keys(StepContext& context, const Rows& view) const {
   if (norm_groups_ > 1 && context.has("shuffle")) {
     const Tensor order = permutation(n * ranks.size(), context.seed("shuffle"));
     // As they lie in memory: (N, T, H, W, 3).
-    const Tensor clips = ranks.all_gather(view.data.permute({0, 2, 3, 4, 1}));
-    ordered.data = clips.index_select(0, order.slice(0, first, first + n)).permute({0, 4, 1, 2, 3});
+    const Tensor clips = ranks.all_gather(floats_of(view, 0, n).permute({0, 2, 3, 4, 1}));
+    const Tensor own = order.slice(0, first, first + n).to(clips.device());
+    ordered.data = clips.index_select(0, own).permute({0, 4, 1, 2, 3});
+    ordered.packed = nullptr;
     back = order.argsort().slice(0, first, first + n).to(context.placement.device);
   }
   std::vector<Tensor> parts;

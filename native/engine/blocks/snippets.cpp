@@ -6,6 +6,7 @@
 
 #include "../device/devices.h"
 #include "../errors.h"
+#include "../runtime.h"
 
 namespace vssl::engine {
 
@@ -50,7 +51,6 @@ const float* SnippetBatch::snippet(int64_t p, int64_t n) const {
 template <typename Source>
 Tensor SnippetBatch::filtered(int64_t count, int64_t frames, int64_t drop_low, const Source& source) const {
   const int64_t pixels = height_ * width_ * 3, values = frames * pixels;
-  const DeviceKernels* const kernels = kernels_of(device_);
   const Tensor clips = at::empty({count, frames, height_, width_, 3}, at::TensorOptions().dtype(at::kFloat));
   float* out = clips.mutable_data_ptr<float>();
   DctMotionOptions motion;
@@ -58,26 +58,41 @@ Tensor SnippetBatch::filtered(int64_t count, int64_t frames, int64_t drop_low, c
   motion.threads = 1;  // clips are shared out, not pixels
   at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
-      if (drop_low == 0 || kernels)
+      if (drop_low == 0)
         std::memcpy(out + i * values, source(i), values * sizeof(float));
       else
         dct_motion(out + i * values, source(i), frames, pixels, motion);
     }
   });
-  const Tensor there = clips.to(device_);
-  if (drop_low > 0 && kernels) {
-    float* data = there.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < count; ++i)
-      kernels->dct_motion(data + i * values, data + i * values, frames, pixels, motion,
-                          kernels->stream(device_));
-  }
-  return there.permute({0, 4, 1, 2, 3});
+  return clips.permute({0, 4, 1, 2, 3});
+}
+
+Tensor SnippetBatch::placed() const {
+  std::vector<Tensor> all;
+  for (const Rows* view : views_)
+    all.push_back(floats_of(*view, begin_, begin_ + count_).to(device_).permute({0, 2, 3, 4, 1}));
+  std::vector<int64_t> order;
+  for (size_t p = 0; p < views_.size(); ++p)
+    for (int64_t n = 0; n < count_; ++n) order.push_back(orders_[n][p] * count_ + n);
+  return at::cat(all).index_select(0, at::tensor(order, at::kLong).to(device_));
+}
+
+Tensor SnippetBatch::filtered_there(const Tensor& clips, int64_t drop_low) const {
+  const DeviceKernels* const kernels = kernels_of(device_);
+  DctMotionOptions motion;
+  motion.drop_low = drop_low;
+  const int64_t frames = clips.size(1), pixels = height_ * width_ * 3;
+  float* data = drop_low > 0 ? clips.mutable_data_ptr<float>() : nullptr;
+  for (int64_t i = 0; drop_low > 0 && i < clips.size(0); ++i, data += frames * pixels)
+    kernels->dct_motion(data, data, frames, pixels, motion, kernels->stream(device_));
+  return clips.permute({0, 4, 1, 2, 3});
 }
 
 Tensor SnippetBatch::snippets() const {
   const int64_t places = static_cast<int64_t>(views_.size());
   // The first coefficient is gone already.
   const int64_t drop_low = options_.drop_low > 1 ? options_.drop_low : 0;
+  if (kernels_of(device_)) return filtered_there(placed(), drop_low);
   return filtered(places * count_, frames_, drop_low,
                   [&](int64_t i) { return snippet(i / count_, i % count_); });
 }
@@ -85,10 +100,17 @@ Tensor SnippetBatch::snippets() const {
 Tensor SnippetBatch::frame_sets() const {
   const int64_t places = static_cast<int64_t>(views_.size()), sets = options_.sets;
   const int64_t frames = frames_ / sets, values = frames * height_ * width_ * 3;
-  const Tensor clips = filtered(places * sets * count_, frames, options_.drop_low, [&](int64_t i) {
-    const int64_t n = i % count_, set = i / count_ % sets, place = i / count_ / sets;
-    return snippet(place, n) + set * values;
-  });
+  Tensor clips;
+  if (kernels_of(device_)) {
+    const Tensor apart = placed().view({places, count_, sets, frames, height_, width_, 3}).transpose(1, 2);
+    clips = filtered_there(apart.reshape({places * sets * count_, frames, height_, width_, 3}),
+                           options_.drop_low);
+  } else {
+    clips = filtered(places * sets * count_, frames, options_.drop_low, [&](int64_t i) {
+      const int64_t n = i % count_, set = i / count_ % sets, place = i / count_ / sets;
+      return snippet(place, n) + set * values;
+    });
+  }
   return options_.repeat == 1 ? clips : clips.repeat_interleave(options_.repeat, 2);
 }
 

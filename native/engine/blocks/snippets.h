@@ -21,8 +21,8 @@ struct SnippetOptions {
 };
 
 // Rows [begin, end) of the snippets' views, N of them, by place p: orders[n][p] is the view that sample n
-// shows there. Views are borrowed CPU clips (N, 3, T, H, W), channels-last: a sample is T rows of pixels in a
-// line, as the kernels want it, and so is each of its frame sets.
+// shows there. Views are clips (N, 3, T, H, W), channels-last: a sample is T rows of pixels in a line, as the
+// kernels want it, and so is each of its frame sets.
 class SnippetBatch {
  public:
   SnippetBatch(const std::vector<const Rows*>& views, const std::vector<std::vector<int64_t>>& orders,
@@ -34,11 +34,15 @@ class SnippetBatch {
   Tensor frame_sets() const;
 
  private:
-  // Row p N + n of the snippets.
+  // On the CPU: row p N + n of the snippets.
   const float* snippet(int64_t p, int64_t n) const;
   // `count` clips of so many frames without their lowest coefficients; clip i lies at source(i).
   template <typename Source>
   Tensor filtered(int64_t count, int64_t frames, int64_t drop_low, const Source& source) const;
+  // On another device: the snippets (P N, T, H, W, 3), and clips (n, T, H, W, 3) without their lowest
+  // coefficients, in their own memory.
+  Tensor placed() const;
+  Tensor filtered_there(const Tensor& clips, int64_t drop_low) const;
 
   const std::vector<const Rows*>& views_;
   const std::vector<std::vector<int64_t>>& orders_;

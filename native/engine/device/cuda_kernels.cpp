@@ -4,12 +4,15 @@
 
 #include <mutex>
 
+#include "../../kernels/cuda/clips_cuda.h"
 #include "../../kernels/cuda/kernels_cuda.h"
 #include "../../kernels/cuda/training_cuda.h"
 #include "../engine.h"
 #include "devices.h"
 
 namespace vssl::engine {
+
+std::unique_ptr<DeviceGraph> cuda_graph(at::Device device);  // cuda_graph.cpp
 
 namespace {
 
@@ -21,6 +24,11 @@ class CudaKernels final : public DeviceKernels {
   void* stream(at::Device device) const override {
     return c10::cuda::getCurrentCUDAStream(device.index()).stream();
   }
+
+  Tensor slot(int64_t bytes) const override {
+    return at::empty({bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(true));
+  }
+  std::unique_ptr<DeviceGraph> graph(at::Device device) const override { return cuda_graph(device); }
 
   size_t nt_xent_room(int64_t rows, int64_t dim, const NtXentOptions& options) const override {
     return cuda::nt_xent_workspace(rows, dim, options, true);
@@ -59,6 +67,12 @@ class CudaKernels final : public DeviceKernels {
   void dct_motion(float* out, const float* clip, int64_t frames, int64_t pixels,
                   const DctMotionOptions& options, void* stream) const override {
     cuda::dct_motion(out, clip, frames, pixels, options, on(stream));
+  }
+
+  size_t clips_room(const ClipsShape& shape) const override { return cuda::clips_workspace(shape); }
+  void make_clips(void* out, const void* blocks, const int64_t* offsets, const ClipsShape& shape, Room room,
+                  void* stream) const override {
+    cuda::make_clips(out, blocks, offsets, shape, room.memory, room.bytes, on(stream));
   }
 
   size_t norm_room(const NormShape& shape) const override { return cuda::norm_workspace(shape); }

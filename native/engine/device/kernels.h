@@ -2,13 +2,17 @@
 // (cuda_kernels.cpp; the tests bring a device of their own). Everything else on a device is libtorch's
 // operations.
 //
-// What each function does, shapes and bounds: ../../kernels/cuda/kernels_cuda.h and training_cuda.h. They run
-// in the order of `stream`, take no memory and do not wait. Errors are vssl::Error.
+// What each function does, shapes and bounds: ../../kernels/cuda/kernels_cuda.h, training_cuda.h,
+// clips_cuda.h. They run in the order of `stream`, take no memory and do not wait. Errors are vssl::Error.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
 
+#include "../../kernels/clips.h"
 #include "../../kernels/kernels.h"
 #include "../../kernels/queue.h"
 #include "../../kernels/training.h"
@@ -44,11 +48,26 @@ struct NormGradients {
   float *gamma, *beta;  // beta may be null
 };
 
+// Work of a device, recorded once to be done again.
+class DeviceGraph {
+ public:
+  virtual ~DeviceGraph() = default;
+  // What `work` gives the device to do, done once. The tensors that it returns are those that replay()
+  // writes. What it reads stays where it is. `work` may be kept and called again.
+  virtual std::vector<Tensor> record(const std::function<std::vector<Tensor>()>& work) = 0;
+  // The same once more, in the order of the current stream.
+  virtual void replay() = 0;
+};
+
 class DeviceKernels {
  public:
   virtual ~DeviceKernels() = default;
   // The stream that libtorch's operations of this thread go to.
   virtual void* stream(at::Device device) const = 0;
+  // Bytes of the host that the device reads by itself while the host goes on; given out again when it is
+  // done.
+  virtual Tensor slot(int64_t bytes) const = 0;
+  virtual std::unique_ptr<DeviceGraph> graph(at::Device device) const = 0;
 
   virtual size_t nt_xent_room(int64_t rows, int64_t dim, const NtXentOptions& options) const = 0;
   virtual void nt_xent(NtXentResult* result, float* gradient, const float* embeddings, int64_t rows,
@@ -68,6 +87,10 @@ class DeviceKernels {
   virtual void ema_update(const EmaSpan* spans, int64_t count, double momentum, void* stream) const = 0;
   virtual void dct_motion(float* out, const float* clip, int64_t frames, int64_t pixels,
                           const DctMotionOptions& options, void* stream) const = 0;
+
+  virtual size_t clips_room(const ClipsShape& shape) const = 0;
+  virtual void make_clips(void* out, const void* blocks, const int64_t* offsets, const ClipsShape& shape,
+                          Room room, void* stream) const = 0;
 
   virtual size_t norm_room(const NormShape& shape) const = 0;
   virtual void norm_moments(double* moments, const void* x, const NormShape& shape, Room room,
