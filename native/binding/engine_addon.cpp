@@ -122,6 +122,24 @@ Napi::Value write_video(const Napi::CallbackInfo& call) {
                     options] { video::write_video(path, frames.data(), t, h, w, options); });
 }
 
+Napi::Value from_bytes(Napi::Env env, const std::vector<uint8_t>& bytes) {
+  auto out = Napi::Uint8Array::New(env, bytes.size());
+  std::copy(bytes.begin(), bytes.end(), out.Data());
+  return out;
+}
+
+Napi::Value encode_jpeg(const Napi::CallbackInfo& call) {
+  auto rgb = to_bytes(call[0], "rgb");
+  const int64_t h = to_value(call[1]).as_int("h"), w = to_value(call[2]).as_int("w");
+  const int64_t quality = to_value(call[3]).as_int("quality");
+  if (h < 1 || w < 1 || static_cast<double>(h) * w * 3 != static_cast<double>(rgb.size()))
+    throw_argument("expected h * w * 3 bytes for rgb but received " + std::to_string(rgb.size()));
+  return run_async(
+      call.Env(), jobs(call.Env()),
+      [rgb = std::move(rgb), h, w, quality] { return video::encode_jpeg(rgb.data(), h, w, quality); },
+      from_bytes);
+}
+
 Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
   const Value times_value = to_value(call[1]);
   std::vector<double> times;
@@ -133,11 +151,7 @@ Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
       [spec = to_value(call[0]), times = std::move(times), h, w] {
         return video::render_synthetic(spec, times, h, w);
       },
-      [](Napi::Env env, const std::vector<uint8_t>& pixels) -> Napi::Value {
-        auto out = Napi::Uint8Array::New(env, pixels.size());
-        std::copy(pixels.begin(), pixels.end(), out.Data());
-        return out;
-      });
+      from_bytes);
 }
 
 void leaving(const Napi::CallbackInfo& call) {
@@ -175,6 +189,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_function<create_encoder>(exports, "createEncoder");
   add_function<fit_linear>(exports, "fitLinear");
   add_function<write_video>(exports, "writeVideo");
+  add_function<encode_jpeg>(exports, "encodeJpeg");
   add_function<render_synthetic>(exports, "renderSynthetic");
   return exports;
 }

@@ -89,6 +89,34 @@ CodecPtr open_encoder(int64_t h, int64_t w, const WriteOptions& o, bool global_h
   return c;
 }
 
+// RGB pictures in the pixel format of an encoder.
+class EncoderFrames {
+ public:
+  explicit EncoderFrames(const AVCodecContext& codec)
+      : scaler_(sws_getContext(
+            codec.width, codec.height, AV_PIX_FMT_RGB24, codec.width, codec.height, codec.pix_fmt,
+            SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr)),
+        frame_(make_frame()) {
+    frame_->format = codec.pix_fmt;
+    frame_->width = codec.width;
+    frame_->height = codec.height;
+    if (!scaler_ || av_frame_get_buffer(frame_.get(), 0) < 0) throw std::bad_alloc();
+    frame_->quality = codec.global_quality;
+  }
+  // Until the next call.
+  AVFrame* of(const uint8_t* rgb, int64_t pts) {
+    if (av_frame_make_writable(frame_.get()) < 0) throw std::bad_alloc();
+    const int stride[1] = {3 * frame_->width};
+    sws_scale(scaler_.get(), &rgb, stride, 0, frame_->height, frame_->data, frame_->linesize);
+    frame_->pts = pts;
+    return frame_.get();
+  }
+
+ private:
+  std::unique_ptr<SwsContext, ScalerCloser> scaler_;
+  FramePtr frame_;
+};
+
 // Sends a frame (null: the end) and writes what comes out. `pts`: of all frames, with the end of the last
 // one.
 void encode(AVFormatContext* out, AVCodecContext* codec, AVStream* stream, const AVFrame* frame,
@@ -151,14 +179,7 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   rc = avformat_write_header(out.get(), nullptr);
   if (rc < 0) fail("this container does not take codec '" + o.codec + "'", rc);
 
-  const std::unique_ptr<SwsContext, ScalerCloser> scaler(sws_getContext(
-      codec->width, codec->height, AV_PIX_FMT_RGB24, codec->width, codec->height, codec->pix_fmt,
-      SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
-  const FramePtr frame = make_frame();
-  frame->format = codec->pix_fmt;
-  frame->width = codec->width;
-  frame->height = codec->height;
-  if (!scaler || av_frame_get_buffer(frame.get(), 0) < 0) throw std::bad_alloc();
+  EncoderFrames pictures(*codec);
   const PacketPtr packet = make_packet();
   std::vector<int64_t> pts;
   for (int64_t i = 0; i < t; ++i) {
@@ -166,13 +187,8 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   }
   pts.push_back(t > 1 ? 2 * pts[t - 1] - pts[t - 2] : pts[0] + (o.times.empty() ? 1 : 40));
   for (int64_t i = 0; i < t; ++i) {
-    if (av_frame_make_writable(frame.get()) < 0) throw std::bad_alloc();
-    const uint8_t* const rgb[1] = {frames + i * h * w * 3};
-    const int stride[1] = {static_cast<int>(3 * w)};
-    sws_scale(scaler.get(), rgb, stride, 0, codec->height, frame->data, frame->linesize);
-    frame->pts = pts[static_cast<size_t>(i)];
-    frame->quality = codec->global_quality;
-    encode(out.get(), codec.get(), stream, frame.get(), packet.get(), pts);
+    AVFrame* const frame = pictures.of(frames + i * h * w * 3, pts[static_cast<size_t>(i)]);
+    encode(out.get(), codec.get(), stream, frame, packet.get(), pts);
   }
   encode(out.get(), codec.get(), stream, nullptr, packet.get(), pts);
   rc = av_write_trailer(out.get());
@@ -182,11 +198,34 @@ void write_video(const std::string& path, const uint8_t* frames, int64_t t, int6
   partial.finished = true;
 }
 
+std::vector<uint8_t> encode_jpeg(const uint8_t* rgb, int64_t h, int64_t w, int64_t quality) {
+  WriteOptions options;
+  options.codec = "mjpeg";
+  options.quality = quality;
+  check_frames(1, h, w, options);
+  const CodecPtr codec = open_encoder(h, w, options, false);
+  EncoderFrames pictures(*codec);
+  const PacketPtr packet = make_packet();
+  int rc = avcodec_send_frame(codec.get(), pictures.of(rgb, 0));
+  if (rc >= 0) rc = avcodec_send_frame(codec.get(), nullptr);
+  if (rc >= 0) rc = avcodec_receive_packet(codec.get(), packet.get());
+  if (rc < 0) fail("cannot encode a picture", rc);
+  return {packet->data, packet->data + packet->size};
+}
+
 #else
 
+namespace {
+constexpr const char* kNoEncoder =
+    "this build has no video encoder; install FFmpeg's development packages and build again";
+}
+
 void write_video(const std::string&, const uint8_t*, int64_t, int64_t, int64_t, const WriteOptions&) {
-  throw Error("ERR_VSSL_NO_LIBAV",
-              "this build has no video encoder; install FFmpeg's development packages and build again");
+  throw Error("ERR_VSSL_NO_LIBAV", kNoEncoder);
+}
+
+std::vector<uint8_t> encode_jpeg(const uint8_t*, int64_t, int64_t, int64_t) {
+  throw Error("ERR_VSSL_NO_LIBAV", kNoEncoder);
 }
 
 #endif
