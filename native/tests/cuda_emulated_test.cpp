@@ -10,7 +10,7 @@
 
 // Before all else: it stands for the CUDA runtime.
 #include "cuda_emulator.h"
-#include "cuda_clips_checks.h"
+#include "cuda_make_clips_checks.h"
 #include "cuda_norm_checks.h"
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"

@@ -7,7 +7,7 @@
 
 #ifdef VSSL_WITH_CUDA
 
-#include "cuda_clips_checks.h"
+#include "cuda_make_clips_checks.h"
 #include "cuda_norm_checks.h"
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"

@@ -188,7 +188,6 @@ void test_gradient_sum() {
   for (const Report& report : reports) check(report == Report(5, 1.0), "gradients are added up");
 }
 
-
 video::ViewBuffer rows_of(const video::ViewBuffer& whole, int64_t first, int64_t count) {
   video::ViewBuffer part = whole;
   part.shape[0] = count;
