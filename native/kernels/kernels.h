@@ -142,6 +142,43 @@ struct EmaSpan {
 /// momentum  m, 0..1;  threads: upper bound, 0: one per physical core
 void ema_update(const EmaSpan* spans, int64_t count, double momentum, int threads = 0);
 
+enum class RowType {
+  kFp32,
+  kFp16,  ///< IEEE half precision, in 16 bits
+  kBf16,  ///< the upper 16 bits of an fp32
+  kInt8,  ///< -128..127
+};
+
+/// Rows to be found by topk_dot().
+struct DotRows {
+  const void* values = nullptr;  ///< count x dim, row-major; aligned to a value's size
+  RowType type = RowType::kFp32;
+  int64_t count = 0;  ///< 0..2^31 - 1
+  int64_t dim = 0;    ///< >= 1
+  const float* scales =
+      nullptr;  ///< count factors c_j: steps of quantised rows, 1 / |r_j|...; null: all are 1
+};
+
+/// Exact top k by dot product, of each query over all rows:
+///
+///   s_ij = c_j sum_d q_id r_jd
+///   indices_i = the k rows j of largest s_ij, falling; of equal scores the lower row comes first
+///
+/// Products and sums are in fp32 whatever the rows' type, and a score's bits depend on its query, its row and
+/// the ISA path alone: not on the other queries and rows, k or the threads. So the results over parts of the
+/// rows, merged, are those over the whole.
+///
+/// indices, scores  query_count x min(k, rows.count), overwritten; may be null when that is nothing
+/// queries          query_count x dim;  query_count >= 0
+/// k                >= 1; of fewer rows than k all are given, in order
+/// threads          upper bound, 0: one per physical core
+/// -0 and 0 are equal. A score that is NaN (not finite values; infinite sums of both signs) comes after all
+/// numbers, minus infinity included, and is given as NaN. Sums beyond fp32 are infinite.
+/// Memory: at most 1.3 MB a thread while k is below 1000, and 16 k bytes a query and thread, of 64 queries at
+/// a time (fewer where that would pass 64 MB in all), never query_count x rows.count.
+void topk_dot(int32_t* indices, float* scores, const float* queries, int64_t query_count, const DotRows& rows,
+              int64_t k, int threads = 0);
+
 /// L2-normalises rows as F.normalize: z = x / max(|x|, 1e-12), norms in double precision.
 ///
 /// z, x  rows x dim, rows and dim >= 1; z may be x

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace vssl {
@@ -171,6 +172,25 @@ void normalize_rows_backward_reference(double* gradient, const double* grad_z, c
   for (int64_t i = 0; i < rows; ++i) {
     const double norm = std::sqrt(dot(x + i * dim, x + i * dim, dim));
     backward_through_normalize(gradient + i * dim, &z[i * dim], norm, dim);
+  }
+}
+
+void topk_dot_reference(int32_t* indices, double* scores, const double* queries, int64_t query_count,
+                        const double* rows, int64_t count, int64_t dim, int64_t k) {
+  const int64_t given = std::min(k, count);
+  std::vector<double> s(count);
+  std::vector<int32_t> order(count);
+  for (int64_t i = 0; i < query_count; ++i) {
+    for (int64_t j = 0; j < count; ++j) s[j] = dot(queries + i * dim, rows + j * dim, dim);
+    std::iota(order.begin(), order.end(), 0);
+    // Stable, so that equal rows stay in order; NaN is after every number.
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+      return std::isnan(s[b]) ? !std::isnan(s[a]) : s[a] > s[b];
+    });
+    for (int64_t j = 0; j < given; ++j) {
+      indices[i * given + j] = order[j];
+      scores[i * given + j] = s[order[j]];
+    }
   }
 }
 

@@ -45,4 +45,9 @@ void normalize_rows_reference(double* z, const double* x, int64_t rows, int64_t 
 void normalize_rows_backward_reference(double* gradient, const double* grad_z, const double* x, int64_t rows,
                                        int64_t dim);
 
+/// As topk_dot(), over rows of double that have their scales in them. indices, scores  query_count x min(k,
+/// count). Memory: count; time: query_count * (count * dim + count log(count)).
+void topk_dot_reference(int32_t* indices, double* scores, const double* queries, int64_t query_count,
+                        const double* rows, int64_t count, int64_t dim, int64_t k);
+
 }  // namespace vssl

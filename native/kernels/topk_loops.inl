@@ -1,0 +1,253 @@
+// Inner loops of topk_dot() over the vectors of an isa_*.inl.
+
+constexpr int64_t kTileRows = kWidth > 4 ? kWidth / kTileQueries : 2;
+constexpr int64_t kTileScores = kTileRows * kTileQueries;
+constexpr int64_t kFetchAhead = 8192;  // bytes, at least: half as much costs a fifth, nothing twice the time
+
+struct Fp32Rows {
+  using Value = float;
+  static Vec vector_at(const Value* p) { return load(p); }
+};
+struct Fp16Rows {
+  using Value = uint16_t;
+  static Vec vector_at(const Value* p) { return load_fp16(p); }
+};
+struct Bf16Rows {
+  using Value = uint16_t;
+  static Vec vector_at(const Value* p) { return load_bf16(p); }
+};
+struct Int8Rows {
+  using Value = int8_t;
+  static Vec vector_at(const Value* p) { return load(p); }
+};
+
+// Lanes of the last, partial vector that are not in the one before it.
+inline Vec last_lanes(int64_t count) {
+  uint32_t words[kWidth];
+  for (int64_t l = 0; l < kWidth; ++l) words[l] = l < kWidth - count ? 0u : 0xffffffffu;
+  float lanes[kWidth];
+  std::memcpy(lanes, words, sizeof lanes);
+  return load(lanes);
+}
+
+// The last `count` values of a row, 0 < count < kWidth, in the last lanes; the others are zero.
+template <class Rows>
+inline Vec last_vector(const typename Rows::Value* row, int64_t dim, int64_t count, Vec lanes) {
+  if (dim >= kWidth) return both(Rows::vector_at(row + dim - kWidth), lanes);
+  typename Rows::Value values[kWidth] = {};
+  for (int64_t i = 0; i < count; ++i) values[kWidth - count + i] = row[i];
+  return Rows::vector_at(values);
+}
+
+void pack(float* packed, const float* queries, int64_t count, int64_t group, int64_t dim) {
+  const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
+  const Vec lanes = last_lanes(rest);
+  for (int64_t i = 0; i < (count + group - 1) / group * group; ++i) {
+    const float* query = queries + i * dim;
+    float* to = packed + (i / group * group * vectors + i % group) * kWidth;
+    for (int64_t v = 0; v < vectors; ++v) {
+      Vec values = zero();
+      if (i < count) {
+        values = v < whole ? load(query + v * kWidth) : last_vector<Fp32Rows>(query, dim, rest, lanes);
+      }
+      store(to + v * group * kWidth, values);
+    }
+  }
+}
+
+// Asks for `bytes` from `from` on to come from memory: processors' own prefetchers start anew at each page.
+inline void fetch(const void* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);
+}
+
+// chains[r] is that of row r against one query. Four vectors at a time, so that a line is asked for about
+// once.
+template <class Rows>
+inline void chains_of_four(Vec (&chains)[4], const typename Rows::Value* const (&rows)[4], const float* query,
+                           int64_t dim, int64_t ahead) {
+  using Value = typename Rows::Value;
+  constexpr int64_t kStep = 4 * kWidth;
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) chains[r] = zero();
+  int64_t d = 0;
+  for (; d + kStep <= dim; d += kStep) {
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      fetch(reinterpret_cast<const char*>(rows[r] + d) + ahead, kStep * static_cast<int64_t>(sizeof(Value)));
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      const Vec q = load(query + d + v * kWidth);
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) chains[r] = fma(Rows::vector_at(rows[r] + d + v * kWidth), q, chains[r]);
+    }
+  }
+  for (; d + kWidth <= dim; d += kWidth) {
+    const Vec q = load(query + d);
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) chains[r] = fma(Rows::vector_at(rows[r] + d), q, chains[r]);
+  }
+  if (d == dim) return;
+  const Vec q = load(query + d), lanes = last_lanes(dim - d);
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) chains[r] = fma(last_vector<Rows>(rows[r], dim, dim - d, lanes), q, chains[r]);
+}
+
+// Adds the rows of scores[0..count) that `hits` has bits for.
+inline void add_hits(Best& best, Vec scores, unsigned hits, int64_t row, int64_t count) {
+  float values[kWidth];
+  store(values, scores);
+  for (int64_t r = 0; r < count; ++r) {
+    if ((hits >> r & 1) != 0 && !(values[r] <= best.floor())) best.add(values[r], row + r);
+  }
+}
+
+// `count` of them; the others are nobody's.
+inline Vec scales_at(const float* scales, int64_t count) {
+  if (count == kWidth) return load(scales);
+  float some[kWidth] = {};
+  for (int64_t r = 0; r < count; ++r) some[r] = scales[r];
+  return load(some);
+}
+
+template <class Rows>
+void scan_one(Best& best, const float* query, const DotRows& rows, int64_t begin, int64_t end) {
+  using Value = typename Rows::Value;
+  const auto* const values = static_cast<const Value*>(rows.values);
+  const int64_t ahead = std::max<int64_t>(kFetchAhead, 4 * rows.dim * static_cast<int64_t>(sizeof(Value)));
+  for (int64_t first = begin; first < end; first += kWidth) {
+    const int64_t count = std::min<int64_t>(kWidth, end - first);
+    Vec chains[kWidth];
+#pragma GCC unroll 4
+    for (int64_t part = 0; part < kWidth; part += 4) {
+      const Value* of_four[4];  // the last row several times where there are no more
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < 4; ++r)
+        of_four[r] = values + (first + std::min(part + r, count - 1)) * rows.dim;
+      Vec four[4];
+      chains_of_four<Rows>(four, of_four, query, rows.dim, ahead);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < 4; ++r) chains[part + r] = four[r];
+    }
+    Vec scores = sums_of(chains);
+    if (rows.scales != nullptr) scores = mul(scores, scales_at(rows.scales + first, count));
+    const unsigned hits = above(scores, set1(best.floor()));
+    if (hits != 0) add_hits(best, scores, hits, first, count);
+  }
+}
+
+// A block of rows, packed: tiles one after the other. Rows that the last tile lacks are zero.
+template <class Rows>
+inline void pack_rows(float* packed, const typename Rows::Value* values, int64_t count, int64_t dim) {
+  const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
+  const Vec lanes = last_lanes(rest);
+  for (int64_t i = 0; i < (count + kTileRows - 1) / kTileRows * kTileRows; ++i) {
+    const typename Rows::Value* row = values + i * dim;
+    float* to = packed + (i / kTileRows * kTileRows * vectors + i % kTileRows) * kWidth;
+    if (i >= count) {
+      for (int64_t v = 0; v < vectors; ++v) store(to + v * kTileRows * kWidth, zero());
+      continue;
+    }
+    for (int64_t v = 0; v < whole; ++v) store(to + v * kTileRows * kWidth, Rows::vector_at(row + v * kWidth));
+    if (rest > 0) store(to + whole * kTileRows * kWidth, last_vector<Rows>(row, dim, rest, lanes));
+  }
+}
+
+// scores[row][query] of a tile, unscaled.
+inline void multiply_tile(float* scores, const float* rows, const float* queries, int64_t vectors) {
+  Vec chains[kTileScores];
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kTileScores; ++i) chains[i] = zero();
+  for (int64_t v = 0; v < vectors; ++v) {
+    Vec row[kTileRows];
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kTileRows; ++r) row[r] = load(rows + (v * kTileRows + r) * kWidth);
+#pragma GCC unroll 4
+    for (int64_t q = 0; q < kTileQueries; ++q) {
+      const Vec query = load(queries + (v * kTileQueries + q) * kWidth);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < kTileRows; ++r)
+        chains[r * kTileQueries + q] = fma(row[r], query, chains[r * kTileQueries + q]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t part = 0; part < kTileScores; part += kWidth) {
+    Vec some[kWidth];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kWidth; ++i) some[i] = chains[part + i];
+    store(scores + part, sums_of(some));
+  }
+}
+
+// What tiles are multiplied with and compared to: a value for each of their scores.
+struct TileTerms {
+  float scales[kMostBlockRows * kTileQueries];  // of each row of a block, once for each query of a tile
+  float floors[kMostQueries * kTileRows];       // of each group of queries, once for each row of a tile
+  Best* best;
+  int64_t queries;
+};
+
+inline void renew_floors(TileTerms& terms, int64_t group) {
+  for (int64_t i = 0; i < kTileScores; ++i) {
+    const int64_t query = group * kTileQueries + i % kTileQueries;
+    terms.floors[group * kTileScores + i] =
+        query < terms.queries ? terms.best[query].floor() : std::numeric_limits<float>::infinity();
+  }
+}
+
+// The scores of a tile that beat their queries' floors. `row` is the tile's first, of `count` that there are.
+inline void offer_tile(TileTerms& terms, float* scores, const float* scales, int64_t group, int64_t row,
+                       int64_t count) {
+  unsigned hits = 0;
+#pragma GCC unroll 4
+  for (int64_t part = 0; part < kTileScores; part += kWidth) {
+    const Vec scaled = mul(load(scores + part), load(scales + part));
+    hits |= above(scaled, load(terms.floors + group * kTileScores + part)) << part;
+    store(scores + part, scaled);
+  }
+  if (hits == 0) return;
+  for (int64_t i = 0; i < std::min(count, kTileRows) * kTileQueries; ++i) {
+    const int64_t query = group * kTileQueries + i % kTileQueries;
+    if ((hits >> i & 1) != 0 && query < terms.queries)
+      terms.best[query].add(scores[i], row + i / kTileQueries);
+  }
+  renew_floors(terms, group);
+}
+
+template <class Rows>
+void scan_many(Best* best, const PackedQueries& queries, const DotRows& rows, int64_t begin, int64_t end,
+               float* packed_rows) {
+  const int64_t dim = rows.dim, vectors = (dim + kWidth - 1) / kWidth, most = block_rows(dim);
+  const int64_t groups = (queries.count + kTileQueries - 1) / kTileQueries;
+  const int64_t row_bytes = dim * static_cast<int64_t>(sizeof(typename Rows::Value));
+  const int64_t share =
+      most * row_bytes / (groups * (most / kTileRows)) + 1;  // of the next block, beside a tile
+  const auto* const values = static_cast<const typename Rows::Value*>(rows.values);
+  TileTerms terms;
+  terms.best = best;
+  terms.queries = queries.count;
+  for (int64_t i = 0; i < most * kTileQueries; ++i) terms.scales[i] = 1.0f;
+  for (int64_t group = 0; group < groups; ++group) renew_floors(terms, group);
+  for (int64_t first = begin; first < end; first += most) {
+    const int64_t count = std::min(most, end - first);
+    pack_rows<Rows>(packed_rows, values + first * dim, count, dim);
+    for (int64_t i = 0; rows.scales != nullptr && i < count * kTileQueries; ++i)
+      terms.scales[i] = rows.scales[first + i / kTileQueries];
+    const char* next = reinterpret_cast<const char*>(values + (first + count) * dim);
+    for (int64_t group = 0; group < groups; ++group) {
+      const float* const packed = queries.values + group * kTileQueries * vectors * kWidth;
+      for (int64_t row = 0; row < count; row += kTileRows, next += share) {
+        fetch(next, share);
+        alignas(64) float scores[kTileScores];
+        multiply_tile(scores, packed_rows + row * vectors * kWidth, packed, vectors);
+        offer_tile(terms, scores, terms.scales + row * kTileQueries, group, first + row, count - row);
+      }
+    }
+  }
+}
+
+const TopkLoops kTable = {{{scan_one<Fp32Rows>, scan_many<Fp32Rows>},
+                           {scan_one<Fp16Rows>, scan_many<Fp16Rows>},
+                           {scan_one<Bf16Rows>, scan_many<Bf16Rows>},
+                           {scan_one<Int8Rows>, scan_many<Int8Rows>}},
+                          pack};
