@@ -29,6 +29,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  predict: ['checks', 'data', 'weights', 'embed', 'eval', 'native', 'errors'],
   claims: [
     'checks',
     'methods',
