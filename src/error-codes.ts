@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   ERR_VSSL_CHECKPOINT: 1,
   /** A checkpoint could not be written; the one before is whole. */
   ERR_VSSL_CHECKPOINT_WRITE: 1,
+  /** The file holds no classifier, or one of a newer format or of another encoder. */
+  ERR_VSSL_CLASSIFIER: 1,
   /** A wrong entry of a configuration; the message names the key. */
   ERR_VSSL_CONFIG: 2,
   /** CUDA refused a call. */

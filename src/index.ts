@@ -70,6 +70,17 @@ export { type DoctorOptions, type DoctorReport, doctor } from './native/doctor.j
 export type { DoctorCheck } from './native/doctor-check.js';
 export { packageVersion as version, preload, useEngine } from './native/load.js';
 export {
+  Classifier,
+  type ClassifyOptions,
+  type LoadClassifierOptions,
+  type ManyPrediction,
+  type VideoPrediction,
+} from './predict/classifier.js';
+export type { PredictOptions } from './predict/predict-options.js';
+export { type PredictResult, predictVideos } from './predict/predict-videos.js';
+export type { Prediction } from './predict/prediction.js';
+export type { PredictedVideo } from './predict/predictions-file.js';
+export {
   type CheckedFile,
   type CheckResult,
   type CheckVideosOptions,

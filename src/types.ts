@@ -70,6 +70,9 @@ export type {
   NativeVideoIndex,
   NativeView,
 } from './native/bindings.js';
+export type { Calibration } from './predict/calibration.js';
+export type { ClassifierKind, HeldOutScore } from './predict/fit-classifier.js';
+export type { Suggestion } from './predict/label-videos.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';
 export type { RankPlace } from './train/rank-place.js';

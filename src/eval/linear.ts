@@ -86,24 +86,40 @@ export async function fitLinearProbe(
   return { predictions, scores, trainAccuracy, weightDecay: chosen, validation };
 }
 
-/** Both matrices shifted and scaled by the mean and deviation of each column of the first. Copies. */
-export function standardize(train: FeatureMatrix, test: FeatureMatrix): [FeatureMatrix, FeatureMatrix] {
-  const { dim, rows } = train;
+/** How a matrix is shifted and scaled: `(value - mean) * scale` for each column. */
+export interface Standardization {
+  readonly mean: Float64Array;
+  /** One over the deviation; 0 for a column that never varies. */
+  readonly scale: Float64Array;
+}
+
+/** The mean and deviation of each column. */
+export function standardization({ data, rows, dim }: FeatureMatrix): Standardization {
   const mean = new Float64Array(dim);
   const scale = new Float64Array(dim);
-  for (let i = 0; i < train.data.length; i++) mean[i % dim]! += train.data[i]! / Math.max(1, rows);
-  for (let i = 0; i < train.data.length; i++) scale[i % dim]! += (train.data[i]! - mean[i % dim]!) ** 2;
+  for (let i = 0; i < data.length; i++) mean[i % dim]! += data[i]! / Math.max(1, rows);
+  for (let i = 0; i < data.length; i++) scale[i % dim]! += (data[i]! - mean[i % dim]!) ** 2;
   for (let c = 0; c < dim; c++) {
     const std = Math.sqrt(scale[c]! / Math.max(1, rows));
     // rounding alone makes a constant column vary by about 1e-7 of its size
     scale[c] = std > 1e-6 * Math.abs(mean[c]!) && std > 0 ? 1 / std : 0;
   }
-  const apply = ({ data, rows: count }: FeatureMatrix): FeatureMatrix => ({
-    data: Float32Array.from(data, (value, i) => (value - mean[i % dim]!) * scale[i % dim]! + 0),
-    rows: count,
-    dim,
-  });
-  return [apply(train), apply(test)];
+  return { mean, scale };
+}
+
+/** A copy, shifted and scaled. */
+export function applyStandardization(
+  { data, rows, dim }: FeatureMatrix,
+  { mean, scale }: Standardization,
+): FeatureMatrix {
+  const out = Float32Array.from(data, (value, i) => (value - mean[i % dim]!) * scale[i % dim]! + 0);
+  return { data: out, rows, dim };
+}
+
+/** Both matrices shifted and scaled by the mean and deviation of each column of the first. Copies. */
+export function standardize(train: FeatureMatrix, test: FeatureMatrix): [FeatureMatrix, FeatureMatrix] {
+  const by = standardization(train);
+  return [applyStandardization(train, by), applyStandardization(test, by)];
 }
 
 function validationFolds(

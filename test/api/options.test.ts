@@ -2,7 +2,8 @@
 import test from 'ava';
 import * as vssl from '#src/index.js';
 import * as kernels from '#src/kernels/index.js';
-import { scratch, tiny } from '../embed/make-videos.js';
+import { scratch, tiny, writeTinyWeights } from '../embed/make-videos.js';
+import { writeTinyClassifier } from '../predict/make-classifier.js';
 
 const { file, remove } = scratch();
 test.after.always(remove);
@@ -25,6 +26,16 @@ const withEncoder = async (use: (encoder: vssl.VideoEncoder) => Promise<unknown>
     await use(encoder);
   } finally {
     await encoder.dispose();
+  }
+};
+const withClassifier = async (use: (classifier: vssl.Classifier) => Promise<unknown>) => {
+  await writeTinyWeights(file('weights.safetensors'));
+  await writeTinyClassifier(file('classifier.safetensors'), file('weights.safetensors'));
+  const classifier = await vssl.Classifier.load(file('classifier.safetensors'));
+  try {
+    await use(classifier);
+  } finally {
+    await classifier.dispose();
   }
 };
 const frames = { frames: new Uint8Array(4 * 32 * 32 * 3), shape: [4, 32, 32, 3] };
@@ -67,6 +78,24 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
       'crops',
     ],
     embedRows: [() => withEncoder((encoder) => encoder.embedRows([], { crop: 3 } as object).next()), 'crops'],
+  },
+  predictVideos: {
+    options: [() => vssl.predictVideos({ weights: out, train: out, dta: out } as never), 'data'],
+  },
+  Classifier: {
+    load: [() => vssl.Classifier.load(out, { weight: out } as object), 'weights'],
+    predict: [
+      () => withClassifier((one) => one.predict('a', { minConfidnce: 1 } as object)),
+      'minConfidence',
+    ],
+    predictMany: [
+      () => withClassifier((one) => one.predictMany(['a'], { signl: 1 } as object).next()),
+      'signal',
+    ],
+    classify: [
+      () => withClassifier((one) => one.classify(new Float32Array(64), { minConfidnce: 1 } as object)),
+      'minConfidence',
+    ],
   },
   ntXent: { options: [() => kernels.ntXent(floats(), matrix), 'temperature'] },
   ntXentAsync: { options: [() => kernels.ntXentAsync(floats(), matrix), 'temperature'] },
@@ -118,6 +147,8 @@ test('options that are no object are refused', async (t) => {
       () => vssl.embedToFile(options),
       () => vssl.checkVideos(options),
       () => vssl.prepare(options),
+      () => vssl.predictVideos(options),
+      () => vssl.Classifier.load(out, options),
       () => vssl.runClaims(options),
       () => vssl.writeSyntheticVideos(options),
       () => vssl.doctor(options),

@@ -30,6 +30,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  predict: ['checks', 'data', 'weights', 'embed', 'eval', 'native', 'errors'],
   claims: [
     'checks',
     'methods',

@@ -11,6 +11,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'train', load: async () => (await import('./train.js')).registerTrain },
   { name: 'eval', load: async () => (await import('./eval.js')).registerEval },
   { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
+  { name: 'predict', load: async () => (await import('./predict.js')).registerPredict },
   { name: 'merge', load: async () => (await import('./merge.js')).registerMerge },
   { name: 'check', load: async () => (await import('./check.js')).registerCheck },
   { name: 'synthesize', load: async () => (await import('./synthesize.js')).registerSynthesize },
