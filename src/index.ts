@@ -38,6 +38,7 @@ export type {
   EmbedManyResult,
   EmbedOptions,
   EmbedResult,
+  EmbedRowsOptions,
   EncoderOptions,
   InputSize,
 } from './embed/encoder-options.js';

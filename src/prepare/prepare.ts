@@ -15,6 +15,7 @@ import {
   throwIfAborted,
 } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
+import { formatCsv } from '../data/format-csv.js';
 import { loadManifest } from '../data/manifest.js';
 import { PACKED_COLUMNS, PREPARED_MANIFEST } from '../data/packed.js';
 import type { VideoRow } from '../data/rows.js';
@@ -26,7 +27,6 @@ import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { noteFinished, openFolder, readFinished, removeTemporary, writeFault } from './copy-folder.js';
-import { formatCsv } from './manifest-csv.js';
 import { type Entry, type PackJob, packRow } from './pack-row.js';
 
 export interface PrepareOptions {

@@ -3,12 +3,12 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { checkFits, checkSignal, checkText, requireOptions, throwIfAborted } from '../checks.js';
+import { formatCsv } from '../data/format-csv.js';
 import { loadManifest } from '../data/manifest.js';
 import type { VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { openEngine } from '../native/load.js';
 import { writeError, writeResultFile } from '../weights/atomic-write.js';
-import { formatCsv } from './manifest-csv.js';
 
 export interface WriteSyntheticOptions {
   /** `synthetic:motion?...`; several, such as both splits, go into one folder and one manifest. */

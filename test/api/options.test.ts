@@ -67,6 +67,20 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
       'crops',
     ],
     embedRows: [() => withEncoder((encoder) => encoder.embedRows([], { crop: 3 } as object).next()), 'crops'],
+    embedWindows: [
+      () =>
+        withEncoder((encoder) =>
+          encoder.embedWindows([], { windows: { every: 1 }, crop: 3 } as never).next(),
+        ),
+      'crops',
+    ],
+    'embedWindows, windows': [
+      () =>
+        withEncoder((encoder) =>
+          encoder.embedWindows([], { windows: { every: 1, spam: 3 } } as never).next(),
+        ),
+      'span',
+    ],
   },
   ntXent: { options: [() => kernels.ntXent(floats(), matrix), 'temperature'] },
   ntXentAsync: { options: [() => kernels.ntXentAsync(floats(), matrix), 'temperature'] },
