@@ -82,6 +82,19 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
+export type { IndexSettings, VectorType } from './search/header.js';
+export type {
+  EncoderOfIndex,
+  IndexEntry,
+  IndexedVideo,
+  IndexStats,
+  IndexWindow,
+  OpenIndexOptions,
+  SearchHit,
+  SearchOptions,
+  VideoName,
+} from './search/index-options.js';
+export { VideoIndex } from './search/video-index.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';

@@ -73,6 +73,7 @@ export type {
   NativeVideoIndex,
   NativeView,
 } from './native/bindings.js';
+export type { VideoRecord } from './search/row-lines.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';
 export type { RankPlace } from './train/rank-place.js';

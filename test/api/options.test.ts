@@ -27,6 +27,14 @@ const withEncoder = async (use: (encoder: vssl.VideoEncoder) => Promise<unknown>
     await encoder.dispose();
   }
 };
+const withIndex = async (use: (index: vssl.VideoIndex) => Promise<unknown>) => {
+  const index = await vssl.VideoIndex.open(file('index'), { encoder: { digest: 'own', dim: 16 } });
+  try {
+    await use(index);
+  } finally {
+    await index.close();
+  }
+};
 const frames = { frames: new Uint8Array(4 * 32 * 32 * 3), shape: [4, 32, 32, 3] };
 const out = file('out');
 
@@ -40,6 +48,14 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
+  VideoIndex: {
+    open: [() => vssl.VideoIndex.open(out, { repare: true } as object), 'repair'],
+    add: [() => withIndex((index) => index.add({ path: 'a', windws: [] } as never)), 'windows'],
+    'add, options': [() => withIndex((index) => index.add([], { signl: 1 } as object)), 'signal'],
+    remove: [() => withIndex((index) => index.remove([], { signl: 1 } as object)), 'signal'],
+    search: [() => withIndex((index) => index.search(floats(), { topp: 1 } as object)), 'top'],
+    compact: [() => withIndex((index) => index.compact({ signl: 1 } as object)), 'signal'],
+  },
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },
   prepare: { options: [() => vssl.prepare({ data: out, out, shortside: 32 } as never), 'shortSide'] },
   runClaims: { options: [() => vssl.runClaims({ method: 'cvrl', budgt: 3 } as never), 'budget'] },
