@@ -94,6 +94,13 @@ export type {
   SearchOptions,
   VideoName,
 } from './search/index-options.js';
+export {
+  type IndexVideosOptions,
+  type IndexVideosResult,
+  indexVideos,
+  watchVideos,
+} from './search/index-videos.js';
+export { type SearchVideosOptions, type SearchVideosResult, searchVideos } from './search/search-videos.js';
 export { VideoIndex } from './search/video-index.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';

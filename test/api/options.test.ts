@@ -48,6 +48,18 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
+  indexVideos: {
+    options: [() => vssl.indexVideos({ weights: out, data: out, db: out, inclde: [] } as never), 'include'],
+  },
+  searchVideos: {
+    options: [() => vssl.searchVideos({ db: out, clip: out, pervideo: true } as never), 'perVideo'],
+  },
+  watchVideos: {
+    options: [
+      () => vssl.watchVideos({ weights: out, data: out, db: out, intervall: 1 } as never).next(),
+      'interval',
+    ],
+  },
   VideoIndex: {
     open: [() => vssl.VideoIndex.open(out, { repare: true } as object), 'repair'],
     add: [() => withIndex((index) => index.add({ path: 'a', windws: [] } as never)), 'windows'],
