@@ -32,13 +32,17 @@ export const ERROR_CODES = {
   ERR_VSSL_ENVIRONMENT: 3,
   /** A file that should be read is not there or cannot be opened. */
   ERR_VSSL_FILE: 1,
+  /** The index is damaged, of another version, or none at all; the message says what to do. */
+  ERR_VSSL_INDEX: 1,
+  /** The index holds vectors of another encoder, or of windows cut in another way. */
+  ERR_VSSL_INDEX_MISMATCH: 2,
   /** A fault of this package: please report it. */
   ERR_VSSL_INTERNAL: 1,
   /** A wrong argument or option, before any work; the message says what was expected and what came. */
   ERR_VSSL_INVALID_ARGUMENT: 2,
   /** An addon was found and could not be loaded. */
   ERR_VSSL_LOAD: 3,
-  /** Another process trains in that run folder. */
+  /** Another process trains in that run folder, or writes to that index. */
   ERR_VSSL_LOCKED: 1,
   /** A method gives what it may not; the message names it and what is wrong. */
   ERR_VSSL_METHOD: 2,

@@ -38,6 +38,7 @@ export type {
   EmbedManyResult,
   EmbedOptions,
   EmbedResult,
+  EmbedRowsOptions,
   EncoderOptions,
   InputSize,
 } from './embed/encoder-options.js';
@@ -92,6 +93,26 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
+export type { IndexSettings, VectorType } from './search/header.js';
+export type {
+  EncoderOfIndex,
+  IndexEntry,
+  IndexedVideo,
+  IndexStats,
+  IndexWindow,
+  OpenIndexOptions,
+  SearchHit,
+  SearchOptions,
+  VideoName,
+} from './search/index-options.js';
+export {
+  type IndexVideosOptions,
+  type IndexVideosResult,
+  indexVideos,
+  watchVideos,
+} from './search/index-videos.js';
+export { type SearchVideosOptions, type SearchVideosResult, searchVideos } from './search/search-videos.js';
+export { VideoIndex } from './search/video-index.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';

@@ -40,8 +40,11 @@ export type {
   ViewContext,
   ViewPlan,
 } from './data/views.js';
+export type { WindowGrid } from './data/windows.js';
+export type { WindowsResult, WindowVector } from './embed/embed-windows.js';
 export type { Precision } from './embed/encoder-options.js';
 export type { ClipEmbedder, ClipViews, FeatureResult } from './embed/features.js';
+export type { EmbeddingFormatName } from './embed/formats/record.js';
 export type { UnusableVideo } from './embed/unusable.js';
 export type { DataOptions } from './eval/evaluation-data.js';
 export type { CommonEvaluationOptions } from './eval/evaluation-options.js';
@@ -73,6 +76,7 @@ export type {
 export type { Calibration } from './predict/calibration.js';
 export type { ClassifierKind, HeldOutScore } from './predict/fit-classifier.js';
 export type { Suggestion } from './predict/label-videos.js';
+export type { VideoRecord } from './search/row-lines.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';
 export type { RankPlace } from './train/rank-place.js';

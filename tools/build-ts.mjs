@@ -20,8 +20,11 @@ compile('tsconfig.json');
 compile('tsconfig.cjs.json');
 mkdirSync(join(root, 'dist/cjs'), { recursive: true });
 writeFileSync(join(root, 'dist/cjs/package.json'), '{ "type": "commonjs" }\n');
-// CommonJS has no import.meta: this one module differs between the two builds.
-writeFileSync(join(root, 'dist/cjs/native/here.js'), '"use strict";\nexports.here = __dirname;\n');
+// CommonJS has no import.meta, and tsc would make require() of import(): this one module differs between the two builds.
+writeFileSync(
+  join(root, 'dist/cjs/native/here.js'),
+  '"use strict";\nexports.here = __dirname;\nexports.importPackage = (name) => import(name);\n',
+);
 const bin = join(root, 'dist/esm/cli/main.js');
 if (existsSync(bin)) chmodSync(bin, 0o755);
 if (withTests) compile('tsconfig.test.json');

@@ -1,6 +1,7 @@
 /** Small things that the actions of several commands need. */
 import { InvalidArgumentError } from 'commander';
 import { VsslError } from '../errors.js';
+import { formatDuration } from './progress.js';
 import type { ActionContext } from './run-action.js';
 import { RedrawnLine } from './terminal.js';
 
@@ -41,8 +42,8 @@ export function parseNumber(text: string): number {
 }
 
 /**
- * Work whose progress is a counter on a status line, redrawn a few times a second; its warnings, and the videos that it
- * left out, are told after it. `what` says what is counted.
+ * Work whose progress is a counter on a status line, redrawn a few times a second, with the time that is left where the
+ * end is known; its warnings, and the videos that it left out, are told after it. `what` says what is counted.
  */
 export async function metered<T extends object>(
   { logger, signal }: ActionContext,
@@ -50,12 +51,17 @@ export async function metered<T extends object>(
   work: (onProgress: (done: number, total: number, what?: string) => void) => Promise<T>,
 ): Promise<T> {
   const line = new RedrawnLine(process.stderr);
+  const start = performance.now();
   let drawn = 0;
   const onProgress = (done: number, total: number, stage = what) => {
     const now = performance.now();
     if (now - drawn < 100 && done < total) return;
     drawn = now;
-    line.show(`${stage} ${done} of ${total}`);
+    line.show(
+      Number.isFinite(total)
+        ? `${stage} ${done} of ${total}${etaOf(done, total, now - start)}`
+        : `${stage} ${done}`,
+    );
   };
   const result = await unlessStopped(
     signal,
@@ -66,6 +72,12 @@ export async function metered<T extends object>(
   for (const warning of warnings) logger.warn(warning);
   for (const failure of failures) logger.warn(leftOut(failure));
   return result;
+}
+
+/** Time left at the pace so far; nothing in the first seconds, when there is no pace yet. */
+function etaOf(done: number, total: number, ms: number): string {
+  if (done === 0 || done >= total || ms < 2000) return '';
+  return `  ETA ${formatDuration(((total - done) * ms) / done / 1000)}`;
 }
 
 interface LeftOut {

@@ -72,23 +72,33 @@ export function planTrainingClip(options: TrainingClipOptions): ClipPlan {
   };
 }
 
-export interface EvaluationOptions extends TimeWindow {
+/** What clips are cut from, and how they look. */
+export interface ClipSetting {
   readonly source: ClipSource;
   readonly facts: VideoFacts;
   readonly format: ClipFormat;
-  /** Windows spread evenly over the video, from 1. */
-  readonly windows: number;
   /** 1: centre square; 3: both ends of the long side and the centre. */
   readonly crops?: 1 | 3;
 }
 
+export interface EvaluationOptions extends ClipSetting, TimeWindow {
+  /** Windows spread evenly over the video, from 1. */
+  readonly windows: number;
+}
+
 /** Evaluation clips, windows first, then crops: nothing is random. windows * crops entries. */
 export function planEvaluationClips(options: EvaluationOptions): ClipPlan[] {
-  const { source, facts, format, windows, crops = 1 } = options;
+  const { facts, format, windows } = options;
   const clock = clockOf(options, facts, format);
+  return planClipsAt(spreadStarts(spanOf(clock, format), windows), clock, options);
+}
+
+/** Clips that begin at these frames of the clock. */
+export function planClipsAt(starts: readonly number[], clock: VideoClock, options: ClipSetting): ClipPlan[] {
+  const { source, facts, format, crops = 1 } = options;
   const { frames, stride } = format.clip;
   const boxes = squareCrops(facts.width, facts.height, crops);
-  return spreadStarts(spanOf(clock, format), windows).flatMap((start) => {
+  return starts.flatMap((start) => {
     const times = clipTimes(clock, start, frames, stride);
     return boxes.map((box) => ({ ...clipFrame(source, facts, format), times, augment: [plainAugment(box)] }));
   });

@@ -73,6 +73,16 @@ export async function quickStamp(source: ClipSource): Promise<string> {
   return `${await fileStamp(first)} ${await fileStamp(dirname(resolve(first)))}`;
 }
 
+/** The same, and for a source that is no file what it is made of: while it is the same, so are its pictures. */
+export async function rowStamp({ source, start, end }: VideoRow): Promise<string> {
+  const stamp = await quickStamp(source);
+  const isFile = source.kind === 'file';
+  const made = isFile ? '' : createHash('sha256').update(sourceKey(source)).digest('hex').slice(0, 16);
+  return [stamp, made, start === undefined && end === undefined ? '' : `${start ?? ''}-${end ?? ''}`]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
 /** Stamps of all files of a source, in order. */
 export async function sourceStamps(source: ClipSource): Promise<string[]> {
   const files = sourceFiles(source);

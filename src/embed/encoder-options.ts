@@ -75,6 +75,15 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Of embedRows and embedWindows, whose videos share batches. */
+export interface EmbedRowsOptions extends EmbedOptions {
+  /**
+   * Milliseconds for which a batch waits for more videos, where they come one by one and each has to be done soon. Default:
+   * until it is full.
+   */
+  readonly maxWaitMs?: number;
+}
+
 /** A vector, and what was wrong with the video. */
 export interface EmbedResult {
   /** As embed gives it without `details`. */
@@ -161,4 +170,9 @@ export function checkEmbedOptions(options: EmbedOptions, more: readonly string[]
     maxBytes: checkCount('maxBytes', maxBytes),
     signal: checkSignal(signal),
   };
+}
+
+/** How long a batch waits for more videos; undefined: until it is full. */
+export function checkWait({ maxWaitMs }: EmbedRowsOptions): number | undefined {
+  return maxWaitMs === undefined ? undefined : checkCount('maxWaitMs', maxWaitMs, 0, 2 ** 31 - 1);
 }

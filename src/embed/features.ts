@@ -4,6 +4,7 @@
  * videos; a video that cannot be used becomes an error value in its place and ends nothing.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { throwIfAborted } from '../checks.js';
 import { checkClipPlan } from '../data/clip-limits.js';
 import { type BatchPlan, type ClipPlan, PLAN_VERSION } from '../data/plan.js';
@@ -37,6 +38,8 @@ export interface FeatureOptions<T> {
   readonly batchClips?: number;
   /** Each item has batches of its own: its vector then depends on nothing but itself, and no item waits for the next. */
   readonly separate?: boolean;
+  /** Milliseconds for which a batch that is not full waits for more items. Default: as long as they take. */
+  readonly maxWaitMs?: number | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -102,7 +105,7 @@ export async function* streamFeatures<T>(
     kPlanAhead,
   );
   const batches = mapAhead(
-    groupParts(planned, options.batchClips ?? 16, options.separate ?? false),
+    groupParts(inTime(planned, options.maxWaitMs), options.batchClips ?? 16, options.separate ?? false),
     async (parts) => {
       throwIfAborted(signal);
       const batchPlan = joinParts(parts);
@@ -166,15 +169,56 @@ async function plan<T>(
   }
 }
 
-/** Cuts the clips of the items into batches of at most `most`; items without clips travel along in their place. */
+/** The items, and LATE whenever one has taken longer than `ms`. */
+async function* inTime<T>(
+  items: AsyncGenerator<T, void, undefined>,
+  ms: number | undefined,
+): AsyncGenerator<T | typeof LATE, void, undefined> {
+  try {
+    for (let next = items.next(); ; ) {
+      // whoever asks for it sees a failure
+      next.catch(() => {});
+      const timer = new AbortController();
+      const late =
+        ms === undefined
+          ? []
+          : [delay<typeof LATE>(ms, LATE, { signal: timer.signal }).catch((): typeof LATE => LATE)];
+      const result = await Promise.race([next, ...late]).finally(() => timer.abort());
+      if (result === LATE) {
+        yield LATE;
+        // told once: then for as long as it takes
+        await next;
+        continue;
+      }
+      if (result.done) return;
+      yield result.value;
+      next = items.next();
+    }
+  } finally {
+    await items.return();
+  }
+}
+
+const LATE: unique symbol = Symbol('late');
+
+/**
+ * Cuts the clips of the items into batches of at most `most`, and fewer when an item is late; items without clips travel
+ * along in their place.
+ */
 async function* groupParts<T>(
-  items: AsyncIterable<Progress<T>>,
+  items: AsyncIterable<Progress<T> | typeof LATE>,
   most: number,
   separate: boolean,
 ): AsyncGenerator<Part<T>[], void, undefined> {
   let parts: Part<T>[] = [];
   let held = 0;
   for await (const owner of items) {
+    if (owner === LATE) {
+      if (parts.length > 0) yield parts;
+      parts = [];
+      held = 0;
+      continue;
+    }
     if (owner.count === 0) {
       parts.push({ owner, first: 0, count: 0 });
       // with nothing to load there is nothing to wait for

@@ -15,6 +15,8 @@ export interface OpenEncoder {
   readonly engine: EngineAddon;
   readonly native: NativeEncoder;
   readonly loader: NativeLoader;
+  /** Of the loader. */
+  readonly threads: number;
 }
 
 /** A network with weights drawn from `seed`, which others may take the place of. */
@@ -23,24 +25,21 @@ export async function openEncoder(
   seed: number,
   options: EncoderOptions,
 ): Promise<OpenEncoder> {
-  const { device: wanted = 'auto', threads } = options;
+  const { device: wanted = 'auto' } = options;
   checkDevice('device', wanted);
   if (options.precision !== undefined) checkOneOf('precision', options.precision, ['fp32', 'bf16']);
-  if (threads !== undefined) checkCount('threads', threads, 1, LIMITS.threads);
+  if (options.threads !== undefined) checkCount('threads', options.threads, 1, LIMITS.threads);
   const engine = await openEngine(wanted);
-  if (threads !== undefined) engine.setThreads(threads);
+  if (options.threads !== undefined) engine.setThreads(options.threads);
   const device = chooseDevice(engine, wanted);
   const fast = device === 'cpu' && engine.info().bf16Fast;
   const { precision = fast ? 'bf16' : 'fp32' } = options;
   checkPrecision(engine, device, precision);
   const spec = { ...model, seed, device, precision, channelsLast: true };
   const native = await codedAsync(() => engine.createEncoder(spec));
-  const loader = engine.createLoader({
-    threads: threads ?? availableParallelism(),
-    cacheBytes: 0,
-    packs: device !== 'cpu',
-  });
-  return { precision, engine, native, loader };
+  const threads = options.threads ?? availableParallelism();
+  const loader = engine.createLoader({ threads, cacheBytes: 0, packs: device !== 'cpu' });
+  return { precision, engine, native, loader, threads };
 }
 
 /** The weights file behind a path: the file itself, or that of a run folder. Throws ERR_VSSL_FILE. */

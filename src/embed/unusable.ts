@@ -22,7 +22,7 @@ export function noneUsable(count: number, failures: readonly UnusableVideo[]): V
   );
 }
 
-/** A video some of whose clips could not be decoded, and how many. */
+/** A video some of whose clips, or windows, could not be decoded, and how many. */
 export interface DamagedVideo {
   readonly path: string;
   readonly lostClips: number;
@@ -34,11 +34,20 @@ const NAMED = 10;
 /** One warning about all of them; none when there is none. */
 export function warnOfLostClips(videos: readonly DamagedVideo[]): string[] {
   if (videos.length === 0) return [];
-  const named = videos.slice(0, NAMED).map(({ path, lostClips }) => `${path} (${lostClips})`);
-  const more = videos.length > NAMED ? ` and ${videos.length - NAMED} more` : '';
   const [what, whose] =
     videos.length === 1 ? ['a video', 'its vector is'] : [`${videos.length} videos`, 'their vectors are'];
-  return [
-    `clips of ${what} cannot be decoded, and ${whose} the mean of the others: ${named.join(', ')}${more}`,
-  ];
+  return [`clips of ${what} cannot be decoded, and ${whose} the mean of the others: ${named(videos)}`];
+}
+
+/** The same where each window has a vector of its own. */
+export function warnOfLostWindows(videos: readonly DamagedVideo[]): string[] {
+  if (videos.length === 0) return [];
+  const what = videos.length === 1 ? 'a video' : `${videos.length} videos`;
+  return [`windows of ${what} cannot be decoded and are left out: ${named(videos)}`];
+}
+
+function named(videos: readonly DamagedVideo[]): string {
+  const first = videos.slice(0, NAMED).map(({ path, lostClips }) => `${path} (${lostClips})`);
+  const more = videos.length > NAMED ? ` and ${videos.length - NAMED} more` : '';
+  return `${first.join(', ')}${more}`;
 }

@@ -2,20 +2,25 @@ import { checkBoolean, checkCount, checkOptions, checkText } from '../checks.js'
 import { planEvaluationClips } from '../data/clip-plan.js';
 import type { VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
+import { checkGrid, type WindowGrid } from '../data/windows.js';
 import { toVsslError } from '../errors.js';
 import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
+import { encoderDigest } from '../weights/encoder-digest.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
 import { type EmbedStages, embedVideo, embedVideos } from './embed-many.js';
+import { embedWindows, type WindowsResult } from './embed-windows.js';
 import {
   type CheckedEmbedOptions,
   type CreateEncoderOptions,
   checkClips,
   checkEmbedOptions,
+  checkWait,
   describeNew,
   type EmbedManyResult,
   type EmbedOptions,
   type EmbedResult,
+  type EmbedRowsOptions,
   type EncoderOptions,
   type InputSize,
   type Precision,
@@ -31,6 +36,8 @@ import { checkVideos, type VideoInput } from './video-input.js';
 const kView = 'clip';
 /** Batches of embedMany hold one video's clips, and at most this many. */
 const kBatchClips = 16;
+/** Bytes of decoded pictures that are kept while windows are embedded: neighbours are decoded from the same key frame. */
+const kWindowCacheBytes = 2 ** 28;
 
 /**
  * A video encoder with its input pipeline: a file or frames in, one vector of `dim` floats out (pooled features, not
@@ -145,9 +152,10 @@ export class VideoEncoder {
    */
   async *embedRows(
     rows: Iterable<VideoRow> | AsyncIterable<VideoRow>,
-    options: EmbedOptions = {},
+    options: EmbedRowsOptions = {},
   ): AsyncGenerator<FeatureResult<VideoRow>, void, undefined> {
-    const { windows, crops, signal } = checkEmbedOptions(options);
+    const { windows, crops, signal } = checkEmbedOptions(options, ['maxWaitMs']);
+    const maxWaitMs = checkWait(options);
     this.#life.check();
     const facts = await openFacts(this.#sources.engine);
     yield* streamFeatures(rows, {
@@ -155,8 +163,48 @@ export class VideoEncoder {
       planClips: async (row) => this.planRow(row, await facts.get(row), windows, crops),
       embedders: [this.embedder()],
       batchClips: kBatchClips,
+      maxWaitMs,
       signal,
     });
+  }
+
+  /**
+   * Vectors of windows of the rows of a data set, a video at a time, in order: each of them the mean over `clips` clips of
+   * the window (default 1). A window that cannot be decoded is left out, and a video without any comes as
+   * `{ row, index, error }`.
+   */
+  async *embedWindows(
+    rows: Iterable<VideoRow> | AsyncIterable<VideoRow>,
+    options: EmbedRowsOptions & { readonly windows: WindowGrid },
+  ): AsyncGenerator<WindowsResult, void, undefined> {
+    const {
+      windows: clips,
+      crops,
+      signal,
+    } = checkEmbedOptions({ ...options, clips: options.clips ?? 1 }, ['windows', 'maxWaitMs']);
+    const maxWaitMs = checkWait(options);
+    const grid = checkGrid('windows', options.windows);
+    this.#life.check();
+    const { engine, threads } = this.#sources;
+    const facts = await openFacts(engine);
+    const loader = engine.createLoader({ threads, cacheBytes: kWindowCacheBytes });
+    try {
+      yield* embedWindows(rows, {
+        ...{ loader, embedders: [this.embedder()], batchClips: kBatchClips, maxWaitMs, signal },
+        ...{ getFacts: (row: VideoRow) => facts.get(row), format: this.#description, view: kView },
+        ...{ grid, clips, crops },
+      });
+    } finally {
+      loader.dispose();
+    }
+  }
+
+  /**
+   * What the vectors hang on: network, weights and input, as `sha256:` and 64 digits. The precision, which turns a vector
+   * by about 1e-5, is no part of it.
+   */
+  digest(): Promise<string> {
+    return this.#life.run(async () => encoderDigest(this.#description, await this.#native.weights()));
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Predictions as a list of videos, one a line, which is a manifest as well: corrected by hand, it can be trained on. */
 import { dirname, extname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { encodeName } from '../data/file-names.js';
-import { formatCsv } from '../data/manifest-csv.js';
+import { formatCsv } from '../data/format-csv.js';
 import { invalidArgument } from '../errors.js';
 import { writeError, writeFileAtomic } from '../weights/atomic-write.js';
 

@@ -5,6 +5,7 @@ import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
+import { floatToHalf } from '../data/half.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
@@ -17,7 +18,6 @@ import { evenTimes, type Indexer, readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
 import type { NativeLoader } from '../native/bindings.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
-import { floatToHalf } from './half.js';
 import { plainClip } from './plain-clip.js';
 
 export interface PackSettings {

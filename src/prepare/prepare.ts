@@ -15,8 +15,8 @@ import {
   throwIfAborted,
 } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
+import { formatCsv } from '../data/format-csv.js';
 import { loadManifest } from '../data/manifest.js';
-import { formatCsv } from '../data/manifest-csv.js';
 import { PACKED_COLUMNS, PREPARED_MANIFEST } from '../data/packed.js';
 import type { VideoRow } from '../data/rows.js';
 import { mapAhead } from '../embed/map-ahead.js';

@@ -13,6 +13,7 @@ import { requireCuda } from '../native/flavour.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import { type Checkpoint, listCheckpoints } from '../weights/checkpoint.js';
+import { type FolderLock, lockFolder } from '../weights/folder-lock.js';
 import { absoluteSpec } from './absolute-spec.js';
 import { deviceOfRun } from './device-of-run.js';
 import type { TrainEvent, TrainResult } from './events.js';
@@ -22,7 +23,6 @@ import { readInitWeights } from './init-weights.js';
 import { checkRankPlace } from './rank-place.js';
 import { joinRanks, type RankGroup, SINGLE } from './ranks.js';
 import { cleanRunFolder, emptyRunFolder, makeRunFolder, type RunPaths, runPaths } from './run-folder.js';
-import { lockRunFolder, type RunLock } from './run-lock.js';
 import { runWriteError } from './run-log.js';
 import { checkSameVideos, findCheckpoint, isDone, type RunState } from './run-state.js';
 import { checkBatch, checkSameOnAll } from './same-on-all.js';
@@ -161,10 +161,12 @@ async function runInGroup(
   }
 }
 
+const TRAINING = { doing: 'training in', advice: 'choose another --out' };
+
 /** Makes and locks it, and removes what killed processes left half written. */
-async function takeRunFolder(paths: RunPaths): Promise<RunLock> {
+async function takeRunFolder(paths: RunPaths): Promise<FolderLock> {
   await makeRunFolder(paths);
-  const lock = await lockRunFolder(paths.folder).catch((error) => {
+  const lock = await lockFolder(paths.folder, TRAINING).catch((error) => {
     throw runWriteError(paths.folder, error);
   });
   try {

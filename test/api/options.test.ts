@@ -38,6 +38,14 @@ const withClassifier = async (use: (classifier: vssl.Classifier) => Promise<unkn
     await classifier.dispose();
   }
 };
+const withIndex = async (use: (index: vssl.VideoIndex) => Promise<unknown>) => {
+  const index = await vssl.VideoIndex.open(file('index'), { encoder: { digest: 'own', dim: 16 } });
+  try {
+    await use(index);
+  } finally {
+    await index.close();
+  }
+};
 const frames = { frames: new Uint8Array(4 * 32 * 32 * 3), shape: [4, 32, 32, 3] };
 const out = file('out');
 
@@ -51,6 +59,26 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
+  indexVideos: {
+    options: [() => vssl.indexVideos({ weights: out, data: out, db: out, inclde: [] } as never), 'include'],
+  },
+  searchVideos: {
+    options: [() => vssl.searchVideos({ db: out, clip: out, pervideo: true } as never), 'perVideo'],
+  },
+  watchVideos: {
+    options: [
+      () => vssl.watchVideos({ weights: out, data: out, db: out, intervall: 1 } as never).next(),
+      'interval',
+    ],
+  },
+  VideoIndex: {
+    open: [() => vssl.VideoIndex.open(out, { repare: true } as object), 'repair'],
+    add: [() => withIndex((index) => index.add({ path: 'a', windws: [] } as never)), 'windows'],
+    'add, options': [() => withIndex((index) => index.add([], { signl: 1 } as object)), 'signal'],
+    remove: [() => withIndex((index) => index.remove([], { signl: 1 } as object)), 'signal'],
+    search: [() => withIndex((index) => index.search(floats(), { topp: 1 } as object)), 'top'],
+    compact: [() => withIndex((index) => index.compact({ signl: 1 } as object)), 'signal'],
+  },
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },
   prepare: { options: [() => vssl.prepare({ data: out, out, shortside: 32 } as never), 'shortSide'] },
   runClaims: { options: [() => vssl.runClaims({ method: 'cvrl', budgt: 3 } as never), 'budget'] },
@@ -78,6 +106,20 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
       'crops',
     ],
     embedRows: [() => withEncoder((encoder) => encoder.embedRows([], { crop: 3 } as object).next()), 'crops'],
+    embedWindows: [
+      () =>
+        withEncoder((encoder) =>
+          encoder.embedWindows([], { windows: { every: 1 }, crop: 3 } as never).next(),
+        ),
+      'crops',
+    ],
+    'embedWindows, windows': [
+      () =>
+        withEncoder((encoder) =>
+          encoder.embedWindows([], { windows: { every: 1, spam: 3 } } as never).next(),
+        ),
+      'span',
+    ],
   },
   predictVideos: {
     options: [() => vssl.predictVideos({ weights: out, train: out, dta: out } as never), 'data'],

@@ -92,7 +92,7 @@ test.serial('no usable video, a wrong suffix, a stop: an error, and no file or h
   const options = { weights: folder, data: file('bad.csv') };
   for (const name of ['none.jsonl', 'none.safetensors'])
     await t.throwsAsync(embedToFile({ ...options, out: file(name) }), { code: 'ERR_VSSL_NO_USABLE_VIDEO' });
-  await t.throwsAsync(embedToFile({ ...options, out: file('none.npy') }), {
+  await t.throwsAsync(embedToFile({ ...options, out: file('none.txt') }), {
     code: 'ERR_VSSL_INVALID_ARGUMENT',
   });
   await t.throwsAsync(embedToFile({ ...options, out: file('no/folder/x.jsonl') }), {

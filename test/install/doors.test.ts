@@ -27,6 +27,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   methods: ['checks', 'config', 'data', 'embed', 'eval', 'spelling', 'errors'],
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
+  search: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
@@ -53,6 +54,7 @@ const packages: Record<string, readonly string[]> = {
   data: ['zod', 'yaml'],
   config: ['zod', 'yaml'],
   methods: ['zod'],
+  search: ['picomatch'],
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 

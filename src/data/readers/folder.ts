@@ -19,7 +19,7 @@ const NOT_VIDEO = new Set(
     'csv tsv json jsonl ndjson txt md rst html htm xml yaml yml toml ini cfg conf log tex pdf doc docx xls xlsx ppt pptx ' +
     'srt vtt ass ssa sub lrc nfo py ipynb pyc js mjs cjs sh bat m c h cpp r mat npy npz pkl pt pth ckpt onnx h5 hdf5 ' +
     'safetensors parquet arrow feather tfrecord lmdb mdb db sqlite zip tar gz tgz bz2 xz 7z rar zst svg ico psd ' +
-    'rgb8 flow16 part tmp bak lock md5 sha1 sha256 torrent url'
+    'rgb8 flow16 vectors rows part partial tmp bak lock md5 sha1 sha256 torrent url'
   )
     .split(' ')
     .map((suffix) => `.${suffix}`),

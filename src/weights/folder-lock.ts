@@ -1,6 +1,6 @@
 /**
- * One process trains in a run folder. The lock is a file naming its holder; it appears whole in one step (a hard link to
- * a written file), so it is never seen half made. A holder that is dead, or whose process number now belongs to another
+ * One process works in a folder: trains in a run folder, writes to an index. The lock is a file naming its holder; it
+ * appears whole in one step (a hard link to a written file), so it is never seen half made. A holder that is dead, or whose process number now belongs to another
  * process, has lost it. So has a worker thread that was terminated, although its process lives: it listens on a socket
  * that ends with the thread, however that ends, and to which the system answers even while the thread computes. A holder
  * on another machine is taken for alive while it renews the file's time.
@@ -28,24 +28,37 @@ interface Holder {
   readonly socket?: string | null;
 }
 
-export interface RunLock {
+/** What a lock is for, as the message to whoever comes second says it. */
+export interface LockUse {
+  /** 'training in' */
+  readonly doing: string;
+  /** 'choose another --out' */
+  readonly advice: string;
+}
+
+export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Throws ERR_VSSL_LOCKED when another living process (or another run of this one) holds the folder. */
-export async function lockRunFolder(folder: string): Promise<RunLock> {
+/** Throws ERR_VSSL_LOCKED when another living process (or another holder in this one) has the folder. */
+export async function lockFolder(folder: string, use: LockUse): Promise<FolderLock> {
   const token = randomBytes(8).toString('hex');
   // a main thread lives as long as its process
   const life = isMainThread ? null : await listenAs(token);
   try {
-    return await take(folder, token, life);
+    return await take(folder, use, token, life);
   } catch (error) {
     life?.end();
     throw error;
   }
 }
 
-async function take(folder: string, token: string, life: SignOfLife | null): Promise<RunLock> {
+async function take(
+  folder: string,
+  use: LockUse,
+  token: string,
+  life: SignOfLife | null,
+): Promise<FolderLock> {
   const path = join(folder, LOCK_NAME);
   const me: Holder = {
     pid: process.pid,
@@ -63,7 +76,7 @@ async function take(folder: string, token: string, life: SignOfLife | null): Pro
     });
     if (found === null) continue;
     const holder = parseHolder(found);
-    if (holder && (await isAlive(holder, path))) throw lockedBy(folder, path, holder);
+    if (holder && (await isAlive(holder, path))) throw lockedBy(folder, use, path, holder);
     await removeStale(path, found, me.token);
   }
   throw new VsslError('ERR_VSSL_LOCKED', `${path} keeps changing: several processes want ${folder} at once`);
@@ -91,7 +104,7 @@ async function create(path: string, content: string, token: string): Promise<boo
   }
 }
 
-function hold(path: string, mine: string, life: SignOfLife | null): RunLock {
+function hold(path: string, mine: string, life: SignOfLife | null): FolderLock {
   const renew = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
@@ -104,15 +117,28 @@ function hold(path: string, mine: string, life: SignOfLife | null): RunLock {
       // gone already: nothing to give back
     }
   };
-  process.once('exit', removeMine);
+  giveBackAtExit(removeMine);
   return {
     release: async () => {
       clearInterval(renew);
-      process.removeListener('exit', removeMine);
+      held.delete(removeMine);
       removeMine();
       life?.end();
     },
   };
+}
+
+/** What gives the locks of this thread back. */
+const held = new Set<() => void>();
+
+/** One listener for all of them: a process may hold any number. */
+function giveBackAtExit(remove: () => void): void {
+  if (held.size === 0 && !process.listeners('exit').includes(giveAllBack)) process.on('exit', giveAllBack);
+  held.add(remove);
+}
+
+function giveAllBack(): void {
+  for (const remove of held) remove();
 }
 
 /** Moves the lock away, and puts it back when it turns out to be a newer one than the one found stale. */
@@ -204,17 +230,14 @@ function processStart(pid: number): string {
   }
 }
 
-function lockedBy(folder: string, path: string, holder: Holder): VsslError {
-  const where = holder.host === hostname() ? '' : ` on ${holder.host}`;
-  const advice =
-    holder.host === hostname()
-      ? 'wait for it, or choose another --out'
-      : `wait for it, choose another --out, or remove ${path} when that process is certainly gone`;
-  return new VsslError(
-    'ERR_VSSL_LOCKED',
-    `process ${holder.pid}${where} is training in ${folder}: ${advice}`,
-    {
-      details: { folder, pid: holder.pid, host: holder.host },
-    },
-  );
+function lockedBy(folder: string, { doing, advice }: LockUse, path: string, holder: Holder): VsslError {
+  const { pid, host } = holder;
+  const isHere = host === hostname();
+  const where = isHere ? '' : ` on ${host}`;
+  const way = isHere
+    ? `wait for it, or ${advice}`
+    : `wait for it, ${advice}, or remove ${path} when that process is certainly gone`;
+  return new VsslError('ERR_VSSL_LOCKED', `process ${pid}${where} is ${doing} ${folder}: ${way}`, {
+    details: { folder, pid, host },
+  });
 }

@@ -4,7 +4,12 @@ export function formatCsv(
   lines: readonly Readonly<Record<string, unknown>>[],
 ): string {
   const rows = [columns, ...lines.map((line) => columns.map((column) => line[column]))];
-  return `${rows.map((row) => row.map(field).join(',')).join('\n')}\n`;
+  return `${rows.map(formatCsvLine).join('\n')}\n`;
+}
+
+/** One line, without its end. */
+export function formatCsvLine(values: readonly unknown[]): string {
+  return values.map(field).join(',');
 }
 
 function field(value: unknown): string {
