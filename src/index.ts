@@ -93,6 +93,13 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
+export type {
+  DuplicateKind,
+  DuplicateOptions,
+  DuplicatePair,
+  Duplicates,
+  Stretch,
+} from './search/duplicates.js';
 export type { IndexSettings, VectorType } from './search/header.js';
 export type {
   EncoderOfIndex,

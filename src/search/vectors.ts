@@ -1,6 +1,6 @@
 /** Vectors as an index keeps them: of length 1, so that their inner product is the cosine of their angle. */
 import { isFloat32Array } from '../checks.js';
-import { floatToHalf } from '../data/half.js';
+import { floatToHalf, halfToFloat } from '../data/half.js';
 import { invalidArgument } from '../errors.js';
 import { TYPE_BYTES, type VectorType } from './header.js';
 
@@ -28,9 +28,10 @@ export interface RowForm {
   readonly dim: number;
 }
 
-/** Room for `count` rows. */
+/** Room for `count` rows, in memory that several threads share: a search reads them where they lie. */
 export function newRows(type: VectorType, count: number, dim: number): VectorRows {
-  return type === 'fp16' ? new Uint16Array(count * dim) : new Float32Array(count * dim);
+  const memory = new SharedArrayBuffer(count * dim * TYPE_BYTES[type]);
+  return type === 'fp16' ? new Uint16Array(memory) : new Float32Array(memory);
 }
 
 /** Writes a vector into its row. */
@@ -58,4 +59,9 @@ export function gatherRows(rows: VectorRows, wanted: readonly number[], { type, 
     i = end;
   }
   return out;
+}
+
+/** The same rows as floats. */
+export function floatRows(rows: VectorRows): Float32Array {
+  return isFloat32Array(rows) ? rows : Float32Array.from(rows, halfToFloat);
 }

@@ -9,9 +9,10 @@ import {
   checkText,
   throwIfAborted,
 } from '../checks.js';
-import { VsslError } from '../errors.js';
+import { invalidArgument, VsslError } from '../errors.js';
 import { writeError } from '../weights/atomic-write.js';
 import { type IndexHeader, indexError, readHeader } from './header.js';
+import { type DuplicateOptions, type Duplicates, findDuplicates } from './duplicates.js';
 import { checkFilter, checkQuery, checkSame, newVideo } from './index-checks.js';
 import type {
   IndexEntry,
@@ -167,6 +168,21 @@ export class VideoIndex {
           throw indexError(this.#db, `${path} is missing; put it back, or make the index again`);
       }
     }
+  }
+
+  /**
+   * Videos that show the same, all of it or a part of it, whatever their size, encoding or (nearly) pace, and where. Every
+   * window is compared with every other. Throws ERR_VSSL_INVALID_ARGUMENT, ERR_VSSL_INDEX and the signal's reason.
+   */
+  async duplicates(options: DuplicateOptions = {}): Promise<Duplicates> {
+    checkOptions(options, ['threshold', 'precision', 'signal']);
+    for (const name of ['threshold', 'precision'] as const) {
+      const value = options[name];
+      if (value !== undefined && !(value > 0 && value <= 1))
+        throw invalidArgument(name, 'a number above 0, to 1', value);
+    }
+    checkSignal(options.signal);
+    return await findDuplicates(await this.#refresh(), options);
   }
 
   /** Videos that are there, in the order in which they were committed. */

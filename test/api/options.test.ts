@@ -77,6 +77,7 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
     'add, options': [() => withIndex((index) => index.add([], { signl: 1 } as object)), 'signal'],
     remove: [() => withIndex((index) => index.remove([], { signl: 1 } as object)), 'signal'],
     search: [() => withIndex((index) => index.search(floats(), { topp: 1 } as object)), 'top'],
+    duplicates: [() => withIndex((index) => index.duplicates({ treshold: 1 } as object)), 'threshold'],
     compact: [() => withIndex((index) => index.compact({ signl: 1 } as object)), 'signal'],
   },
   checkVideos: { options: [() => vssl.checkVideos({ data: out, depe: true } as never), 'deep'] },

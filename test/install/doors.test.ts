@@ -27,7 +27,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   methods: ['checks', 'config', 'data', 'embed', 'eval', 'spelling', 'errors'],
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
-  search: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
+  search: ['checks', 'kernels', 'native', 'weights', 'data', 'embed', 'report', 'errors'],
   train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],

@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
   { name: 'predict', load: async () => (await import('./predict.js')).registerPredict },
   { name: 'index', load: async () => (await import('./index-videos.js')).registerIndex },
+  { name: 'duplicates', load: async () => (await import('./duplicates.js')).registerDuplicates },
   { name: 'search', load: async () => (await import('./search.js')).registerSearch },
   { name: 'merge', load: async () => (await import('./merge.js')).registerMerge },
   { name: 'check', load: async () => (await import('./check.js')).registerCheck },

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { VsslError } from '../../errors.js';
 import type { SearchHit } from '../../search/index-options.js';
+import type { SearchVideosResult } from '../../search/search-videos.js';
 import { parseCount, unlessStopped } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions } from '../encoder-flags.js';
 import { addCommonOptions, runAction } from '../run-action.js';
@@ -11,6 +12,7 @@ interface SearchFlags extends EncoderFlags {
   readonly top?: number;
   readonly perVideo?: boolean;
   readonly filter: readonly string[];
+  readonly html?: string;
 }
 
 /** `vssl-native search`: where in which video of an index is something like this clip? */
@@ -21,6 +23,7 @@ export function registerSearch(program: Command): void {
     .requiredOption('--db <dir>', "folder of the index, as 'index' makes it")
     .option('--top <k>', 'how many to show (default: 10)', parseCount)
     .option('--per-video', 'the best place of each video alone')
+    .option('--html <file>', 'also as a page of moving pictures, one file')
     .addOption(
       new Option(
         '--filter <column=glob>',
@@ -47,9 +50,17 @@ export function registerSearch(program: Command): void {
           }),
         );
         print(formatHits(result.hits));
+        if (flags.html !== undefined) await unlessStopped(signal, writePage(flags.html, result, signal));
         return result;
       }),
     );
+}
+
+async function writePage(file: string, { query, hits }: SearchVideosResult, signal: AbortSignal): Promise<void> {
+  const { writeGallery } = await import('../../search/write-gallery.js');
+  const places = hits.map(({ similarity, ...place }) => ({ ...place, note: `similarity ${similarity.toFixed(3)}` }));
+  const summary = `The ${hits.length} places that are most like ${query.path}, best first`;
+  await writeGallery(file, [{ title: 'Nearest scenes', query, places }], { title: 'Search', summary, signal });
 }
 
 /** The clip, and the part of it. A file whose name looks like a part of another is that file. */

@@ -1,0 +1,229 @@
+/** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
+import { throwIfAborted } from '../checks.js';
+import type { FoundVideo, IndexView } from './index-view.js';
+import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
+import { bestOfEach, rowsToSearch, type SearchedShard, type ViewSearch } from './search-view.js';
+import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
+import { dots } from './top-k.js';
+import { floatRows } from './vectors.js';
+
+export interface DuplicateOptions {
+  /** Mean cosine from which on two stretches count as the same. Default: chosen on the data for `precision`. */
+  readonly threshold?: number;
+  /** Share of the found pairs that should be duplicates, expected. Default 0.95. */
+  readonly precision?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A stretch of a video, in seconds of the file. */
+export interface Stretch {
+  readonly path: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * same: nearly all of both; contained: nearly all of one (`first` is part of `second`, or the other way round); overlap: a
+ * part of each.
+ */
+export type DuplicateKind = 'same' | 'contained' | 'overlap';
+
+export interface DuplicatePair {
+  readonly first: Stretch;
+  readonly second: Stretch;
+  readonly kind: DuplicateKind;
+  /** Mean cosine of the windows that lie over one another. */
+  readonly similarity: number;
+  /** Seconds of the second for one of the first. */
+  readonly pace: number;
+}
+
+export interface Duplicates {
+  readonly threshold: number;
+  /** Share of `pairs` that are duplicates, as expected from how alike pairs are by chance; null: too few videos to say. */
+  readonly expectedPrecision: number | null;
+  /** Most alike first. */
+  readonly pairs: readonly DuplicatePair[];
+  /** Paths of videos that are the same as one another, by way of others too; the larger first. */
+  readonly clusters: readonly (readonly string[])[];
+}
+
+/** Nearest windows that are looked at for each, beside those of its own video. */
+const NEIGHBOURS = 24;
+/** Pairs drawn to learn how alike videos are by chance; with fewer than LEAST of them nothing can be said. */
+const DRAWN = 2000;
+const LEAST_DRAWN = 20;
+/** Without enough videos to learn from. */
+const FALLBACK = 0.95;
+/** Of a video: nearly all. */
+const NEARLY_ALL = 0.8;
+
+interface Video extends FoundVideo {
+  readonly timeline: Timeline;
+  readonly vectors: Float32Array;
+}
+
+interface Alike {
+  readonly a: Video;
+  readonly b: Video;
+  readonly overlap: Overlap;
+}
+
+export async function findDuplicates(view: IndexView, options: DuplicateOptions): Promise<Duplicates> {
+  const { threshold, precision = 0.95, signal } = options;
+  const { dim } = view.header;
+  const how: ViewSearch = { top: NEIGHBOURS, perVideo: false, filter: null, signal };
+  const shards = await rowsToSearch(view, how);
+  const videos = videosOf(view, shards, dim);
+  const total = (videos.length * (videos.length - 1)) / 2;
+  const drawn = drawPairs(videos.length);
+  const bar = barOf(videos, drawn, dim);
+  const chance =
+    drawn.length < LEAST_DRAWN
+      ? null
+      : chanceOf(drawn.map(([i, j]) => overlapOf(videos[i]!, videos[j]!, bar, dim).similarity));
+  const alike: Alike[] = [];
+  for await (const [a, b] of candidates(view, shards, videos, bar, how))
+    alike.push({ a, b, overlap: overlapOf(a, b, bar, dim) });
+  alike.sort((x, y) => y.overlap.similarity - x.overlap.similarity);
+  const chosen = choose(alike, total, chance, threshold, precision);
+  const found = alike.filter(({ overlap }) => overlap.similarity >= chosen.threshold);
+  const pairs = found.map(pairOf);
+  return { ...chosen, pairs, clusters: clustersOf(pairs) };
+}
+
+function choose(
+  alike: readonly Alike[],
+  total: number,
+  chance: Chance | null,
+  given: number | undefined,
+  precision: number,
+): Pick<Duplicates, 'threshold' | 'expectedPrecision'> {
+  const similarities = alike.map(({ overlap }) => overlap.similarity);
+  if (given === undefined && chance)
+    return thresholdFor(chance, total, similarities, precision) ?? { threshold: 1, expectedPrecision: null };
+  const threshold = given ?? FALLBACK;
+  const count = similarities.filter((similarity) => similarity >= threshold).length;
+  if (!chance || count === 0) return { threshold, expectedPrecision: null };
+  return { threshold, expectedPrecision: Math.max(0, 1 - expectedByChance(chance, total, threshold) / count) };
+}
+
+/** Videos with times: one vector for all of a video has no stretch. */
+function videosOf(view: IndexView, shards: readonly SearchedShard[], dim: number): Video[] {
+  const held = new Map(shards.map((shard) => [shard.view, shard.held]));
+  const videos: Video[] = [];
+  for (const video of view.videos()) {
+    const { lines } = video.view.shard;
+    const rows = held.get(video.view)!;
+    const count = lines.vectorsOf(video.line);
+    const first = rows.rowOf(lines.first(video.line));
+    const vectors = floatRows(rows.rows.subarray(first * dim, (first + count) * dim));
+    const { times } = video.record;
+    const at = (i: number) => times[i] ?? 0;
+    const starts = Array.from({ length: count }, (_, i) => at(2 * i));
+    const ends = Array.from({ length: count }, (_, i) => at(2 * i + 1));
+    videos.push({ ...video, timeline: { starts, ends }, vectors });
+  }
+  return videos;
+}
+
+/** Pairs of different videos, spread evenly over all; all of them where they are few. The same each time. */
+function drawPairs(count: number): [number, number][] {
+  const total = (count * (count - 1)) / 2;
+  const pairs: [number, number][] = [];
+  const step = Math.max(1, total / DRAWN);
+  for (let at = 0; Math.floor(at) < total; at += step) {
+    // pair number n in the order (0,1), (0,2), (1,2), (0,3)...
+    const n = Math.floor(at);
+    const j = Math.floor((1 + Math.sqrt(1 + 8 * n)) / 2);
+    pairs.push([n - (j * (j - 1)) / 2, j]);
+  }
+  return pairs;
+}
+
+/** A likeness that one window in a hundred has to a window of another video by chance. */
+function barOf(videos: readonly Video[], drawn: readonly [number, number][], dim: number): number {
+  const scores: number[] = [];
+  for (const [i, j] of drawn.slice(0, 500)) {
+    const [a, b] = [videos[i]!, videos[j]!];
+    const row = (video: Video, at: number) => video.vectors.subarray(at * dim, (at + 1) * dim);
+    for (let k = 0; k < 8; k++) {
+      const from = (k * 7) % a.timeline.starts.length;
+      const to = (k * 5) % b.timeline.starts.length;
+      scores.push(dots(row(a, from), row(b, to), dim)[0]!);
+    }
+  }
+  scores.sort((a, b) => a - b);
+  return scores[Math.floor(0.99 * scores.length)] ?? 0;
+}
+
+function overlapOf(a: Video, b: Video, bar: number, dim: number): Overlap {
+  return bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
+}
+
+/** Pairs of videos of which a window of one is among the nearest of the other's, and above the bar. Each pair once. */
+async function* candidates(
+  view: IndexView,
+  shards: readonly SearchedShard[],
+  videos: readonly Video[],
+  bar: number,
+  how: ViewSearch,
+): AsyncGenerator<[Video, Video]> {
+  const numbers = new Map<unknown, Map<number, number>>();
+  for (const [number, { view: of, line }] of videos.entries()) {
+    const lines = numbers.get(of) ?? new Map<number, number>();
+    numbers.set(of, lines.set(line, number));
+  }
+  const seen = new Set<number>();
+  for (const [i, video] of videos.entries()) {
+    throwIfAborted(how.signal);
+    const most = NEIGHBOURS + video.timeline.starts.length;
+    const each = await bestOfEach(view, shards, video.vectors, most, how);
+    for (const { view: of, line, score } of each.flat()) {
+      const j = numbers.get(of)!.get(line)!;
+      const key = Math.min(i, j) * videos.length + Math.max(i, j);
+      if (i === j || score < bar || seen.has(key)) continue;
+      seen.add(key);
+      yield [videos[Math.min(i, j)]!, videos[Math.max(i, j)]!];
+    }
+  }
+}
+
+function pairOf({ a, b, overlap }: Alike): DuplicatePair {
+  const { similarity, pace } = overlap;
+  const share = ([start, end]: readonly [number, number], { starts, ends }: Timeline) => {
+    const all = ends.at(-1)! - starts[0]!;
+    return all > 0 ? (end - start) / all : 1;
+  };
+  const [of, by] = [share(overlap.first, a.timeline), share(overlap.second, b.timeline)];
+  const nearly = (x: number) => x >= NEARLY_ALL;
+  const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
+  return {
+    first: { path: a.record.path, start: overlap.first[0], end: overlap.first[1] },
+    second: { path: b.record.path, start: overlap.second[0], end: overlap.second[1] },
+    ...{ kind, similarity, pace },
+  };
+}
+
+/** Videos that are the same, or one in the other; those that share a part alone stay apart. */
+function clustersOf(pairs: readonly DuplicatePair[]): string[][] {
+  const parent = new Map<string, string>();
+  const rootOf = (path: string): string => {
+    let root = path;
+    while (parent.has(root)) root = parent.get(root)!;
+    return root;
+  };
+  const paths = new Set<string>();
+  for (const { first, second, kind } of pairs) {
+    if (kind === 'overlap') continue;
+    paths.add(first.path).add(second.path);
+    const [x, y] = [rootOf(first.path), rootOf(second.path)];
+    if (x !== y) parent.set(y, x);
+  }
+  const clusters = new Map<string, string[]>();
+  for (const path of paths) {
+    const root = rootOf(path);
+    clusters.set(root, [...(clusters.get(root) ?? []), path]);
+  }
+  return [...clusters.values()].sort((a, b) => b.length - a.length);
+}
