@@ -8,7 +8,7 @@ import { getHeapStatistics } from 'node:v8';
 import { invalidArgument, VsslError } from './errors.js';
 import { didYouMean } from './spelling.js';
 
-export const { isFloat32Array, isUint8Array } = types;
+export const { isFloat32Array, isInt8Array, isUint8Array, isUint16Array } = types;
 
 /** Throws unless `options` is an options object, every key of which is among `known`; says the nearest of them. */
 export function requireOptions(options: unknown, known: readonly string[], name = 'options'): void {

@@ -24,6 +24,8 @@ struct AddonData {
   std::shared_ptr<Dispatcher> dispatcher;
   // Calls at work. Threads hold it, for they may outlive the environment.
   std::shared_ptr<std::atomic<int>> running = std::make_shared<std::atomic<int>>(0);
+  // Those of them that read JavaScript's memory, which the end of the environment waits for.
+  std::shared_ptr<std::atomic<int>> borrowing = std::make_shared<std::atomic<int>>(0);
   std::shared_ptr<Executor> jobs;                          // see jobs()
   std::map<std::string, Napi::FunctionReference> classes;  // constructors by name, see object.h
 };

@@ -2,6 +2,9 @@
 // src/native/bindings.ts.
 #include <napi.h>
 
+#include <chrono>
+#include <thread>
+
 #include "../kernels/isa.h"
 #include "async.h"
 #include "kernels_limits.h"
@@ -10,12 +13,13 @@
 #include "kernels_queue.h"
 #include "kernels_reference.h"
 #include "kernels_spans.h"
+#include "kernels_topk.h"
 #include "pin.h"
 
 namespace vssl::binding {
 namespace {
 
-constexpr int kApiVersion = 2;
+constexpr int kApiVersion = 3;
 
 Napi::Value isa(const Napi::CallbackInfo& info) {
   auto detected = Napi::Array::New(info.Env());
@@ -30,6 +34,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   stay_loaded();
   auto* data = new AddonData;
   env.SetInstanceData(data);
+  // Registered before the dispatcher's own hook, so it runs after it, when calls know that nobody waits for
+  // them: memory of JavaScript's goes with the environment.
+  env.AddCleanupHook([borrowing = data->borrowing] {
+    while (*borrowing != 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  });
   data->dispatcher = Dispatcher::create(env);
   exports.Set("kernelApiVersion", kApiVersion);
   add_function<isa>(exports, "isa");
@@ -46,6 +55,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_function<frame_difference_async>(exports, "frameDifferenceAsync");
   add_function<ema_update_sync>(exports, "emaUpdate");
   add_function<ema_update_async>(exports, "emaUpdateAsync");
+  add_function<topk_dot_sync>(exports, "topkDot");
+  add_function<topk_dot_async>(exports, "topkDotAsync");
   add_function<preload>(exports, "preload");
   add_function<preload_async>(exports, "preloadAsync");
   return exports;

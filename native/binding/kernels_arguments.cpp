@@ -60,4 +60,17 @@ Napi::Float32Array float_array(const Napi::Value& value, const char* name, int64
   return array;
 }
 
+Span span(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray()) reject(name, "a typed array");
+  const auto array = value.As<Napi::TypedArray>();
+  const auto buffer = array.ArrayBuffer();  // no ArrayBuffer where memory is shared
+  const bool is_shared = !buffer.IsArrayBuffer();
+  if (!is_shared && buffer.IsDetached()) reject(name, "an array that is not detached");
+  // node-addon-api has no way to memory that may be shared
+  void* data = nullptr;
+  napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
+  return {data, static_cast<int64_t>(array.ElementLength()), static_cast<int64_t>(array.ByteLength()),
+          array.TypedArrayType(), is_shared};
+}
+
 }  // namespace vssl::binding

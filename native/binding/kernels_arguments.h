@@ -27,4 +27,16 @@ int64_t matrix_size(int64_t rows, int64_t dim);
 /// A Float32Array of `length` that native code may use: neither shared nor detached.
 Napi::Float32Array float_array(const Napi::Value& value, const char* name, int64_t length);
 
+/// The memory of a typed array of any type, which may be shared with other threads: for what is only read,
+/// and whose values decide nothing but the result.
+struct Span {
+  const void* data;
+  int64_t length;  ///< values
+  int64_t bytes;
+  napi_typedarray_type type;
+  bool is_shared;
+};
+
+Span span(const Napi::Value& value, const char* name);
+
 }  // namespace vssl::binding

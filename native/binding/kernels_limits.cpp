@@ -35,6 +35,12 @@ Napi::Value rate(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Rate(number(info[0], "seconds"), thread_count(info[1])));
 }
 
+Napi::Value read(const Napi::CallbackInfo& info) {
+  expect_arguments(info, 2);
+  const Span source = span(info[0], "source");
+  return Napi::Number::New(info.Env(), read_seconds(source.data, source.bytes, thread_count(info[1])));
+}
+
 Napi::Value copy(const Napi::CallbackInfo& info) {
   expect_arguments(info, 3);
   auto target = some_floats(info[0], "target");
@@ -69,6 +75,7 @@ Napi::Object limits_exports(Napi::Env env) {
   add_function<cores>(exports, "cores");
   add_function<rate<fma_rate>>(exports, "fmaRate");
   add_function<rate<bf16_rate>>(exports, "bf16Rate");
+  add_function<read>(exports, "readSeconds");
   add_function<copy>(exports, "copySeconds");
   add_function<widen>(exports, "widenSeconds");
   add_function<triad>(exports, "triadSeconds");

@@ -1,6 +1,7 @@
 // `limits`: the ceilings of native/kernels/limits.h for the benchmarks.
 //   cores() => number
 //   fmaRate(seconds, threads), bf16Rate(seconds, threads) => FLOP/s
+//   readSeconds(source: ArrayBufferView, threads)
 //   copySeconds(target: Float32Array, source: Float32Array, threads)
 //   widenSeconds(target: Float32Array, source: Uint8Array, threads)
 //   triadSeconds(target: Float32Array, a: Float32Array, b: Float32Array, scale, threads) => seconds

@@ -1,5 +1,6 @@
 #include "kernels_reference.h"
 
+#include <algorithm>
 #include <string>
 
 #include "../common/error.h"
@@ -122,6 +123,23 @@ Napi::Value ema_update(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value topk_dot(const Napi::CallbackInfo& info) {
+  expect_arguments(info, 6);
+  const int64_t dim = integer(info[4], "dim"), k = integer(info[5], "k");
+  const Span queries = span(info[2], "queries"), rows = span(info[3], "rows");
+  if (dim < 1 || queries.length % dim != 0 || rows.length % dim != 0)
+    reject("dim", "a divisor of the lengths");
+  const int64_t query_count = queries.length / dim, count = rows.length / dim;
+  const int64_t given = query_count * std::min(k, count);
+  const Span indices = span(info[0], "indices");
+  if (indices.type != napi_int32_array || indices.length != given)
+    reject("indices", "an Int32Array of its length");
+  topk_dot_reference(info[0].As<Napi::Int32Array>().Data(), doubles(info[1], "scores", given).Data(),
+                     doubles(info[2], "queries", queries.length).Data(), query_count,
+                     doubles(info[3], "rows", rows.length).Data(), count, dim, k);
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 Napi::Object reference_exports(Napi::Env env) {
@@ -132,6 +150,7 @@ Napi::Object reference_exports(Napi::Env env) {
   add_function<dct_motion>(exports, "dctMotion");
   add_function<frame_difference>(exports, "frameDifference");
   add_function<ema_update>(exports, "emaUpdate");
+  add_function<topk_dot>(exports, "topkDot");
   return exports;
 }
 

@@ -8,7 +8,8 @@
 //   dctMotion(out, clip, frames, pixels, dropLow, output: 'signal' | 'energy')
 //   frameDifference(out, clip, frames, pixels)
 //   emaUpdate(target, source, momentum)
-// Every array is a Float64Array, those named first are written.
+//   topkDot(indices: Int32Array, scores, queries, rows, dim, k); the arrays say how many there are
+// Every other array is a Float64Array, those named first are written.
 #pragma once
 
 #include <napi.h>

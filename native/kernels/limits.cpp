@@ -1,6 +1,7 @@
 #include "limits.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <mutex>
@@ -90,6 +91,29 @@ double fma_rate(double seconds, int threads) {
 double bf16_rate(double seconds, int threads) {
   const limits::Bf16Loop* loop = limits::bf16_loop();
   return loop == nullptr ? 0 : rate(loop->multiply_add, loop->flops_per_round, seconds, threads);
+}
+
+double read_seconds(const void* source, int64_t bytes, int threads) {
+  constexpr int64_t kWord = sizeof(uint64_t), kWords = kChunk * sizeof(float) / kWord;
+  const limits::LimitLoops& chosen = loops();
+  const int team = team_size(threads);
+  const auto start = Clock::now();
+  // From the first whole word on, to the last.
+  const auto* const words = reinterpret_cast<const uint64_t*>(
+      (reinterpret_cast<std::uintptr_t>(source) + kWord - 1) / kWord * kWord);
+  const int64_t count = std::max<int64_t>(0, bytes / kWord - 1);
+  const int64_t chunks = (count + kWords - 1) / kWords;
+  Phase phase;
+  phase.reset(chunks);
+  std::atomic<uint64_t> sum{0};
+  run_team(static_cast<int>(std::min<int64_t>(team, std::max<int64_t>(chunks, 1))), [&] {
+    phase.run([&](int64_t chunk) {
+      const int64_t begin = chunk * kWords;
+      sum += chosen.read(words + begin, std::min(kWords, count - begin));
+    });
+  });
+  sink = static_cast<float>(sum.load());
+  return seconds_since(start);
 }
 
 double copy_seconds(float* target, const float* source, int64_t count, int threads) {

@@ -18,6 +18,9 @@ double fma_rate(double seconds, int threads);
 /// The same of `vdpbf16ps`, four FLOP a lane and instruction; 0 when the path in use has no such instruction.
 double bf16_rate(double seconds, int threads);
 
+/// Seconds that reading `bytes` takes, each once, and doing nothing with them.
+double read_seconds(const void* source, int64_t bytes, int threads);
+
 /// Seconds that target[i] = source[i] takes, i < count, with stores that go past the caches where the path
 /// has them. 8 * count bytes move.
 double copy_seconds(float* target, const float* source, int64_t count, int threads);

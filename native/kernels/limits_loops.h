@@ -13,6 +13,8 @@ struct LimitLoops {
   /// `rounds` multiply-adds on every chain; returns something that depends on them all.
   float (*multiply_add)(int64_t rounds);
   double flops_per_round;
+  /// Something that depends on all words.
+  uint64_t (*read)(const uint64_t* words, int64_t count);
   /// target[i] = source[i]; target is aligned to kStreamAlignment, as in the next two.
   void (*copy)(float* target, const float* source, int64_t count);
   void (*widen)(float* target, const uint8_t* source, int64_t count);

@@ -7,4 +7,4 @@ inline Vec chain(Vec acc, Vec a, Vec b) { return fma(acc, a, b); }
 #include "limits_chains.inl"
 #include "limits_streams.inl"
 
-const LimitLoops kTable = {multiply_add, 2.0 * kWidth* kChainRows* kChainColumns, copy, widen, triad};
+const LimitLoops kTable = {multiply_add, 2.0 * kWidth* kChainRows* kChainColumns, read, copy, widen, triad};

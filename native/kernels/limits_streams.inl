@@ -1,5 +1,11 @@
 // Loops over memory and the vectors of an isa_*.inl.
 
+uint64_t read(const uint64_t* words, int64_t count) {
+  uint64_t sum = 0;  // compilers make vectors of it
+  for (int64_t i = 0; i < count; ++i) sum += words[i];
+  return sum;
+}
+
 void copy(float* target, const float* source, int64_t count) {
   int64_t i = 0;
   for (; i + 4 * kWidth <= count; i += 4 * kWidth) {

@@ -12,6 +12,7 @@
 #include "cuda_ntxent_checks.h"
 #include "cuda_queue_checks.h"
 #include "cuda_span_checks.h"
+#include "cuda_topk_checks.h"
 #include "cuda_update_checks.h"
 
 int main() {
@@ -20,6 +21,7 @@ int main() {
   cuda::add_span_checks(checks);
   cuda::add_nt_xent_checks(checks);
   cuda::add_queue_checks(checks);
+  cuda::add_topk_checks(checks);
   cuda::add_norm_checks(checks);
   cuda::add_update_checks(checks);
   cuda::add_clips_checks(checks);

@@ -84,6 +84,24 @@ void test_rates() {
   }
 }
 
+void test_reads() {
+  const std::vector<uint64_t> words = {1, uint64_t{1} << 40, 3, 1000, 7, 0, 9, 5, 6};
+  for (Isa isa : detected_isas()) {
+    set_isa_for_test(isa);
+    uint64_t sum = 0;
+    for (std::size_t n = 0; n <= words.size(); ++n) {
+      check(limits::table_of(isa).read(words.data(), static_cast<int64_t>(n)) == sum,
+            std::string(isa_name(isa)) + ": other words are read");
+      if (n < words.size()) sum += words[n];
+    }
+    const std::vector<uint8_t> bytes(3 * 64 * 1024 * 4 + 5);
+    for (int threads : {0, 1, 3}) {
+      for (int64_t size : {int64_t{0}, int64_t{1}, int64_t{9}, static_cast<int64_t>(bytes.size()) - 1})
+        check(read_seconds(bytes.data() + 1, size, threads) >= 0, "seconds of a read");
+    }
+  }
+}
+
 // One round on each chain, from 0, 1, 2...: the sum shows that none was left out or merged with another.
 void check_chains(const std::string& name, float (*multiply_add)(int64_t), double chains, double slope,
                   double offset) {
@@ -127,6 +145,7 @@ void test_arguments() {
 
 int run_all() {
   test_all_streams();
+  test_reads();
   test_rates();
   test_chains();
   test_arguments();

@@ -59,6 +59,7 @@ export interface KernelWorkload extends Workload {
 export type LimitKind =
   | 'fp32 multiply-adds'
   | 'bf16 multiply-adds'
+  | 'read'
   | 'copy'
   | 'widening copy'
   | 'triad'

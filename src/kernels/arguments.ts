@@ -23,8 +23,8 @@ export function checkFloats(name: string, value: unknown, length: number, meanin
 }
 
 /** Throws unless native code may use the memory of `array`: attached, of fixed size, not shared. */
-export function checkMemory(name: string, array: Float32Array | Uint8Array): void {
-  const type = isFloat32Array(array) ? 'Float32Array' : 'Uint8Array';
+export function checkMemory(name: string, array: Float32Array | Int8Array | Uint8Array | Uint16Array): void {
+  const type = array[Symbol.toStringTag];
   const buffer = array.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean };
   if (types.isSharedArrayBuffer(buffer)) {
     throw invalidArgument(name, `a ${type} over an ArrayBuffer`, 'one over a SharedArrayBuffer');

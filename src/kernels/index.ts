@@ -1,7 +1,7 @@
 /** 'vssl-native/kernels': the kernels alone. Needs no libtorch and no FFmpeg. */
 
 export { VsslError, type VsslErrorCode } from '../errors.js';
-export type { Floats } from '../native/bindings.js';
+export type { Floats, Indices } from '../native/bindings.js';
 export type { Precision } from './arguments.js';
 export type { Clip } from './clip-arguments.js';
 export type { DctOptions } from './dct.js';
@@ -20,3 +20,5 @@ export type {
 export { MomentumQueue } from './momentum-queue.js';
 export type { NtXentOptions, NtXentResult } from './nt-xent.js';
 export { ntXent, ntXentAsync } from './nt-xent.js';
+export type { DotRows, RowType, TopkDotOptions, TopkDotResult } from './topk-dot.js';
+export { topkDot, topkDotAsync } from './topk-dot.js';

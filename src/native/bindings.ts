@@ -64,6 +64,19 @@ export interface KernelsAddon {
   frameDifferenceAsync: Async<KernelsAddon['frameDifference']>;
   emaUpdate(target: Float32Array, source: Float32Array, size: number, momentum: number): void;
   emaUpdateAsync: Async<KernelsAddon['emaUpdate']>;
+  /** min(k, rows) of each query to `indices` and `scores`. `scales`: one for each row. */
+  topkDot(
+    queries: Float32Array,
+    rows: Float32Array | Uint16Array | Int8Array,
+    scales: Float32Array | null,
+    indices: Indices,
+    scores: Floats,
+    type: 'fp32' | 'fp16' | 'bf16' | 'int8',
+    dim: number,
+    k: number,
+    threads: number,
+  ): void;
+  topkDotAsync: Async<KernelsAddon['topkDot']>;
   /** dlopen with global symbols; lets a prebuilt engine find libtorch without LD_LIBRARY_PATH. */
   preload(path: string): void;
   /** dlopen off the event loop, with local symbols: what loads the library later finds it in place. */
@@ -78,6 +91,8 @@ export interface KernelLimits {
   fmaRate(seconds: number, threads: number): number;
   /** The same of bf16 pairs with fp32 accumulation; 0 where the path has no such instruction. */
   bf16Rate(seconds: number, threads: number): number;
+  /** Seconds that reading an array once takes. */
+  readSeconds(source: ArrayBufferView, threads: number): number;
   /** Seconds that one copy past the caches takes. */
   copySeconds(target: Float32Array, source: Float32Array, threads: number): number;
   /** The same from bytes to floats. */
@@ -133,6 +148,14 @@ export interface KernelReference {
   ): void;
   frameDifference(out: Float64Array, clip: Float64Array, frames: number, pixels: number): void;
   emaUpdate(target: Float64Array, source: Float64Array, momentum: number): void;
+  topkDot(
+    indices: Int32Array,
+    scores: Float64Array,
+    queries: Float64Array,
+    rows: Float64Array,
+    dim: number,
+    k: number,
+  ): void;
 }
 
 /** Keys in native memory. Disposed by garbage collection, or at once by dispose(). */
@@ -164,6 +187,9 @@ export interface NativeMomentumQueue {
  * 5.7; written in this way, older versions read it as a plain Float32Array.
  */
 export type Floats = ReturnType<Float32ArrayConstructor['of']>;
+
+/** The same of whole numbers. */
+export type Indices = ReturnType<Int32ArrayConstructor['of']>;
 
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
 export interface NamedTensor {

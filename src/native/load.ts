@@ -27,7 +27,7 @@ export interface LoadAttempt {
   readonly message: string;
 }
 
-const API_VERSION = { kernels: 2, engine: 3 } as const;
+const API_VERSION = { kernels: 3, engine: 3 } as const;
 const loaded = new Map<AddonName, unknown>();
 
 /**

@@ -148,6 +148,18 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   dctMotionAsync: { options: [() => kernels.dctMotionAsync(floats(), motion), 'threads'] },
   frameDifference: { options: [() => kernels.frameDifference(floats(), motion), 'threads'] },
   frameDifferenceAsync: { options: [() => kernels.frameDifferenceAsync(floats(), motion), 'threads'] },
+  topkDot: {
+    options: [
+      () => kernels.topkDot(floats(), floats(), { dim: 4, k: 1, scale: floats() } as never),
+      'scales',
+    ],
+  },
+  topkDotAsync: {
+    options: [
+      () => kernels.topkDotAsync(floats(), floats(), { dim: 4, k: 1, tipe: 'fp32' } as never),
+      'type',
+    ],
+  },
   MomentumQueue: {
     new: [() => new kernels.MomentumQueue({ capacity: 8, dim: 4, dacay: 1 } as never), 'decay'],
     restore: [() => kernels.MomentumQueue.restore({ nxt: 0 } as never), 'next'],

@@ -70,6 +70,17 @@ test('kernels take them and give the same', async (t) => {
   t.true(again.infoNce(there.floats(values), there.floats(values), { rows: 4 }).loss > 0);
   queue.dispose();
   again.dispose();
+  const near = { dim: 4, k: 2 };
+  const found = kernels.topkDot(values, values, near);
+  t.deepEqual(kernels.topkDot(there.floats(values), there.floats(values), there.object(near)), found);
+  const scales = there.floats([1, 1, 1, 1]);
+  t.deepEqual(await kernels.topkDotAsync(there.floats(values), values, { ...near, scales }), found);
+  for (const type of ['Uint16Array', 'Int8Array'] as const) {
+    const rows = elsewhere<Int8Array>(`new ${type}([1, 2, 3, 4, 5, 6, 7, 8])`);
+    const typed = { ...near, ...(type === 'Uint16Array' && { type: 'bf16' as const }) };
+    const own = new { Uint16Array, Int8Array }[type](rows);
+    t.deepEqual(kernels.topkDot(values, rows, typed), kernels.topkDot(values, own, typed));
+  }
 });
 
 test('what they do not hold is refused as ever', (t) => {

@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
-import { dctAsync, emaUpdateAsync, MomentumQueue, ntXentAsync } from '#src/kernels/index.js';
+import { dctAsync, emaUpdateAsync, MomentumQueue, ntXentAsync, topkDotAsync } from '#src/kernels/index.js';
 import { train } from '#src/train/train.js';
 
 export const works = ['embed', 'embedMany', 'forward', 'train', 'kernels'] as const;
@@ -62,11 +62,13 @@ function beginKernels(): void {
   const [rows, dim] = [8192, 512];
   const x = new Float32Array(rows * dim).fill(0.5);
   const queue = new MomentumQueue({ capacity: 65536, dim });
+  const shared = new Float32Array(new SharedArrayBuffer(4 * rows * dim));
   for (let i = 0; i < 4; i++) {
     ntXentAsync(x, { rows, dim, threads: 1 }).catch(ignore);
     queue.infoNceAsync(x, x, { rows, threads: 1 }).catch(ignore);
     dctAsync(x, { frames: 64 }).catch(ignore);
     emaUpdateAsync(x.slice(), x, 0.9).catch(ignore);
+    topkDotAsync(x, shared, { dim, k: 10, threads: 1 }).catch(ignore);
   }
 }
 

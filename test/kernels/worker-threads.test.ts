@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { ntXent } from '#src/kernels/index.js';
+import { ntXent, topkDotAsync } from '#src/kernels/index.js';
 
 const kernels = import.meta.resolve('#src/kernels/index.js');
 const shared = `
@@ -46,6 +46,25 @@ test('workers may be terminated in the middle of calls', async (t) => {
   await Promise.all(workers.map(messageOf));
   await Promise.all(workers.map((worker) => worker.terminate()));
   t.is(ntXent(new Float32Array(2 * 3).fill(1), { rows: 2, dim: 3 }).loss, 0);
+});
+
+// What they search is freed when they end: nothing may still read it then.
+test('workers may be terminated while they search memory of their own', async (t) => {
+  const searching = `
+    const { topkDotAsync } = await import(${JSON.stringify(kernels)});
+    const { parentPort } = await import('node:worker_threads');
+    const rows = new Float32Array(new SharedArrayBuffer(4 * 64 * 200_000)).fill(0.5);
+    parentPort.postMessage('started');
+    for (;;) await Promise.all([1, 2].map((threads) => topkDotAsync(rows.slice(0, 64 * 8), rows, { dim: 64, k: 5, threads })));
+  `;
+  for (let round = 0; round < 8; round++) {
+    const worker = new Worker(moduleUrl(searching));
+    await messageOf(worker);
+    await new Promise((resolve) => setTimeout(resolve, 5 * round));
+    await worker.terminate();
+  }
+  const rows = new Float32Array(new SharedArrayBuffer(16)).fill(1);
+  t.deepEqual([...(await topkDotAsync(Float32Array.of(2, 3), rows, { dim: 2, k: 1 })).scores], [5]);
 });
 
 // The addon must stay mapped when the only threads that loaded it are gone, or its pool would run unmapped code.

@@ -15,6 +15,14 @@ export async function use(): Promise<number> {
     ...[kernels.dct(vector, { frames: 1 }), await kernels.dctAsync(vector, { frames: 1 })],
     ...[kernels.dctMotion(vector, { frames: 1 }), kernels.frameDifference(vector, { frames: 1 })],
   ];
+  const { indices, scores, k }: kernels.TopkDotResult = kernels.topkDot(vector, vector, { dim: 1, k: 1 });
+  made.push(scores);
+  const places: Int32Array<ArrayBuffer> = indices;
+  const type: kernels.RowType = 'bf16';
+  await kernels.topkDotAsync(vector, new Uint16Array(new SharedArrayBuffer(2)), { dim: 1, k, type });
+  // @ts-expect-error: no rows of doubles
+  kernels.topkDot(vector, new Float64Array(1), { dim: 1, k: 1 });
+  void places;
   void made;
   const error: vssl.VsslError = new vssl.VsslError('ERR_VSSL_USAGE', 'wrong');
   // @ts-expect-error: codes have a prefix

@@ -103,4 +103,13 @@ void normalize_rows(float* z, const float* x, int64_t rows, int64_t dim, cudaStr
 void normalize_rows_backward(float* gradient, const float* grad_z, const float* x, int64_t rows, int64_t dim,
                              cudaStream_t stream);
 
+/// As vssl::topk_dot(); the values, scales and results are in device memory.
+///
+/// query_count  0 to 524280;  dim  1 to 8192;  rows.count  0 to 2^30;  k  1 to 1024
+/// Workspace: 8 k bytes for each query and 1024 rows. Launches: 2.
+void topk_dot(int32_t* indices, float* scores, const float* queries, int64_t query_count, const DotRows& rows,
+              int64_t k, void* workspace, std::size_t workspace_bytes, cudaStream_t stream);
+
+std::size_t topk_dot_workspace(int64_t query_count, const DotRows& rows, int64_t k);
+
 }  // namespace vssl::cuda
