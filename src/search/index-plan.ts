@@ -40,8 +40,7 @@ export async function planIndex({ rows, wanted, data, known, settleMs }: PlanOpt
   const before = new Map<string, IndexedVideo>();
   for await (const video of known) before.set(keyOf(video), video);
   const keys = new Set(rows.map((row) => keyOf(nameOf(row))));
-  const stamps = new Map<VideoRow, string>();
-  for (const row of wanted) stamps.set(row, await rowStamp(row));
+  const stamps = await stampsOf(wanted);
   const isSame = (row: VideoRow) => before.get(keyOf(nameOf(row)))?.stamp === stamps.get(row);
   const same = new Set(wanted.filter(isSame).map((row) => keyOf(nameOf(row))));
   // vectors that stay what they are until all is done: others may get new ones before somebody takes them
@@ -75,6 +74,18 @@ export async function planIndex({ rows, wanted, data, known, settleMs }: PlanOpt
   }
   const gone = [...before.values()].filter((video) => video.data === data && !keys.has(keyOf(video)));
   return { ...plan, gone: gone.map(nameOfRecord), unchanged: same.size };
+}
+
+/** Files that are asked for at once. */
+const AT_ONCE = 256;
+
+async function stampsOf(rows: readonly VideoRow[]): Promise<Map<VideoRow, string>> {
+  const stamps = new Map<VideoRow, string>();
+  for (let from = 0; from < rows.length; from += AT_ONCE) {
+    const some = rows.slice(from, from + AT_ONCE);
+    for (const [i, stamp] of (await Promise.all(some.map(rowStamp))).entries()) stamps.set(some[i]!, stamp);
+  }
+  return stamps;
 }
 
 type Moved = PlannedVideo & { readonly from: VideoName };

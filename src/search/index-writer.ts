@@ -158,7 +158,7 @@ export class IndexWriter {
     try {
       await shard.append(vectors, lines, this.#view.onGone);
     } catch (error) {
-      // what was not committed is not there: the keys are those of the disk
+      // some may be committed, and some not: the keys are those of the disk
       this.#index();
       throw writeError(this.#db, error);
     }

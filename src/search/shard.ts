@@ -92,16 +92,26 @@ export class Shard {
     return rows;
   }
 
-  /** Commits vectors and their lines: the vectors are on the disk before the first byte of a line is. */
+  /**
+   * Commits vectors and their lines: the vectors are on the disk before the first byte of a line is. When it fails (a full
+   * disk), the lines that were written whole are committed, as readers have seen them, and the others are not.
+   */
   async append(vectors: Uint8Array, lines: string, onGone: OnGone): Promise<void> {
-    const { vectors: data, rows } = await this.#open();
-    if (vectors.length > 0) {
-      await writeAt(data, vectors, this.lines.vectors * rowBytes(this.#header));
-      await data.datasync();
-    }
     const text = Buffer.from(lines);
-    await writeAt(rows, text, this.lines.length);
-    await rows.datasync();
+    try {
+      const { vectors: data, rows } = await this.#open();
+      if (vectors.length > 0) {
+        await writeAt(data, vectors, this.lines.vectors * rowBytes(this.#header));
+        await data.datasync();
+      }
+      await writeAt(rows, text, this.lines.length);
+      await rows.datasync();
+    } catch (error) {
+      // to be opened again, which cuts off what is left of a line
+      await this.close().catch(() => {});
+      await this.refresh(onGone).catch(() => {});
+      throw error;
+    }
     await this.#take(text, onGone);
   }
 

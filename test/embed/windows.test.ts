@@ -169,12 +169,13 @@ test.serial('wrong usage is told before any work', async (t) => {
 });
 
 test.serial('the digest names what vectors hang on', async (t) => {
-  const digest = async (path: string) => {
-    await using encoder = await VideoEncoder.load(path);
+  const digest = async (path: string, options = {}) => {
+    await using encoder = await VideoEncoder.load(path, options);
     return encoder.digest();
   };
   const own = await digest(weights);
   t.regex(own, /^sha256:[0-9a-f]{64}$/);
+  t.is(await digest(weights, { precision: 'fp32' }), await digest(weights, { precision: 'bf16' }));
   await writeTinyWeights(file('renamed.safetensors'), { method: 'cvrl', step: 100 });
   t.is(await digest(file('renamed.safetensors')), own);
   t.not(await digest(file('other.safetensors')), own);

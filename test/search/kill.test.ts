@@ -126,3 +126,43 @@ test('rows cut at any byte: the whole lines before it are there, and writing goe
     t.false(readdirSync(copy).includes('lock'));
   }
 });
+
+test('a disk that is full: the call says so, and what was committed before it stays', async (t) => {
+  const db = file('full');
+  // of 16 KB there is room for 512 vectors
+  const script = `process.on('SIGXFSZ', () => {});
+    const { VideoIndex } = await import(${JSON.stringify(import.meta.resolve('#src/search/video-index.js'))});
+    const { ENCODER, entryOf } = await import(${JSON.stringify(new URL('./entries.js', import.meta.url).href)});
+    const index = await VideoIndex.open(process.argv[1], { encoder: ENCODER });
+    const codes = [];
+    for (let i = 0; i < 8; i++)
+      await index.add(entryOf('/' + i, 100)).then(() => codes.push('committed'), ({ code }) => codes.push(code));
+    console.log(JSON.stringify({ codes, videos: (await index.stats()).videos }));
+    await index.close();`;
+  const args = [
+    '-c',
+    'ulimit -f 32; exec "$@"',
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+    db,
+  ];
+  const writer = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [text] = await once(writer.stdout, 'data');
+  await once(writer, 'close');
+  const { codes, videos } = JSON.parse(String(text));
+  const count = codes.filter((code: string) => code === 'committed').length;
+  t.true(count >= 1 && count < 8);
+  t.true(
+    codes.every((code: string) => code === 'committed' || code === 'ERR_VSSL_WRITE'),
+    `${codes}`,
+  );
+  t.is(videos, count);
+  const index = await VideoIndex.open(db);
+  t.is((await index.stats()).videos, count);
+  await index.add(entryOf('/later', 3));
+  t.is((await index.search(vectorOf('/later', 2), { top: 1 }))[0]!.path, '/later');
+  await index.close();
+});

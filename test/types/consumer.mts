@@ -8,15 +8,19 @@ import {
   embedForEvaluation,
   embedToFile,
   evaluate,
+  indexVideos,
   listMethods,
   listPresets,
   type Measure,
   readSafetensors,
   registerMeasure,
   registerMethod,
+  type SearchHit,
+  searchVideos,
   type TrainConfig,
   train,
   VideoEncoder,
+  VideoIndex,
   VsslError,
   type VsslErrorCode,
   writeSafetensors,
@@ -119,6 +123,16 @@ export async function use(): Promise<void> {
     features: 'all.safetensors',
   });
   await embedToFile({ weights, data: 'videos', out: 'vectors.jsonl', clips: recall ?? embedded });
+  await embedToFile({ weights, data: ['a.mp4'], out: 'windows.npy', windows: { every: 1, span: 2 } });
+  const { videos } = await indexVideos({ weights, data: 'videos', db: 'db', include: ['*.mp4'] });
+  await using index = await VideoIndex.open('db', {
+    encoder: { digest: await encoder.digest(), dim: encoder.dim },
+  });
+  await index.add({ path: 'a.mp4', windows: [{ start: 0, end: 2, vector }] });
+  const hits: SearchHit[] = await index.search(vector, { top: videos, filter: { label: ['w*', 'run'] } });
+  const { query } = await searchVideos({ db: 'db', clip: hits[0]?.path ?? 'a.mp4', start: 1, end: 3 });
+  // @ts-expect-error: no windows
+  await index.add({ path: 'b.mp4', start: query.start });
   const { tensors, metadata } = await readSafetensors('x.safetensors');
   await writeSafetensors('y.safetensors', tensors, metadata);
   const names: string[] = [...listMethods(), ...listPresets()].map(({ name }) => name);
