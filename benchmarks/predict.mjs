@@ -1,13 +1,13 @@
 // What `predict` makes of 5 labels a class: accuracy and calibration error of a small trained encoder, of the same network
 // untrained and of raw pixels; and what labels that `--suggest` asks for are worth beside labels at random and beside those
-// of the least sure clips. Writes benchmarks/results/predict.json and the tables of docs/predict.md. A run and features that
-// are there are not made again.
+// of the least sure clips. Writes benchmarks/results/predict.json and the tables of docs/predict.md. Runs, features and draws
+// that are in the work folder are not made again: a call that was stopped goes on, and a new folder begins anew.
 //
 //   node benchmarks/predict.mjs DATA_ROOT [--sets sprites5,msr20-render] [--draws N] [--work DIR]    --sets and --draws
 //                                                                                          print and write nothing
 //   node benchmarks/predict.mjs --table [--check]
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -131,25 +131,20 @@ async function predictionsOf(set, features, rows, { head, temperature }) {
   });
 }
 
-/** Accuracy and calibration error of 5 labels a class, over the draws. */
-async function measureRepresentation(set, features, kind) {
+/** Accuracy and calibration error of 5 labels a class. */
+async function measureRepresentation(set, features, kind, draw) {
   const { scoreConfidences } = await import('../dist/esm/predict/calibration.js');
-  const draws = [];
-  for (let draw = 0; draw < DRAWS; draw++) {
-    const rows = (await drawOf(set, draw)).flatMap((own) => own.slice(0, LABELS));
-    const fitted = await classifierOf(set, features, rows, kind);
-    const scored = scoreConfidences(await predictionsOf(set, features, set.test, fitted));
-    const plain = scoreConfidences(
-      await predictionsOf(set, features, set.test, { ...fitted, temperature: 1 }),
-    );
-    draws.push({
-      accuracy: scored.accuracy,
-      confidence: scored.confidence,
-      error: scored.expectedCalibrationError,
-      plainError: plain.expectedCalibrationError,
-    });
-  }
-  return draws;
+  const rows = (await drawOf(set, draw)).flatMap((own) => own.slice(0, LABELS));
+  const fitted = await classifierOf(set, features, rows, kind);
+  const scoreAt = async (temperature) =>
+    scoreConfidences(await predictionsOf(set, features, set.test, { ...fitted, temperature }));
+  const scored = await scoreAt(fitted.temperature);
+  return {
+    accuracy: scored.accuracy,
+    confidence: scored.confidence,
+    error: scored.expectedCalibrationError,
+    plainError: (await scoreAt(1)).expectedCalibrationError,
+  };
 }
 
 /** Which clips are labelled next: of the rows without a label, as many as there are classes. */
@@ -174,37 +169,50 @@ const CHOICES = {
   },
 };
 
-/** Accuracy on the test clips after each round of labels, for each draw of the first ones. */
-async function measureChoice(set, features, choose) {
+/** Accuracy on the test clips after each round of labels. */
+async function measureChoice(set, features, choose, draw) {
+  const rows = (await drawOf(set, draw)).flatMap((own) => own.slice(0, FIRST_LABELS));
+  const accuracies = [];
+  for (let round = 0; ; round++) {
+    const fitted = await classifierOf(set, features, rows, 'linear');
+    const found = await predictionsOf(set, features, set.test, fitted);
+    accuracies.push(found.filter(({ right }) => right).length / found.length);
+    if (round === LABELS - FIRST_LABELS) return accuracies;
+    const rest = set.pool.filter((row) => !rows.includes(row));
+    rows.push(...(await choose(set, rest, { features, fitted, rows }, draw, round)));
+  }
+}
+
+/** What `measure` gives for each draw. Each is kept in the work folder, so that a call that was stopped goes on. */
+async function eachDraw(name, measure) {
   const draws = [];
   for (let draw = 0; draw < DRAWS; draw++) {
-    const rows = (await drawOf(set, draw)).flatMap((own) => own.slice(0, FIRST_LABELS));
-    const accuracies = [];
-    for (let round = 0; ; round++) {
-      const fitted = await classifierOf(set, features, rows, 'linear');
-      const found = await predictionsOf(set, features, set.test, fitted);
-      accuracies.push(found.filter(({ right }) => right).length / found.length);
-      if (round === LABELS - FIRST_LABELS) break;
-      const rest = set.pool.filter((row) => !rows.includes(row));
-      rows.push(...(await choose(set, rest, { features, fitted, rows }, draw, round)));
+    const part = join(flags.work, `${name.replaceAll(/[^a-z0-9]+/g, '-')}-draw${draw}.json`);
+    if (!existsSync(part)) {
+      const made = JSON.stringify(await measure(draw));
+      writeFileSync(`${part}.part`, made);
+      renameSync(`${part}.part`, part);
     }
-    draws.push(accuracies);
+    draws.push(JSON.parse(readFileSync(part, 'utf8')));
   }
+  console.error(`${name}: done`);
   return draws;
 }
 
 async function measureSet(spec, dataRoot) {
   const set = await openSet(spec, dataRoot);
+  const { trained } = set.representations;
   const labels = [];
   for (const [name, features] of Object.entries(set.representations))
     for (const classifier of ['linear', 'knn']) {
-      console.error(`${spec.name}: ${name}, ${classifier}`);
-      labels.push({ name, classifier, draws: await measureRepresentation(set, features, classifier) });
+      const measure = (draw) => measureRepresentation(set, features, classifier, draw);
+      const draws = await eachDraw(`${spec.name} ${name} ${classifier}`, measure);
+      labels.push({ name, classifier, draws });
     }
   const choices = [];
   for (const [name, choose] of Object.entries(CHOICES)) {
-    console.error(`${spec.name}: ${name}`);
-    choices.push({ name, draws: await measureChoice(set, set.representations.trained, choose) });
+    const measure = (draw) => measureChoice(set, trained, choose, draw);
+    choices.push({ name, draws: await eachDraw(`${spec.name} labels ${name}`, measure) });
   }
   const { classes, pool, test } = set;
   return { ...spec, classes, pool: pool.length, test: test.length, labels, choices };

@@ -1,4 +1,5 @@
 /** What turns vectors into one score a class: plain data, which a file keeps. A temperature makes probabilities of scores. */
+import { throwIfAborted } from '../checks.js';
 import { type FeatureMatrix, selectRows } from '../eval/feature-matrix.js';
 import { applyStandardization, standardization } from '../eval/linear.js';
 import { findNeighbours } from '../eval/neighbours.js';
@@ -34,6 +35,8 @@ export type Fitter = Pick<EngineAddon, 'fitLinear'>;
 const MAX_ITERATIONS = 200;
 /** Of softmax votes, as `eval knn` has it. */
 const VOTE_TEMPERATURE = 0.07;
+/** Longest that scores keep the event loop, in milliseconds. */
+const SLICE = 30;
 /** Votes of a class that has none among the nearest, where the nearest clip's is 1. */
 const LEAST_VOTES = 0.1;
 
@@ -73,20 +76,27 @@ export function knnHead(train: FeatureMatrix, labels: Int32Array, classes: numbe
 
 /** Scores (rows, classes). Throws the reason of an aborted signal. */
 export function scoreRows(head: Head, rows: FeatureMatrix, signal?: AbortSignal): Promise<Float64Array> {
-  return head.kind === 'linear' ? linearScores(head, rows) : knnScores(head, rows, signal);
+  return head.kind === 'linear' ? linearScores(head, rows, signal) : knnScores(head, rows, signal);
 }
 
 async function linearScores(
   { weights, bias, dim, classes }: LinearHead,
   { data, rows }: FeatureMatrix,
+  signal: AbortSignal | undefined,
 ): Promise<Float64Array> {
   const out = new Float64Array(rows * classes);
-  for (let row = 0; row < rows; row++)
+  let since = performance.now();
+  for (let row = 0; row < rows; row++) {
     for (let c = 0; c < classes; c++) {
       let sum = bias[c]!;
       for (let d = 0, a = row * dim, b = c * dim; d < dim; d++) sum += data[a + d]! * weights[b + d]!;
       out[row * classes + c] = sum;
     }
+    if (performance.now() - since < SLICE) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    throwIfAborted(signal);
+    since = performance.now();
+  }
   return out;
 }
 

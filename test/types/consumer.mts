@@ -1,6 +1,7 @@
 // Compiled, never run: the package as an ES module with types.
 import { Readable } from 'node:stream';
 import {
+  Classifier,
   defineMethod,
   doctor,
   type EmbedResult,
@@ -12,6 +13,8 @@ import {
   listMethods,
   listPresets,
   type Measure,
+  type PredictResult,
+  predictVideos,
   readSafetensors,
   registerMeasure,
   registerMethod,
@@ -54,6 +57,21 @@ export function own(): void {
   const measure: Measure = { name: 'm', title: 'm', run: async () => ({ value: 1, resolution: 0.1 }) };
   registerMeasure(measure);
   void [wrong, other];
+}
+
+export async function label(): Promise<string | null> {
+  const asked = { weights: 'run', train: 'labelled.csv', data: 'videos', out: 'predictions.csv' };
+  const { predictions, heldOut }: PredictResult = await predictVideos({ ...asked, suggest: 20 });
+  await using classifier = await Classifier.load('actions.safetensors', { weights: 'run' });
+  const one = await classifier.predict(Readable.from([]), { minConfidence: heldOut.accuracy, maxBytes: 1e6 });
+  const vector: Float32Array<ArrayBuffer> = one.vector;
+  for (const result of await classifier.predict(['a.mp4', new Uint8Array(1)]))
+    if ('error' in result) throw new Error(result.path, { cause: result.error });
+    else result.probabilities[result.guess]?.toFixed(predictions.length);
+  for await (const result of classifier.predictMany(['a.mp4'])) result.index + vector.length;
+  // @ts-expect-error: the classifier's own windows
+  await classifier.predict('a.mp4', { clips: 3 });
+  return (await classifier.classify(vector)).label;
 }
 
 export async function use(): Promise<void> {
