@@ -105,7 +105,10 @@ function choose(
   const threshold = given ?? FALLBACK;
   const count = similarities.filter((similarity) => similarity >= threshold).length;
   if (!chance || count === 0) return { threshold, expectedPrecision: null };
-  return { threshold, expectedPrecision: Math.max(0, 1 - expectedByChance(chance, total, threshold) / count) };
+  return {
+    threshold,
+    expectedPrecision: Math.max(0, 1 - expectedByChance(chance, total, threshold) / count),
+  };
 }
 
 /** Videos with times: one vector for all of a video has no stretch. */

@@ -1,8 +1,9 @@
 /**
  * From which likeness on two videos count as the same, chosen on the data. Pairs drawn at random are hardly ever
  * duplicates, so the upper end of their likeness says how often others reach a likeness by chance: beyond its 90 % point
- * it falls off exponentially in z = atanh(likeness), by the distance of its 90 % and 99 % points. What duplicates there
- * are among the drawn pairs only make the estimate more careful.
+ * it falls off exponentially in z = atanh(likeness). How fast is learned from what lies between the 90 % and the 99 %
+ * points, and of the rest that it lies beyond (the maximum-likelihood estimate for values that are known up to a bound
+ * alone): a few duplicates among the drawn pairs change nothing.
  */
 
 export interface Chance {
@@ -16,9 +17,12 @@ const atanh = (x: number) => Math.atanh(Math.min(Math.max(x, -0.999999), 0.99999
 /** Likenesses of pairs drawn at random, 20 at least. */
 export function chanceOf(similarities: readonly number[]): Chance {
   const z = similarities.map(atanh).sort((a, b) => a - b);
-  const at = (share: number) => z[Math.min(z.length - 1, Math.floor(share * z.length))]!;
-  const point = at(0.9);
-  return { point, scale: Math.max((at(0.99) - point) / Math.log(10), 1e-4) };
+  const from = Math.floor(0.9 * z.length);
+  const to = Math.min(z.length - 1, Math.floor(0.99 * z.length));
+  const [point, bound] = [z[from]!, z[to]!];
+  let sum = (z.length - to) * (bound - point);
+  for (let i = from; i < to; i++) sum += z[i]! - point;
+  return { point, scale: Math.max(sum / Math.max(1, to - from), 1e-4) };
 }
 
 /** Of `pairs` pairs that are no duplicates, how many are expected to be at least as alike. */

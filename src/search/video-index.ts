@@ -11,8 +11,8 @@ import {
 } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { writeError } from '../weights/atomic-write.js';
-import { type IndexHeader, indexError, readHeader } from './header.js';
 import { type DuplicateOptions, type Duplicates, findDuplicates } from './duplicates.js';
+import { type IndexHeader, indexError, readHeader } from './header.js';
 import { checkFilter, checkQuery, checkSame, newVideo } from './index-checks.js';
 import type {
   IndexEntry,

@@ -14,10 +14,20 @@ interface DuplicatesFlags {
 /** `vssl-native duplicates`: which videos of an index show the same, all of it or a part? */
 export function registerDuplicates(program: Command): void {
   addCommonOptions(program.command('duplicates'))
-    .description('find videos that are the same, nearly the same, or part of one another, and where they overlap')
+    .description(
+      'find videos that are the same, nearly the same, or part of one another, and where they overlap',
+    )
     .requiredOption('--db <dir>', "folder of the index, as 'index' makes it")
-    .option('--threshold <cosine>', 'likeness from which on two count as the same (default: chosen on the data)', parseNumber)
-    .option('--precision <share>', 'of what is found, the share that should be right (default: 0.95)', parseNumber)
+    .option(
+      '--threshold <cosine>',
+      'likeness from which on two count as the same (default: chosen on the data)',
+      parseNumber,
+    )
+    .option(
+      '--precision <share>',
+      'of what is found, the share that should be right (default: 0.95)',
+      parseNumber,
+    )
     .option('--html <file>', 'also as a page of moving pictures, one file')
     .action(
       runAction<DuplicatesFlags>(async ({ print, signal }, { db, threshold, precision, html }) => {

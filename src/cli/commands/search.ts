@@ -56,11 +56,22 @@ export function registerSearch(program: Command): void {
     );
 }
 
-async function writePage(file: string, { query, hits }: SearchVideosResult, signal: AbortSignal): Promise<void> {
+async function writePage(
+  file: string,
+  { query, hits }: SearchVideosResult,
+  signal: AbortSignal,
+): Promise<void> {
   const { writeGallery } = await import('../../search/write-gallery.js');
-  const places = hits.map(({ similarity, ...place }) => ({ ...place, note: `similarity ${similarity.toFixed(3)}` }));
+  const places = hits.map(({ similarity, ...place }) => ({
+    ...place,
+    note: `similarity ${similarity.toFixed(3)}`,
+  }));
   const summary = `The ${hits.length} places that are most like ${query.path}, best first`;
-  await writeGallery(file, [{ title: 'Nearest scenes', query, places }], { title: 'Search', summary, signal });
+  await writeGallery(file, [{ title: 'Nearest scenes', query, places }], {
+    title: 'Search',
+    summary,
+    signal,
+  });
 }
 
 /** The clip, and the part of it. A file whose name looks like a part of another is that file. */
