@@ -88,7 +88,7 @@ video::Batch batch_of(const Case& c, uint64_t seed) {
   video::Batch batch;
   batch.samples = c.videos;
   for (const char* name : {"view1", "view2"}) {
-    video::ViewBuffer view{name, video::DType::kFloat32, {c.videos, c.frames, c.size, c.size, 3}, {}, {}};
+    video::ViewBuffer view{name, video::DType::kFloat32, {c.videos, c.frames, c.size, c.size, 3}, {}, {}, {}};
     view.packed = std::make_shared<video::PackedView>();
     const video::PackedClip clip = clip_of(c, CounterRandom(seed, name));
     view.packed->clips.assign(static_cast<size_t>(c.videos), clip);

@@ -40,7 +40,7 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
   }
   video::Batch batch = make_batch(kSamples, 4, 16, seed);
   if (c.method == "cate") {
-    video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}};
+    video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}, {}};
     codes.allocate();
     const CounterRandom random(seed, "codes");
     for (int64_t i = 0; i < kSamples; ++i) {

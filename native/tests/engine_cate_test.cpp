@@ -219,7 +219,7 @@ struct Fixture : MethodAlone {
   }
   std::map<std::string, double> step(int64_t accumulate = 1) {
     told = as_side(codes, first.size(0));
-    side = borrow({told});
+    side = borrow({told}, at::kCPU);
     return MethodAlone::step(accumulate);
   }
   // Features of both views, cut into chunks as the step does.

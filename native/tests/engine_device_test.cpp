@@ -256,7 +256,7 @@ void test_checkpointed(const std::string& where) {
 // Clips of the view's shape that are still to be made, of pictures in all forms and with all operations.
 video::ViewBuffer packed_like(const video::ViewBuffer& view, uint64_t seed) {
   using namespace video;
-  ViewBuffer out{view.name, view.dtype, view.shape, view.rows, {}};
+  ViewBuffer out{view.name, view.dtype, view.shape, view.rows, {}, {}};
   out.packed = std::make_shared<PackedView>();
   const CounterRandom random(seed, view.name.c_str());
   for (int64_t n = 0; n < view.shape[0]; ++n) {

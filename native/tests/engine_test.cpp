@@ -173,7 +173,7 @@ void test_accumulate_without_norm() {
 void test_accumulate_with_norm() {
   MethodAlone ours("simclr", {}), reference("simclr", {});
   const auto batch = make_batch(4, 8, 32, 9);
-  ours.views = borrow(batch.views);
+  ours.views = borrow(batch.views, at::kCPU);
   const auto losses = ours.step(2);
 
   // The reference: one step for each chunk's graph, with the gradient of the whole loss through both at once.

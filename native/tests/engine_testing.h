@@ -16,7 +16,7 @@
 namespace vssl::engine::testing {
 
 inline video::ViewBuffer make_view(const std::string& name, int64_t clips, int64_t frames, int64_t side) {
-  video::ViewBuffer view{name, video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}};
+  video::ViewBuffer view{name, video::DType::kFloat32, {clips, frames, side, side, 3}, {}, {}, {}};
   view.allocate();
   return view;
 }
