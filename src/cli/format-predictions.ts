@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { PredictResult } from '../predict/predict-videos.js';
 import type { PredictedVideo } from '../predict/predictions-file.js';
 import { formatTable, percent, right } from './table.js';
@@ -12,7 +13,7 @@ export function formatPredictions(result: PredictResult): string {
       `of ${known.clips} videos whose label the data tells, ${percent(known.accuracy)} % are right at a mean confidence of ${percent(known.confidence)} % (calibration error ${percent(known.expectedCalibrationError)} %)`,
     );
   if (suggestions.length > 0) {
-    const rows = suggestions.map(({ path, guess, confidence }) => [path, guess, percent(confidence)]);
+    const rows = suggestions.map(({ path, guess, confidence }) => [shown(path), guess, percent(confidence)]);
     const columns = [{ title: 'label these next' }, { title: 'guess' }, right('confidence, %')];
     parts.push(formatTable(columns, rows));
   }
@@ -23,6 +24,12 @@ export function formatPredictions(result: PredictResult): string {
     ...(model === undefined || result.labelled === null ? [] : [`the classifier in ${model}`]),
   ];
   return `${parts.join('\n\n')}\n\n${files.join(', ')} (${seconds.toFixed(1)} s)`;
+}
+
+/** As one would type it, where it lies below the folder that one is in. */
+function shown(path: string): string {
+  const inside = relative('.', path);
+  return inside === '' || inside.startsWith('..') ? path : inside;
 }
 
 function describeClassifier({ classes, labelled, heldOut }: PredictResult): string {
