@@ -6,6 +6,7 @@
 #include "before_step.h"
 #include "collectives/gradient_sum.h"
 #include "collectives/process_ranks.h"
+#include "device_clips.h"
 #include "errors.h"
 #include "gradient_scaler.h"
 #include "method.h"
@@ -296,8 +297,10 @@ StepResult Session::step(const video::Batch& batch, const Value& hyper) {
 void Session::prepare(const video::Batch& batch) {
   translated([&] {
     const at::Device device = impl_->placement.device;
+    if (!kernels_of(device)) return;
     const CallScope scope(false, device);
-    borrow(batch.views, device);
+    for (const auto& view : batch.views)
+      if (view.packed) device_clips(view, device);
   });
 }
 

@@ -2,6 +2,8 @@
 // what a step does.
 #pragma once
 
+#include <cmath>
+
 #include "engine_testing.h"
 
 namespace vssl::engine::testing {
@@ -81,6 +83,18 @@ inline std::vector<Case> cases() {
           {"cate", "cate", tokens},
           {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
           {"tcgl", "tcgl", {}}};
+}
+
+// Every weight one rounding away from where it was.
+inline void nudge(Session& session) {
+  auto state = session.export_state();
+  for (NamedTensor& tensor : state) {
+    if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
+    auto* values = reinterpret_cast<float*>(tensor.data.data());
+    for (size_t i = 0; i < tensor.data.size() / sizeof(float); ++i)
+      values[i] = std::nextafter(values[i], i % 2 ? 2.0f : -2.0f);
+  }
+  session.import_state(state);
 }
 
 }  // namespace vssl::engine::testing

@@ -403,18 +403,6 @@ void test_calibration() {
   check_at_most(distance(there.embed(batch, "view1"), here.embed(batch, "view1")), 1e-4, "calibrated alike");
 }
 
-// Every weight one rounding away from where it was.
-void nudge(Session& session) {
-  auto state = session.export_state();
-  for (NamedTensor& tensor : state) {
-    if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
-    auto* values = reinterpret_cast<float*>(tensor.data.data());
-    for (size_t i = 0; i < tensor.data.size() / sizeof(float); ++i)
-      values[i] = std::nextafter(values[i], i % 2 ? 2.0f : -2.0f);
-  }
-  session.import_state(state);
-}
-
 // After many steps roundings have grown: no farther from the CPU than four times what two of its own runs are
 // apart.
 void test_many_steps(int64_t steps) {

@@ -239,18 +239,6 @@ uint64_t digest_of(Session& session, bool statistics) {
   return hash >> 12;  // a double holds it
 }
 
-// Every weight one rounding away from where it was.
-void nudge(Session& session) {
-  auto state = session.export_state();
-  for (NamedTensor& tensor : state) {
-    if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
-    auto* values = reinterpret_cast<float*>(tensor.data.data());
-    for (size_t i = 0; i < tensor.data.size() / sizeof(float); ++i)
-      values[i] = std::nextafter(values[i], i % 2 ? 2.0f : -2.0f);
-  }
-  session.import_state(state);
-}
-
 double step(Session& session, const Case& c, const Object& where, int64_t i) {
   const int64_t rank = where.empty() ? 0 : where.at("rank").as_int("rank");
   const int64_t size = where.empty() ? 1 : where.at("size").as_int("size");

@@ -36,10 +36,6 @@ class Packer {
   }
 
  private:
-  struct Tables {
-    AxisTable x, y;
-    int64_t columns, lines;
-  };
   // Samples that are in the block: of a picture's part, cut by these tables.
   struct Cut {
     PicturePtr picture;
@@ -104,49 +100,33 @@ class Packer {
       return;
     }
     for (int p = 0; p < picture->planes; ++p) {
-      const Tables& t = tables_[p];
+      const AxisTable &x = axes_.x[p], &y = axes_.y[p];
       ClipPlane& plane = frame.plane[p];
-      plane.lines = t.lines;
-      plane.columns = t.columns;
-      plane.width = t.x.count;
-      plane.height = t.y.count;
-      plane.samples = block_.add_samples(picture->row(p, t.y.first) + t.x.first, picture->plane[p].width,
+      plane.lines = lines_[p];
+      plane.columns = columns_[p];
+      plane.width = x.count;
+      plane.height = y.count;
+      plane.samples = block_.add_samples(picture->row(p, y.first) + x.first, picture->plane[p].width,
                                          plane.width, plane.height);
     }
     cuts_.push_back({picture, table_number_, {frame.plane[0], frame.plane[1], frame.plane[2]}});
   }
 
-  // Tables of the picture's planes; those of the frame before where nothing is different.
   void take_tables(const Picture& picture, const FrameAugment& a) {
-    const double box[4] = {a.x0, a.y0, a.x1, a.y1};
-    bool same = last_ && last_->planes == picture.planes && flip_ == a.flip && std::equal(box, box + 4, box_);
-    for (int p = 0; same && p < picture.planes; ++p) {
-      const Picture::Plane &one = picture.plane[p], &other = last_->plane[p];
-      same = one.width == other.width && one.height == other.height && one.extent_x == other.extent_x &&
-             one.extent_y == other.extent_y;
-    }
-    last_ = &picture;
-    if (same) return;
+    if (!axes_.prepare(picture, a, plan_.height, plan_.width)) return;
     ++table_number_;
-    flip_ = a.flip;
-    std::copy(box, box + 4, box_);
     for (int p = 0; p < picture.planes; ++p) {
-      const Picture::Plane& plane = picture.plane[p];
-      Tables& t = tables_[p];
-      make_axis(t.x, a.x0, a.x1, plane.extent_x, plane.width, plan_.width, a.flip);
-      make_axis(t.y, a.y0, a.y1, plane.extent_y, plane.height, plan_.height, false);
-      t.columns = block_.add_axis(t.x.index.data(), t.x.weight.data(), plan_.width);
-      t.lines = block_.add_axis(t.y.index.data(), t.y.weight.data(), plan_.height);
+      const AxisTable &x = axes_.x[p], &y = axes_.y[p];
+      columns_[p] = block_.add_axis(x.index.data(), x.weight.data(), plan_.width);
+      lines_[p] = block_.add_axis(y.index.data(), y.weight.data(), plan_.height);
     }
   }
 
   ClipBlock block_;
   const ClipPlan& plan_;
-  Tables tables_[3];
+  PictureAxes axes_;
+  int64_t columns_[3] = {}, lines_[3] = {};  // where their tables are in the block
   int table_number_ = -1;
-  const Picture* last_ = nullptr;  // that the tables are of
-  bool flip_ = false;
-  double box_[4] = {0, 0, 0, 0};
   std::vector<Cut> cuts_;
   const FrameAugment* operations_of_ = nullptr;
   int64_t op_list_ = 0, taps_ = 0;

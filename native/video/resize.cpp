@@ -35,7 +35,7 @@ void make_axis(AxisTable& table, double lo, double hi, double extent, int sample
   }
 }
 
-void Resizer::prepare(const Picture& picture, const FrameAugment& a, int height, int width) {
+bool PictureAxes::prepare(const Picture& picture, const FrameAugment& a, int height, int width) {
   bool same = ready_ && planes_ == picture.planes && height_ == height && width_ == width &&
               flip_ == a.flip && box_[0] == a.x0 && box_[1] == a.y0 && box_[2] == a.x1 && box_[3] == a.y1;
   for (int p = 0; p < picture.planes; ++p) {
@@ -44,20 +44,26 @@ void Resizer::prepare(const Picture& picture, const FrameAugment& a, int height,
     same = same && geometry_[p] == g;
     geometry_[p] = g;
   }
-  if (same) return;
+  if (same) return false;
   planes_ = picture.planes;
   height_ = height;
   width_ = width;
   flip_ = a.flip;
   box_[0] = a.x0, box_[1] = a.y0, box_[2] = a.x1, box_[3] = a.y1;
   ready_ = true;
-  int longest = 0;
   for (int p = 0; p < planes_; ++p) {
     const Geometry& g = geometry_[p];
-    make_axis(x_[p], a.x0, a.x1, g.extent_x, g.width, width, a.flip);
-    make_axis(y_[p], a.y0, a.y1, g.extent_y, g.height, height, false);
-    longest = std::max(longest, x_[p].count);
+    make_axis(x[p], a.x0, a.x1, g.extent_x, g.width, width, a.flip);
+    make_axis(y[p], a.y0, a.y1, g.extent_y, g.height, height, false);
   }
+  return true;
+}
+
+void Resizer::prepare(const Picture& picture, const FrameAugment& augment, int height, int width) {
+  if (!axes_.prepare(picture, augment, height, width)) return;
+  width_ = width;
+  int longest = 0;
+  for (int p = 0; p < picture.planes; ++p) longest = std::max(longest, axes_.x[p].count);
   source_row_.assign(static_cast<size_t>(longest) + kReadable, 0.0f);
   luma_.resize(static_cast<size_t>(width));
   u_.resize(static_cast<size_t>(width));
@@ -65,8 +71,8 @@ void Resizer::prepare(const Picture& picture, const FrameAugment& a, int height,
 }
 
 void Resizer::plane_row(float* out, const Picture& picture, int p, int y) {
-  const AxisTable& x = x_[p];
-  const AxisTable& rows = y_[p];
+  const AxisTable& x = axes_.x[p];
+  const AxisTable& rows = axes_.y[p];
   const int above = rows.first + rows.index[y], below = std::min(above + 1, picture.plane[p].height - 1);
   ops_.lerp_rows(source_row_.data(), picture.row(p, above) + x.first, picture.row(p, below) + x.first,
                  rows.weight[y], x.count);

@@ -22,18 +22,14 @@ struct AxisTable {
 // the outermost sample centres the border sample is repeated.
 void make_axis(AxisTable& table, double lo, double hi, double extent, int samples, int n, bool flip);
 
-// How samples become colour: of kRgb and kGray r = g = b = ys sample + yo, each from its own plane.
-YuvCoefficients color_of_samples(const Picture& picture);
-
-// Resizes pictures of equal geometry with one crop box; tables are made again only when something changes.
-class Resizer {
+// Where the output samples lie in a picture's planes for one crop box. Tables are made again only when
+// something of either changes.
+class PictureAxes {
  public:
-  explicit Resizer(const RowOps& ops) : ops_(ops) {}
+  // Returns whether they are others than before.
+  bool prepare(const Picture& picture, const FrameAugment& augment, int height, int width);
 
-  void prepare(const Picture& picture, const FrameAugment& augment, int height, int width);
-
-  // r, g, b: one output row of floats each, clipped to [0, 1]. Call for y = 0 .. height - 1.
-  void row(float* r, float* g, float* b, const Picture& picture, int y);
+  AxisTable x[3], y[3];  // of each plane
 
  private:
   struct Geometry {
@@ -44,14 +40,31 @@ class Resizer {
     }
   };
 
-  void plane_row(float* out, const Picture& picture, int p, int y);
-
-  const RowOps& ops_;
   int planes_ = 0, height_ = 0, width_ = 0;
   Geometry geometry_[3] = {};
   double box_[4] = {0, 0, 0, 0};
   bool flip_ = false, ready_ = false;
-  AxisTable x_[3], y_[3];
+};
+
+// How samples become colour: of kRgb and kGray r = g = b = ys sample + yo, each from its own plane.
+YuvCoefficients color_of_samples(const Picture& picture);
+
+// Resizes pictures of equal geometry with one crop box.
+class Resizer {
+ public:
+  explicit Resizer(const RowOps& ops) : ops_(ops) {}
+
+  void prepare(const Picture& picture, const FrameAugment& augment, int height, int width);
+
+  // r, g, b: one output row of floats each, clipped to [0, 1]. Call for y = 0 .. height - 1.
+  void row(float* r, float* g, float* b, const Picture& picture, int y);
+
+ private:
+  void plane_row(float* out, const Picture& picture, int p, int y);
+
+  const RowOps& ops_;
+  int width_ = 0;
+  PictureAxes axes_;
   std::vector<float> source_row_, luma_, u_, v_;
 };
 

@@ -1,4 +1,4 @@
-import { drawAugment } from './augment/draw-augment.js';
+import { drawAugment, plainAugment } from './augment/draw-augment.js';
 import { clipFrame, type TrainingClipOptions } from './clip-plan.js';
 import { countFields } from './packed.js';
 import type { ClipPlan, FrameAugment, MotionModality, VideoFacts } from './plan.js';
@@ -43,5 +43,5 @@ function timesOf(pairs: readonly PicturePair[]): { readonly times: number[]; rea
 }
 
 function geometryOf({ crop, flip }: FrameAugment): FrameAugment {
-  return { crop, flip, color: [], gray: false, blur: 0, blurRadius: 0, solarize: null };
+  return { ...plainAugment(crop), flip };
 }

@@ -1,6 +1,6 @@
 /** Small moving pictures of clips: some frames side by side in one JPEG, which a page shows one after another. */
-import type { ClipPlan, ClipSource } from '../data/plan.js';
-import { PLAN_VERSION } from '../data/plan.js';
+import { plainAugment } from '../data/augment/draw-augment.js';
+import { type ClipPlan, type ClipSource, PLAN_VERSION } from '../data/plan.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
 
 export interface Thumbnail {
@@ -48,7 +48,7 @@ export async function makeThumbnail(
     height,
     width,
     shrink: Math.max(1, Math.floor(Math.min(shown.height / height, shown.width / width) / 2)),
-    augment: [WHOLE],
+    augment: [plainAugment([0, 0, 1, 1])],
     input: 'rgb',
     mean: [0, 0, 0],
     std: [1, 1, 1],
@@ -64,16 +64,6 @@ export async function makeThumbnail(
     batch.dispose();
   }
 }
-
-const WHOLE = {
-  crop: [0, 0, 1, 1] as const,
-  flip: false,
-  color: [],
-  gray: false,
-  blur: 0,
-  blurRadius: 0,
-  solarize: null,
-};
 
 /** (T, H, W, 3) floats from 0 to 1 as bytes (H, T W, 3). */
 function sideBySide(floats: Float32Array, frames: number, height: number, width: number): Uint8Array {
