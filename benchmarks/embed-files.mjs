@@ -4,7 +4,8 @@
 //
 // DATA is a folder of videos or a manifest. An R3D-18 of random weights, 16 x 112 x 112 pixels, with one clip a video and
 // with three. Of each video as many clips as `embed` cuts, and what it does: no cache of pictures. The limit is decoding
-// alone and then the network alone, each on all threads; a pipeline may stay below their sum, and need not.
+// alone and then the network alone, each on all threads. Python decodes a file from its beginning, which short ones with a
+// single key frame need anyway.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,10 +100,7 @@ async function writePlans(clips) {
       path: row.source.path,
       size: planned[0].width,
       crop: planned[0].augment[0].crop,
-      clips: planned.map((clip) => {
-        const pictures = clip.times.map(pictureAt);
-        return { pictures, times: pictures.map((picture) => times[picture]) };
-      }),
+      clips: planned.map((clip) => clip.times.map(pictureAt)),
     });
   }
   const path = join(folder, `plans-${clips}.json`);

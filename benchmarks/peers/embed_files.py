@@ -15,8 +15,6 @@ from embed import fold_batch_norm
 from peer import Unavailable
 from video_nets import VERSION, open_net
 
-LEFT_FOR_SEEK = 24  # pictures that are decoded in passing rather than sought
-
 
 def geometry(clip):
     """Size to which a picture is scaled, and where the clip lies in it."""
@@ -26,38 +24,24 @@ def geometry(clip):
 
 
 class PyAv:
-    """libav by PyAV: swscale makes RGB and the size in one pass."""
+    """libav by PyAV: swscale makes RGB and the size in one pass, of the pictures that are wanted."""
 
-    def __init__(self, seeks):
+    def __init__(self):
         import av
 
-        self.av, self.seeks = av, seeks
+        self.av = av
         self.version = f"PyAV {av.__version__}"
 
     def pictures(self, path, wanted, wide, high):
-        """RGB pictures by their index in the file; `wanted` maps indices to times, ascending."""
-        found = {}
+        """RGB pictures by their index in the file, which is decoded from its beginning to the last of them."""
+        found, last = {}, max(wanted)
         with self.av.open(path) as container:
             stream = container.streams.video[0]
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-            rate = stream.average_rate
-            indices = deque(sorted(wanted))
-            at = 0
-            while indices:
-                if self.seeks and indices[0] - at > LEFT_FOR_SEEK:
-                    container.seek(int(wanted[indices[0]] / stream.time_base), stream=stream)
-                for frame in container.decode(stream):
-                    at = round(float(frame.time) * rate)
-                    while indices and at > indices[0]:
-                        indices.popleft()
-                    if indices and at == indices[0]:
-                        found[at] = frame.to_ndarray(width=wide, height=high, format="rgb24", interpolation="BILINEAR")
-                        indices.popleft()
-                        if self.seeks and indices and indices[0] - at > LEFT_FOR_SEEK:
-                            break
-                    if not indices:
-                        break
-                else:
+            for index, frame in enumerate(container.decode(stream)):
+                if index in wanted:
+                    found[index] = frame.to_ndarray(width=wide, height=high, format="rgb24", interpolation="BILINEAR")
+                if index == last:
                     break
         return found
 
@@ -65,26 +49,21 @@ class PyAv:
 class OpenCv:
     """OpenCV's VideoCapture; pictures between are grabbed and not converted."""
 
-    def __init__(self, seeks):
+    def __init__(self):
         import cv2
 
         cv2.setNumThreads(1)
-        self.cv2, self.seeks = cv2, seeks
+        self.cv2 = cv2
         self.version = f"OpenCV {cv2.__version__}"
 
     def pictures(self, path, wanted, wide, high):
         cv2, found = self.cv2, {}
         video = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        at = 0
-        for index in sorted(wanted):
-            if self.seeks and index - at > LEFT_FOR_SEEK:
-                video.set(cv2.CAP_PROP_POS_FRAMES, index)
-                at = index
-            while at < index and video.grab():
-                at += 1
-            good, picture = video.read()
-            at += 1
-            if good:
+        for index in range(max(wanted) + 1):
+            if not video.grab():
+                break
+            if index in wanted:
+                picture = video.retrieve()[1]
                 small = cv2.resize(picture, (wide, high), interpolation=cv2.INTER_AREA)
                 found[index] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         video.release()
@@ -98,9 +77,9 @@ def clips_of(reader, video):
     """(clips, T, size, size, 3), uint8."""
     wide, high, left, top = geometry(video)
     size = video["size"]
-    wanted = {index: at for clip in video["clips"] for index, at in zip(clip["pictures"], clip["times"])}
+    wanted = {index for clip in video["clips"] for index in clip}
     pictures = reader.pictures(video["path"], wanted, wide, high)
-    clips = [[pictures[index][top : top + size, left : left + size] for index in clip["pictures"]] for clip in video["clips"]]
+    clips = [[pictures[index][top : top + size, left : left + size] for index in clip] for clip in video["clips"]]
     return numpy.stack([numpy.stack(clip) for clip in clips])
 
 
@@ -119,7 +98,7 @@ class Pipeline:
 
     def arrange(self, reader, threads, known):
         """One choice after the other, each tried on some videos; once for all processes, in a file beside the plans."""
-        choices = {"seeks": (False, True), "workers": (1, threads), "compute": (threads, max(1, threads - 1)), "batch": (8, 16)}
+        choices = {"workers": (1, threads), "compute": (threads, max(1, threads - 1)), "batch": (8, 16)}
         if not os.path.exists(known):
             chosen = {name: values[0] for name, values in choices.items()}
             times = {}
@@ -135,12 +114,9 @@ class Pipeline:
             self.take(reader, json.load(file))
 
     def take(self, reader, arrangement):
-        seeks, self.workers, self.compute, self.batch = arrangement.values()
-        self.reader = reader(seeks)
-        self.note = (
-            f"{self.workers} decoding and {self.compute} computing threads, batches of {self.batch}, "
-            f"{'seeks' if seeks else 'decodes what lies between'}"
-        )
+        self.workers, self.compute, self.batch = arrangement.values()
+        self.reader = reader()
+        self.note = f"{self.workers} decoding and {self.compute} computing threads, batches of {self.batch}"
 
     def time_trial(self, reader, arrangement):
         self.take(reader, arrangement)
