@@ -5,8 +5,10 @@ import type { VideoRow } from '../data/rows.js';
 import { checkGrid, type WindowGrid } from '../data/windows.js';
 import { toVsslError } from '../errors.js';
 import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
+import { packageVersion } from '../native/load.js';
+import { writeError } from '../weights/atomic-write.js';
 import { encoderDigest } from '../weights/encoder-digest.js';
-import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
+import { type EncoderDescription, readEncoderFile, writeEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
 import { type EmbedStages, embedVideo, embedVideos } from './embed-many.js';
 import { embedWindows, type WindowsResult } from './embed-windows.js';
@@ -205,6 +207,19 @@ export class VideoEncoder {
    */
   digest(): Promise<string> {
     return this.#life.run(async () => encoderDigest(this.#description, await this.#native.weights()));
+  }
+
+  /** Writes a weights file that `load` reads: of an encoder that was created or calibrated here, say. Throws ERR_VSSL_WRITE. */
+  save(path: string): Promise<void> {
+    return this.#life.run(async () => {
+      checkText('path', 'a file to write', path);
+      const tensors = await this.#native.weights();
+      await writeEncoderFile(path, this.#description, tensors, { package_version: packageVersion }).catch(
+        (error) => {
+          throw writeError(path, error);
+        },
+      );
+    });
   }
 
   /**

@@ -20,11 +20,13 @@ export interface Stretch {
   readonly path: string;
   readonly start: number;
   readonly end: number;
+  /** How much of the video it is; 1: all. */
+  readonly share: number;
 }
 
 /**
- * same: nearly all of both; contained: nearly all of one (`first` is part of `second`, or the other way round); overlap: a
- * part of each.
+ * same: nearly all of both, a `share` of 0.8 or more; contained: nearly all of one, whose `share` says which; overlap: a part
+ * of each.
  */
 export type DuplicateKind = 'same' | 'contained' | 'overlap';
 
@@ -202,8 +204,8 @@ function pairOf({ a, b, overlap }: Alike): DuplicatePair {
   const nearly = (x: number) => x >= NEARLY_ALL;
   const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
   return {
-    first: { path: a.record.path, start: overlap.first[0], end: overlap.first[1] },
-    second: { path: b.record.path, start: overlap.second[0], end: overlap.second[1] },
+    first: { path: a.record.path, start: overlap.first[0], end: overlap.first[1], share: of },
+    second: { path: b.record.path, start: overlap.second[0], end: overlap.second[1], share: by },
     ...{ kind, similarity, pace },
   };
 }

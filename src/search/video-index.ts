@@ -56,9 +56,10 @@ export class VideoIndex {
    */
   static async open(db: string, options: OpenIndexOptions = {}): Promise<VideoIndex> {
     checkText('db', 'a folder', db);
-    checkOptions(options, ['encoder', 'type', 'settings', 'repair', 'signal']);
-    const { encoder, type = 'fp16', settings, repair = false, signal } = options;
+    checkOptions(options, ['encoder', 'create', 'type', 'settings', 'repair', 'signal']);
+    const { encoder, create = true, type = 'fp16', settings, repair = false, signal } = options;
     checkOneOf('type', type, ['fp16', 'fp32']);
+    checkBoolean('create', create);
     checkBoolean('repair', repair);
     checkSignal(signal);
     if (encoder !== undefined) {
@@ -67,7 +68,7 @@ export class VideoIndex {
     }
     const folder = resolve(db);
     const header = await readHeader(folder);
-    if (!header && encoder) {
+    if (!header && encoder && create) {
       await makeFolder(folder);
       const { digest, dim } = encoder;
       const fresh: IndexHeader = {

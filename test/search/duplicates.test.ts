@@ -145,6 +145,8 @@ test('an index tells copies, pieces and shared ends, and what belongs together',
   ]);
   const piece = pairs.find(({ first, second }) => first.path === 'film3' && second.path === 'piece of 3')!;
   t.deepEqual([piece.first.start, piece.first.end, piece.second.start, piece.second.end], [8, 16, 0, 8]);
+  // which of the two is in the other
+  t.deepEqual([piece.first.share, piece.second.share], [1 / 3, 1]);
   t.deepEqual(clusters.map((cluster) => [...cluster].sort()).sort(), [
     ['copy of 3', 'film3', 'piece of 3'],
     ['fast 9', 'film9'],

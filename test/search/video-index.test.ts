@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { topRows } from '#src/search/top-k.js';
@@ -183,6 +183,9 @@ test('what is no index, or another one, is refused with the way out', async (t) 
     code: 'ERR_VSSL_INDEX',
     message: /vssl-native index/,
   });
+  // for programs that only search: a wrong name makes nothing
+  await t.throwsAsync(open('none', { create: false }), { code: 'ERR_VSSL_INDEX' });
+  t.false(existsSync(file('none')));
   mkdirSync(file('videos'));
   writeFileSync(file('videos/a.mp4'), 'a');
   await t.throwsAsync(open('videos'), { code: 'ERR_VSSL_INDEX', message: /a\.mp4/ });
