@@ -33,17 +33,12 @@ const { signal } = stop;
 
 const db = values.db ?? (await mkdtemp(join(tmpdir(), 'duplicates-')));
 try {
-  const duplicates = await compare();
-  const { groups, failures } = { groups: await groupsOf(duplicates), failures: duplicates.failures };
-  report(groups, duplicates);
-  const { threshold, expectedPrecision } = duplicates;
-  const all = { threshold, expectedPrecision, groups, failures };
-  if (values.json) await writeFile(values.json, `${JSON.stringify(all, null, 2)}\n`);
-  if (values.list)
-    await writeFile(
-      values.list,
-      groups.flatMap(({ others }) => others.map(({ path }) => `${path}\0`)).join(''),
-    );
+  const { pairs, clusters, ...found } = await compare();
+  const groups = await groupsOf(clusters, pairs);
+  report(groups, found);
+  const spare = groups.flatMap(({ others }) => others.map(({ path }) => `${path}\0`));
+  if (values.list) await writeFile(values.list, spare.join(''));
+  if (values.json) await writeFile(values.json, `${JSON.stringify({ ...found, groups }, null, 2)}\n`);
 } catch (error) {
   if (!signal.aborted && !(error instanceof VsslError)) throw error;
   console.error(signal.aborted ? 'stopped' : error.message);
@@ -78,7 +73,7 @@ async function compare() {
  * From pairs to groups: one video to keep, and the others, nearly all of which are in it. A cluster may make several: two
  * films that share an excerpt lie in one cluster with it, and neither of them is in the other.
  */
-async function groupsOf({ clusters, pairs }) {
+async function groupsOf(clusters, pairs) {
   const facts = await factsOf(clusters.flat());
   const isIn = new Map();
   for (const { first, second, similarity } of pairs)
@@ -116,18 +111,10 @@ async function factsOf(paths) {
   const facts = new Map();
   const seen = new Set();
   const { files } = await checkVideos({ data: paths, signal });
-  for (const { path, width, height, seconds, codec, status } of files) {
-    const { dev, ino, size } = await stat(path);
-    if (status === 'unusable' || seen.size === seen.add(`${dev} ${ino}`).size) continue;
-    facts.set(path, {
-      path,
-      width,
-      height,
-      seconds,
-      codec,
-      bytes: size,
-      kbps: Math.round(size / seconds / 125),
-    });
+  for (const { path, width, height, seconds } of files.filter(({ status }) => status !== 'unusable')) {
+    const { dev, ino, size: bytes } = await stat(path);
+    if (seen.size === seen.add(`${dev} ${ino}`).size) continue;
+    facts.set(path, { path, width, height, seconds, bytes, kbps: Math.round(bytes / seconds / 125) });
   }
   return facts;
 }

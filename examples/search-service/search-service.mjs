@@ -30,10 +30,17 @@ if (!db) {
   console.error('usage: node search-service.mjs CLASSIFIER INDEX [--port 8080] ...');
   process.exit(2);
 }
-const maxBytes = Number(values['max-bytes']);
-const timeLimit = 1000 * Number(values['time-limit']);
+const numbers = ['port', 'at-once', 'waiting', 'max-bytes', 'time-limit', 'grace'];
+const [port, atOnce, waiting, maxBytes, timeLimit, grace] = numbers.map(numberOf);
 /** Milliseconds for which the rest of a refused upload is read. */
 const DROP_MS = 2000;
+
+function numberOf(name) {
+  const value = Number(values[name]);
+  if (Number.isFinite(value) && value >= 0) return value;
+  console.error(`expected a number for --${name}`);
+  process.exit(2);
+}
 
 /** Why a request is not answered: for the client, and for the metrics. */
 class Refusal extends Error {
@@ -43,7 +50,7 @@ class Refusal extends Error {
   }
 }
 
-const gate = new Gate(Number(values['at-once']), Number(values.waiting));
+const gate = new Gate(atOnce, waiting);
 const metrics = new Metrics();
 const underWay = new Set();
 let service = null; // until the classifier and the index are loaded
@@ -70,7 +77,7 @@ async function answerSearch(request, response, query) {
   underWay.add(work);
   const hungUp = new Refusal('hung_up', 499, 'the client has gone');
   response.once('close', () => work.abort(hungUp));
-  const timer = setTimeout(() => work.abort(tooSlow(request)), timeLimit);
+  const timer = setTimeout(() => work.abort(tooSlow(request)), 1000 * timeLimit);
   let outcome = 'answered';
   try {
     const top = topOf(query);
@@ -107,13 +114,13 @@ const tooLarge = () => new Refusal('too_large', 413, `expected a video of at mos
 
 /** The client's fault where its upload is still coming; else there is too much to do. */
 function tooSlow(request) {
-  const message = `not done within ${timeLimit / 1000} s`;
+  const message = `not done within ${timeLimit} s`;
   return request.complete ? busy('too_slow', message) : new Refusal('too_slow', 408, message);
 }
 
 /** With the seconds after which the line in front should be gone. */
 function busy(outcome, message) {
-  const seconds = Math.ceil((metrics.mean * (gate.waiting + 1)) / Number(values['at-once']));
+  const seconds = Math.ceil((metrics.mean * (gate.waiting + 1)) / atOnce);
   return new Refusal(outcome, 503, message, { 'retry-after': String(Math.max(1, seconds)) });
 }
 
@@ -169,7 +176,7 @@ function route(request, response) {
 }
 
 // Node's own limits, for clients that send the head of a request slowly; bodies have the time limit above
-const requestTimeout = timeLimit + 2 * DROP_MS;
+const requestTimeout = 1000 * timeLimit + 2 * DROP_MS;
 const server = createServer({ requestTimeout, headersTimeout: Math.min(10_000, requestTimeout) }, route);
 server.on('checkContinue', route); // a polite client asks before it uploads, and does not while it waits in line
 
@@ -182,7 +189,7 @@ function stop() {
   if (stopping) return cut();
   stopping = true;
   console.log(`stopping: ${underWay.size} under way`);
-  setTimeout(cut, 1000 * Number(values.grace)).unref();
+  setTimeout(cut, 1000 * grace).unref();
   server.close(async () => {
     await service?.index.close();
     await service?.classifier.dispose();
@@ -191,7 +198,7 @@ function stop() {
 }
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
 
-server.listen(Number(values.port), values.host, () => {
+server.listen(port, values.host, () => {
   const { address, port } = server.address();
   console.log(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port}`);
 });
