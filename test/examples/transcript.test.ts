@@ -62,7 +62,7 @@ function formOf(output: string): string[] {
   const names = [...SYNTHETIC_MOTIONS].sort((a, b) => b.length - a.length).join('|');
   const lines = output
     .split('\n')
-    .filter((line) => !/^warning: other programs/.test(line))
+    .filter((line) => line !== '...' && !/^warning: other programs/.test(line))
     .map((line) =>
       line
         .replace(/\S+\/videos\/\S+\.mp4/g, 'VIDEO')
