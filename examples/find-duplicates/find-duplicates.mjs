@@ -1,7 +1,7 @@
 /**
  * Which videos of some folders show the same, and which copy of each is the one to keep? Nothing is moved or deleted.
  *
- *   node find-duplicates.mjs WEIGHTS FOLDER... [--db DIR] [--threshold 0.97] [--json FILE] [--list FILE]
+ *   node find-duplicates.mjs WEIGHTS FOLDER... [--db DIR] [--threshold 0.99] [--json FILE] [--list FILE]
  *
  * --list writes the paths of the other copies with a zero byte after each, which no path can hold: xargs -0 takes them.
  */
@@ -129,10 +129,11 @@ function report(groups, { threshold, expectedPrecision, failures }) {
   }
   const others = groups.flatMap((group) => group.others);
   const megabytes = others.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
-  const expected = expectedPrecision === null ? 'unknown' : `${(100 * expectedPrecision).toFixed(1)} %`;
   console.log(
     `${others.length} copies of ${groups.length} videos, ${megabytes.toFixed(1)} MB; nothing was deleted`,
   );
-  console.log(`likeness from ${threshold.toFixed(4)} on, expected to be right: ${expected}`);
+  const right = expectedPrecision === null ? 'unknown' : `${(100 * expectedPrecision).toFixed(1)} %`;
+  const why = values.threshold === undefined ? `expected to be right: ${right}` : 'as asked for';
+  console.log(`likeness from ${threshold.toFixed(4)} on, ${why}`);
   for (const { path, reason } of failures) console.log(`left out: ${path}: ${reason}`);
 }
