@@ -43,7 +43,7 @@ function wordsOf(command: string): string[] {
 const THERE = '/tmp/films';
 
 async function run(command: string): Promise<string> {
-  const words = wordsOf(command.replace(/train\.steps=\d+/, 'train.steps=3'));
+  const words = wordsOf(command.replace(/train\.steps=\d+/, 'train.steps=2'));
   if (words[0] === 'rm') {
     rmSync(join(folder, words[1]!));
     return '';
