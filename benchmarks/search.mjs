@@ -23,10 +23,8 @@ const SEEDS = 3;
 const CLIPS = 200;
 /** What the promised precision of the threshold that is chosen on the data is. */
 const PRECISION = 0.95;
-/** Of the encoders: the pictures themselves and not their motion alone, which the preset looks at. */
-const PICTURES = { 'data.input': 'rgb' };
-/** For clips of two seconds and pieces of them: 8 pictures in 0.67 s. */
-const SHORT = { ...PICTURES, 'data.clip.fps': 12, 'data.clip.stride': 1 };
+/** What a clip is to the network: the preset takes the mean of its pictures away, so that motion alone is left. */
+const INPUTS = { trained: 'rgb', motion: 'temporal-mean-removed' };
 
 /** Clips of `tuned` fix thresholds, and the encoder is trained on them; of other groups than those of `tested`. */
 const CLIP_SETS = [
@@ -66,7 +64,7 @@ const located = (set, groups) => `${join(dataRoot, set, 'manifest.csv')}${groups
 /** Long videos, an index of them by each encoder, and 50 pieces. */
 async function searchOnce(name, makeVideos, seed) {
   const { cutPieces, findPieces, writeParts } = await import('./find-pieces.mjs');
-  const { trained, untrainedLike } = await import('./small-encoders.mjs');
+  const { CLIP, trained, untrained } = await import('./small-encoders.mjs');
   const folder = join(flags.work, `${name}-seed${seed}`);
   const videos = await makeVideos(join(folder, 'videos'), seed);
   const pieces = await cutPieces(videos, join(folder, 'pieces'), { count: PIECES, seed });
@@ -76,10 +74,11 @@ async function searchOnce(name, makeVideos, seed) {
     found[which] = await findPieces(encoder, join(folder, 'videos'), pieces, join(folder, `${which}.index`));
     await encoder.dispose();
   };
-  const run = (changes) => ({ preset: PRESET, steps: STEPS, seed, changes });
-  await measure('motion', await trained(join(folder, 'motion'), parts, run({})));
-  await measure('trained', await trained(join(folder, 'trained'), parts, run(PICTURES)));
-  await measure('untrained', await untrainedLike(join(folder, 'trained'), videos, seed));
+  for (const [which, input] of Object.entries(INPUTS)) {
+    const run = { preset: PRESET, steps: STEPS, seed, input };
+    await measure(which, await trained(join(folder, which), parts, run));
+  }
+  await measure('untrained', await untrained(CLIP, videos, seed));
   return found;
 }
 
@@ -141,7 +140,7 @@ async function measureEncoder(name, which, encoder, both) {
 
 async function measureDuplicates() {
   const { writeList, pairsOfHashes } = await import('./find-duplicates.mjs');
-  const { trained, untrainedLike } = await import('./small-encoders.mjs');
+  const { SHORT_CLIP: clip, trained, untrained } = await import('./small-encoders.mjs');
   const results = [];
   for (const name of ['drawn', 'real']) {
     const both = await makeClips(name);
@@ -152,8 +151,8 @@ async function measureDuplicates() {
     const add = async (way, measure) =>
       ways.push({ way, ...(await once(`duplicates-${name}-${way}`, measure)) });
     const encoders = {
-      trained: () => trained(run, list, { preset: PRESET, steps: STEPS, seed: 0, changes: SHORT }),
-      untrained: () => untrainedLike(run, clips, 0),
+      trained: () => trained(run, list, { preset: PRESET, steps: STEPS, seed: 0, input: 'rgb', clip }),
+      untrained: () => untrained(clip, clips, 0),
     };
     for (const [which, open] of Object.entries(encoders))
       await add(which, async () => {
@@ -272,6 +271,18 @@ function commit() {
   );
 }
 
+/** 12 pieces of 4 videos, found by an untrained encoder: a test of the search, not of what is learned. */
+async function measureSmall() {
+  const { cutPieces, findPieces, makeDrawnVideos } = await import('./find-pieces.mjs');
+  const { CLIP, untrained } = await import('./small-encoders.mjs');
+  const folder = join(flags.work, 'videos');
+  const videos = await makeDrawnVideos(folder, { count: 4, seconds: 24, seed: 0 });
+  const pieces = await cutPieces(videos, join(flags.work, 'pieces'), { count: 12, seed: 0 });
+  const encoder = await untrained(CLIP, videos, 0);
+  console.log(JSON.stringify(await findPieces(encoder, folder, pieces, join(flags.work, 'index'))));
+  await encoder.dispose();
+}
+
 async function measure() {
   if (dataRoot === undefined)
     throw new Error('expected the folder of the real sets: node benchmarks/search.mjs DATA_ROOT');
@@ -286,8 +297,9 @@ async function measure() {
   if (!flags.only) writeFileSync(file, `${JSON.stringify(result)}\n`);
 }
 
-if (!flags.table) await measure();
-if (flags.table || !flags.only) {
+if (flags.small) await measureSmall();
+else if (!flags.table) await measure();
+if (flags.table || !(flags.only || flags.small)) {
   const text = existsSync(file)
     ? tables(JSON.parse(readFileSync(file, 'utf8')))
     : '(No result has been committed yet: `node benchmarks/search.mjs DATA_ROOT`.)\n';
