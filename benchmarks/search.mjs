@@ -87,10 +87,10 @@ async function measureSearch() {
   const { makeDrawnVideos, makeJoinedVideos } = await import('./find-pieces.mjs');
   const data = located('ut-interaction');
   return [
-    await searchOne('drawn', (to) => makeDrawnVideos(to, { count: 12, seconds: 60, seed: 0 })),
     await searchOne('ut-interaction', (to) =>
       makeJoinedVideos(to, { count: 10, seconds: 44, seed: 0, data }),
     ),
+    await searchOne('drawn', (to) => makeDrawnVideos(to, { count: 12, seconds: 60, seed: 0 })),
   ];
 }
 
@@ -137,7 +137,7 @@ async function measureDuplicates() {
   const { writeList, pairsOfHashes } = await import('./find-duplicates.mjs');
   const { SHORT_CLIP: clip, trained, untrained } = await import('./small-encoders.mjs');
   const results = [];
-  for (const name of ['drawn', 'real']) {
+  for (const name of ['real', 'drawn']) {
     const both = await makeClips(name);
     const { clips } = both.tuned;
     const list = writeList(join(flags.work, `${name}-train.csv`), clips);
