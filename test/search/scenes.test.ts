@@ -93,6 +93,9 @@ test('windows that stand closer than those of the index place a scene that begin
   // its second half is not there
   const places = await index.search(shown(3, 26, 33, 0.25), { filter: { path: '/film3' } });
   const half = places.find(({ end }) => end === 30)!;
-  t.true(half.start === 26 && Math.abs(half.similarity - 4 / 9) < 0.02, `${half.start}, ${half.similarity}`);
+  t.true(
+    Math.abs(half.start! - 26) <= 0.25 && Math.abs(half.similarity - 4 / 9) < 0.02,
+    `${half.start}, ${half.similarity}`,
+  );
   await index.close();
 });
