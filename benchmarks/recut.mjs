@@ -9,7 +9,9 @@ import { readFacts, videoRow } from '../dist/esm/embed/video-facts.js';
 import { loadEngine } from '../dist/esm/native/load.js';
 
 const engine = loadEngine();
-const loader = engine.createLoader({ threads: 2, cacheBytes: 0 });
+const loader = engine.createLoader({ threads: 2, cacheBytes: 2 ** 28 });
+/** Pictures that are made at once: more of them take memory, and longer. */
+const AT_ONCE = 16;
 
 /** Encoders that every FFmpeg has, with the suffix of a file that takes them. */
 export const CODECS = [
@@ -29,19 +31,20 @@ export async function lookInto(path) {
 }
 
 /** Pictures of a video at seconds from its beginning, as bytes (T, H, W, 3). */
-export async function picturesOf(
-  { source, first = 0 },
-  seconds,
-  { width, height, crop = WHOLE, shrink = 1 },
-) {
+export async function picturesOf(video, seconds, form) {
+  const parts = [];
+  for (let at = 0; at < seconds.length; at += AT_ONCE)
+    parts.push(await somePictures(video, seconds.slice(at, at + AT_ONCE), form));
+  return Buffer.concat(parts);
+}
+
+async function somePictures({ source, first = 0 }, seconds, { width, height, crop = WHOLE, shrink = 1 }) {
   const clip = {
     ...{ source, modality: 'rgb', times: seconds.map((at) => first + at), height, width, shrink },
     ...{ augment: [plainAugment(crop)], input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] },
   };
-  const { batch, failures } = await loader.load({
-    version: PLAN_VERSION,
-    views: [{ name: 'pictures', clips: [clip] }],
-  });
+  const views = [{ name: 'pictures', clips: [clip] }];
+  const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
   try {
     if (failures[0]) throw new Error(`${failures[0].path}: ${failures[0].reason}`);
     const floats = batch.toFloat32('pictures');
