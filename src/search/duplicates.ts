@@ -1,14 +1,13 @@
 /** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
 import { throwIfAborted } from '../checks.js';
-import type { FoundVideo, IndexView } from './index-view.js';
+import type { IndexView } from './index-view.js';
+import { type Library, type LibraryVideo, nearVideos, openLibrary } from './library.js';
 import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
-import { bestOfEach, rowsToSearch, type SearchedShard, type ViewSearch } from './search-view.js';
 import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
 import { dots } from './top-k.js';
-import { floatRows } from './vectors.js';
 
 export interface DuplicateOptions {
-  /** Mean cosine from which on two stretches count as the same. Default: chosen on the data for `precision`. */
+  /** Likeness from which on two stretches count as the same, above 0 to 1. Default: chosen on the data for `precision`. */
   readonly threshold?: number;
   /** Share of the found pairs that should be duplicates, expected. Default 0.95. */
   readonly precision?: number;
@@ -34,7 +33,7 @@ export interface DuplicatePair {
   readonly first: Stretch;
   readonly second: Stretch;
   readonly kind: DuplicateKind;
-  /** Mean cosine of the windows that lie over one another. */
+  /** Mean likeness of the windows that lie over one another, and of one more that has nothing in common: 0 to 1. */
   readonly similarity: number;
   /** Seconds of the second for one of the first. */
   readonly pace: number;
@@ -60,37 +59,28 @@ const FALLBACK = 0.95;
 /** Of a video: nearly all. */
 const NEARLY_ALL = 0.8;
 
-interface Video extends FoundVideo {
-  readonly timeline: Timeline;
-  readonly vectors: Float32Array;
-}
-
 interface Alike {
-  readonly a: Video;
-  readonly b: Video;
+  readonly a: LibraryVideo;
+  readonly b: LibraryVideo;
   readonly overlap: Overlap;
+  readonly similarity: number;
 }
 
 export async function findDuplicates(view: IndexView, options: DuplicateOptions): Promise<Duplicates> {
   const { threshold, precision = 0.95, signal } = options;
-  const { dim } = view.header;
-  const how: ViewSearch = { top: NEIGHBOURS, perVideo: false, filter: null, signal };
-  const shards = await rowsToSearch(view, how);
-  const videos = videosOf(view, shards, dim);
+  const library = await openLibrary(view, signal);
+  const { videos } = library;
   const total = (videos.length * (videos.length - 1)) / 2;
   const drawn = drawPairs(videos.length);
-  const bar = barOf(videos, drawn, dim);
+  const bar = barOf(library, drawn);
+  const compare = (i: number, j: number) => alikeOf(library, videos[i]!, videos[j]!, bar);
   const chance =
-    drawn.length < LEAST_DRAWN
-      ? null
-      : chanceOf(drawn.map(([i, j]) => overlapOf(videos[i]!, videos[j]!, bar, dim).similarity));
+    drawn.length < LEAST_DRAWN ? null : chanceOf(drawn.map(([i, j]) => compare(i, j).similarity));
   const alike: Alike[] = [];
-  for await (const [a, b] of candidates(view, shards, videos, bar, how))
-    alike.push({ a, b, overlap: overlapOf(a, b, bar, dim) });
-  alike.sort((x, y) => y.overlap.similarity - x.overlap.similarity);
+  for await (const [i, j] of candidates(library, bar, signal)) alike.push(compare(i, j));
+  alike.sort((x, y) => y.similarity - x.similarity);
   const chosen = choose(alike, total, chance, threshold, precision);
-  const found = alike.filter(({ overlap }) => overlap.similarity >= chosen.threshold);
-  const pairs = found.map(pairOf);
+  const pairs = alike.filter(({ similarity }) => similarity >= chosen.threshold).map(pairOf);
   return { ...chosen, pairs, clusters: clustersOf(pairs) };
 }
 
@@ -101,7 +91,7 @@ function choose(
   given: number | undefined,
   precision: number,
 ): Pick<Duplicates, 'threshold' | 'expectedPrecision'> {
-  const similarities = alike.map(({ overlap }) => overlap.similarity);
+  const similarities = alike.map(({ similarity }) => similarity);
   if (given === undefined && chance)
     return thresholdFor(chance, total, similarities, precision) ?? { threshold: 1, expectedPrecision: null };
   const threshold = given ?? FALLBACK;
@@ -111,25 +101,6 @@ function choose(
     threshold,
     expectedPrecision: Math.max(0, 1 - expectedByChance(chance, total, threshold) / count),
   };
-}
-
-/** Videos with times: one vector for all of a video has no stretch. */
-function videosOf(view: IndexView, shards: readonly SearchedShard[], dim: number): Video[] {
-  const held = new Map(shards.map((shard) => [shard.view, shard.held]));
-  const videos: Video[] = [];
-  for (const video of view.videos()) {
-    const { lines } = video.view.shard;
-    const rows = held.get(video.view)!;
-    const count = lines.vectorsOf(video.line);
-    const first = rows.rowOf(lines.first(video.line));
-    const vectors = floatRows(rows.rows.subarray(first * dim, (first + count) * dim));
-    const { times } = video.record;
-    const at = (i: number) => times[i] ?? 0;
-    const starts = Array.from({ length: count }, (_, i) => at(2 * i));
-    const ends = Array.from({ length: count }, (_, i) => at(2 * i + 1));
-    videos.push({ ...video, timeline: { starts, ends }, vectors });
-  }
-  return videos;
 }
 
 /** Pairs of different videos, spread evenly over all; all of them where they are few. The same each time. */
@@ -146,12 +117,12 @@ function drawPairs(count: number): [number, number][] {
   return pairs;
 }
 
-/** A likeness that one window in a hundred has to a window of another video by chance. */
-function barOf(videos: readonly Video[], drawn: readonly [number, number][], dim: number): number {
+/** A likeness that one window in ten has to a window of another video by chance. */
+function barOf({ videos, dim }: Library, drawn: readonly [number, number][]): number {
   const scores: number[] = [];
   for (const [i, j] of drawn.slice(0, 500)) {
     const [a, b] = [videos[i]!, videos[j]!];
-    const row = (video: Video, at: number) => video.vectors.subarray(at * dim, (at + 1) * dim);
+    const row = ({ vectors }: LibraryVideo, at: number) => vectors.subarray(at * dim, (at + 1) * dim);
     for (let k = 0; k < 8; k++) {
       const from = (k * 7) % a.timeline.starts.length;
       const to = (k * 5) % b.timeline.starts.length;
@@ -159,43 +130,38 @@ function barOf(videos: readonly Video[], drawn: readonly [number, number][], dim
     }
   }
   scores.sort((a, b) => a - b);
-  return scores[Math.floor(0.99 * scores.length)] ?? 0;
+  return scores[Math.floor(0.9 * scores.length)] ?? 0;
 }
 
-function overlapOf(a: Video, b: Video, bar: number, dim: number): Overlap {
-  return bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
+/** A short stretch that is alike says less than a long one: as if one more window had nothing in common. */
+function alikeOf({ dim, whitened }: Library, a: LibraryVideo, b: LibraryVideo, bar: number): Alike {
+  const overlap = bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
+  const { similarity, windows } = overlap;
+  return { a, b, overlap, similarity: whitened ? (similarity * windows) / (windows + 1) : similarity };
 }
 
 /** Pairs of videos of which a window of one is among the nearest of the other's, and above the bar. Each pair once. */
 async function* candidates(
-  view: IndexView,
-  shards: readonly SearchedShard[],
-  videos: readonly Video[],
+  library: Library,
   bar: number,
-  how: ViewSearch,
-): AsyncGenerator<[Video, Video]> {
-  const numbers = new Map<unknown, Map<number, number>>();
-  for (const [number, { view: of, line }] of videos.entries()) {
-    const lines = numbers.get(of) ?? new Map<number, number>();
-    numbers.set(of, lines.set(line, number));
-  }
+  signal: AbortSignal | undefined,
+): AsyncGenerator<[number, number]> {
+  const { videos } = library;
   const seen = new Set<number>();
-  for (const [i, video] of videos.entries()) {
-    throwIfAborted(how.signal);
-    const most = NEIGHBOURS + video.timeline.starts.length;
-    const each = await bestOfEach(view, shards, video.vectors, most, how);
-    for (const { view: of, line, score } of each.flat()) {
-      const j = numbers.get(of)!.get(line)!;
+  for (const video of videos) {
+    throwIfAborted(signal);
+    const i = video.number;
+    for (const j of await nearVideos(library, video, { most: NEIGHBOURS, bar, signal })) {
       const key = Math.min(i, j) * videos.length + Math.max(i, j);
-      if (i === j || score < bar || seen.has(key)) continue;
+      if (i === j || seen.has(key)) continue;
       seen.add(key);
-      yield [videos[Math.min(i, j)]!, videos[Math.max(i, j)]!];
+      yield [Math.min(i, j), Math.max(i, j)];
     }
   }
 }
 
-function pairOf({ a, b, overlap }: Alike): DuplicatePair {
-  const { similarity, pace } = overlap;
+function pairOf({ a, b, overlap, similarity }: Alike): DuplicatePair {
+  const { pace } = overlap;
   const share = ([start, end]: readonly [number, number], { starts, ends }: Timeline) => {
     const all = ends.at(-1)! - starts[0]!;
     return all > 0 ? (end - start) / all : 1;
