@@ -62,14 +62,13 @@ async function writePage(
   signal: AbortSignal,
 ): Promise<void> {
   const { writeGallery } = await import('../../search/write-gallery.js');
-  const places = hits.map(({ similarity, ...place }) => ({
-    ...place,
-    note: `similarity ${similarity.toFixed(3)}`,
-  }));
-  const summary = `The ${hits.length} places that are most like ${query.path}, best first`;
-  await writeGallery(file, [{ title: 'Nearest scenes', query, places }], {
+  const count = hits.length === 1 ? 'The place that is' : `The ${hits.length} places that are`;
+  await writeGallery(file, [{ title: 'Found', query, places: hits }], {
     title: 'Search',
-    summary,
+    summary:
+      hits.length === 0
+        ? 'Nothing in the index passes the filter'
+        : `${count} most like the clip, best first`,
     signal,
   });
 }
