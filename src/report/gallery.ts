@@ -67,26 +67,30 @@ ${clips.map((clip, i) => html`<li>${clipOf(clip, folder, query && i + 1)}</li>\n
 function clipOf(clip: GalleryClip, folder: string, rank: number | null): Markup {
   const { path, start, end, label, similarity, thumbnail } = clip;
   const range = `${clock(start)} to ${clock(end)}`;
-  const name = path.slice(folder.length);
+  const rest = path.slice(folder.length);
+  const cut = rest.lastIndexOf('/') + 1;
+  const within = rest.slice(0, cut);
+  // folders of classes are named by the label: once is enough
+  const told = label !== undefined && !within.endsWith(`${label}/`) && label;
   return html`<figure class="card">
 ${
   thumbnail
-    ? movingPicture(thumbnail, `${printable(name)}, ${range}`)
+    ? movingPicture(thumbnail, `${printable(rest)}, ${range}`)
     : noPicture(clip.reason ?? 'it was not made')
 }
 ${whereIn(clip)}
 <figcaption>
 <p class="figures">${rank !== null && html`<span class="rank">${rank}</span>`}<span class="time">${range}</span></p>
 ${similarity !== undefined && likeness(similarity)}
-<p class="name" title="${printable(path)}">${nameMarkup(name)}</p>
-${label !== undefined && html`<p class="label">${nameMarkup(label)}</p>`}
+<p class="name" title="${printable(path)}">${nameMarkup(rest.slice(cut))}</p>
+${within !== '' && html`<p class="within">${nameMarkup(within)}</p>`}${told && html`<p class="within">${nameMarkup(told)}</p>`}
 </figcaption>
 </figure>`;
 }
 
 /** A bar as long as the video, the part that is shown marked on it. */
-function whereIn({ start, end, whole }: GalleryClip): Markup | null {
-  if (!whole || !(whole[1] > whole[0])) return null;
+function whereIn({ start, end, whole }: GalleryClip): Markup {
+  if (!whole || !(whole[1] > whole[0])) return html`<div class="track"></div>`;
   const share = (time: number) =>
     Math.min(100, Math.max(0, (100 * (time - whole[0])) / (whole[1] - whole[0])));
   const [left, right] = [share(start), share(end)];
@@ -118,7 +122,8 @@ figcaption p { margin: 0; }
 .figures { display: flex; gap: .5rem; align-items: baseline; font-variant-numeric: tabular-nums; }
 .rank { font-weight: 650; font-size: 1rem; min-width: 1.5em; } .time { color: var(--quiet); }
 .likeness { display: flex; justify-content: space-between; margin-top: .35rem; font-variant-numeric: tabular-nums; }
-.likeness span, .label { color: var(--quiet); }
+.likeness span, .within { color: var(--quiet); }
 .meter { height: 4px; border-radius: 2px; background: var(--sunken); margin: .15rem 0 .5rem; overflow: hidden; } .meter div { height: 100%; background: var(--accent); }
-.name { font-weight: 550; overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
+.name, .within { overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
+.name { font-weight: 550; } .within { font-size: .8rem; }
 `;
