@@ -2,7 +2,7 @@
 import { isRecord } from '../config/raw.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest } from '../data/manifest.js';
-import type { BatchPlan, ClipPlan, FrameAugment } from '../data/plan.js';
+import type { BatchPlan, ClipPlan, ClipSource, FrameAugment } from '../data/plan.js';
 import { BatchPlanner } from '../data/planner.js';
 import { Quarantine } from '../data/quarantine.js';
 import { bareRow } from '../data/rows.js';
@@ -100,12 +100,7 @@ async function showSample(
       after: await attempt(() => showClip(engine, loader, shownForm(clip), QUALITY, unitOf(clip))),
     });
   const { clip } = clips[0]!;
-  const path =
-    'path' in clip.source
-      ? String(clip.source.path)
-      : 'files' in clip.source
-        ? clip.source.files[0]!
-        : 'a synthetic clip';
+  const path = pathOf(clip.source);
   const before = await attempt(async () => {
     const { width, height } = await sizeOf(clip, engine);
     const scale = LARGEST / height;
@@ -117,13 +112,18 @@ async function showSample(
   return { path, before, views };
 }
 
+function pathOf(source: ClipSource): string {
+  if (source.kind === 'file' || source.kind === 'packed') return source.path;
+  return source.kind === 'images' ? (source.files[0] ?? 'no picture') : `a ${source.kind} clip`;
+}
+
 async function attempt(show: () => Promise<ThumbnailOrReason>): Promise<ThumbnailOrReason> {
   return await show().catch((error) => ({ reason: toVsslError(error).message }));
 }
 
 async function sizeOf({ source }: ClipPlan, engine: EngineAddon): Promise<{ width: number; height: number }> {
   if (source.kind === 'synthetic') return { width: Number(source.width), height: Number(source.height) };
-  return await readFacts(engine, bareRow('clip', 'path' in source ? source.path : 'clip', source));
+  return await readFacts(engine, bareRow('clip', pathOf(source), source));
 }
 
 /** Some frames of a clip in plain colours, no larger than a page shows them. */

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkCount } from '../checks.js';
+import { checkCount, throwIfAborted } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import { checkOutFile, writeResultFile } from '../weights/atomic-write.js';
 import { changingSections, type ReportContent, reportPage } from './page.js';
@@ -23,15 +23,16 @@ export interface WatchReportOptions extends ReportOptions {
 }
 
 /**
- * Follows the runs until none of them is training any more, or the signal is aborted: then the file is written a last time,
- * and the result is as that of writeReport. Throws what writeReport throws, and ERR_VSSL_USAGE for a port that is taken.
+ * Follows the runs until none of them is training any more: then the file is written a last time, and the result is as that
+ * of writeReport. When the signal is aborted, the file is written before its reason is thrown. Throws what writeReport
+ * throws, and ERR_VSSL_USAGE for a port that is taken.
  */
 export async function watchReport(options: WatchReportOptions): Promise<ReportResult> {
   const began = performance.now();
-  const { port = 0, interval = 2, onListening, signal, ...rest } = options;
+  const checked = checkReportOptions(options, ['port', 'interval', 'onListening']);
+  const { port = 0, interval = 2, onListening, signal } = options;
   checkCount('port', port, 0, 65_535);
   if (!(interval > 0 && interval < 1e6)) throw invalidArgument('interval', 'seconds above 0', interval);
-  const checked = checkReportOptions({ ...rest, signal });
   await checkOutFile(checked.out);
   const live = new LiveReport(await gatherReport(checked));
   await writeResultFile(checked.out, reportPage(live.content));
@@ -49,6 +50,7 @@ export async function watchReport(options: WatchReportOptions): Promise<ReportRe
     live.end();
     const page = reportPage(live.content);
     await writeResultFile(checked.out, page);
+    throwIfAborted(signal);
     return resultOf(checked.out, live.content, page, began);
   } finally {
     server.close();

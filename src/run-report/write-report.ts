@@ -6,7 +6,7 @@ import { showAugmentations } from './augmentations.js';
 import { type ClipMap, makeMap } from './map.js';
 import { type ReportContent, reportPage } from './page.js';
 import { pickClips } from './pick-clips.js';
-import { checkSameData, type ReadRun, readRuns } from './read-run.js';
+import { checkSameData, readRuns } from './read-run.js';
 import { checkReportOptions, type ReportOptions } from './report-options.js';
 import { makeSprites } from './sprites.js';
 
@@ -15,7 +15,8 @@ export interface ReportResult {
   readonly bytes: number;
   readonly runs: readonly {
     readonly folder: string;
-    readonly state: ReadRun['state'];
+    /** training: a process is at it; stopped: none is, and steps are left. */
+    readonly state: 'finished' | 'training' | 'stopped';
     readonly step: number;
   }[];
   /** Clips on the map; 0: there is none. */

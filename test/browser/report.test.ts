@@ -1,6 +1,7 @@
 /** The page of `report` in a browser: three runs, hostile names, 500 clips, and one that is followed. */
 import { once } from 'node:events';
 import { appendFileSync, cpSync, readFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Browser } from 'playwright-core';
@@ -16,7 +17,7 @@ let browser: Browser;
 
 test.before(async () => {
   runs = await makeRuns(folder, 3, 24);
-  await writeReport({ runs, out: file('report.html'), threads: 2 });
+  await writeReport({ runs, out: file('report.html'), threads: 1 });
   browser = await openBrowser();
 });
 test.after.always(async () => {
@@ -78,10 +79,12 @@ test.serial('every control is reached by Tab, and nothing moves for those who as
   const { page, close } = await openFile(browser, file('report.html'), { reducedMotion: 'reduce' });
   t.is(await moving(page), 0);
   const order: string[] = [];
-  for (let i = 0; i < 80; i++) {
+  // until the page is left at its end
+  for (let at = ''; !at.startsWith('body') && order.length < 300; ) {
     await page.keyboard.press('Tab');
-    t.true(await showsFocus(page), await focused(page));
-    order.push(await focused(page));
+    at = await focused(page);
+    if (!at.startsWith('body')) t.true(await showsFocus(page), at);
+    order.push(at);
   }
   for (const one of ['input#chart-loss-scrub', 'input#map-pictures', 'div#map-field'])
     t.true(order.includes(one), `${one} of ${order}`);
@@ -96,7 +99,7 @@ test.serial('every control is reached by Tab, and nothing moves for those who as
 test.serial('500 clips of three runs: below 15 MB, in 30 s, first paint within a second', async (t) => {
   const out = file('large.html');
   const data = 'synthetic:motion?count=500&pixels=96';
-  const { bytes, seconds, clips } = await writeReport({ runs, out, data, clips: 500, threads: 2 });
+  const { bytes, seconds, clips } = await writeReport({ runs, out, data, clips: 500, threads: 1 });
   t.is(clips, 500);
   t.true(bytes < 15e6, `${bytes} bytes`);
   t.true(seconds < 30, `${seconds} s`);
@@ -136,7 +139,7 @@ test.serial(
     page.on('pageerror', (error) => complaints.push(String(error)));
     await page.goto(url);
     await page.locator('#chart-loss .scrub').focus();
-    const last = JSON.parse(lines.at(-1)!) as { step: number };
+    const last = JSON.parse(lines.findLast((line) => !line.includes('"evaluation"'))!) as { step: number };
     appendFileSync(
       join(under, 'metrics.jsonl'),
       `${JSON.stringify({ ...last, step: last.step + 7, loss: 1.25 })}\n`,
@@ -144,7 +147,11 @@ test.serial(
     await page.getByText(`step ${last.step + 7}: 1.25`).waitFor();
     t.is(await focused(page), 'input#chart-loss-scrub');
     // others than this machine's own page are not served
-    t.is((await fetch(url, { headers: { host: 'example.org' } }).catch(() => null))?.status ?? 403, 403);
+    const [stranger] = (await once(get(url, { headers: { host: 'example.org' } }), 'response')) as [
+      IncomingMessage,
+    ];
+    t.is(stranger.statusCode, 403);
+    stranger.destroy();
     t.is((await fetch(`${url}none`)).status, 404);
     await lock.release();
     await page.getByText('All runs have ended').waitFor();

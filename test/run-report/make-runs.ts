@@ -16,8 +16,16 @@ export async function makeRuns(folder: string, count: number, steps = 12): Promi
   const runs: string[] = [];
   for (let i = 0; i < count; i++) {
     const out = join(folder, `run-${'abcdefgh'[i]}`);
-    const config = tinyConfig({ train: { steps, seed: i }, log: { plans: i === 0 } });
-    const evaluated = { everyEpochs: 1, data: videos, folds: 'label:2' };
+    const config = tinyConfig({
+      train: { steps, seed: i, threads: 1 },
+      data: { workers: 1 },
+      log: { plans: i === 0 },
+    });
+    const evaluated = {
+      everyEpochs: 2,
+      data: 'synthetic:motion?count=32&pixels=48&appearances=4',
+      folds: 'group',
+    };
     await train({ ...config, data: { ...config.data, path: videos }, eval: evaluated, out });
     for (const protocol of ['knn', 'retrieval'] as const)
       await evaluate({
@@ -26,7 +34,7 @@ export async function makeRuns(folder: string, count: number, steps = 12): Promi
         train: videos,
         test: videos,
         windows: 1,
-        threads: 2,
+        threads: 1,
         baseline: 'random',
       });
     runs.push(out);
