@@ -28,15 +28,15 @@ export function spriteStyle({ width, height, frames }: Omit<Thumbnail, 'jpeg'>):
 }
 
 /** The switch that stops all of them. */
-export const stillSwitch: Markup = html`<label class="still"><input type="checkbox" id="still"> Hold pictures still</label>`;
+export const stillSwitch: Markup = html`<label class="check still"><input type="checkbox" id="still"> Hold pictures still</label>`;
 
 export const MOVING_STYLES = `
 .box { aspect-ratio: 4 / 3; container-type: size; display: grid; place-items: center; overflow: hidden; background: var(--sunken); }
 .clip { width: min(100cqw, calc(100cqh * var(--ratio))); aspect-ratio: var(--ratio); background-position-x: var(--still);
   animation-name: play; animation-iteration-count: infinite; }
 .none { color: var(--quiet); font-size: .8rem; } .none p { margin: 0; padding: .75rem; max-height: 100%; overflow: auto; overflow-wrap: anywhere; }
-.still { display: inline-flex; gap: .5rem; align-items: center; font-size: .9rem; cursor: pointer; }
-.still input { accent-color: var(--accent); width: 1.1rem; height: 1.1rem; margin: 0; }
+.check { display: inline-flex; gap: .5rem; align-items: center; font-size: .9rem; cursor: pointer; }
+.check input { accent-color: var(--accent); width: 1.1rem; height: 1.1rem; margin: 0; }
 @keyframes play { from { background-position-x: 0%; } to { background-position-x: 100%; } }
 body:has(#still:checked) .clip { animation-name: none; }
 @media (prefers-reduced-motion: reduce) { .clip { animation-name: none; } .still { display: none; } }

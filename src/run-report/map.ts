@@ -91,7 +91,7 @@ export function mapSection({ folder, labels, clips, runs }: ClipMap): Markup {
   );
   return html`<p class="quiet">${clips.length} clips${folder !== '' && html` in ${nameMarkup(folder)}`}. What an encoder takes for alike lies near: the two directions in which its vectors differ most. Point at a clip, or go from one to the next with the arrow keys.</p>
 <div class="controls">${runs.length > 1 && html`<fieldset class="choice"><legend>Encoder of</legend>${radios}</fieldset>`}
-<label class="still"><input type="checkbox" id="map-pictures"${CHECKED}> Pictures on the map</label></div>
+<label class="check"><input type="checkbox" id="map-pictures"${CHECKED}> Pictures on the map</label></div>
 <div class="map"><div id="map-field" class="field" tabindex="0" role="application" aria-label="Map of ${clips.length} clips: the arrow keys go from clip to clip"><canvas aria-hidden="true"></canvas><div id="map-pins" aria-hidden="true"></div></div>
 <div id="map-panel" class="panel" aria-live="polite"><p class="quiet">No clip is chosen yet.</p></div></div>
 ${labels.length > 0 && html`<div class="keys" role="group" aria-label="Labels: press one to see its clips alone">${keys}</div>`}
