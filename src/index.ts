@@ -93,6 +93,9 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
+export type { ReportOptions } from './run-report/report-options.js';
+export { type WatchReportOptions, watchReport } from './run-report/watch-report.js';
+export { type ReportResult, writeReport } from './run-report/write-report.js';
 export type {
   DuplicateKind,
   DuplicateOptions,

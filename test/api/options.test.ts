@@ -71,6 +71,8 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
       'interval',
     ],
   },
+  writeReport: { options: [() => vssl.writeReport({ runs: [out], out, clip: 1 } as never), 'clips'] },
+  watchReport: { options: [() => vssl.watchReport({ runs: [out], out, prot: 1 } as never), 'port'] },
   VideoIndex: {
     open: [() => vssl.VideoIndex.open(out, { repare: true } as object), 'repair'],
     add: [() => withIndex((index) => index.add({ path: 'a', windws: [] } as never)), 'windows'],
@@ -206,6 +208,8 @@ test('options that are no object are refused', async (t) => {
       () => vssl.Classifier.load(out, options),
       () => vssl.runClaims(options),
       () => vssl.writeSyntheticVideos(options),
+      () => vssl.writeReport(options),
+      () => vssl.watchReport(options),
       () => vssl.doctor(options),
       () => vssl.loadConfig(options),
       () => vssl.VideoEncoder.create(options),

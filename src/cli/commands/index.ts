@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'duplicates', load: async () => (await import('./duplicates.js')).registerDuplicates },
   { name: 'search', load: async () => (await import('./search.js')).registerSearch },
   { name: 'merge', load: async () => (await import('./merge.js')).registerMerge },
+  { name: 'report', load: async () => (await import('./report.js')).registerReport },
   { name: 'check', load: async () => (await import('./check.js')).registerCheck },
   { name: 'synthesize', load: async () => (await import('./synthesize.js')).registerSynthesize },
   { name: 'prepare', load: async () => (await import('./prepare.js')).registerPrepare },
