@@ -115,11 +115,13 @@ async function runInGroup(
   const readData = () => loadManifest(dataPath, { except: [paths.folder] });
   // A device that is not there and wrong files should not leave a folder behind; a finished run should need neither.
   if (isNew) requireCuda(config.train.device);
-  const init = isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile)) : null;
+  const init =
+    isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile, config)) : null;
   const early = isNew ? await group.together(readData) : null;
   const lock = await group.byFirst(() => takeRunFolder(paths));
   try {
     const warn = (message: string) => emit({ type: 'warning', message });
+    for (const warning of init?.warnings ?? []) warn(warning);
     const checkpoint = await findInGroup(group, () =>
       findCheckpoint(paths, resume, config, initFile, (error) => warn(error.message)),
     );
