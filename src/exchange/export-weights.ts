@@ -1,7 +1,8 @@
 /** Encoders handed on: of a run or a weights file, as a file of another layout, with a card that says what it is. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { extname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkBoolean, checkOneOf, checkText, requireOptions } from '../checks.js';
 import { weightsFile } from '../embed/open-encoder.js';
 import { invalidArgument, VsslError } from '../errors.js';
@@ -54,13 +55,12 @@ export interface ExportOptions {
 export async function exportWeights(options: ExportOptions): Promise<ExportedFile> {
   const { weights, out, layout, card } = checkExport(options);
   const isFolder = !isFileName(out);
-  if (isFolder) await makeFolder(out);
-  else await checkOutFile(out);
+  if (!isFolder) await checkOutFile(out);
   const path = await encoderOf(weights, options.encoder);
   const encoder = { path, ...(await readEncoderFile(path)) };
   const exported = await writeOne(encoder, out, { ...options, layout }, isFolder);
   if (!card) return exported;
-  const run = (await isRun(weights)) ? weights : undefined;
+  const run = (await isFolderThere(weights)) ? weights : dirname(weights);
   return { ...exported, card: await writeModelCard(encoder, exported, options, run) };
 }
 
@@ -107,7 +107,7 @@ async function makeFolder(out: string): Promise<void> {
   });
 }
 
-async function isRun(weights: string): Promise<boolean> {
+async function isFolderThere(weights: string): Promise<boolean> {
   return (await stat(weights).catch(() => null))?.isDirectory() ?? false;
 }
 
@@ -139,8 +139,13 @@ async function writeOne(
     );
   const chunks = encodeLayout(encoder, { layout, dtype, input, license });
   const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
+  for (const chunk of chunks) {
+    hash.update(chunk);
+    // a large network takes tenths of a second: others have their turn between its tensors
+    await nextTurn();
+  }
   const sha256 = hash.digest('hex');
+  if (isFolder) await makeFolder(out);
   const file = isFolder ? join(out, `${stemOf(encoder)}-${sha256.slice(0, 8)}${suffixOf(layout)}`) : out;
   await checkOutFile(file);
   if (resolve(file) === resolve(encoder.path))
@@ -151,7 +156,8 @@ async function writeOne(
   const { arch, width } = description.model;
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
   const { dim } = networkOf(description.model);
-  return { file, encoder: description.encoder, layout, dtype, arch, width, dim, bytes, sha256 };
+  const takes = layout === 'onnx' ? { input } : {};
+  return { file, encoder: description.encoder, layout, ...takes, dtype, arch, width, dim, bytes, sha256 };
 }
 
 /** `r3d_18-w0.25-cvrl` */

@@ -13,7 +13,7 @@ export interface KeyMap {
   readonly usual: Pick<EncoderDescription, 'clip' | 'mean' | 'std'>;
 }
 
-const PARTS = String.raw`(weight|bias|running_mean|running_var|num_batches_tracked)`;
+const PARTS = '(weight|bias|running_mean|running_var|num_batches_tracked)';
 
 /** The first of `rules` that fits gives the name, by its groups. */
 function byRules(

@@ -33,6 +33,8 @@ export interface ExportedFile {
   readonly file: string;
   readonly encoder: string;
   readonly layout: Layout;
+  /** Of an ONNX file. */
+  readonly input?: OnnxInput;
   readonly dtype: WeightType;
   readonly arch: string;
   readonly width: number;

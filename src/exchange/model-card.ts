@@ -11,6 +11,7 @@ import { type RunFacts, readRunFacts } from './run-facts.js';
 
 /** In the head of every card: whose it is, so that no other page is overwritten. */
 const MARK = 'vssl_encoder:';
+const KEPT = '<!-- What you write below this line is kept by the next export. -->';
 
 /** One row of the table of files. */
 interface FileRow {
@@ -25,8 +26,8 @@ interface FileRow {
 export async function writeModelCard(
   encoder: Encoder,
   exported: ExportedFile,
-  options: { readonly license?: string; readonly input?: string },
-  run: string | undefined,
+  options: { readonly license?: string },
+  run: string,
 ): Promise<string> {
   const digest = await encoderDigest(encoder.description, encoder.tensors);
   const folder = dirname(exported.file);
@@ -35,12 +36,10 @@ export async function writeModelCard(
   const name = basename(exported.file);
   const kept = fileRows(before).filter((row) => row.name !== name && there.has(row.name));
   const license = options.license ?? licenseIn(before) ?? 'unknown';
-  const facts = run === undefined ? null : await readRunFacts(run);
+  const facts = await readRunFacts(run, encoder.description.method);
   const rows = [...kept, { name, line: rowOf(exported) }].sort((a, b) => (a.name < b.name ? -1 : 1));
-  await writeResultFile(
-    path,
-    cardOf({ encoder, exported, digest, license, facts, rows, input: options.input }),
-  );
+  const page = cardOf({ encoder, exported, digest, license, facts, rows });
+  await writeResultFile(path, page + addedTo(before));
   return path;
 }
 
@@ -57,19 +56,26 @@ async function placeOf(file: string, digest: string): Promise<{ path: string; be
   );
 }
 
+/** What people have written at the end of a card. */
+function addedTo(card: string): string {
+  const at = card.indexOf(KEPT);
+  return at < 0 ? '' : card.slice(at + KEPT.length + 1);
+}
+
 function licenseIn(card: string): string | undefined {
   return /^license: (.+)$/m.exec(card)?.[1];
 }
 
 function fileRows(card: string): FileRow[] {
   return card.split('\n').flatMap((line) => {
-    const name = /^\| `([^`]+)` \| (?:vssl|torchvision|onnx) /.exec(line)?.[1];
+    const name = /^\| `([^`]+)` \| (?:vssl|torchvision|onnx)\b/.exec(line)?.[1];
     return name === undefined ? [] : [{ name, line }];
   });
 }
 
-function rowOf({ file, layout, dtype, bytes, sha256 }: ExportedFile): string {
-  return `| \`${basename(file)}\` | ${layout} | ${dtype} | ${bytes} | \`${sha256}\` |`;
+function rowOf({ file, layout, input, dtype, bytes, sha256 }: ExportedFile): string {
+  const takes = input === 'frames' ? ', takes frames' : '';
+  return `| \`${basename(file)}\` | ${layout}${takes} | ${dtype} | ${bytes} | \`${sha256}\` |`;
 }
 
 interface CardParts {
@@ -79,7 +85,6 @@ interface CardParts {
   readonly license: string;
   readonly facts: RunFacts | null;
   readonly rows: readonly FileRow[];
-  readonly input: string | undefined;
 }
 
 function cardOf(parts: CardParts): string {
@@ -94,12 +99,10 @@ function cardOf(parts: CardParts): string {
     `${MARK} ${digest}`,
     '---',
   ];
-  const trained =
-    method === 'none' ? 'not trained by self-supervision here' : `trained by ${method} for ${step} steps`;
   return `${[
     head.join('\n'),
     `# ${model.arch}${model.width === 1 ? '' : ` of width ${model.width}`}, ${method}`,
-    `A video encoder, ${trained}: a clip in, ${exported.dim} numbers out (pooled features, not normalised).`,
+    `A video encoder, ${originOf(encoder)}: a clip in, ${exported.dim} numbers out (pooled features, not normalised).`,
     `## Input\n\n${inputOf(encoder)}`,
     `## Training\n\n${trainingOf(facts)}`,
     `## Results\n\n${resultsOf(facts, step)}`,
@@ -110,7 +113,14 @@ function cardOf(parts: CardParts): string {
       rows.map(({ name }) => name),
     )}`,
     `## Licence\n\n${licenceText(license)}`,
+    KEPT,
   ].join('\n\n')}\n`;
+}
+
+/** Imported weights have the name of their library in the place of a method, and no steps. */
+function originOf({ description: { method, step } }: Encoder): string {
+  if (step > 0) return `trained by ${method} for ${step} steps`;
+  return method === 'none' ? 'not trained' : `with weights of ${method}`;
 }
 
 function licenceText(license: string): string {

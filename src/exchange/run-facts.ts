@@ -21,10 +21,10 @@ export interface RunFacts {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Null when there is no configuration. */
-export async function readRunFacts(run: string): Promise<RunFacts | null> {
+/** Null where there is no configuration of a run of this method. */
+export async function readRunFacts(run: string, method: string): Promise<RunFacts | null> {
   const config = await readJson(join(run, 'config.json'));
-  if (!config) return null;
+  if (config?.method !== method) return null;
   const names = (await readdir(run).catch(() => [])).filter((name) => /^eval-.*\.json$/.test(name)).sort();
   const results = await Promise.all(names.map((name) => readJson(join(run, name))));
   return {

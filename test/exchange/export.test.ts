@@ -96,6 +96,12 @@ test('a run in a folder: names that say what and end in the hash, one card for a
   t.false(card.includes('/home/me'));
   t.is(card.match(/^\| `.*` \| (vssl|onnx) \|/gm)?.length, 3);
   t.is((await readdir(out)).length, 4);
+  await writeFile(join(out, 'README.md'), `${card}\nOf my own cats.\n`);
+  await exportWeights({ weights: join(run, 'weights.safetensors'), out, layout: 'onnx', input: 'frames' });
+  const again = await readFile(join(out, 'README.md'), 'utf8');
+  t.regex(again, /kept by the next export\. -->\n\nOf my own cats\.\n$/);
+  t.regex(again, /\| onnx, takes frames \| fp32 \|/);
+  t.true(again.includes('| knn |'));
 });
 
 test('cards of others are left as they are', async (t) => {
