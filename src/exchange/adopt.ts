@@ -42,20 +42,17 @@ export function adoptWeights(
   const refuse = (why: string) =>
     new VsslError(
       'ERR_VSSL_WEIGHTS',
-      `${path} does not fit ${model.arch} of width ${model.width} (read as ${reading.map.what}): ${why}`,
+      `${path}, read as ${reading.map.what}, does not fit ${model.arch} of width ${model.width}; ask for the network that it is of, or take another file: ${why}`,
       { details: { path, arch: model.arch } },
     );
   let inflated = 0;
   const fitted: NamedTensor[] = [];
   for (const [name, form] of wanted) {
     const own = reading.named.get(name) ?? counterOf(name);
-    if (own === undefined)
-      throw refuse(
-        `it has nothing for the tensor '${name}'${didYouMean(
-          name,
-          tensors.map((tensor) => tensor.name),
-        )}; give the architecture that it is of`,
-      );
+    if (own === undefined) {
+      const odd = [...reading.named].filter(([key]) => !wanted.has(key)).map(([, tensor]) => tensor.name);
+      throw refuse(`it has nothing for the tensor '${name}'${didYouMean(name, odd)}`);
+    }
     const fit = fitTensor(widen(own), name, form, inflation);
     if (fit === null)
       throw refuse(`expected ${formOf(form)} for '${name}', but its tensor '${own.name}' is ${formOf(own)}`);

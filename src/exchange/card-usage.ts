@@ -28,7 +28,7 @@ export function usageOf(
       ),
       code(
         'js',
-        `import { InferenceSession } from 'onnxruntime-node';\n\nconst session = await InferenceSession.create('${onnx}');\n` +
+        `import { InferenceSession } from "onnxruntime-node";\n\nconst session = await InferenceSession.create("${onnx}");\n` +
           `const { features } = await session.run({ [session.inputNames[0]]: clips }); // (N, ${dim})`,
       ),
     );

@@ -56,7 +56,7 @@ const facebook = {
 export const KEY_MAPS: readonly KeyMap[] = [
   {
     name: 'torchvision',
-    what: "torchvision's r3d_18, mc3_18 and r2plus1d_18, and files of this package",
+    what: "torchvision's video networks",
     usual: kinetics,
     rename: byRules([
       [String.raw`fc\..*`, drop],

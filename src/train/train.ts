@@ -115,13 +115,11 @@ async function runInGroup(
   const readData = () => loadManifest(dataPath, { except: [paths.folder] });
   // A device that is not there and wrong files should not leave a folder behind; a finished run should need neither.
   if (isNew) requireCuda(config.train.device);
-  const init =
-    isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile, config)) : null;
+  const init = isNew && initFile ? await group.together(() => readInitWeights(initFile, config)) : null;
   const early = isNew ? await group.together(readData) : null;
   const lock = await group.byFirst(() => takeRunFolder(paths));
   try {
     const warn = (message: string) => emit({ type: 'warning', message });
-    for (const warning of init?.warnings ?? []) warn(warning);
     const checkpoint = await findInGroup(group, () =>
       findCheckpoint(paths, resume, config, initFile, (error) => warn(error.message)),
     );
@@ -131,7 +129,7 @@ async function runInGroup(
       return result;
     }
     const manifest = early ?? (await group.together(readData));
-    for (const warning of manifest.warnings) warn(warning);
+    for (const warning of [...(init?.warnings ?? []), ...manifest.warnings]) warn(warning);
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await group.byFirst(() => emptyRunFolder(paths));
     const engine = await openEngine(config.train.device);

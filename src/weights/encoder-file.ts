@@ -105,21 +105,7 @@ export function describeEncoder(d: EncoderDescription): Record<string, string> {
 }
 
 function parseDescription(m: Readonly<Record<string, string>>, path: string): EncoderDescription {
-  // what is written for PyTorch's libraries has their word there, and all else of an encoder file
-  if (m.format !== FORMAT && !(m.format === 'pt' && m.format_version !== undefined))
-    throw wrong(
-      path,
-      `its metadata says format '${m.format ?? 'none'}', expected '${FORMAT}'; ` +
-        "'vssl-native import' makes an encoder file of weights of torchvision, SlowFast or pytorchvideo",
-    );
-  const version = Number(m.format_version);
-  if (!Number.isInteger(version) || version < 1)
-    throw wrong(path, `its format version is '${m.format_version}'`);
-  if (version > ENCODER_FORMAT_VERSION)
-    throw wrong(
-      path,
-      `its format version is ${version}, this package reads up to ${ENCODER_FORMAT_VERSION}: upgrade it`,
-    );
+  checkFormat(m, path);
   const whole = (key: string, least: number): number => {
     const value = Number(m[key]);
     if (m[key] === undefined || !Number.isSafeInteger(value) || value < least)
@@ -166,6 +152,25 @@ function parseDescription(m: Readonly<Record<string, string>>, path: string): En
     ...(m.modality !== undefined && { modality: modalityOf(m.modality, path) }),
     step: m.step === undefined ? 0 : whole('step', 0),
   };
+}
+
+/** Throws ERR_VSSL_WEIGHTS for metadata of something else, or of a newer version. */
+function checkFormat(m: Readonly<Record<string, string>>, path: string): void {
+  // what is written for PyTorch's libraries has their word there, and all else of an encoder file
+  if (m.format !== FORMAT && !(m.format === 'pt' && m.format_version !== undefined))
+    throw wrong(
+      path,
+      `its metadata says format '${m.format ?? 'none'}', expected '${FORMAT}'; ` +
+        "'vssl-native import FILE' makes an encoder file of weights of torchvision, SlowFast or pytorchvideo",
+    );
+  const version = Number(m.format_version);
+  if (!Number.isInteger(version) || version < 1)
+    throw wrong(path, `its format version is '${m.format_version}'`);
+  if (version > ENCODER_FORMAT_VERSION)
+    throw wrong(
+      path,
+      `its format version is ${version}, this package reads up to ${ENCODER_FORMAT_VERSION}: upgrade it`,
+    );
 }
 
 function modalityOf(name: string, path: string): MotionModality {

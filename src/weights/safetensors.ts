@@ -186,7 +186,7 @@ async function readHeader(
   const prefix = Buffer.alloc(8);
   await readExactly(file, prefix, 0, path);
   if (isTorchFile(prefix))
-    throw bad(path, "it is one of torch.save, of which 'vssl-native import' makes an encoder file");
+    throw bad(path, "it is one of torch.save, of which 'vssl-native import FILE' makes an encoder file");
   const length = Number(prefix.readBigUInt64LE(0));
   if (length > MAX_HEADER_BYTES)
     throw bad(path, `its header claims ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);

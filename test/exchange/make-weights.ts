@@ -17,13 +17,15 @@ export function fixture(name: string): Buffer {
 /** Numbers in [-1, 1), each a function of its index and the stream: that of test/fixtures/r3d/make_fixture.py. */
 export function counter(count: number, stream: number): Float64Array {
   const begin = Number((BigInt(stream) * 0x9e3779b9n) & 0xffffffffn);
-  return Float64Array.from({ length: count }, (_, i) => {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
     let x = (i + begin) >>> 0;
     x = Math.imul(x ^ (x >>> 16), 0x7feb352d) >>> 0;
     x = Math.imul(x ^ (x >>> 15), 0x846ca68b) >>> 0;
     x = (x ^ (x >>> 16)) >>> 0;
-    return (x >>> 8) / 2 ** 23 - 1;
-  });
+    out[i] = (x >>> 8) / 2 ** 23 - 1;
+  }
+  return out;
 }
 
 /** Those of test/fixtures/exchange/make_fixture.py: streams are numbered by the sorted names. */
@@ -54,6 +56,19 @@ export async function writeFormulaWeights(
   changes: Partial<EncoderDescription> = {},
 ): Promise<void> {
   await writeEncoderFile(path, { ...tinyDescription, ...changes, model }, formulaWeights(model));
+}
+
+/** Names of tensors that one has and the other has not, or not so; quick for large ones. */
+export function differing(a: readonly NamedTensor[], b: readonly NamedTensor[]): string[] {
+  const other = new Map(b.map((tensor) => [tensor.name, tensor]));
+  const odd = a.filter(({ name, dtype, shape, data }) => {
+    const own = other.get(name);
+    other.delete(name);
+    return (
+      own?.dtype !== dtype || String(own.shape) !== String(shape) || Buffer.compare(own.data, data) !== 0
+    );
+  });
+  return [...odd.map(({ name }) => name), ...other.keys()];
 }
 
 /** The largest difference, beside the largest of what is expected (at least 1). */

@@ -25,7 +25,7 @@ for (const model of models)
 
 test('what there is not is refused by name', (t) => {
   const code = 'ERR_VSSL_WEIGHTS';
-  t.throws(() => networkOf({ arch: 'r3d_19', width: 1 }), { code, message: /did you mean 'r3d_18'/ });
+  t.throws(() => networkOf({ arch: 'r3d18', width: 1 }), { code, message: /did you mean 'r3d_18'/ });
   t.throws(() => networkOf({ arch: 'r3d_18', width: 9 }), {
     code,
     message: /from 0\.015625 to 8, but it is 9/,

@@ -83,7 +83,7 @@ test('where an encoder file is expected, a file of torch is told how to become o
     await writeFile(path, fixture(name));
     await t.throwsAsync(readEncoderFile(path), {
       code: 'ERR_VSSL_SAFETENSORS',
-      message: /'vssl-native import' makes/,
+      message: /'vssl-native import FILE' makes/,
     });
   }
 });

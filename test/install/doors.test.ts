@@ -70,7 +70,8 @@ const packages: Record<string, readonly string[]> = {
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
-const importLines = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
+// not of a word 'import' that stands in quotes itself
+const importLines = /(?:\bfrom|(?<!')\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
 const includeLines = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm;
 const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');
 

@@ -129,7 +129,7 @@ test('weights of other libraries are fitted to the run; what they are usually gi
   t.deepEqual(parametersOf((await readEncoderFile(weightsOf(out))).tensors), given);
   t.regex(
     warnings.join('\n'),
-    /foreign\.safetensors: .* usually given .* mean \[0\.43216,.* this run has \[0,0,0\]/,
+    /foreign\.safetensors: .* usually given .*mean \[0\.43216,.* this run has \[0,0,0\]/,
   );
 
   const pictures = wrapped.slice(1);
@@ -137,6 +137,6 @@ test('weights of other libraries are fitted to the run; what they are usually gi
   const missing = wrapped[0]!.name.replace('module.encoder_q.', '');
   await t.throwsAsync(run({ init }, 2), {
     code: 'ERR_VSSL_WEIGHTS',
-    message: new RegExp(`foreign\\.safetensors does not fit r3d_10 of width 0\\.125.*'${missing}'`),
+    message: new RegExp(`foreign\\.safetensors, read as .* does not fit r3d_10 of width 0\\.125.*'${missing}'`),
   });
 });
