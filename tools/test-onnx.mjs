@@ -1,8 +1,8 @@
-// npm run test:onnx: exported weights as others see them. Exports networks of every architecture and asks onnx.checker,
+// npm run test:onnx: exported weights as others see them, and weights of others. Exports networks of every architecture and asks onnx.checker,
 // onnxruntime, PyTorch and torchvision of Python whether they are sound and give the same features; runs the Python of
-// docs/python.md. VSSL_PYTHON names the interpreter (default python3). The last line counts.
+// docs/python.md; imports what torch.save writes of torchvision's networks. VSSL_PYTHON names the interpreter (default python3). The last line counts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { log, main, root, ToolError } from './common.mjs';
@@ -197,9 +197,42 @@ async function pixels(exporter) {
   };
 }
 
+const floats = (file) => new Float32Array(new Uint8Array(readFileSync(file)).buffer);
+
+/** torchvision's own files: the features are theirs, and networks of pictures become networks of clips. */
+async function importAll(folder, { importWeights, VideoEncoder }) {
+  const script = join(root, 'test/exchange/make_imports.py');
+  const done = spawnSync(python, [script, folder], { encoding: 'utf8' });
+  if (done.status === 77) return [{ name: 'imports', skipped: done.stderr.trim() }];
+  if (done.status !== 0) return [{ name: 'imports', ok: false, detail: done.stderr }];
+  const told = [];
+  const out = join(folder, 'imported.safetensors');
+  for (const arch of ['r3d_18', 'r2plus1d_18', 'mc3_18']) {
+    const found = await importWeights({ weights: join(folder, `${arch}.pth`), out });
+    const encoder = await VideoEncoder.load(out, { device: 'cpu' });
+    const expected = floats(join(folder, `${arch}.f32`));
+    const got = await encoder.forward(floats(join(folder, 'clips.f32')), [2, 3, 8, 32, 32]);
+    await encoder.dispose();
+    const off = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - got[i])), 0);
+    const ok = found.arch === arch && off < 1e-4;
+    told.push({ name: `import ${arch}.pth`, ok, detail: `${found.arch}, off by ${off.toExponential(1)}` });
+  }
+  for (const [from, arch, kernels] of [
+    ['resnet18', 'r3d_18', 17],
+    ['resnet50', 'r3d_50', 10],
+  ]) {
+    const { inflated } = await importWeights({ weights: join(folder, `${from}.pth`), out, arch });
+    told.push({
+      name: `import ${from}.pth`,
+      ok: inflated === kernels,
+      detail: `${inflated} kernels inflated`,
+    });
+  }
+  return told;
+}
+
 /** Prints what failed, and the count. */
-function report(lines) {
-  const told = lines.map((line) => JSON.parse(line));
+function report(told) {
   const skipped = told.filter((one) => one.skipped);
   const failed = told.filter((one) => one.ok === false);
   for (const { name, detail, skipped: why, ok } of told)
@@ -215,9 +248,9 @@ await main(async () => {
   if (!existsSync(join(root, 'dist/esm')))
     throw new ToolError("dist/ is not there: 'npm run build' makes it");
   requirePython();
-  const [{ exportWeights }, { writeEncoderFile }, { loadEngine }, { VideoEncoder }] = await Promise.all(
-    ['exchange/export-weights', 'weights/encoder-file', 'native/load', 'embed/video-encoder'].map(from),
-  );
+  const rooms = ['exchange/export-weights', 'exchange/import-weights', 'weights/encoder-file', 'native/load'];
+  const [{ exportWeights }, { importWeights }, { writeEncoderFile }, { loadEngine }, { VideoEncoder }] =
+    await Promise.all([...rooms, 'embed/video-encoder'].map(from));
   const folder = mkdtempSync(join(tmpdir(), 'vssl-onnx-'));
   try {
     const exporter = new Exporter(folder, { exportWeights, writeEncoderFile, loadEngine, VideoEncoder });
@@ -230,7 +263,11 @@ await main(async () => {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    report(done.stdout.split('\n').filter(Boolean));
+    const told = done.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    report([...told, ...(await importAll(folder, { importWeights, VideoEncoder }))]);
     if (done.status !== 0) throw new ToolError(`${script} ended with ${done.signal ?? done.status}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
