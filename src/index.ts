@@ -63,6 +63,8 @@ export { registerMeasure } from './eval/measures.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export type { FactorScore, RetrievalScore } from './eval/scores.js';
+export { type ExportOptions, exportWeights } from './exchange/export-weights.js';
+export { type ImportOptions, type ImportResult, importWeights } from './exchange/import-weights.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export { type Claim, defineMethod, type Method, type Paper } from './methods/method.js';
 export { getPreset, listMethods, listPresets, type PresetName, registerMethod } from './methods/registry.js';

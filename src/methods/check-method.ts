@@ -36,7 +36,13 @@ const specSchema = z.strictObject({
     )
     .optional(),
   encoders: z
-    .array(z.strictObject({ name: text, format: callable.optional() }))
+    .array(
+      z.strictObject({
+        name: text,
+        format: callable.optional(),
+        inState: z.strictObject({ prefix: text, model: callable }).optional(),
+      }),
+    )
     .min(1)
     .optional(),
   claims: z

@@ -194,7 +194,7 @@ export type Indices = ReturnType<Int32ArrayConstructor['of']>;
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
 export interface NamedTensor {
   readonly name: string;
-  readonly dtype: 'F32' | 'F64' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
+  readonly dtype: 'F32' | 'F64' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }

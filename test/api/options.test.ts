@@ -59,6 +59,16 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
+  exportWeights: {
+    options: [() => vssl.exportWeights({ weights: out, out, layuot: 'onnx' } as never), 'layout'],
+  },
+  importWeights: {
+    options: [() => vssl.importWeights({ weights: out, out, archi: 'r3d_18' } as never), 'arch'],
+    clip: [
+      () => vssl.importWeights({ weights: out, out: `${out}.safetensors`, clip: { frame: 4 } } as never),
+      'frames',
+    ],
+  },
   indexVideos: {
     options: [() => vssl.indexVideos({ weights: out, data: out, db: out, inclde: [] } as never), 'include'],
   },
@@ -202,6 +212,8 @@ test('options that are no object are refused', async (t) => {
       () => vssl.evaluate(options),
       () => vssl.embedForEvaluation(options),
       () => vssl.embedToFile(options),
+      () => vssl.exportWeights(options),
+      () => vssl.importWeights(options),
       () => vssl.checkVideos(options),
       () => vssl.prepare(options),
       () => vssl.predictVideos(options),

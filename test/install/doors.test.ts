@@ -28,7 +28,19 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   search: ['checks', 'kernels', 'native', 'weights', 'data', 'embed', 'report', 'errors'],
-  train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  exchange: ['checks', 'config', 'data', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  train: [
+    'checks',
+    'methods',
+    'data',
+    'config',
+    'weights',
+    'embed',
+    'exchange',
+    'native',
+    'spelling',
+    'errors',
+  ],
   report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
   'run-report': [
@@ -71,7 +83,8 @@ const packages: Record<string, readonly string[]> = {
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
-const importLines = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
+// not of a word 'import' that stands in quotes itself
+const importLines = /(?:\bfrom|(?<!')\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
 const includeLines = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm;
 const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');
 
