@@ -37,6 +37,8 @@ export interface KnnEvaluationOptions extends CommonEvaluationOptions {
   readonly weighting?: 'majority' | 'softmax';
   /** Of `softmax` votes. Default 0.07. */
   readonly temperature?: number;
+  /** Also on features that are shifted and scaled by the mean and deviation of the training videos'. */
+  readonly standardize?: boolean;
 }
 
 export interface LinearEvaluationOptions extends CommonEvaluationOptions {
@@ -53,6 +55,8 @@ export interface RetrievalEvaluationOptions extends CommonEvaluationOptions {
   readonly protocol: 'retrieval';
   /** Of the windows and augmentations of instance retrieval. Default 0. */
   readonly seed?: number;
+  /** Also on features that are shifted and scaled by the mean and deviation of the gallery's. */
+  readonly standardize?: boolean;
 }
 
 export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | RetrievalEvaluationOptions;
@@ -62,9 +66,9 @@ const commonKeys = (
   'onProgress device threads precision'
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
-  knn: ['k', 'weighting', 'temperature'],
+  knn: ['k', 'weighting', 'temperature', 'standardize'],
   linear: ['weightDecay', 'maxIterations', 'factors'],
-  retrieval: ['seed'],
+  retrieval: ['seed', 'standardize'],
 };
 
 /**
@@ -102,8 +106,8 @@ function ownSettings(options: EvaluateOptions): object {
 }
 
 export function knnSettings(options: KnnEvaluationOptions): KnnSettings {
-  const { k = 5, weighting = 'majority', temperature = 0.07 } = options;
-  return { k: checkCount('k', k), weighting, temperature };
+  const { k = 5, weighting = 'majority', temperature = 0.07, standardize } = options;
+  return { k: checkCount('k', k), weighting, temperature, ...alsoStandardized(standardize) };
 }
 
 export function linearSettings(options: LinearEvaluationOptions): LinearSettings {
@@ -114,6 +118,14 @@ export function linearSettings(options: LinearEvaluationOptions): LinearSettings
   return { weightDecay, maxIterations: checkCount('maxIterations', maxIterations) };
 }
 
-export function retrievalSettings({ seed = 0 }: RetrievalEvaluationOptions): { readonly seed: number } {
-  return { seed: checkCount('seed', seed, 0) };
+export function retrievalSettings({ seed = 0, standardize }: RetrievalEvaluationOptions): {
+  readonly seed: number;
+  readonly standardize?: boolean;
+} {
+  return { seed: checkCount('seed', seed, 0), ...alsoStandardized(standardize) };
+}
+
+/** Told only where it is asked for, so that results without it keep their key. */
+function alsoStandardized(standardize = false): { readonly standardize?: true } {
+  return checkBoolean('standardize', standardize) ? { standardize: true } : {};
 }

@@ -120,9 +120,12 @@ export async function retrievalScores(
   const { data } = extractor;
   const augment = await runAugmentation(options.run);
   const { instances, features: rows } = rowsOfStages(data, 'retrieval');
-  const pairs = await extractor.pairFeatures(instances!, augment, retrievalSettings(options).seed);
+  const { seed, standardize } = retrievalSettings(options);
+  const settings = { ranks: recallRanks, standardize };
+  const pairs = await extractor.pairFeatures(instances!, augment, seed);
+  const groups = pairs.kept.map((row) => data.rows[row]!.group);
   const instance = await scoreEach(pairs.query, (query, pick) =>
-    scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
+    scoreInstanceRetrieval(query, pick(pairs.gallery), groups, settings, signal),
   );
   let label: Omit<Scores<RecallScore>, 'used'> | undefined;
   let used = pairs.query.trained.rows;
@@ -130,7 +133,7 @@ export async function retrievalScores(
     warnOfUnlabelled(extractor, rows);
     const { kept, of } = await extractor.windowFeatures(rows);
     const labelled = labelledSplits(extractor, kept);
-    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
+    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, settings, signal));
     used = kept.length;
   }
   const join = (byLabel: RecallScore | undefined, byInstance: RecallScore): RetrievalScore => ({

@@ -21,6 +21,10 @@ interface EvalFlags extends EncoderFlags {
   readonly out?: string;
   readonly shard?: string;
   readonly features?: string;
+  // knn and retrieval
+  readonly standardize?: boolean;
+  // knn and linear
+  readonly confusion?: boolean;
   // knn
   readonly k?: number;
   readonly weighting?: 'majority' | 'softmax';
@@ -41,7 +45,16 @@ export function registerEval(program: Command): void {
       new Option('--weighting <how>', 'of the votes (default: majority)').choices(['majority', 'softmax']),
     )
     .option('--temperature <t>', 'of softmax votes (default: 0.07)', parseNumber)
-    .action(evalAction('knn', ({ k, weighting, temperature }) => ({ k, weighting, temperature })));
+    .option(...standardizeOption)
+    .option(...confusionOption)
+    .action(
+      evalAction('knn', ({ k, weighting, temperature, standardize }) => ({
+        k,
+        weighting,
+        temperature,
+        standardize,
+      })),
+    );
   addProtocol(group, 'linear', 'a linear classifier on frozen features')
     .option(
       '--weight-decay <d>',
@@ -52,17 +65,30 @@ export function registerEval(program: Command): void {
       '--factors [columns]',
       'also probe what else the features tell: columns of the data, separated by commas (default: all)',
     )
+    .option(...confusionOption)
     .action(
       evalAction('linear', ({ weightDecay, factors }) => ({
         weightDecay,
         factors: typeof factors === 'string' ? factors.split(',') : factors,
       })),
     );
-  addProtocol(group, 'retrieval', 'R@1/5/10/20/50: same label, and same video from another window')
+  addProtocol(
+    group,
+    'retrieval',
+    'R@1/5/10/20/50, MAP@R and NMI: same label, and same video from another window',
+  )
     .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
-    .action(evalAction('retrieval', ({ seed }) => ({ seed })));
+    .option(...standardizeOption)
+    .action(evalAction('retrieval', ({ seed, standardize }) => ({ seed, standardize })));
   registerEvalClaims(group);
 }
+
+const standardizeOption = [
+  '--standardize',
+  'also on features that are shifted and scaled by the mean and deviation of the training videos',
+] as const;
+
+const confusionOption = ['--confusion', 'also show which classes are taken for which'] as const;
 
 function addProtocol(group: Command, name: Protocol, description: string): Command {
   return addEncoderOptions(addCommonOptions(group.command(name)), 'fp32')
@@ -123,7 +149,7 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
     if (shard !== undefined) return await embedShare(context, { ...options, shard, out: outOf(out) });
     const { evaluate } = await import('../../eval/evaluate.js');
     const result = await metered(context, '', (count) => evaluate({ ...options, onProgress: staged(count) }));
-    context.print(formatEvaluation(result));
+    context.print(formatEvaluation(result, { confusion: flags.confusion }));
     if (result.file) context.logger.info(`written to ${result.file}`);
     return result;
   });
