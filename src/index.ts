@@ -51,14 +51,16 @@ export {
   type EmbedForEvaluationResult,
   embedForEvaluation,
 } from './eval/embed-for-evaluation.js';
-export { type EvaluationResult, evaluate } from './eval/evaluate.js';
+export { type AnyEvaluationResult, type EvaluationResult, evaluate } from './eval/evaluate.js';
 export type {
   EvaluateOptions,
   KnnEvaluationOptions,
   LinearEvaluationOptions,
+  LowshotEvaluationOptions,
   Protocol,
   RetrievalEvaluationOptions,
 } from './eval/evaluation-options.js';
+export type { LowshotScore, ShotScore } from './eval/lowshot.js';
 export { registerMeasure } from './eval/measures.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';

@@ -1,10 +1,11 @@
-import type { EvaluationResult } from '../eval/evaluate.js';
+import type { AnyEvaluationResult, EvaluationResult } from '../eval/evaluate.js';
 import type { FloorName } from '../eval/floors.js';
+import type { LowshotScore } from '../eval/lowshot.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';
 import type { FactorScore, RetrievalScore } from '../eval/scores.js';
 import { formatTable, percent, right } from './table.js';
 
-type Result = EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
+type Result = AnyEvaluationResult;
 
 /** What is shown of a result beside its table. */
 export interface Shown {
@@ -17,7 +18,8 @@ export function formatEvaluation(result: Result, { confusion = false }: Shown = 
   const { encoder, data, protocol } = result;
   const title =
     `${protocol}: ${encoder.arch} width ${encoder.width}, ${encoder.method} after ${encoder.step} steps, ` +
-    `${encoder.clip.frames} x ${encoder.clip.size}, input ${encoder.input}; ${data.used} of ${data.videos} videos`;
+    `${result.settings.frames ?? encoder.clip.frames} x ${encoder.clip.size}, input ${encoder.input}; ${data.used} of ${data.videos} videos`;
+  if (isLowshot(result)) return `${title}\n${formatLowshot(result)}`;
   if (isRetrieval(result)) return `${title}\n${formatRetrieval(result)}`;
   const confused = confusion ? [formatConfusion(result.trained)] : [];
   return [`${title}\n${formatClassification(result)}`, ...confused, ...formatFactors(result)].join('\n\n');
@@ -25,6 +27,10 @@ export function formatEvaluation(result: Result, { confusion = false }: Shown = 
 
 function isRetrieval(result: Result): result is EvaluationResult<RetrievalScore> {
   return result.protocol === 'retrieval';
+}
+
+function isLowshot(result: Result): result is EvaluationResult<LowshotScore> {
+  return result.protocol === 'lowshot';
 }
 
 /** Name and score of each representation, in the order in which they are shown. */
@@ -79,6 +85,36 @@ function formatClassification(result: EvaluationResult<ClassificationScore>): st
   rows.push(['chance', ...cells.map(([, , chance = '']) => chance)]);
   const note = merged ? "\n(merged: classes that the data's column 'merged' makes one; flips do)" : '';
   return formatTable([{ title: '' }, ...cells.map(([title]) => right(title))], rows) + note;
+}
+
+/** A line for each number of labels. */
+function formatLowshot(result: EvaluationResult<LowshotScore>): string {
+  const first = result.trained.shots[0]!;
+  const columns = [
+    right('labels a class'),
+    { title: '' },
+    right('accuracy'),
+    right('95 % interval'),
+    right(`spread of ${first.draws.length} draws`),
+    right('mean of classes'),
+    ...(first.top5 ? [right('top 5')] : []),
+  ];
+  const rows = result.trained.shots.flatMap(({ shots }, i) =>
+    representations(result).map(([name, { shots: scores }], place) => {
+      const score = scores[i]!;
+      return [
+        place === 0 ? String(shots) : '',
+        name,
+        percent(score.accuracy),
+        between(score.interval),
+        percent(score.drawSpread),
+        percent(score.meanClassAccuracy),
+        ...(first.top5 ? [percent(score.top5?.accuracy)] : []),
+      ];
+    }),
+  );
+  rows.push(['', 'chance', percent(1 / result.data.labels.length), '', '', '']);
+  return formatTable(columns, rows);
 }
 
 /** Classes whose matrix is shown whole, and confusions that are listed of more. */

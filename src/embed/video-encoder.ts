@@ -274,9 +274,12 @@ export class VideoEncoder {
     };
   }
 
-  /** This encoder as a stage of streamFeatures; reads the view `clip`. */
-  embedder(): ClipEmbedder {
-    return { embed: (batch) => this.#life.run(() => this.#native.embed(batch, kView)) };
+  /**
+   * This encoder as a stage of streamFeatures; reads the view `clip`. `pool`: cells of time, height and width whose means
+   * stand side by side, dim x cells numbers in all, in the place of the mean of the whole feature map.
+   */
+  embedder(pool?: readonly [time: number, height: number, width: number]): ClipEmbedder {
+    return { embed: (batch) => this.#life.run(() => this.#native.embed(batch, kView, pool)) };
   }
 
   #stages({ windows, crops, maxBytes, signal }: CheckedEmbedOptions, embedder: ClipEmbedder): EmbedStages {

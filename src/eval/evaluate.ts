@@ -9,16 +9,25 @@ import {
   type EvaluateOptions,
   type KnnEvaluationOptions,
   type LinearEvaluationOptions,
+  type LowshotEvaluationOptions,
   type Protocol,
   type RetrievalEvaluationOptions,
 } from './evaluation-options.js';
 import { FeatureExtractor } from './feature-extractor.js';
 import { featuresIdentity, readFeatures } from './features-file.js';
 import type { FloorName } from './floors.js';
+import type { LowshotScore } from './lowshot.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, resultFile } from './result-file.js';
-import { classScores, type FactorScore, type RetrievalScore, retrievalScores } from './scores.js';
+import {
+  classScores,
+  type FactorScore,
+  lowshotScores,
+  type RetrievalScore,
+  retrievalScores,
+  type Scores,
+} from './scores.js';
 import { matrixNames } from './staged-features.js';
 
 /** Version of the results that are written. */
@@ -58,21 +67,24 @@ export interface EvaluationResult<Score> {
   readonly file?: string;
 }
 
+/** What evaluate gives, whatever the protocol. */
+export type AnyEvaluationResult =
+  | EvaluationResult<ClassificationScore>
+  | EvaluationResult<LowshotScore>
+  | EvaluationResult<RetrievalScore>;
+
 /**
- * Evaluates a frozen encoder on labelled videos: k nearest neighbours, linear probe, or retrieval. Videos that cannot
+ * Evaluates a frozen encoder on labelled videos: k nearest neighbours, linear probe, low-shot, or retrieval. Videos that cannot
  * be used are listed in the result. Throws ERR_VSSL_USAGE and ERR_VSSL_INVALID_ARGUMENT for wrong options,
  * ERR_VSSL_DATA when the data has no labels or no groups, ERR_VSSL_NO_USABLE_VIDEO when nothing is left.
  */
 export function evaluate(
   options: KnnEvaluationOptions | LinearEvaluationOptions,
 ): Promise<EvaluationResult<ClassificationScore>>;
+export function evaluate(options: LowshotEvaluationOptions): Promise<EvaluationResult<LowshotScore>>;
 export function evaluate(options: RetrievalEvaluationOptions): Promise<EvaluationResult<RetrievalScore>>;
-export function evaluate(
-  options: EvaluateOptions,
-): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>>;
-export async function evaluate(
-  options: EvaluateOptions,
-): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
+export function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult>;
+export async function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult> {
   const start = performance.now();
   const { weights, settings } = checkEvaluateOptions(options);
   const { protocol, baseline, baselineSeed = 0, floors: withFloors = false } = options;
@@ -94,10 +106,7 @@ export async function evaluate(
         );
   const extractor = await FeatureExtractor.open(path, data, options, saved);
   try {
-    const scores =
-      options.protocol === 'retrieval'
-        ? await retrievalScores(extractor, options)
-        : await classScores(extractor, options);
+    const scores = await scoresOf(extractor, options);
     const { trained, random, floors, factors, used } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
@@ -116,10 +125,19 @@ export async function evaluate(
       seconds: (performance.now() - start) / 1000,
     };
     if (file !== undefined) await writeResultFile(file, `${JSON.stringify(result, null, 2)}\n`);
-    return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
+    return { ...result, file } as AnyEvaluationResult;
   } finally {
     await extractor.close();
   }
+}
+
+function scoresOf(
+  extractor: FeatureExtractor,
+  options: EvaluateOptions,
+): Promise<Scores<ClassificationScore | LowshotScore | RetrievalScore>> {
+  if (options.protocol === 'retrieval') return retrievalScores(extractor, options);
+  if (options.protocol === 'lowshot') return lowshotScores(extractor, options);
+  return classScores(extractor, options);
 }
 
 function describeEncoder(

@@ -4,7 +4,12 @@ import type { FactsIndex } from '../data/facts-index.js';
 import { extractFeatures } from '../embed/extract-features.js';
 import { openFacts } from '../embed/video-facts.js';
 import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
-import { type DataOptions, type EvaluationData, loadEvaluationData, narrowSplits } from './evaluation-data.js';
+import {
+  type DataOptions,
+  type EvaluationData,
+  loadEvaluationData,
+  narrowSplits,
+} from './evaluation-data.js';
 import { scoreKnn } from './protocols.js';
 
 /** What the step loop gives an evaluation. */

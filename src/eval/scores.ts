@@ -5,7 +5,9 @@ import {
   type KnnEvaluationOptions,
   knnSettings,
   type LinearEvaluationOptions,
+  type LowshotEvaluationOptions,
   linearSettings,
+  lowshotSettings,
   type Protocol,
   type RetrievalEvaluationOptions,
   retrievalSettings,
@@ -15,6 +17,7 @@ import type { FeatureExtractor, Representations } from './feature-extractor.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
 import { runAugmentation } from './instance-windows.js';
+import { type LowshotScore, scoreLowshot } from './lowshot.js';
 import {
   type ClassificationScore,
   type LabelledRows,
@@ -86,6 +89,34 @@ export async function classScores(
       ? await factorScores(extractor, kept, of, options.factors, signal)
       : undefined;
   return { ...(await scoreEach(of, score)), used: kept.length, factors };
+}
+
+/** A few labels a class, over all splits. */
+export async function lowshotScores(
+  extractor: FeatureExtractor,
+  options: LowshotEvaluationOptions,
+): Promise<Scores<LowshotScore>> {
+  const rows = rowsOfStages(extractor.data, options.protocol).features!;
+  warnOfUnlabelled(extractor, rows);
+  const { kept, of } = await extractor.windowFeatures(rows);
+  const labelled = labelledSplits(extractor, kept);
+  const settings = lowshotSettings(options);
+  warnOfFewVideos(extractor, labelled, Math.max(...settings.shots));
+  const score = (features: FeatureMatrix) =>
+    scoreLowshot(extractor.engine, features, labelled, settings, options.signal);
+  return { ...(await scoreEach(of, score)), used: kept.length };
+}
+
+function warnOfFewVideos({ warnings }: FeatureExtractor, rows: LabelledRows, shots: number): void {
+  for (const { name, train } of rows.splits) {
+    const counts = new Map<number, number>();
+    for (const row of train) counts.set(rows.classes[row]!, (counts.get(rows.classes[row]!) ?? 0) + 1);
+    const few = [...counts].filter(([, count]) => count < shots).map(([label]) => rows.labels[label]);
+    if (few.length > 0)
+      warnings.push(
+        `of '${name}', ${few.length} labels have fewer than ${shots} training videos (${few.slice(0, 3).join(', ')}): all that there are are drawn`,
+      );
+  }
 }
 
 /** Probes of the columns of the tested videos, on each representation. */

@@ -1,11 +1,10 @@
 // kNN while training: the curve that a run leaves, by folds and against a test set of its own.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { train } from '#src/index.js';
 import { parseEvents } from '#src/train/tensorboard.js';
-import { readdir, readFile } from 'node:fs/promises';
 import { readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'vssl-knn-'));
@@ -32,10 +31,10 @@ test.serial('each epoch adds a point with its interval to metrics.jsonl and to T
     t.true(top5! >= accuracy!, 'of 16 motions');
   }
   const events = (await readdir(out)).find((name) => name.startsWith('events.out'))!;
-  const scalars = parseEvents(await readFile(join(out, events)));
-  const values = scalars.filter(({ tag }) => tag === 'knn/accuracy').map(({ value }) => value);
+  const scalars = [...parseEvents(await readFile(join(out, events)))].map((event) => event.scalars);
+  const values = scalars.flatMap((each) => ('eval/knn/accuracy' in each ? [each['eval/knn/accuracy']] : []));
   t.is(values.length, 2);
-  curve.forEach((point, i) => t.true(Math.abs(values[i]! - Number(point.accuracy)) < 1e-6));
+  for (const [i, point] of curve.entries()) t.true(Math.abs(values[i]! - Number(point.accuracy)) < 1e-6);
 });
 
 test.serial('a test set of its own takes the place of folds', async (t) => {

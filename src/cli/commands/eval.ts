@@ -1,8 +1,9 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { VsslError } from '../../errors.js';
 import type { EmbedForEvaluationOptions } from '../../eval/embed-for-evaluation.js';
 import type { EvaluateOptions, Protocol } from '../../eval/evaluation-options.js';
-import { metered, parseCount, parseNumber, parseSeed } from '../action-helpers.js';
+import type { PoolGrid } from '../../eval/feature-extractor.js';
+import { metered, parseCount, parseCounts, parseNumber, parseSeed } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
 import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
@@ -15,6 +16,8 @@ interface EvalFlags extends EncoderFlags {
   readonly folds?: string;
   readonly windows?: number;
   readonly crops?: '1' | '3';
+  readonly frames?: number;
+  readonly pool?: PoolGrid;
   readonly baseline?: 'random';
   readonly baselineSeed?: number;
   readonly floors?: boolean;
@@ -32,11 +35,14 @@ interface EvalFlags extends EncoderFlags {
   // linear
   readonly weightDecay?: number;
   readonly factors?: true | string;
-  // retrieval
+  // lowshot
+  readonly shots?: readonly number[];
+  readonly draws?: number;
+  // lowshot and retrieval
   readonly seed?: number;
 }
 
-/** `vssl-native eval knn|linear|retrieval|claims`: what a trained encoder's features are worth. */
+/** `vssl-native eval knn|linear|lowshot|retrieval|claims`: what a trained encoder's features are worth. */
 export function registerEval(program: Command): void {
   const group = program.command('eval').description('evaluate a trained encoder on labelled videos');
   addProtocol(group, 'knn', 'labels by the nearest neighbours in feature space')
@@ -72,6 +78,14 @@ export function registerEval(program: Command): void {
         factors: typeof factors === 'string' ? factors.split(',') : factors,
       })),
     );
+  addProtocol(group, 'lowshot', 'a linear classifier on frozen features of a few labelled videos a class')
+    .option('--shots <list>', 'labelled videos of a class (default: 1,5,10)', parseCounts)
+    .option('--draws <n>', 'times that they are drawn (default: 10)', parseCount)
+    .option('--seed <n>', 'of the draws (default: 0)', parseSeed)
+    .option('--weight-decay <d>', 'L2 penalty (default: 0.1)', parseNumber)
+    .action(
+      evalAction('lowshot', ({ shots, draws, seed, weightDecay }) => ({ shots, draws, seed, weightDecay })),
+    );
   addProtocol(
     group,
     'retrieval',
@@ -105,6 +119,16 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     )
     .option('--windows <n>', 'windows of a video whose vectors are averaged (default: 3)', parseCount)
     .addOption(new Option('--crops <n>', 'crops of a window (default: 1, the centre)').choices(['1', '3']))
+    .option(
+      '--frames <n>',
+      'frames of a clip, with the stride of training (default: as in training)',
+      parseCount,
+    )
+    .option(
+      '--pool <cells>',
+      'cells of time, height and width of the feature map, put side by side: 1x2x2 (default: 1x1x1)',
+      parsePool,
+    )
     .addOption(new Option('--baseline <name>', 'also the same architecture untrained').choices(['random']))
     .option('--baseline-seed <n>', "of the baseline's weights (default: 0)", parseSeed)
     .option('--floors', 'also what raw pixels achieve')
@@ -119,11 +143,18 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     .option('--features <file>', "what '--shard' and 'merge' have embedded, instead of embedding");
 }
 
+/** `1x2x2`, for commander. */
+function parsePool(text: string): PoolGrid {
+  const cells = text.split('x').map(parseCount);
+  if (cells.length !== 3) throw new InvalidArgumentError('expected three numbers such as 1x2x2');
+  return cells as unknown as PoolGrid;
+}
+
 function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
   return runAction<EvalFlags>(async (context, flags) => {
     weightsOf(flags);
     const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
-    const { shard, features, out } = flags;
+    const { shard, features, out, frames, pool } = flags;
     const { signal } = context;
     const options = {
       protocol,
@@ -136,6 +167,8 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
         data,
         folds,
         windows,
+        frames,
+        pool,
         baseline,
         baselineSeed,
         floors,
