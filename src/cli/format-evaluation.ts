@@ -1,4 +1,5 @@
-import type { AnyEvaluationResult, EvaluationResult } from '../eval/evaluate.js';
+import type { AnyEvaluationResult } from '../eval/evaluate.js';
+import type { EvaluationResult } from '../eval/evaluation-result.js';
 import type { FloorName } from '../eval/floors.js';
 import type { LowshotScore } from '../eval/lowshot.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';

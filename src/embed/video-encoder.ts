@@ -4,7 +4,13 @@ import type { VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { checkGrid, type WindowGrid } from '../data/windows.js';
 import { toVsslError } from '../errors.js';
-import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
+import type {
+  Floats,
+  NamedTensor,
+  NativeBatch,
+  NativeEncoder,
+  NativeMemoryStats,
+} from '../native/bindings.js';
 import { encoderDigest } from '../weights/encoder-digest.js';
 import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
@@ -205,6 +211,11 @@ export class VideoEncoder {
    */
   digest(): Promise<string> {
     return this.#life.run(async () => encoderDigest(this.#description, await this.#native.weights()));
+  }
+
+  /** The network's tensors by name: copies. */
+  weights(): Promise<NamedTensor[]> {
+    return this.#life.run(() => this.#native.weights());
   }
 
   /**

@@ -1,8 +1,7 @@
 import { weightsFile } from '../embed/open-encoder.js';
-import type { UnusableVideo } from '../embed/unusable.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
-import { type EncoderDescription, readEncoderDescription } from '../weights/encoder-file.js';
+import { readEncoderDescription } from '../weights/encoder-file.js';
 import { type DataOptions, type EvaluationData, loadEvaluationData } from './evaluation-data.js';
 import {
   checkEvaluateOptions,
@@ -10,62 +9,17 @@ import {
   type KnnEvaluationOptions,
   type LinearEvaluationOptions,
   type LowshotEvaluationOptions,
-  type Protocol,
   type RetrievalEvaluationOptions,
 } from './evaluation-options.js';
+import { EVALUATION_FORMAT_VERSION, type EvaluationResult } from './evaluation-result.js';
 import { FeatureExtractor } from './feature-extractor.js';
 import { featuresIdentity, readFeatures } from './features-file.js';
-import type { FloorName } from './floors.js';
 import type { LowshotScore } from './lowshot.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, resultFile } from './result-file.js';
-import {
-  classScores,
-  type FactorScore,
-  lowshotScores,
-  type RetrievalScore,
-  retrievalScores,
-  type Scores,
-} from './scores.js';
+import { classScores, lowshotScores, type RetrievalScore, retrievalScores, type Scores } from './scores.js';
 import { matrixNames } from './staged-features.js';
-
-/** Version of the results that are written. */
-export const EVALUATION_FORMAT_VERSION = 1;
-
-export interface EvaluationResult<Score> {
-  readonly formatVersion: typeof EVALUATION_FORMAT_VERSION;
-  readonly packageVersion: string;
-  readonly protocol: Protocol;
-  /** Stands for protocol, weights, videos, labels, splits and settings: two results of one key answer one question. */
-  readonly key: string;
-  readonly encoder: {
-    readonly weights: string;
-    readonly method: string;
-    readonly step: number;
-    readonly arch: string;
-    readonly width: number;
-    readonly dim: number;
-    readonly clip: EncoderDescription['clip'];
-    readonly input: string;
-  };
-  readonly data: DataOptions & {
-    readonly videos: number;
-    readonly used: number;
-    readonly labels: readonly string[];
-  };
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly trained: Score;
-  readonly random?: Score & { readonly seed: number };
-  readonly floors?: Readonly<Record<FloorName, Score>>;
-  /** With `factors`. */
-  readonly factors?: readonly FactorScore[];
-  readonly failures: readonly UnusableVideo[];
-  readonly warnings: readonly string[];
-  readonly seconds: number;
-  /** Where the result was written, with `run` or `out`. */
-  readonly file?: string;
-}
 
 /** What evaluate gives, whatever the protocol. */
 export type AnyEvaluationResult =

@@ -8,6 +8,7 @@ import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from 
 import { formatEvaluation } from '../format-evaluation.js';
 import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 import { registerEvalClaims } from './eval-claims.js';
+import { registerEvalTuned } from './eval-tuned.js';
 
 interface EvalFlags extends EncoderFlags {
   readonly train?: string;
@@ -42,7 +43,7 @@ interface EvalFlags extends EncoderFlags {
   readonly seed?: number;
 }
 
-/** `vssl-native eval knn|linear|lowshot|retrieval|claims`: what a trained encoder's features are worth. */
+/** `vssl-native eval knn|linear|lowshot|retrieval|finetune|attentive|claims`: what a trained encoder's features are worth. */
 export function registerEval(program: Command): void {
   const group = program.command('eval').description('evaluate a trained encoder on labelled videos');
   addProtocol(group, 'knn', 'labels by the nearest neighbours in feature space')
@@ -94,6 +95,7 @@ export function registerEval(program: Command): void {
     .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
     .option(...standardizeOption)
     .action(evalAction('retrieval', ({ seed, standardize }) => ({ seed, standardize })));
+  registerEvalTuned(group);
   registerEvalClaims(group);
 }
 
