@@ -201,9 +201,9 @@ class EncoderObject : public ThreadedObject<EncoderObject, engine::Encoder> {
   // (batch, view, grid or undefined)
   Napi::Value embed(const Napi::CallbackInfo& info) {
     std::array<int64_t, 3> grid{1, 1, 1};
-    const Value given = to_value(info[2]);
-    if (!given.is_null()) {
-      const auto& cells = given.as_array("grid");
+    const vssl::Value cut = to_value(info[2]);
+    if (!cut.is_null()) {
+      const auto& cells = cut.as_array("grid");
       if (cells.size() != grid.size()) throw_argument("expected a grid of 3 numbers: time, height, width");
       for (size_t i = 0; i < grid.size(); ++i) grid[i] = cells[i].as_int("grid");
     }

@@ -38,7 +38,7 @@ struct Network {
   size_t objective = 0;
   double rate = 1, decay = 1;  // factors of the learning rate and of the weight decay
   // A further factor of the rate for each of its tensors, by name; empty: none.
-  std::function<double(const std::string&)> rate_of;
+  std::function<double(const std::string&)> rate_of = {};
 };
 
 // State of a method beside its networks, for checkpoints: queues, rings, centres.
