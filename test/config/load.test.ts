@@ -282,11 +282,13 @@ test('an unknown preset names the nearest', (t) => {
 test('the JSON schema covers every key and both methods', (t) => {
   const schema = configJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
   t.deepEqual(Object.keys(schema.properties).sort(), [
+    'attentive',
     'cate',
     'cvrl',
     'data',
     'eval',
     'extends',
+    'finetune',
     'formatVersion',
     'log',
     'method',

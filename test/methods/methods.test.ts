@@ -206,12 +206,18 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
-      name,
-      `${name}-tiny`,
-    ]),
+    [
+      ...['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
+        name,
+        `${name}-tiny`,
+      ]),
+      ...['finetune', 'attentive'].flatMap((name) =>
+        ['ucf101', 'hmdb51', 'k400', 'ssv2', 'tiny'].map((set) => `${name}-${set}`),
+      ),
+    ],
   );
-  for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
+  for (const { name } of listPresets())
+    t.is(loadConfig({ preset: name }).method, name.replace(/-(tiny|ucf101|hmdb51|k400|ssv2)$/, ''));
 });
 
 test("the preset cvrl has the paper's settings", (t) => {
