@@ -154,8 +154,14 @@ function formatFactors({ factors }: Result): string[] {
     factor.name,
     factor.kind === 'category' ? `accuracy, ${factor.size} values` : 'R^2',
     ...columns.map(([, pick]) => percent(pick(factor))),
+    between(factor.intervals.trained),
   ]);
-  const head = [{ title: 'factor' }, { title: 'score, x 100' }, ...columns.map(([name]) => right(name))];
+  const head = [
+    { title: 'factor' },
+    { title: 'score, x 100' },
+    ...columns.map(([name]) => right(name)),
+    right('trained, 95 %'),
+  ];
   return [`${formatTable(head, rows)}\n(${first.count} test videos, 5 folds)`];
 }
 

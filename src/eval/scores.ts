@@ -17,6 +17,7 @@ import type { FeatureExtractor, Representations } from './feature-extractor.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
 import { runAugmentation } from './instance-windows.js';
+import type { Interval } from './intervals.js';
 import { type LowshotScore, scoreLowshot } from './lowshot.js';
 import {
   type ClassificationScore,
@@ -48,6 +49,12 @@ export interface FactorScore {
   readonly trained: number;
   readonly random?: number;
   readonly floors?: Readonly<Record<FloorName, number>>;
+  /** Of each of them, whole groups drawn anew where there are enough. */
+  readonly intervals: {
+    readonly trained: Interval;
+    readonly random?: Interval;
+    readonly floors?: Readonly<Record<FloorName, Interval>>;
+  };
 }
 
 /** The scores of every representation under one protocol. */
@@ -135,10 +142,19 @@ async function factorScores(
   const table: FactorScore[] = [];
   for (const factor of read.factors) {
     const { name, kind, size, chance } = factor;
-    const scores = await scoreEach(of, (features) =>
-      probeFactor(selectRows(features, places), factor, signal),
+    const probes = await scoreEach(of, (features) =>
+      probeFactor(
+        selectRows(features, places),
+        factor,
+        rows.map((row) => row.group),
+        signal,
+      ),
     );
-    table.push({ name, kind, count: factor.rows.length, size, chance, ...scores });
+    const [values, intervals] = [
+      eachOf(probes, (probe) => probe.value),
+      eachOf(probes, (probe) => probe.interval),
+    ];
+    table.push({ name, kind, count: factor.rows.length, size, chance, ...values, intervals });
   }
   return table;
 }
@@ -191,6 +207,15 @@ async function scoreEach<S>(
   const floors: Partial<Record<FloorName, S>> = {};
   for (const name of floorNames) floors[name] = await score(of.floors[name], (other) => other.floors![name]);
   return { trained, random, floors: floors as Record<FloorName, S> };
+}
+
+/** A part of each score. */
+function eachOf<S, P>({ trained, random, floors }: Omit<Scores<S>, 'used'>, pick: (score: S) => P) {
+  return {
+    trained: pick(trained),
+    ...(random !== undefined && { random: pick(random) }),
+    ...(floors && { floors: byFloor((name) => pick(floors[name])) }),
+  };
 }
 
 function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {
