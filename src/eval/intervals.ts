@@ -97,21 +97,15 @@ export function bootstrap(
 }
 
 /**
- * Interval by leaving each group out in turn (the jackknife), within [0, 1]: for what a resample with its repeated videos
- * would overestimate. `without` gets the rows that are left out; none of them gives the value itself.
+ * Interval of a share `value` by leaving each unit out in turn (the jackknife), `without` being what is left then: for what
+ * a resample with its repeated videos would overestimate.
  */
-export function jackknife(
-  count: number,
-  clusters: Clusters | undefined,
-  without: (rows: readonly number[]) => number,
-): Interval {
-  const units = drawnTogether(count, clusters);
-  const value = without([]);
-  if (units.length < 2) return [value, value];
-  const values = units.map(without);
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0);
-  const half = 1.96 * Math.sqrt((squares * (units.length - 1)) / units.length);
+export function jackknife(value: number, without: readonly number[]): Interval {
+  const count = without.length;
+  if (count < 2) return [value, value];
+  const mean = without.reduce((a, b) => a + b, 0) / count;
+  const squares = without.reduce((sum, each) => sum + (each - mean) ** 2, 0);
+  const half = 1.96 * Math.sqrt((squares * (count - 1)) / count);
   return [Math.max(0, value - half), Math.min(1, value + half)];
 }
 

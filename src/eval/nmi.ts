@@ -10,7 +10,7 @@
 import { throwIfAborted } from '../checks.js';
 import { type FeatureMatrix, normalizeRows, selectRows } from './feature-matrix.js';
 import { spread } from './folds.js';
-import { type Clusters, type Interval, jackknife, xorshift } from './intervals.js';
+import { type Clusters, drawnTogether, type Interval, jackknife, xorshift } from './intervals.js';
 import { forEachQuery } from './neighbours.js';
 
 /** Videos that are clustered at most, evenly chosen: the time grows with videos x classes. */
@@ -48,44 +48,90 @@ export async function scoreClusters(
   let chance = 0;
   for (let deal = 0; deal < DEALS; deal++)
     chance += mutualInformation(shuffled(clusters, next), truth) / DEALS;
+  const table = new Contingency(clusters, truth);
+  const units = drawnTogether(
+    rows.length,
+    rows.map((row) => groups[row]),
+  );
   return {
-    nmi: mutualInformation(clusters, truth),
-    interval: jackknife(
-      rows.length,
-      rows.map((row) => groups[row]),
-      (left) => mutualInformation(clusters, truth, left),
-    ),
+    nmi: table.score(),
+    interval: jackknife(table.score(), table.scoresWithout(units)),
     chance,
     clusters: count,
     videos: rows.length,
   };
 }
 
-/** NMI of two divisions of the same rows, but for those `without`; 1 where each is one single part. */
-export function mutualInformation(
-  a: ArrayLike<number>,
-  b: ArrayLike<number>,
-  without: readonly number[] = [],
-): number {
-  const left = new Set(without);
-  const [joint, ofA, ofB] = [new Map<string, number>(), new Map<number, number>(), new Map<number, number>()];
-  let count = 0;
-  for (let row = 0; row < a.length; row++) {
-    if (left.has(row)) continue;
-    const key = `${a[row]},${b[row]}`;
-    joint.set(key, (joint.get(key) ?? 0) + 1);
-    ofA.set(a[row]!, (ofA.get(a[row]!) ?? 0) + 1);
-    ofB.set(b[row]!, (ofB.get(b[row]!) ?? 0) + 1);
-    count++;
+/** NMI of two divisions of the same rows; 1 where each is one single part. */
+export function mutualInformation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return new Contingency(a, b).score();
+}
+
+/**
+ * How often each part of one division meets each of another. With s(n) = sum of n log n over counts, the entropy of a
+ * division of N rows is log N - s / N, so leaving out a few rows changes a few terms.
+ */
+export class Contingency {
+  readonly #rows: readonly (readonly [joint: number, a: number, b: number])[];
+  readonly #counts: readonly [joint: Int32Array, a: Int32Array, b: Int32Array];
+
+  constructor(a: ArrayLike<number>, b: ArrayLike<number>) {
+    const number = (values: ArrayLike<number>) => {
+      const places = new Map<number, number>();
+      const of = Array.from(values, (value) => {
+        if (!places.has(value)) places.set(value, places.size);
+        return places.get(value)!;
+      });
+      return { of, size: places.size };
+    };
+    const [x, y] = [number(a), number(b)];
+    this.#rows = x.of.map((i, row) => [i * y.size + y.of[row]!, i, y.of[row]!]);
+    this.#counts = [new Int32Array(x.size * y.size), new Int32Array(x.size), new Int32Array(y.size)];
+    for (const row of this.#rows) for (const [k, place] of row.entries()) this.#counts[k]![place]!++;
   }
-  const entropy = (of: Map<unknown, number>) => {
-    let sum = 0;
-    for (const n of of.values()) sum -= (n / count) * Math.log(n / count);
-    return sum;
-  };
-  const [h, g] = [entropy(ofA), entropy(ofB)];
-  if (h + g === 0) return 1;
-  return Math.min(1, Math.max(0, (2 * (h + g - entropy(joint))) / (h + g)));
+
+  /** NMI of all rows. */
+  score(): number {
+    return nmiOf(this.#sums(), this.#rows.length);
+  }
+
+  /** NMI of all rows but each of these groups of them in turn. */
+  scoresWithout(groups: readonly (readonly number[])[]): number[] {
+    const all = this.#sums();
+    return groups.map((rows) => {
+      const sums = [...all] as [number, number, number];
+      for (const row of rows) this.#count(sums, row, -1);
+      const score = nmiOf(sums, this.#rows.length - rows.length);
+      for (const row of rows) this.#count(sums, row, 1);
+      return score;
+    });
+  }
+
+  /** Adds a row to the counts, or takes it away, and what that makes of the sums. */
+  #count(sums: [number, number, number], row: number, by: 1 | -1): void {
+    for (const [k, place] of this.#rows[row]!.entries()) {
+      const counts = this.#counts[k]!;
+      sums[k]! -= nLogN(counts[place]!);
+      counts[place]! += by;
+      sums[k]! += nLogN(counts[place]!);
+    }
+  }
+
+  #sums(): [number, number, number] {
+    const sum = (counts: Int32Array) => counts.reduce((total, n) => total + nLogN(n), 0);
+    return [sum(this.#counts[0]), sum(this.#counts[1]), sum(this.#counts[2])];
+  }
+}
+
+function nLogN(n: number): number {
+  return n === 0 ? 0 : n * Math.log(n);
+}
+
+function nmiOf([joint, a, b]: readonly [number, number, number], rows: number): number {
+  const entropy = (sum: number) => Math.log(rows) - sum / rows;
+  const both = entropy(a) + entropy(b);
+  if (rows === 0 || both < 1e-12) return 1;
+  return Math.min(1, Math.max(0, (2 * (both - entropy(joint))) / both));
 }
 
 /** Cluster of each row, of `count` clusters at most. */

@@ -123,7 +123,10 @@ test('the jackknife of a mean has the interval of a mean', (t) => {
     const left = values.filter((_, i) => !without.includes(i));
     return left.reduce((a, b) => a + b, 0) / left.length;
   };
-  const [low, high] = jackknife(values.length, undefined, mean);
+  const [low, high] = jackknife(
+    mean([]),
+    Array.from(values.keys(), (i) => mean([i])),
+  );
   const half = (1.96 * meanAndSpread(values).std) / Math.sqrt(values.length);
   t.true(Math.abs((high - low) / 2 - half) < 1e-9);
   t.true(Math.abs((high + low) / 2 - mean([])) < 1e-9);
