@@ -13,9 +13,9 @@ import { cellOf, type VideoRow } from '../data/rows.js';
 import { VsslError } from '../errors.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type Fold, spread } from './folds.js';
-import { bootstrap, type Clusters, drawnTogether, type Interval } from './intervals.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';
 import { standardize } from './linear.js';
+import { bootstrap, type Clusters, drawnTogether, type Interval } from './resampling.js';
 
 const FOLDS = 5;
 const INNER_FOLDS = 3;

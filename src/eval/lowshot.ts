@@ -8,10 +8,10 @@
 import { Rng } from '../data/rng.js';
 import type { EngineAddon } from '../native/bindings.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
-import { bootstrap, bootstrapMean, drawnTogether, type Interval, meanOfClasses } from './intervals.js';
 import { fitLinearProbe, standardize } from './linear.js';
 import { meanAndSpread, type Ranked, rankScores, TOP } from './metrics.js';
 import type { LabelledRows } from './protocols.js';
+import { bootstrap, bootstrapMean, drawnTogether, type Interval, meanOfClasses } from './resampling.js';
 
 export interface LowshotSettings {
   /** Labelled videos of a class. */

@@ -6,7 +6,7 @@ import {
   type Clusters,
   type Interval,
   meanOfClasses,
-} from './intervals.js';
+} from './resampling.js';
 
 export interface Classification {
   readonly count: number;
@@ -39,7 +39,7 @@ export const TOP = 5;
 
 /**
  * Scores what was named first against `truth` (class numbers into `labels`). `clusters`, when given, names the group of
- * each row, see intervals.ts.
+ * each row, see resampling.ts.
  */
 export function scoreClassification(
   truth: ArrayLike<number>,

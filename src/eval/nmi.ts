@@ -10,8 +10,8 @@
 import { throwIfAborted } from '../checks.js';
 import { type FeatureMatrix, normalizeRows, selectRows } from './feature-matrix.js';
 import { spread } from './folds.js';
-import { type Clusters, drawnTogether, type Interval, jackknife, xorshift } from './intervals.js';
 import { forEachQuery } from './neighbours.js';
+import { type Clusters, drawnTogether, type Interval, jackknife, xorshift } from './resampling.js';
 
 /** Videos that are clustered at most, evenly chosen: the time grows with videos x classes. */
 const MOST_VIDEOS = 4000;

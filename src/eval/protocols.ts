@@ -2,7 +2,6 @@
 import type { EngineAddon } from '../native/bindings.js';
 import { type FeatureMatrix, joinRows, selectRows } from './feature-matrix.js';
 import type { Fold } from './folds.js';
-import { bootstrapMean, type Clusters, type Interval } from './intervals.js';
 import { classifyKnn } from './knn.js';
 import { fitLinearProbe, standardize } from './linear.js';
 import {
@@ -13,6 +12,7 @@ import {
   scoreClassification,
 } from './metrics.js';
 import { type ClusterScore, scoreClusters } from './nmi.js';
+import { bootstrapMean, type Clusters, type Interval } from './resampling.js';
 import { type RetrievalResult, retrieveByLabel, retrieveInstance } from './retrieval.js';
 
 /** Rows that a protocol works on: features' row i has class classes[i] and group groups[i]. */

@@ -17,7 +17,6 @@ import type { FeatureExtractor, Representations } from './feature-extractor.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
 import { runAugmentation } from './instance-windows.js';
-import type { Interval } from './intervals.js';
 import { type LowshotScore, scoreLowshot } from './lowshot.js';
 import {
   type ClassificationScore,
@@ -28,6 +27,7 @@ import {
   scoreLabelRetrieval,
   scoreLinear,
 } from './protocols.js';
+import type { Interval } from './resampling.js';
 import { recallRanks } from './retrieval.js';
 import type { Stage } from './staged-features.js';
 
@@ -170,7 +170,7 @@ export async function retrievalScores(
   const { seed, standardize } = retrievalSettings(options);
   const settings = { ranks: recallRanks, standardize };
   const pairs = await extractor.pairFeatures(instances!, augment, seed);
-  const groups = pairs.kept.map((row) => data.rows[row]!.group);
+  const groups = pairs.rows.map((row) => data.rows[row]!.group);
   const instance = await scoreEach(pairs.query, (query, pick) =>
     scoreInstanceRetrieval(query, pick(pairs.gallery), groups, settings, signal),
   );

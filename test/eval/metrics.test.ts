@@ -1,6 +1,6 @@
 import test from 'ava';
-import { bootstrapClassMean, bootstrapMean, jackknife } from '#src/eval/intervals.js';
 import { meanAndSpread, rankScores, scoreClassification } from '#src/eval/metrics.js';
+import { bootstrapClassMean, bootstrapMean, jackknife } from '#src/eval/resampling.js';
 
 const firsts = (...classes: number[]) => ({ classes: Int32Array.from(classes), depth: 1 });
 

@@ -11,7 +11,7 @@ export type Clusters = readonly (string | undefined)[];
 
 const RESAMPLES = 2000;
 /** Groups that are enough to draw from. */
-const LEAST_GROUPS = 5;
+export const LEAST_CLUSTERS = 5;
 
 /** Rows that are drawn together. */
 export function drawnTogether(count: number, clusters?: Clusters): readonly (readonly number[])[] {
@@ -22,7 +22,9 @@ export function drawnTogether(count: number, clusters?: Clusters): readonly (rea
     if (unit) unit.push(row);
     else units.set(key, [row]);
   }
-  return units.size >= LEAST_GROUPS ? [...units.values()] : Array.from({ length: count }, (_, row) => [row]);
+  return units.size >= LEAST_CLUSTERS
+    ? [...units.values()]
+    : Array.from({ length: count }, (_, row) => [row]);
 }
 
 /** Percentile interval of the mean of `values` over 2000 bootstrap resamples. */
