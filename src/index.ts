@@ -51,14 +51,17 @@ export {
   type EmbedForEvaluationResult,
   embedForEvaluation,
 } from './eval/embed-for-evaluation.js';
-export { type EvaluationResult, evaluate } from './eval/evaluate.js';
+export { type AnyEvaluationResult, evaluate } from './eval/evaluate.js';
 export type {
   EvaluateOptions,
   KnnEvaluationOptions,
   LinearEvaluationOptions,
+  LowshotEvaluationOptions,
   Protocol,
   RetrievalEvaluationOptions,
 } from './eval/evaluation-options.js';
+export type { EvaluationResult } from './eval/evaluation-result.js';
+export type { LowshotScore, ShotScore } from './eval/lowshot.js';
 export { registerMeasure } from './eval/measures.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
@@ -131,6 +134,8 @@ export type { EvaluationHook, HookContext } from './train/hooks.js';
 export { rankPlace } from './train/rank-place.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
+export { evaluateTuned } from './tune/evaluate-tuned.js';
+export type { TunedEvaluationOptions, TunedEvent, TunedProtocol } from './tune/tune-options.js';
 export type * from './types.js';
 export { type EncoderDescription, readEncoderDescription, readEncoderFile } from './weights/encoder-file.js';
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from './weights/safetensors.js';

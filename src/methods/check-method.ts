@@ -27,6 +27,7 @@ const specSchema = z.strictObject({
   nativeOptions: callable,
   hyper: callable.optional(),
   syncNorm: z.boolean().optional(),
+  labels: z.boolean().optional(),
   presets: z
     .array(
       z.looseObject({

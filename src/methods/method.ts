@@ -46,7 +46,7 @@ export interface Claim {
 /** Numbers that a step is told. */
 export type Hyper = Readonly<Record<string, number>>;
 
-/** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
+/** A way of training: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
   /** The engine's method that trains it. */
   readonly engine: string;
@@ -61,6 +61,8 @@ export interface Method extends MethodSlice {
   readonly hyper: (config: ResolvedConfig, position: StepPosition) => Hyper;
   /** With several ranks, BatchNorm sees the batch of all of them (train.syncNorm auto). */
   readonly syncNorm: boolean;
+  /** It learns the labels of the data: a way to evaluate what others have trained, and it claims nothing. */
+  readonly labels: boolean;
   /** What is exported; first the one that the paper evaluates. At least one. */
   readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
@@ -121,6 +123,8 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
   }[];
   /** With several ranks, BatchNorm sees the batch of all of them, not each rank its own. Default true. */
   readonly syncNorm?: boolean;
+  /** It learns the labels of the data. Default false. */
+  readonly labels?: boolean;
   readonly claims?: readonly Claim[];
   readonly measures?: readonly Measure[];
 }
@@ -152,7 +156,16 @@ export function defineMethod<
   const { name, encoders = [{ name: 'encoder' }] } = spec;
   const optionsOf = (config: ResolvedConfig) => config[name] as z.output<Schema>;
   const method: DefinedMethod<Name, Schema, PresetName> = {
-    ...{ engine: name, title: name, syncNorm: true, defaults: {}, presets: [], claims: [], measures: [] },
+    ...{
+      engine: name,
+      title: name,
+      syncNorm: true,
+      labels: false,
+      defaults: {},
+      presets: [],
+      claims: [],
+      measures: [],
+    },
     ...spec,
     check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),

@@ -55,6 +55,12 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   evaluate: {
     options: [() => vssl.evaluate({ protocol: 'knn', run: out, window: 1 } as never), 'windows'],
   },
+  evaluateTuned: {
+    options: [
+      () => vssl.evaluateTuned({ protocol: 'finetune', run: out, preset: 'x', flors: true } as never),
+      'floors',
+    ],
+  },
   embedForEvaluation: {
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
@@ -210,6 +216,7 @@ test('options that are no object are refused', async (t) => {
     for (const call of [
       () => vssl.train({}, options),
       () => vssl.evaluate(options),
+      () => vssl.evaluateTuned(options),
       () => vssl.embedForEvaluation(options),
       () => vssl.embedToFile(options),
       () => vssl.exportWeights(options),

@@ -70,6 +70,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
     'spelling',
     'errors',
   ],
+  tune: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'train', 'eval', 'native', 'errors'],
   cli: true,
   index: true,
   types: true,
