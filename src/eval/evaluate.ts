@@ -1,3 +1,4 @@
+import { readFile, stat } from 'node:fs/promises';
 import { weightsFile } from '../embed/open-encoder.js';
 import type { UnusableVideo } from '../embed/unusable.js';
 import { packageVersion } from '../native/load.js';
@@ -17,8 +18,14 @@ import { featuresIdentity, readFeatures } from './features-file.js';
 import type { FloorName } from './floors.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
-import { evaluationKey, resultFile } from './result-file.js';
-import { classScores, type FactorScore, type RetrievalScore, retrievalScores } from './scores.js';
+import { evaluationKey, questionKey, resultFile } from './result-file.js';
+import {
+  classScores,
+  type FactorScore,
+  type RetrievalScore,
+  retrievalScores,
+  type Tested,
+} from './scores.js';
 import { matrixNames } from './staged-features.js';
 
 /** Version of the results that are written. */
@@ -30,6 +37,8 @@ export interface EvaluationResult<Score> {
   readonly protocol: Protocol;
   /** Stands for protocol, weights, videos, labels, splits and settings: two results of one key answer one question. */
   readonly key: string;
+  /** The same without the weights: results of one question can be compared video by video. */
+  readonly question: string;
   readonly encoder: {
     readonly weights: string;
     readonly method: string;
@@ -46,6 +55,8 @@ export interface EvaluationResult<Score> {
     readonly labels: readonly string[];
   };
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The videos that the outcomes (`predictions`, `ranks`) of the scores are of, in their order. */
+  readonly tested: Tested;
   readonly trained: Score;
   readonly random?: Score & { readonly seed: number };
   readonly floors?: Readonly<Record<FloorName, Score>>;
@@ -74,16 +85,8 @@ export async function evaluate(
   options: EvaluateOptions,
 ): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
   const start = performance.now();
-  const { weights, settings } = checkEvaluateOptions(options);
-  const { protocol, baseline, baselineSeed = 0, floors: withFloors = false } = options;
-  const { precision = EVALUATION_PRECISION } = options;
-  const data = await loadEvaluationData(options);
-  const path = await weightsFile(weights);
-  const { step } = await readEncoderDescription(path);
-  const asked = options.protocol === 'linear' ? options.factors : undefined;
-  const beside = { baseline, baselineSeed, floors: withFloors, precision, factors: asked };
-  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
-  const file = await resultFile(options, key);
+  const { protocol, baselineSeed = 0 } = options;
+  const { weights, path, settings, precision, data, key, file } = await identify(options);
   const saved =
     options.features === undefined
       ? null
@@ -98,15 +101,17 @@ export async function evaluate(
       options.protocol === 'retrieval'
         ? await retrievalScores(extractor, options)
         : await classScores(extractor, options);
-    const { trained, random, floors, factors, used } = scores;
+    const { trained, random, floors, factors, used, tested } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
       packageVersion,
       protocol,
       key,
+      question: questionKey({ protocol, data, settings: { ...settings, precision } }),
       encoder: describeEncoder(weights, extractor),
       data: describeData(options, data, used),
       settings,
+      tested,
       trained,
       ...(random ? { random: { seed: baselineSeed, ...random } } : {}),
       ...(floors ? { floors } : {}),
@@ -120,6 +125,35 @@ export async function evaluate(
   } finally {
     await extractor.close();
   }
+}
+
+/**
+ * The result that the run folder has of this very evaluation, written since its weights were; null where there is none.
+ * Throws what evaluate throws before it embeds.
+ */
+export async function findEvaluation(
+  options: EvaluateOptions,
+): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore> | null> {
+  const { path, key, file } = await identify(options);
+  if (file === undefined) return null;
+  const [written, trained] = await Promise.all([stat(file).catch(() => null), stat(path)]);
+  if (!written || written.mtimeMs < trained.mtimeMs) return null;
+  const result = await readFile(file, 'utf8').then(JSON.parse, () => null);
+  const isSame = result?.key === key && result.packageVersion === packageVersion && result.tested;
+  return isSame ? { ...result, file } : null;
+}
+
+/** What is evaluated, and where its result goes. */
+async function identify(options: EvaluateOptions) {
+  const { weights, settings } = checkEvaluateOptions(options);
+  const { protocol, baseline, baselineSeed = 0, floors = false, precision = EVALUATION_PRECISION } = options;
+  const data = await loadEvaluationData(options);
+  const path = await weightsFile(weights);
+  const { step } = await readEncoderDescription(path);
+  const factors = options.protocol === 'linear' ? options.factors : undefined;
+  const beside = { baseline, baselineSeed, floors, precision, factors };
+  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
+  return { weights, path, settings, precision, data, key, file: await resultFile(options, key) };
 }
 
 function describeEncoder(

@@ -167,12 +167,12 @@ export class FeatureExtractor {
     return extracted;
   }
 
-  /** Features of both clips of instance retrieval, for the rows where both could be had. */
+  /** Features of both clips of instance retrieval, for the rows where both could be had, which it names. */
   async pairFeatures(
     rows: readonly number[],
     augment: Augmentation,
     seed: number,
-  ): Promise<{ gallery: Representations; query: Representations }> {
+  ): Promise<{ rows: readonly number[]; gallery: Representations; query: Representations }> {
     const extracted = await this.extractPairs(rows, augment, seed);
     const place = new Map(extracted.kept.map((item, at) => [item, at]));
     const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
@@ -182,7 +182,7 @@ export class FeatureExtractor {
         extracted,
         both.map((i) => place.get(2 * i + role)!),
       );
-    return { gallery: pick(0), query: pick(1) };
+    return { rows: both.map((i) => rows[i]!), gallery: pick(0), query: pick(1) };
   }
 
   async close(): Promise<void> {

@@ -57,6 +57,9 @@ export function scoreClassification(
   };
 }
 
+/** Clusters from which on the bootstrap draws whole ones. */
+export const LEAST_CLUSTERS = 5;
+
 /**
  * 95 % percentile interval of the mean of `values` over 2000 bootstrap resamples (of whole clusters when there are at
  * least 5). Seeded: the same values give the same interval.
@@ -74,7 +77,8 @@ export function bootstrapMean(
     entry.count++;
     sums.set(key, entry);
   });
-  const units = sums.size >= 5 ? [...sums.values()] : values.map((value) => ({ sum: value, count: 1 }));
+  const units =
+    sums.size >= LEAST_CLUSTERS ? [...sums.values()] : values.map((value) => ({ sum: value, count: 1 }));
   const next = xorshift(0x9e3779b9);
   const means = new Float64Array(2000);
   for (let b = 0; b < means.length; b++) {

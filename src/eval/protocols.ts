@@ -33,6 +33,8 @@ export interface ClassificationScore extends Classification {
   readonly foldSpread: number;
   /** With a column `merged` in the data. */
   readonly merged?: MergedScore;
+  /** Class number of each tested video, in the order of the result's `tested.label`. */
+  readonly predictions: readonly number[];
 }
 
 /** The same predictions when classes that an augmentation merges count as one: what is left of the confusion. */
@@ -49,6 +51,8 @@ export interface MergedScore {
 export interface RecallScore extends Omit<RetrievalResult, 'ranks' | 'gallery'> {
   /** Videos in the gallery (the mean over folds). */
   readonly gallery: number;
+  /** Place of the first match of each query, 0 when it has none, in the order of the result's `tested`. */
+  readonly ranks: readonly number[];
 }
 
 export interface KnnSettings {
@@ -127,6 +131,7 @@ async function scoreFolds(
     folds,
     foldSpread: meanAndSpread(folds.map((fold) => fold.accuracy)).std,
     ...(rows.merged ? { merged: scoreMerged(truth, predicted, rows.merged, clusters) } : {}),
+    predictions: predicted,
   };
 }
 
@@ -189,15 +194,17 @@ function poolRecall(results: readonly RetrievalResult[]): RecallScore {
   const ks = Object.keys(results[0]?.recall ?? {})
     .map(Number)
     .filter((k) => results.every((r) => r.recall[k] !== undefined));
-  const ranks = results.flatMap((r) => Array.from(r.ranks).filter((rank) => rank > 0)).sort((a, b) => a - b);
-  const middle = ranks.length >> 1;
-  const medianRank = ranks.length % 2 ? ranks[middle]! : (ranks[middle - 1]! + ranks[middle]!) / 2;
+  const ranks = results.flatMap((r) => Array.from(r.ranks));
+  const found = ranks.filter((rank) => rank > 0).sort((a, b) => a - b);
+  const middle = found.length >> 1;
+  const medianRank = found.length % 2 ? found[middle]! : (found[middle - 1]! + found[middle]!) / 2;
   return {
     queries,
     gallery: share((r) => r.gallery),
     recall: Object.fromEntries(ks.map((k) => [k, share((r) => r.recall[k]!)])),
     chance: Object.fromEntries(ks.map((k) => [k, share((r) => r.chance[k]!)])),
-    medianRank: ranks.length === 0 ? null : medianRank,
+    medianRank: found.length === 0 ? null : medianRank,
     unmatched: results.reduce((sum, r) => sum + r.unmatched, 0),
+    ranks,
   };
 }
