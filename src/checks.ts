@@ -38,7 +38,7 @@ export const LIMITS = {
   windows: 100_000,
   /** Pictures a second. */
   fps: [1e-6, 1000],
-  /** Runs of one arm of a claim. */
+  /** Runs of one arm of a claim, or of one cell of a sweep. */
   seeds: 10_000,
   /** Rounds of a benchmark. */
   rounds: 1e6,

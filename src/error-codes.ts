@@ -58,6 +58,8 @@ export const ERROR_CODES = {
   ERR_VSSL_NON_FINITE: 1,
   /** Not enough memory, of the machine or the GPU. */
   ERR_VSSL_OUT_OF_MEMORY: 1,
+  /** A process that a sweep had started for a run was ended; the message says how, and its last words. */
+  ERR_VSSL_PROCESS: 1,
   /** Processes that train together lost one of them, or did not find each other; the message says which and why. */
   ERR_VSSL_RANKS: 1,
   /** The run in the folder was made with another configuration or other videos. */

@@ -30,6 +30,8 @@ function evaluationsOf(config: TrainConfig) {
 
 export type { ClaimResult, ClaimsResult, Comparison, Verdict } from './claims/result.js';
 export { type ClaimsEvent, type ClaimsOptions, runClaims } from './claims/run-claims.js';
+export { type CompareOptions, compareRuns } from './compare/compare-runs.js';
+export type { RunsComparison } from './compare/result.js';
 export type { Preset } from './config/load.js';
 export type { ResolvedConfig } from './config/schema.js';
 export { type EmbedToFileOptions, type EmbedToFileResult, embedToFile } from './embed/embed-to-file.js';
@@ -68,6 +70,7 @@ export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from '.
 export type { FactorScore, RetrievalScore } from './eval/scores.js';
 export { type ExportOptions, exportWeights } from './exchange/export-weights.js';
 export { type ImportOptions, type ImportResult, importWeights } from './exchange/import-weights.js';
+export { type SuggestConfigOptions, type SuggestedConfig, suggestConfig } from './init/suggest-config.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export { type Claim, defineMethod, type Method, type Paper } from './methods/method.js';
 export { getPreset, listMethods, listPresets, type PresetName, registerMethod } from './methods/registry.js';
@@ -128,6 +131,9 @@ export {
 } from './search/index-videos.js';
 export { type SearchVideosOptions, type SearchVideosResult, searchVideos } from './search/search-videos.js';
 export { VideoIndex } from './search/video-index.js';
+export type { Grid } from './sweep/grid.js';
+export type { SweepEvent, SweepResult } from './sweep/result.js';
+export { type SweepOptions, sweep } from './sweep/sweep.js';
 export type { TrainEvent, TrainResult } from './train/events.js';
 export type { FailedClipRecord, QuarantineRecord } from './train/faults.js';
 export type { EvaluationHook, HookContext } from './train/hooks.js';

@@ -1,6 +1,15 @@
 /** Types that the exported signatures mention: whoever has such a value can name its type. */
 export type { Device, DeviceChoice } from './checks.js';
 export type { ArmResult } from './claims/result.js';
+export type {
+  ComparedArm,
+  ComparedCurve,
+  ComparedEvaluation,
+  ComparedScore,
+  DifferentKey,
+  NotPaired,
+  PairedScore,
+} from './compare/result.js';
 export type { LoadOptions, MethodSlice } from './config/load.js';
 export type { RawConfig } from './config/raw.js';
 export type {
@@ -50,13 +59,16 @@ export type { DataOptions } from './eval/evaluation-data.js';
 export type { CommonEvaluationOptions } from './eval/evaluation-options.js';
 export type { ExtractorOptions, PoolGrid } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
+export type { MeanInterval, PairedBy } from './eval/intervals.js';
 export type { Measure, Measurement, MeasureRequest } from './eval/measure.js';
 export type { ClusterScore } from './eval/nmi.js';
 export type { Clusters, Interval } from './eval/resampling.js';
 export type { RetrievalResult } from './eval/retrieval.js';
+export type { Tested, TestedVideos } from './eval/scores.js';
 export type { Inflation } from './exchange/inflate.js';
 export type { ExportedFile, Layout, WeightType } from './exchange/layouts.js';
 export type { OnnxInput } from './exchange/onnx-graph.js';
+export type { LookedAt, Spread } from './init/look-at-videos.js';
 export type {
   ClaimArm,
   DefinedMethod,
@@ -90,6 +102,7 @@ export type { Calibration } from './predict/calibration.js';
 export type { ClassifierKind, HeldOutScore } from './predict/fit-classifier.js';
 export type { Suggestion } from './predict/label-videos.js';
 export type { VideoRecord } from './search/row-lines.js';
+export type { FailedCell, SeedValues, SweptCell, SweptMeasure } from './sweep/result.js';
 export type { StartEvent, StepEvent } from './train/events.js';
 export type { FaultRecord, QuarantineRecord } from './train/faults.js';
 export type { RankPlace } from './train/rank-place.js';

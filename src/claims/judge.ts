@@ -1,23 +1,9 @@
 /** Whether one arm beats another: a paired t interval over seeds, and what it says. */
-import { checkCount } from '../checks.js';
 import { invalidArgument } from '../errors.js';
+import { meanInterval } from '../eval/intervals.js';
 import type { Measurement } from '../eval/measure.js';
-import { meanAndSpread } from '../eval/metrics.js';
 import type { PlannedClaim } from './plan-arms.js';
 import type { ClaimResult, Comparison, Verdict } from './result.js';
-
-/** 97.5 % points of Student's t, by degrees of freedom from 1. */
-const T_POINTS = [
-  12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281, 2.201, 2.1788, 2.1604,
-  2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555,
-  2.0518, 2.0484, 2.0452, 2.0423,
-];
-
-/** 97.5 % point of Student's t for n - 1 degrees of freedom; from 31 on to three digits. */
-export function tPoint(degrees: number): number {
-  checkCount('degrees', degrees);
-  return T_POINTS[degrees - 1] ?? 1.95996 + 2.3723 / degrees + 2.8225 / degrees ** 2;
-}
 
 /**
  * Compares arm a with arm b, which the claim puts below it: `a[s]` and `b[s]` are of the same seed (the same order of
@@ -32,10 +18,8 @@ export function compareArms(a: readonly number[], b: readonly number[], resoluti
   if (a.length !== b.length) throw invalidArgument('b', `${a.length} values, one a seed`, b.length);
   const differences = a.map((value, seed) => value - b[seed]!);
   const seeds = differences.length;
-  const { mean, std } = meanAndSpread(differences);
-  if (seeds < 2) return { seeds, difference: mean, interval: null, verdict: 'cannot tell' };
-  const half = (tPoint(seeds - 1) * Math.max(std, resolution)) / Math.sqrt(seeds);
-  const interval = [mean - half, mean + half] as const;
+  const { mean, interval } = meanInterval(differences, resolution);
+  if (interval === null) return { seeds, difference: mean, interval, verdict: 'cannot tell' };
   const verdict = interval[0] > 0 ? 'holds' : interval[1] < 0 ? 'does not hold' : 'cannot tell';
   return { seeds, difference: mean, interval, verdict };
 }

@@ -2,13 +2,13 @@
 
 import { join, resolve } from 'node:path';
 import { checkCount, checkSignal, checkText, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
-import { heldOutSpec, loadManifest } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import type { UnusableVideo } from '../embed/unusable.js';
-import { toVsslError, VsslError } from '../errors.js';
+import { toVsslError } from '../errors.js';
 import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
 import type { Measurement } from '../eval/measure.js';
 import { getMeasure } from '../eval/measures.js';
+import { chooseTestData } from '../eval/test-data.js';
 import { getMethod } from '../methods/registry.js';
 import { packageVersion } from '../native/load.js';
 import { absoluteSpec } from '../train/absolute-spec.js';
@@ -83,7 +83,7 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   const chosen = chooseClaims(method, options.claims);
   const measures = chosen.map(({ measure }) => getMeasure(measure));
   const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
-  const data = await testData(options);
+  const data = await chooseTestData(options);
   const evaluation = await loadEvaluationData(data);
   if (measures.some(({ labels }) => labels)) labelledRows(evaluation);
   await checkFlow(plan, evaluation.rows, out, options);
@@ -106,23 +106,6 @@ export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   };
   await writeMeasures(out, result.file, result);
   return result;
-}
-
-/** What trains and what tests the probes: two sets, or one with folds. */
-async function testData(options: ClaimsOptions): Promise<DataOptions> {
-  const { data, test, folds } = options;
-  if (test !== undefined && folds !== undefined)
-    throw new VsslError('ERR_VSSL_USAGE', 'expected test or folds, not both');
-  if (folds !== undefined) return { data, folds };
-  const held = test ?? heldOutSpec(data);
-  if (held !== null) return { train: data, test: held };
-  const { rows } = await loadManifest(data);
-  const groups = new Set(rows.map((row) => row.group).filter((group) => group !== undefined));
-  if (groups.size >= 2) return { data, folds: groups.size > 5 ? 'group:5' : 'group' };
-  throw new VsslError(
-    'ERR_VSSL_USAGE',
-    `'${data}' says nothing of what tests: give --test PATH, or --folds COLUMN, or a manifest with a column 'group'`,
-  );
 }
 
 /** The runs of a call, and what was met on the way: warnings and left-out videos are told once, every run meets the same. */

@@ -6,12 +6,16 @@ import type { ActionContext } from './run-action.js';
 import { RedrawnLine } from './terminal.js';
 
 /** The work's result; when the user stopped it, ERR_VSSL_ABORTED (exit code 130) instead of the signal's reason. */
-export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+export async function unlessStopped<T>(
+  signal: AbortSignal,
+  work: Promise<T>,
+  message = 'stopped by the user',
+): Promise<T> {
   try {
     return await work;
   } catch (error) {
     if (signal.aborted && !(error instanceof VsslError))
-      throw new VsslError('ERR_VSSL_ABORTED', 'stopped by the user', { cause: error });
+      throw new VsslError('ERR_VSSL_ABORTED', message, { cause: error });
     throw error;
   }
 }

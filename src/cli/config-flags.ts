@@ -10,7 +10,12 @@ export interface ConfigFlags {
 }
 
 export function setOption(description: string): Option {
-  return new Option('--set <key=value>', `${description}; repeatable`)
+  return repeatable('--set <key=value>', description);
+}
+
+/** An option that may be given several times; none: an empty list. */
+export function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description}; repeatable`)
     .argParser((value: string, before: readonly string[]) => [...before, value])
     .default([], 'none');
 }

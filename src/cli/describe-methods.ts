@@ -1,24 +1,15 @@
-import { z } from 'zod';
+import { describeKeys, type KeyDescription } from '../config/describe.js';
 import type { Claim, Method, Paper } from '../methods/method.js';
 import { getMethod, listMethods } from '../methods/registry.js';
 import { formatTable } from './table.js';
-
-/** One option of a method, as its configuration slice has it. */
-export interface OptionDescription {
-  /** Path in a configuration, such as `cvrl.head.dim`. */
-  readonly key: string;
-  readonly default: unknown;
-  /** Type or allowed values. */
-  readonly values: string;
-  readonly description: string;
-}
 
 export interface MethodDescription {
   readonly name: string;
   readonly title: string;
   readonly description: string;
   readonly paper?: Paper | undefined;
-  readonly options: readonly OptionDescription[];
+  /** Of its slice of the configuration. */
+  readonly options: readonly Pick<KeyDescription, 'key' | 'default' | 'values' | 'description'>[];
   readonly claims: readonly Claim[];
 }
 
@@ -54,27 +45,8 @@ export function formatMethod({ title, description, paper, options, claims }: Met
 
 function describe(method: Method): MethodDescription {
   const { name, title, description, paper, claims } = method;
-  const schema = z.toJSONSchema(method.configSchema, { io: 'input' }) as JsonSchema;
-  return { name, title, description, paper, options: flatten(schema, name), claims };
-}
-
-interface JsonSchema {
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly default?: unknown;
-  readonly description?: string;
-}
-
-function flatten(schema: JsonSchema, key: string): OptionDescription[] {
-  if (schema.properties)
-    return Object.entries(schema.properties).flatMap(([name, entry]) => flatten(entry, `${key}.${name}`));
-  return [{ key, default: schema.default, values: valuesOf(schema), description: schema.description ?? '' }];
-}
-
-function valuesOf(schema: JsonSchema): string {
-  if (schema.enum) return schema.enum.join(' | ');
-  if (schema.anyOf) return schema.anyOf.map(valuesOf).join(' | ');
-  return Array.isArray(schema.type) ? schema.type.join(' | ') : String(schema.type ?? 'any');
+  const options = describeKeys(method.configSchema, name)
+    .filter(({ isSection }) => !isSection)
+    .map(({ isSection: _, ...option }) => option);
+  return { name, title, description, paper, options, claims };
 }

@@ -4,6 +4,7 @@ import { exitCodeOf, messageOf, VsslError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { writeError } from '../weights/atomic-write.js';
 import { COMMANDS } from './commands/index.js';
+import { addExamples } from './examples.js';
 import { isStopping } from './run-action.js';
 import { colors as pc, printableLines } from './terminal.js';
 
@@ -64,6 +65,7 @@ async function createProgram(args: readonly string[], say: (text: string) => voi
   // Only the command that is asked for is loaded; help and a misspelt name need them all.
   const wanted = COMMANDS.filter(({ name }) => name === args.find((arg) => !arg.startsWith('-')));
   for (const { load } of wanted.length > 0 ? wanted : COMMANDS) (await load())(program);
+  addExamples(program);
   if (args.length === 0) program.help({ error: true });
   return program;
 }

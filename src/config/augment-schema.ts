@@ -21,7 +21,7 @@ const cropSchema = z.strictObject({
 });
 
 const jitterSchema = z.strictObject({
-  p: probability.default(0.8),
+  p: probability.default(0.8).describe('Probability that a clip is coloured anew'),
   brightness: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
   contrast: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
   saturation: strength.default(0.8).describe('Factor U(max(0, 1 - s), 1 + s)'),
@@ -29,13 +29,13 @@ const jitterSchema = z.strictObject({
 });
 
 const blurSchema = z.strictObject({
-  p: probability.default(0.5),
-  sigma: range(64).default([0.1, 2]).describe('Output pixels'),
+  p: probability.default(0.5).describe('Probability of a Gaussian blur'),
+  sigma: range(64).default([0.1, 2]).describe('Its deviation, in pixels of the clip'),
   radius: auto(whole(1, 64)).describe('Taps on either side; auto: floor(floor(size / 10) / 2), at least 1'),
 });
 
 const solarizeSchema = z.strictObject({
-  p: probability.default(0),
+  p: probability.default(0).describe('Probability of solarising'),
   threshold: probability.default(0.5).describe('Values from here up become 1 - v'),
 });
 
@@ -44,7 +44,7 @@ export const augmentSchema = z.strictObject({
   crop: z.union([cropSchema, z.null()]).prefault({}).describe('null: the centre square'),
   flip: probability.default(0.5).describe('Probability of a horizontal flip'),
   jitter: jitterSchema.prefault({}),
-  gray: probability.default(0.2),
+  gray: probability.default(0.2).describe('Probability of shades of grey'),
   blur: blurSchema.prefault({}),
   solarize: solarizeSchema.prefault({}),
   asymmetric: flag(false).describe(

@@ -1,23 +1,8 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { VsslError } from '../errors.js';
 import { didYouMean, nearestName } from '../spelling.js';
+import { choicesOf, describeNode, keysOf, type Node, schemaNode } from './json-schema.js';
 import { readRaw } from './raw.js';
-
-/** The part of JSON Schema that z.toJSONSchema uses for our schemas. */
-interface Node {
-  readonly type?: string;
-  readonly title?: string;
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly anyOf?: readonly Node[];
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly exclusiveMaximum?: number;
-  readonly prefixItems?: readonly Node[];
-  readonly items?: Node;
-}
 
 /**
  * The first problem that zod found as an error that teaches: the key, what was expected, what came, and the nearest
@@ -29,7 +14,7 @@ export function explainIssues(
   value: unknown,
   originOf: (path: readonly PropertyKey[]) => string | undefined,
 ): VsslError {
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const root = schemaNode(schema);
   // A misspelt key explains a missing one, so it is told first.
   const issue =
     error.issues.find((i) => i.code === 'unrecognized_keys') ?? (error.issues[0] as z.core.$ZodIssue);
@@ -92,10 +77,6 @@ function nodeAt(root: Node, path: readonly PropertyKey[]): Node {
   return node;
 }
 
-function keysOf(node: Node): string[] {
-  return [node, ...(node.anyOf ?? [])].flatMap((option) => Object.keys(option.properties ?? {}));
-}
-
 /** Every path of the schema, for finding a key that stands in another section. */
 function allPaths(node: Node, prefix: readonly string[] = []): string[][] {
   const paths: string[][] = [];
@@ -119,47 +100,6 @@ function suggestKey(root: Node, path: readonly PropertyKey[]): string {
     return `; did you mean one of ${elsewhere.map((p) => `'${joinPath(p)}'`).join(', ')}?`;
   if (siblings.length === 0) return '';
   return `; valid here: ${siblings.join(', ')}`;
-}
-
-function choicesOf(node: Node): string[] {
-  const own = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])];
-  const all = [...own, ...(node.anyOf ?? []).flatMap(choicesOf)];
-  return all.filter((choice): choice is string => typeof choice === 'string');
-}
-
-function describeNode(node: Node): string {
-  if (node.title) return node.title;
-  if (node.anyOf) return node.anyOf.map(describeNode).join(' or ');
-  if (node.enum) return `one of ${node.enum.map(String).join(', ')}`;
-  if (node.const !== undefined)
-    return typeof node.const === 'string' ? `'${node.const}'` : String(node.const);
-  switch (node.type) {
-    case 'integer':
-      return `a whole number${describeRange(node)}`;
-    case 'number':
-      return `a number${describeRange(node)}`;
-    case 'boolean':
-      return 'true or false';
-    case 'string':
-      return 'text';
-    case 'null':
-      return 'null';
-    case 'array':
-      return node.prefixItems ? `a list of ${node.prefixItems.length} values` : 'a list';
-    case 'object':
-      return `keys and values (${keysOf(node).join(', ')})`;
-    default:
-      return 'another value';
-  }
-}
-
-function describeRange(node: Node): string {
-  const parts: string[] = [];
-  if (node.minimum !== undefined && node.minimum > Number.MIN_SAFE_INTEGER) parts.push(`>= ${node.minimum}`);
-  if (node.exclusiveMinimum !== undefined) parts.push(`> ${node.exclusiveMinimum}`);
-  if (node.maximum !== undefined && node.maximum < Number.MAX_SAFE_INTEGER) parts.push(`<= ${node.maximum}`);
-  if (node.exclusiveMaximum !== undefined) parts.push(`< ${node.exclusiveMaximum}`);
-  return parts.length === 0 ? '' : ` ${parts.join(' and ')}`;
 }
 
 function describeValue(value: unknown): string {

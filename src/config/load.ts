@@ -4,7 +4,7 @@ import { configError, VsslError } from '../errors.js';
 import { didYouMean, nearestName } from '../spelling.js';
 import { checkConsistency } from './consistency.js';
 import { explainIssues } from './explain.js';
-import { type ConfigLayer, isRecord, mergeRaw, type RawConfig, readRaw } from './raw.js';
+import { type ConfigLayer, isRecord, mergeRaw, nestRaw, type RawConfig, readRaw } from './raw.js';
 import { parseSetting, readConfigFile } from './read-file.js';
 import { type BaseConfigInput, baseConfigShape, type ResolvedConfig } from './schema.js';
 
@@ -37,18 +37,46 @@ export interface LoadOptions {
   readonly set?: readonly string[] | undefined;
 }
 
+/** What one run of several is made of: a configuration, and what is laid over it. */
+export interface CellOptions extends LoadOptions {
+  /** A configuration, instead of a file. */
+  readonly config?: RawConfig | undefined;
+  /** Values by key, such as `train.optimizer.lr`; `preset` is the preset to start from. */
+  readonly cell: Readonly<Record<string, unknown>>;
+}
+
 /** The configuration of a run: preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
 export function loadConfigWith(methods: readonly MethodSlice[], options: LoadOptions): ResolvedConfig {
   requireOptions(options, ['file', 'preset', 'set']);
+  return resolveLayers(methods, layersOf(methods, options));
+}
+
+/**
+ * The configuration of one run of several: preset < file or config < --set < the cell. Throws ERR_VSSL_CONFIG naming the
+ * key.
+ */
+export function loadCellWith(methods: readonly MethodSlice[], options: CellOptions): ResolvedConfig {
+  const { config, cell, ...rest } = options;
+  const { preset = rest.preset, ...values } = cell;
+  if (preset !== undefined && typeof preset !== 'string')
+    throw configError('preset', 'expected the name of a preset');
+  const layers = layersOf(methods, { ...rest, preset }, config);
+  for (const [key, value] of Object.entries(values))
+    layers.push({ origin: `--grid ${key}`, value: nestRaw(key.split('.'), value), dropOtherMethods: false });
+  return resolveLayers(methods, layers);
+}
+
+function layersOf(methods: readonly MethodSlice[], options: LoadOptions, config?: RawConfig): ConfigLayer[] {
   const layers: ConfigLayer[] = [];
   if (options.preset !== undefined) layers.push(presetLayer(methods, options.preset));
   if (options.file !== undefined) {
     layers.push(...fileLayers(methods, readConfigFile(options.file), options.file, options.preset));
   }
+  if (config !== undefined) layers.push(...fileLayers(methods, config, 'config', options.preset));
   for (const setting of options.set ?? []) {
     layers.push({ origin: `--set ${setting}`, value: parseSetting(setting), dropOtherMethods: false });
   }
-  return resolveLayers(methods, layers);
+  return layers;
 }
 
 /** Checks a configuration object and fills in every default. */

@@ -18,6 +18,15 @@ const EXCLUSIVE: readonly (readonly [section: string, a: string, b: string])[] =
   ['train.schedule', 'warmupEpochs', 'warmupSteps'],
 ];
 
+/** The key that says the same as this one in another unit; undefined where there is none. */
+export function otherUnit(key: string): string | undefined {
+  for (const [section, a, b] of EXCLUSIVE) {
+    if (key === `${section}.${a}`) return `${section}.${b}`;
+    if (key === `${section}.${b}`) return `${section}.${a}`;
+  }
+  return undefined;
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -100,6 +100,27 @@ export function parseSetting(setting: string): RawConfig {
   return nestRaw(key.split('.'), value);
 }
 
+/**
+ * `a.b=c,d`: a key and the values that it takes in turn, read by YAML's rules, so that `[1, 2]` is one value. Throws
+ * ERR_VSSL_CONFIG.
+ */
+export function parseChoices(text: string): readonly [key: string, values: readonly unknown[]] {
+  const equals = text.indexOf('=');
+  const key = text.slice(0, equals).trim();
+  const list = text.slice(equals + 1);
+  if (equals < 1 || key === '' || list.trim() === '')
+    throw new VsslError(
+      'ERR_VSSL_CONFIG',
+      `expected --grid key=value,value such as --grid train.optimizer.lr=1e-3,3e-3 but got '${text}'`,
+      { details: { setting: text } },
+    );
+  try {
+    return [key, parse(`[${list}]`, YAML) as unknown[]];
+  } catch (cause) {
+    throw configError(key, `'${list}' is not a list of values: ${firstLine(String(cause))}`);
+  }
+}
+
 function keyAt(text: string, position: number): string {
   const match = /^\s*["']?([^"':{}[\],\s]+)/.exec(text.slice(position));
   return match?.[1] ?? '?';

@@ -23,7 +23,7 @@ export const strideCount = whole(1, LIMITS.stride);
 const threadCount = whole(1, LIMITS.threads);
 
 const modelSchema = z.strictObject({
-  arch: archName.default('r3d_18').describe('Backbone'),
+  arch: archName.default('r3d_18').describe('Backbone: the architecture of the encoder'),
   width: channelFactor
     .default(1)
     .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
@@ -63,28 +63,33 @@ const dataSchema = z.strictObject({
     'Whole factor by which decoded pictures are shrunk first; auto: short side stays >= 1.75 clip sizes',
   ),
   normalize: group({
-    mean: channelTriple.default([0, 0, 0]),
-    std: positiveTriple.default([1, 1, 1]),
+    mean: channelTriple.default([0, 0, 0]).describe('Of red, green and blue'),
+    std: positiveTriple.default([1, 1, 1]).describe('Of red, green and blue'),
   }).describe('(x - mean) / std per channel, on values in [0, 1]'),
   augment: augmentSchema.prefault({}),
 });
 
 const optimizerSchema = z.strictObject({
-  name: choice(['sgd', 'lars', 'adamw'], 'sgd'),
+  name: choice(['sgd', 'lars', 'adamw'], 'sgd').describe('What the rate is applied by'),
   lr: z.number().positive().default(0.32).describe('Peak learning rate'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars'),
-  nesterov: flag(false).describe('sgd'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars: of the last steps that is kept'),
+  nesterov: flag(false).describe('sgd: looks ahead along the momentum'),
   weightDecay: between(0, 1e3).default(1e-6).describe('Not applied to biases and BatchNorm'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
-    .describe('adamw'),
-  eps: z.number().positive().max(1).default(1e-8).describe('adamw, lars'),
-  trustCoefficient: z.number().positive().max(1e3).default(1e-3).describe('lars'),
+    .describe('adamw: of the moving means of the gradient and of its square'),
+  eps: z.number().positive().max(1).default(1e-8).describe('adamw, lars: keeps divisions from zero'),
+  trustCoefficient: z
+    .number()
+    .positive()
+    .max(1e3)
+    .default(1e-3)
+    .describe('lars: of the ratio of weight and gradient'),
 });
 
 const scheduleSchema = z.strictObject({
-  name: choice(['cosine', 'step', 'constant'], 'cosine'),
+  name: choice(['cosine', 'step', 'constant'], 'cosine').describe('How the rate goes on after the warm-up'),
   warmupEpochs: orNull(z.number().min(0)).describe('Linear warm-up from 0, in epochs'),
   warmupSteps: orNull(whole(0)).describe('Linear warm-up from 0, in steps'),
   milestones: z
@@ -93,7 +98,7 @@ const scheduleSchema = z.strictObject({
     .describe(
       'step: where the rate is multiplied by gamma; in epochs when train.epochs is set, else in steps',
     ),
-  gamma: z.number().positive().default(0.1).describe('step'),
+  gamma: z.number().positive().default(0.1).describe('step: what the rate is multiplied by'),
   finalLr: z.number().min(0).default(0).describe('cosine: the rate at the end'),
 });
 
@@ -112,14 +117,14 @@ const trainSchema = z.strictObject({
   precision: choice(['fp32', 'bf16', 'fp16'], 'bf16').describe(
     'Of the network; the loss is always fp32. fp16: for GPUs without bf16, with gradients scaled to its range',
   ),
-  channelsLast: flag(true),
+  channelsLast: flag(true).describe('Layout of pictures in memory: the faster one on most machines'),
   accumulate: count
     .default(1)
     .describe("Chunks of a batch; a contrastive loss still has the full batch's negatives"),
   clipNorm: orNull(z.number().positive()).describe('Largest norm of the gradient; null: no limit'),
   checkpointEvery: count.nullable().default(500).describe('Steps between checkpoints; null: only at the end'),
-  keepCheckpoints: count.default(3),
-  seed: whole(0).default(0),
+  keepCheckpoints: count.default(3).describe('The last ones that are kept'),
+  seed: whole(0).default(0).describe('Of weights, order and augmentation'),
   graph: flag(false).describe(
     'GPU: the step is recorded once and replayed, for methods whose step is the same work each time (cvrl, simclr)',
   ),
@@ -145,25 +150,25 @@ const evalSchema = z.strictObject({
     .default('group')
     .describe('Column whose values are the folds of the cross-validation'),
   windows: whole(1, LIMITS.windows).default(1).describe('Windows of each video whose features are averaged'),
-  neighbours: count.default(5),
+  neighbours: count.default(5).describe('That vote'),
 });
 
 const logSchema = z.strictObject({
   every: count.default(10).describe('Steps between lines of metrics.jsonl'),
-  tensorboard: flag(true),
+  tensorboard: flag(true).describe('Writes the metrics for TensorBoard as well'),
   plans: flag(false).describe('Writes every batch plan to plans.jsonl'),
 });
 
 /** Every key of a configuration except the method's own slice, which sits beside them under the method's name. */
 export const baseConfigShape = {
-  formatVersion: z.literal(CONFIG_VERSION).default(CONFIG_VERSION),
+  formatVersion: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe('Of the configuration'),
   method: z.string().describe('Name of the method; its own options sit under that name'),
   out: orNull(z.string().min(1)).describe('Run folder; --out sets it'),
-  model: modelSchema.prefault({}),
-  data: dataSchema.prefault({}),
-  train: trainSchema.prefault({}),
-  eval: evalSchema.prefault({}),
-  log: logSchema.prefault({}),
+  model: modelSchema.prefault({}).describe('The network that is trained'),
+  data: dataSchema.prefault({}).describe('The videos, and how clips are cut from them'),
+  train: trainSchema.prefault({}).describe('How long, how fast, and on what'),
+  eval: evalSchema.prefault({}).describe('Evaluation during training'),
+  log: logSchema.prefault({}).describe('What a run writes down'),
 } as const;
 
 export const baseConfigSchema = z.strictObject(baseConfigShape);

@@ -1,3 +1,4 @@
+import { readFile, stat } from 'node:fs/promises';
 import { weightsFile } from '../embed/open-encoder.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
@@ -17,7 +18,7 @@ import { featuresIdentity, readFeatures } from './features-file.js';
 import type { LowshotScore } from './lowshot.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
-import { evaluationKey, resultFile } from './result-file.js';
+import { evaluationKey, questionKey, resultFile } from './result-file.js';
 import { classScores, lowshotScores, type RetrievalScore, retrievalScores, type Scores } from './scores.js';
 import { matrixNames } from './staged-features.js';
 
@@ -40,16 +41,8 @@ export function evaluate(options: RetrievalEvaluationOptions): Promise<Evaluatio
 export function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult>;
 export async function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult> {
   const start = performance.now();
-  const { weights, settings } = checkEvaluateOptions(options);
-  const { protocol, baseline, baselineSeed = 0, floors: withFloors = false } = options;
-  const { precision = EVALUATION_PRECISION } = options;
-  const data = await loadEvaluationData(options);
-  const path = await weightsFile(weights);
-  const { step } = await readEncoderDescription(path);
-  const asked = options.protocol === 'linear' ? options.factors : undefined;
-  const beside = { baseline, baselineSeed, floors: withFloors, precision, factors: asked };
-  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
-  const file = await resultFile(options, key);
+  const { protocol, baselineSeed = 0 } = options;
+  const { weights, path, settings, precision, data, key, file } = await identify(options);
   const saved =
     options.features === undefined
       ? null
@@ -61,15 +54,17 @@ export async function evaluate(options: EvaluateOptions): Promise<AnyEvaluationR
   const extractor = await FeatureExtractor.open(path, data, options, saved);
   try {
     const scores = await scoresOf(extractor, options);
-    const { trained, random, floors, factors, used } = scores;
+    const { trained, random, floors, factors, used, tested } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
       packageVersion,
       protocol,
       key,
+      question: questionKey({ protocol, data, settings: { ...settings, precision } }),
       encoder: describeEncoder(weights, extractor),
       data: describeData(options, data, used),
       settings,
+      tested,
       trained,
       ...(random ? { random: { seed: baselineSeed, ...random } } : {}),
       ...(floors ? { floors } : {}),
@@ -92,6 +87,33 @@ function scoresOf(
   if (options.protocol === 'retrieval') return retrievalScores(extractor, options);
   if (options.protocol === 'lowshot') return lowshotScores(extractor, options);
   return classScores(extractor, options);
+}
+
+/**
+ * The result that the run folder has of this very evaluation, written since its weights were; null where there is none.
+ * Throws what evaluate throws before it embeds.
+ */
+export async function findEvaluation(options: EvaluateOptions): Promise<AnyEvaluationResult | null> {
+  const { path, key, file } = await identify(options);
+  if (file === undefined) return null;
+  const [written, trained] = await Promise.all([stat(file).catch(() => null), stat(path)]);
+  if (!written || written.mtimeMs < trained.mtimeMs) return null;
+  const result = await readFile(file, 'utf8').then(JSON.parse, () => null);
+  const isSame = result?.key === key && result.packageVersion === packageVersion && result.tested;
+  return isSame ? { ...result, file } : null;
+}
+
+/** What is evaluated, and where its result goes. */
+async function identify(options: EvaluateOptions) {
+  const { weights, settings } = checkEvaluateOptions(options);
+  const { protocol, baseline, baselineSeed = 0, floors = false, precision = EVALUATION_PRECISION } = options;
+  const data = await loadEvaluationData(options);
+  const path = await weightsFile(weights);
+  const { step } = await readEncoderDescription(path);
+  const factors = options.protocol === 'linear' ? options.factors : undefined;
+  const beside = { baseline, baselineSeed, floors, precision, factors };
+  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
+  return { weights, path, settings, precision, data, key, file: await resultFile(options, key) };
 }
 
 function describeEncoder(

@@ -4,7 +4,7 @@ import type { EncoderDescription } from '../weights/encoder-file.js';
 import type { DataOptions } from './evaluation-data.js';
 import type { Protocol } from './evaluation-options.js';
 import type { FloorName } from './floors.js';
-import type { FactorScore } from './scores.js';
+import type { FactorScore, Tested } from './scores.js';
 
 /** Version of the results that are written. */
 export const EVALUATION_FORMAT_VERSION = 1;
@@ -15,6 +15,8 @@ export interface EvaluationResult<Score> {
   readonly protocol: Protocol | 'finetune' | 'attentive';
   /** Stands for protocol, weights, videos, labels, splits and settings: two results of one key answer one question. */
   readonly key: string;
+  /** The same without the weights: results of one question can be compared video by video. Absent of `tune`'s protocols. */
+  readonly question?: string;
   readonly encoder: {
     readonly weights: string;
     readonly method: string;
@@ -31,6 +33,8 @@ export interface EvaluationResult<Score> {
     readonly labels: readonly string[];
   };
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The videos that the outcomes (`predictions`, `ranks`) of the scores are of, in their order. As `question`. */
+  readonly tested?: Tested;
   readonly trained: Score;
   readonly random?: Score & { readonly seed: number };
   readonly floors?: Readonly<Record<FloorName, Score>>;

@@ -43,6 +43,8 @@ export interface ClassificationScore extends Classification {
   readonly merged?: MergedScore;
   /** With `standardize`: the same of features that are shifted and scaled by those of the training videos. */
   readonly standardized?: ClassificationScore;
+  /** Class number of each tested video, in the order of the result's `tested.label`. */
+  readonly predictions: readonly number[];
 }
 
 /** The same predictions when classes that an augmentation merges count as one: what is left of the confusion. */
@@ -67,6 +69,8 @@ export interface RecallScore extends Omit<RetrievalResult, 'ranks' | 'gallery' |
   readonly clusters?: ClusterScore;
   /** With `standardize`: the same of features that are shifted and scaled by those of the gallery. */
   readonly standardized?: RecallScore;
+  /** Place of the first match of each query, 0 when it has none, in the order of the result's `tested`. */
+  readonly ranks: readonly number[];
 }
 
 export interface KnnSettings {
@@ -173,6 +177,7 @@ export function scorePredictions(rows: LabelledRows, parts: readonly Prediction[
     folds,
     foldSpread: meanAndSpread(folds.map((fold) => fold.accuracy)).std,
     ...(rows.merged ? { merged: scoreMerged(truth, first, rows.merged, clusters) } : {}),
+    predictions: first,
   };
 }
 
@@ -262,19 +267,20 @@ function poolRecall(results: readonly RetrievalResult[], groups: Clusters): Reca
   const ks = Object.keys(results[0]?.recall ?? {})
     .map(Number)
     .filter((k) => results.every((r) => r.recall[k] !== undefined));
-  const all = results.flatMap((r) => Array.from(r.ranks));
-  const ranks = all.filter((rank) => rank > 0).sort((a, b) => a - b);
-  const middle = ranks.length >> 1;
-  const medianRank = ranks.length % 2 ? ranks[middle]! : (ranks[middle - 1]! + ranks[middle]!) / 2;
-  const hits = (k: number) => all.map((rank) => (rank > 0 && rank <= k ? 1 : 0));
+  const ranks = results.flatMap((r) => Array.from(r.ranks));
+  const found = ranks.filter((rank) => rank > 0).sort((a, b) => a - b);
+  const middle = found.length >> 1;
+  const medianRank = found.length % 2 ? found[middle]! : (found[middle - 1]! + found[middle]!) / 2;
+  const hits = (k: number) => ranks.map((rank) => (rank > 0 && rank <= k ? 1 : 0));
   return {
     queries,
     gallery: share((r) => r.gallery),
     recall: Object.fromEntries(ks.map((k) => [k, share((r) => r.recall[k]!)])),
     intervals: Object.fromEntries(ks.map((k) => [k, bootstrapMean(hits(k), groups)])),
     chance: Object.fromEntries(ks.map((k) => [k, share((r) => r.chance[k]!)])),
-    medianRank: ranks.length === 0 ? null : medianRank,
+    medianRank: found.length === 0 ? null : medianRank,
     unmatched: results.reduce((sum, r) => sum + r.unmatched, 0),
+    ranks,
   };
 }
 

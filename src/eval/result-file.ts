@@ -26,11 +26,32 @@ export function describeRows(rows: readonly VideoRow[]): unknown[] {
   ]);
 }
 
+/**
+ * Ten letters and digits that stand for what is asked of an encoder: the same ones for two results mean the same
+ * protocol, videos, labels, splits and settings, whatever the weights and wherever the videos lie.
+ */
+export function questionKey({
+  protocol,
+  data,
+  settings,
+}: Pick<EvaluationIdentity, 'protocol' | 'data' | 'settings'>): string {
+  const rows = data.rows.map(({ id, label, group, start, end, extra }) => [
+    ...[id, label, group, start, end],
+    extra,
+  ]);
+  const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digest([protocol, rows, data.splits, sorted]);
+}
+
 /** Ten letters and digits that stand for an evaluation: its protocol, weights, videos, labels, splits and settings. */
 export function evaluationKey({ protocol, weights, step, data, settings }: EvaluationIdentity): string {
   const rows = describeRows(data.rows);
   const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
   const all = [protocol, resolve(weights), step, rows, data.splits, sorted];
+  return digest(all);
+}
+
+function digest(all: unknown): string {
   return createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 10);
 }
 

@@ -57,12 +57,28 @@ export interface FactorScore {
   };
 }
 
+/** Which videos the outcomes of a score are of, in their order. */
+export interface TestedVideos {
+  /** Name of each video inside its manifest, the same on any machine. */
+  readonly ids: readonly string[];
+  readonly groups: readonly (string | null)[];
+  /** Class number of each: a place in `data.labels`; -1: no label. */
+  readonly classes: readonly number[];
+}
+
+/** The videos behind the scores: those that have to be classified (retrieved by label), and those found again. */
+export interface Tested {
+  readonly label?: TestedVideos;
+  readonly instance?: TestedVideos;
+}
+
 /** The scores of every representation under one protocol. */
 export interface Scores<S> {
   readonly trained: S;
   readonly random?: S;
   readonly floors?: Readonly<Record<FloorName, S>>;
   readonly used: number;
+  readonly tested: Tested;
   readonly factors?: readonly FactorScore[];
 }
 
@@ -95,7 +111,21 @@ export async function classScores(
     options.protocol === 'linear' && options.factors
       ? await factorScores(extractor, kept, of, options.factors, signal)
       : undefined;
-  return { ...(await scoreEach(of, score)), used: kept.length, factors };
+  const tested = { label: testedVideos(extractor.data, testedRows(labelled, kept)) };
+  return { ...(await scoreEach(of, score)), used: kept.length, tested, factors };
+}
+
+/** Rows of the data that the splits test, in the order in which the protocols score them. */
+function testedRows({ splits }: LabelledRows, kept: readonly number[]): number[] {
+  return splits.flatMap(({ test }) => test.map((place) => kept[place]!));
+}
+
+function testedVideos({ rows, classes }: EvaluationData, of: readonly number[]): TestedVideos {
+  return {
+    ids: of.map((row) => rows[row]!.id),
+    groups: of.map((row) => rows[row]!.group ?? null),
+    classes: of.map((row) => classes[row]!),
+  };
 }
 
 /** A few labels a class, over all splits. */
@@ -111,7 +141,8 @@ export async function lowshotScores(
   warnOfFewVideos(extractor, labelled, Math.max(...settings.shots));
   const score = (features: FeatureMatrix) =>
     scoreLowshot(extractor.engine, features, labelled, settings, options.signal);
-  return { ...(await scoreEach(of, score)), used: kept.length };
+  const tested = { label: testedVideos(extractor.data, testedRows(labelled, kept)) };
+  return { ...(await scoreEach(of, score)), used: kept.length, tested };
 }
 
 function warnOfFewVideos({ warnings }: FeatureExtractor, rows: LabelledRows, shots: number): void {
@@ -174,14 +205,16 @@ export async function retrievalScores(
   const instance = await scoreEach(pairs.query, (query, pick) =>
     scoreInstanceRetrieval(query, pick(pairs.gallery), groups, settings, signal),
   );
-  let label: Omit<Scores<RecallScore>, 'used'> | undefined;
+  let label: Representation<RecallScore> | undefined;
   let used = pairs.query.trained.rows;
+  let tested: Tested = { instance: testedVideos(data, pairs.rows) };
   if (rows) {
     warnOfUnlabelled(extractor, rows);
     const { kept, of } = await extractor.windowFeatures(rows);
     const labelled = labelledSplits(extractor, kept);
     label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, settings, signal));
     used = kept.length;
+    tested = { label: testedVideos(data, testedRows(labelled, kept)), ...tested };
   }
   const join = (byLabel: RecallScore | undefined, byInstance: RecallScore): RetrievalScore => ({
     ...(byLabel ? { label: byLabel } : {}),
@@ -193,14 +226,18 @@ export async function retrievalScores(
     random: instance.random && join(label?.random, instance.random),
     floors: floors && byFloor((name) => join(label?.floors?.[name], floors[name])),
     used,
+    tested,
   };
 }
+
+/** A score of each representation. */
+type Representation<S> = Pick<Scores<S>, 'trained' | 'random' | 'floors'>;
 
 /** Applies a protocol to each representation; `pick` finds the same one in another set. */
 async function scoreEach<S>(
   of: Representations,
   score: (features: FeatureMatrix, pick: (other: Representations) => FeatureMatrix) => Promise<S>,
-): Promise<Omit<Scores<S>, 'used'>> {
+): Promise<Representation<S>> {
   const trained = await score(of.trained, (other) => other.trained);
   const random = of.random && (await score(of.random, (other) => other.random!));
   if (!of.floors) return { trained, random };
@@ -210,7 +247,7 @@ async function scoreEach<S>(
 }
 
 /** A part of each score. */
-function eachOf<S, P>({ trained, random, floors }: Omit<Scores<S>, 'used'>, pick: (score: S) => P) {
+function eachOf<S, P>({ trained, random, floors }: Representation<S>, pick: (score: S) => P) {
   return {
     trained: pick(trained),
     ...(random !== undefined && { random: pick(random) }),

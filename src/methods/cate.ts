@@ -67,7 +67,7 @@ const cateSchema = z.strictObject({
     'mlp: the plain projection head of SimCLR, which is told nothing',
   ),
   transformer: group({
-    layers: whole(1, 64).default(2),
+    layers: whole(1, 64).default(2).describe('Blocks of attention and MLP'),
     heads: whole(1, 1024).default(4).describe('Of attention'),
     width: whole(1, 16384).default(128).describe('Of a token; the heads divide it'),
     mlpRatio: whole(1, 64).default(4).describe('Hidden width of a block / width'),

@@ -2,8 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import {
+  type CellOptions,
   configJsonSchemaWith,
   type LoadOptions,
+  loadCellWith,
   loadConfigWith,
   type Preset,
   resolveConfigWith,
@@ -24,6 +26,11 @@ export type TrainConfig<Own extends Method = never> = Partial<BaseConfigInput> &
 /** preset < file (`extends:` a preset) < --set. Throws ERR_VSSL_CONFIG naming the key. */
 export function loadConfig(options: LoadOptions): ResolvedConfig {
   return loadConfigWith(allMethods(), options);
+}
+
+/** One run of several: what is laid over a configuration comes last. Throws ERR_VSSL_CONFIG naming the key. */
+export function loadCell(options: CellOptions): ResolvedConfig {
+  return loadCellWith(allMethods(), options);
 }
 
 /** Checks a configuration object and fills in every default. Throws ERR_VSSL_CONFIG naming the key. */

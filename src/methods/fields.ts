@@ -1,7 +1,9 @@
 /** Options that several methods have, in the ranges that the engine takes. */
 import { between } from '../config/fields.js';
 
-export const temperature = between(1e-3, 1e3);
+export const temperature = between(1e-3, 1e3).describe(
+  'Divides similarities before the softmax: the smaller, the more the hardest negatives count',
+);
 
 /** What stands before a loss in a sum; 0: it is not computed. */
 export const lossWeight = between(0, 1e6);

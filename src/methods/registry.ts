@@ -67,6 +67,15 @@ export function registerMethod(method: Method, file?: string): void {
   all.push({ ...method, file });
 }
 
+/** The module that a method comes from; undefined for one that was registered without. */
+export function methodFile(name: string): string | undefined {
+  return all.find((method) => method.name === name)?.file;
+}
+
+export function isMethodOfPackage(name: string): boolean {
+  return METHODS.some((method) => method.name === name);
+}
+
 /** An error met while this method was trained, with the file that the method comes from where that is known. */
 export function ofMethod(name: string, error: VsslError): VsslError {
   const file = all.find((method) => method.name === name)?.file;

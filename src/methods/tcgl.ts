@@ -66,9 +66,11 @@ const configSchema = z.strictObject({
   setStatistics: flag(false).describe(
     'Frame sets move BatchNorm’s running statistics too, as in the authors’ code',
   ),
-  weights: group({ intra: weight, inter: weight, order: weight }).describe(
-    'Of the three losses; one of weight 0 is not computed',
-  ),
+  weights: group({
+    intra: weight.describe('Graphs of the frame sets of one snippet'),
+    inter: weight.describe('Graphs of the snippets of one video'),
+    order: weight.describe('The order of the snippets'),
+  }).describe('Of the three losses; one of weight 0 is not computed'),
 });
 
 type Options = z.output<typeof configSchema>;

@@ -1,5 +1,6 @@
 /** Evaluations as tables: a question that several runs were asked is one table, with a confusion matrix for each answer. */
-import type { EvaluationResult } from '../eval/evaluate.js';
+import type { EvaluationResult } from '../eval/evaluation-result.js';
+import type { LowshotScore } from '../eval/lowshot.js';
 import type { ClassificationScore } from '../eval/protocols.js';
 import type { RetrievalScore } from '../eval/scores.js';
 import { html, type Markup } from '../report/html.js';
@@ -33,7 +34,10 @@ const OPEN = html` open`;
 const NAMES: Readonly<Record<string, string>> = {
   knn: 'Nearest neighbours (kNN)',
   linear: 'Linear probe',
+  lowshot: 'A few labels a class',
   retrieval: 'Retrieval',
+  finetune: 'Fine-tuning',
+  attentive: 'Attentive probe',
 };
 
 function questionOf(answers: readonly Answer[]): Markup {
@@ -44,8 +48,26 @@ function questionOf(answers: readonly Answer[]): Markup {
       : `${data.data}${data.folds === undefined ? '' : `, folds by ${data.folds}`}`;
   return html`<section class="question"><h3>${NAMES[protocol] ?? nameMarkup(protocol)}</h3>
 <p class="quiet">${data.used} of ${data.videos} videos: ${nameMarkup(where)}</p>
-${protocol === 'retrieval' ? recallTables(answers) : accuracyTable(answers)}
+${tablesOf(protocol, answers)}
 </section>`;
+}
+
+function tablesOf(protocol: string, answers: readonly Answer[]): Markup {
+  if (protocol === 'retrieval') return recallTables(answers);
+  return protocol === 'lowshot' ? shotsTable(answers) : accuracyTable(answers);
+}
+
+function shotsTable(answers: readonly Answer[]): Markup {
+  const results = answers as readonly { run: string; result: EvaluationResult<LowshotScore> }[];
+  const { shots } = results[0]!.result.trained;
+  const rows = results.flatMap(({ run, result }) =>
+    scoresOf(result).map(
+      ([name, score]) =>
+        html`<tr><th scope="row">${nameMarkup(run)}, ${name}</th>${score.shots.map(({ accuracy, interval }) => html`<td class="number">${percent(accuracy)} (${interval.map(percent).join(' to ')})</td>`)}</tr>\n`,
+    ),
+  );
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Accuracies with few labels"><table class="plain"><caption>Accuracy, % (95 % interval), by labels a class</caption>
+<thead><tr><th scope="col">Encoder</th>${shots.map((one) => html`<th scope="col">${one.shots}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** The scores of one result, named: the trained encoder and what it is held against. */

@@ -6,14 +6,14 @@ import { createInterface } from 'node:readline';
 import { isRecord, type RawConfig } from '../config/raw.js';
 import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
-import type { EvaluationResult } from '../eval/evaluate.js';
+import type { AnyEvaluationResult } from '../eval/evaluate.js';
 import type { ClassificationScore } from '../eval/protocols.js';
 import type { RetrievalScore } from '../eval/scores.js';
 import type { FailedClipRecord, QuarantineRecord } from '../train/faults.js';
 import { runPaths } from '../train/run-folder.js';
 import { isLocked } from '../weights/folder-lock.js';
 
-export type WrittenEvaluation = EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
+export type WrittenEvaluation = AnyEvaluationResult;
 
 /** A line of metrics.jsonl, as it was read. */
 export type Metrics = Readonly<Record<string, unknown>> & { readonly step: number };

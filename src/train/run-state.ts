@@ -3,10 +3,11 @@ import type { ResolvedConfig } from '../config/schema.js';
 import type { ClipCounts } from '../data/clip-ledger.js';
 import type { Manifest } from '../data/rows.js';
 import { VsslError } from '../errors.js';
-import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../weights/checkpoint.js';
+import { type Checkpoint, latestCheckpoint, listCheckpoints, readCheckpoint } from '../weights/checkpoint.js';
 import { readEncoderDescription } from '../weights/encoder-file.js';
+import { readSafetensorsMetadata } from '../weights/safetensors.js';
 import type { QuarantineRecord } from './faults.js';
-import { checkSameConfig, type RunPaths } from './run-folder.js';
+import { checkSameConfig, type RunPaths, runPaths } from './run-folder.js';
 
 /**
  * What a checkpoint knows beside the engine's tensors. The sampler and every random draw are functions of the seed and
@@ -78,7 +79,7 @@ export async function findCheckpoint(
 /** Whether the run has done `target` steps or all of its own, and its weights are those of the last of them. */
 export async function isDone(
   paths: RunPaths,
-  at: Checkpoint<RunState>,
+  at: Pick<Checkpoint<RunState>, 'step' | 'state'>,
   target: number | undefined,
 ): Promise<boolean> {
   const { totalSteps } = at.state;
@@ -87,6 +88,25 @@ export async function isDone(
     ({ step }) => step === at.step,
     () => false,
   );
+}
+
+/**
+ * How far the run in a folder has come, as far as that is seen without its videos and the engine: null where there is no
+ * checkpoint that can be read. Throws ERR_VSSL_RESUME_MISMATCH when it was made with another configuration.
+ */
+export async function lookAtRun(
+  folder: string,
+  config: ResolvedConfig,
+  maxSteps?: number,
+): Promise<{ readonly step: number; readonly done: boolean } | null> {
+  const paths = runPaths(folder);
+  const last = (await listCheckpoints(paths.checkpoints)).at(-1);
+  // what is wrong with one is said when the run goes on
+  const metadata = last && (await readSafetensorsMetadata(last.path).catch(() => null));
+  if (!metadata?.state) return null;
+  const state = JSON.parse(metadata.state) as RunState;
+  checkSameConfig(folder, comparable(state.config, undefined), comparable(config, undefined));
+  return { step: last!.step, done: await isDone(paths, { step: last!.step, state }, maxSteps) };
 }
 
 export function checkSameVideos(folder: string, state: RunState, manifest: Manifest): void {

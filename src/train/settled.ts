@@ -32,6 +32,8 @@ export interface TrainOptions {
   readonly ranks?: RankPlace | null;
   /** Seconds that a rank waits for the others, at the start and in a step. Default 600. */
   readonly rankTimeout?: number;
+  /** Processors that it takes where the configuration says `auto`: fewer than all beside other work. Default: all. */
+  readonly cores?: number;
   /** Evaluations during training. */
   readonly hooks?: readonly EvaluationHook[];
 }

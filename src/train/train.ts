@@ -1,7 +1,7 @@
 /** Trains: takes the run folder, finds where to go on, and hands over to the training itself. */
 
 import { resolve } from 'node:path';
-import { checkBoolean, checkCount, checkOptions, checkSignal, checkText } from '../checks.js';
+import { checkBoolean, checkCount, checkOptions, checkSignal, checkText, LIMITS } from '../checks.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { loadManifest } from '../data/manifest.js';
 import type { GetFacts } from '../data/rows.js';
@@ -61,11 +61,13 @@ export function train(
 function settle(given: TrainConfig | ResolvedConfig, options: TrainOptions): Settled {
   checkOptions(options, [
     ...['signal', 'out', 'data', 'resume', 'init', 'maxSteps', 'indexFirst', 'hooks', 'ranks', 'rankTimeout'],
+    'cores',
   ]);
-  const { maxSteps, resume, init, signal, indexFirst, rankTimeout } = options;
+  const { maxSteps, resume, init, signal, indexFirst, rankTimeout, cores } = options;
   checkSignal(signal);
   if (maxSteps !== undefined) checkCount('maxSteps', maxSteps);
   if (rankTimeout !== undefined) checkCount('rankTimeout', rankTimeout);
+  if (cores !== undefined) checkCount('cores', cores, 1, LIMITS.threads);
   if (indexFirst !== undefined) checkBoolean('indexFirst', indexFirst);
   if (resume !== undefined) checkText('resume', "'auto', 'never' or a checkpoint file", resume);
   if (init !== undefined)

@@ -63,7 +63,8 @@ export class Training {
 
   constructor(parts: TrainingParts) {
     const { config, options, manifest, checkpoint, init } = parts;
-    const cores = Math.max(1, Math.floor(availableParallelism() / parts.group.localSize));
+    const all = options.cores ?? availableParallelism();
+    const cores = Math.max(1, Math.floor(all / parts.group.localSize));
     this.#parts = parts;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#threads = config.train.threads === 'auto' ? cores : config.train.threads;
@@ -117,6 +118,12 @@ export class Training {
     for (const { id, epoch } of faults.files) this.#quarantine.add(id, epoch);
     const unusable = faults.files.filter(({ epoch }) => epoch === BEFORE_EPOCHS).length;
     this.#usable = manifest.rows.length - unusable;
+  }
+
+  /** Whether it shares the processors with others that belong to it: what those take is no surprise. */
+  #isBesideOwn(): boolean {
+    const { group, options } = this.#parts;
+    return group.localSize > 1 || options.cores !== undefined;
   }
 
   async #describeRun(): Promise<void> {
@@ -181,7 +188,7 @@ export class Training {
         hooks: options.hooks ?? [],
         hookContext: { config, engine, session, loader, signal },
         emit,
-        crowding: group.localSize > 1 ? null : new Crowding((message) => emit({ type: 'warning', message })),
+        crowding: this.#isBesideOwn() ? null : new Crowding((message) => emit({ type: 'warning', message })),
         signal,
         group,
       });

@@ -1,19 +1,5 @@
 import test from 'ava';
-import { compareArms, joinVerdicts, tPoint } from '#src/claims/judge.js';
-
-test('t points: the table, and beyond it within a thousandth', (t) => {
-  t.is(tPoint(1), 12.7062);
-  t.is(tPoint(4), 2.7764);
-  t.is(tPoint(30), 2.0423);
-  // R: qt(0.975, 31), qt(0.975, 60), qt(0.975, 1000)
-  for (const [df, value] of [
-    [31, 2.0395],
-    [60, 2.0003],
-    [1000, 1.9623],
-  ] as const)
-    t.true(Math.abs(tPoint(df) - value) < 1e-3, String(df));
-  t.throws(() => tPoint(0), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-});
+import { compareArms, joinVerdicts } from '#src/claims/judge.js';
 
 test('the interval is that of paired differences', (t) => {
   const { difference, interval, verdict, seeds } = compareArms([0.5, 0.62, 0.71], [0.4, 0.5, 0.62], 1e-6);

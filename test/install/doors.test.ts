@@ -71,6 +71,9 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
     'errors',
   ],
   tune: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'train', 'eval', 'native', 'errors'],
+  compare: ['checks', 'config', 'eval', 'train', 'spelling', 'errors'],
+  sweep: ['checks', 'compare', 'methods', 'data', 'config', 'weights', 'train', 'eval', 'native', 'errors'],
+  init: ['checks', 'methods', 'data', 'config', 'embed', 'train', 'native', 'errors'],
   cli: true,
   index: true,
   types: true,
@@ -81,6 +84,7 @@ const packages: Record<string, readonly string[]> = {
   config: ['zod', 'yaml'],
   methods: ['zod'],
   search: ['picomatch'],
+  init: ['yaml'],
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 

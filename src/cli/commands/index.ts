@@ -8,8 +8,11 @@ export interface CommandEntry {
 
 /** Every command, in the order in which help shows them. A new one is a file of its own and a line here. */
 export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'init', load: async () => (await import('./init.js')).registerInit },
   { name: 'train', load: async () => (await import('./train.js')).registerTrain },
   { name: 'eval', load: async () => (await import('./eval.js')).registerEval },
+  { name: 'compare', load: async () => (await import('./compare.js')).registerCompare },
+  { name: 'sweep', load: async () => (await import('./sweep.js')).registerSweep },
   { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
   { name: 'predict', load: async () => (await import('./predict.js')).registerPredict },
   { name: 'index', load: async () => (await import('./index-videos.js')).registerIndex },
