@@ -25,6 +25,7 @@ const ROOMS = [
     'predict',
     'prepare',
     'report',
+    'run-report',
     'search',
   ],
   ...['train', 'video', 'weights'],
