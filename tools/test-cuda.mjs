@@ -28,6 +28,7 @@ const ROOMS = [
     'predict',
     'prepare',
     'report',
+    'run-report',
     'search',
     'sweep',
   ],

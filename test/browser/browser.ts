@@ -51,7 +51,8 @@ export async function openFile(
   page.on('request', (request) => {
     if (request.url() !== own && !request.url().startsWith('data:')) requests.push(request.url());
   });
-  await page.goto(own);
+  // a machine may have much else to do
+  await page.goto(own, { timeout: 120_000 });
   return { page, complaints, requests, close: () => context.close() };
 }
 
