@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { matchesGlob } from '../data/glob.js';
 import type { IndexView, ShardView } from './index-view.js';
 import type { HeldRows } from './resident.js';
-import { LINES_A_TURN, type VideoRecord } from './row-lines.js';
+import type { VideoRecord } from './row-lines.js';
 import { topRows } from './top-k.js';
 
 /** Columns and globs of which one has to match: `{ label: ['walk*'], path: ['*.mp4'] }`. */
@@ -59,6 +59,9 @@ export async function rowsToSearch(view: IndexView, { filter }: ViewSearch): Pro
   return shards.filter(({ held }) => held.count > 0);
 }
 
+/** Lines are parsed this many at a time, some milliseconds; others have their turn in between. */
+const FILTERED_A_TURN = 2_000;
+
 /** Copies of the rows whose videos pass the filter. */
 async function narrowed(
   { header }: IndexView,
@@ -69,7 +72,7 @@ async function narrowed(
   const { lines } = shard;
   const passes = new Uint8Array(lines.vectors);
   for (let line = 0; line < lines.count; line++) {
-    if (line % LINES_A_TURN === LINES_A_TURN - 1) await nextTurn();
+    if (line % FILTERED_A_TURN === FILTERED_A_TURN - 1) await nextTurn();
     const count = lines.vectorsOf(line);
     if (count === 0 || gone.has(line) || !passesFilter(lines.record(line), filter)) continue;
     passes.fill(1, lines.first(line), lines.first(line) + count);
