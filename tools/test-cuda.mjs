@@ -21,6 +21,7 @@ const ROOMS = [
     'embed',
     'engine',
     'eval',
+    'exchange',
     'methods',
     'predict',
     'prepare',
