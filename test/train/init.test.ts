@@ -137,6 +137,8 @@ test('weights of other libraries are fitted to the run; what they are usually gi
   const missing = wrapped[0]!.name.replace('module.encoder_q.', '');
   await t.throwsAsync(run({ init }, 2), {
     code: 'ERR_VSSL_WEIGHTS',
-    message: new RegExp(`foreign\\.safetensors, read as .* does not fit r3d_10 of width 0\\.125.*'${missing}'`),
+    message: new RegExp(
+      `foreign\\.safetensors, read as .* does not fit r3d_10 of width 0\\.125.*'${missing}'`,
+    ),
   });
 });
