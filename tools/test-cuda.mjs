@@ -24,6 +24,7 @@ const ROOMS = [
     'eval',
     'examples',
     'init',
+    'exchange',
     'methods',
     'predict',
     'prepare',
