@@ -1,10 +1,9 @@
 /** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
 import { throwIfAborted } from '../checks.js';
-import type { FoundVideo, IndexView } from './index-view.js';
+import { HeldVectors, type Pair, timelineOf, type Video } from './held-vectors.js';
 import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
-import { bestOfEach, rowsToSearch, type SearchedShard, type ViewSearch } from './search-view.js';
+import type { StoreView } from './store.js';
 import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
-import { dots } from './top-k.js';
 import { floatRows } from './vectors.js';
 
 export interface DuplicateOptions {
@@ -53,15 +52,12 @@ const NEIGHBOURS = 24;
 /** Pairs drawn to learn how alike videos are by chance; with fewer than LEAST of them nothing can be said. */
 const DRAWN = 2000;
 const LEAST_DRAWN = 20;
+/** Windows that are looked for together. */
+const GROUP_WINDOWS = 512;
 /** Without enough videos to learn from. */
 const FALLBACK = 0.95;
 /** Of a video: nearly all. */
 const NEARLY_ALL = 0.8;
-
-interface Video extends FoundVideo {
-  readonly timeline: Timeline;
-  readonly vectors: Float32Array;
-}
 
 interface Alike {
   readonly a: Video;
@@ -69,22 +65,24 @@ interface Alike {
   readonly overlap: Overlap;
 }
 
-export async function findDuplicates(view: IndexView, options: DuplicateOptions): Promise<Duplicates> {
+export async function findDuplicates(view: StoreView, options: DuplicateOptions): Promise<Duplicates> {
   const { threshold, precision = 0.95, signal } = options;
-  const { dim } = view.header;
-  const how: ViewSearch = { top: NEIGHBOURS, perVideo: false, filter: null, signal };
-  const shards = await rowsToSearch(view, how);
-  const videos = videosOf(view, shards, dim);
+  const videos: Video[] = [];
+  for await (const { id, record } of view.videos())
+    videos.push({ id, path: record.path, timeline: timelineOf(record) });
+  const vectors = new HeldVectors(view);
   const total = (videos.length * (videos.length - 1)) / 2;
-  const drawn = drawPairs(videos.length);
-  const bar = barOf(videos, drawn, dim);
-  const chance =
-    drawn.length < LEAST_DRAWN
-      ? null
-      : chanceOf(drawn.map(([i, j]) => overlapOf(videos[i]!, videos[j]!, bar, dim).similarity));
+  const drawn = drawPairs(videos.length).map(([i, j]) => [videos[i]!, videos[j]!] as const);
+  const bar = await barOf(vectors, drawn, signal);
+  const byChance: number[] = [];
+  if (drawn.length >= LEAST_DRAWN)
+    for await (const [a, b, scores] of vectors.compare(drawn, signal))
+      byChance.push(bestOverlap(a.timeline, b.timeline, scores, bar).similarity);
+  const chance = byChance.length > 0 ? chanceOf(byChance) : null;
   const alike: Alike[] = [];
-  for await (const [a, b] of candidates(view, shards, videos, bar, how))
-    alike.push({ a, b, overlap: overlapOf(a, b, bar, dim) });
+  const candidates = await candidatesOf(view, videos, bar, signal);
+  for await (const [a, b, scores] of vectors.compare(candidates, signal))
+    alike.push({ a, b, overlap: bestOverlap(a.timeline, b.timeline, scores, bar) });
   alike.sort((x, y) => y.overlap.similarity - x.overlap.similarity);
   const chosen = choose(alike, total, chance, threshold, precision);
   const found = alike.filter(({ overlap }) => overlap.similarity >= chosen.threshold);
@@ -111,25 +109,6 @@ function choose(
   };
 }
 
-/** Videos with times: one vector for all of a video has no stretch. */
-function videosOf(view: IndexView, shards: readonly SearchedShard[], dim: number): Video[] {
-  const held = new Map(shards.map((shard) => [shard.view, shard.held]));
-  const videos: Video[] = [];
-  for (const video of view.videos()) {
-    const { lines } = video.view.shard;
-    const rows = held.get(video.view)!;
-    const count = lines.vectorsOf(video.line);
-    const first = rows.rowOf(lines.first(video.line));
-    const vectors = floatRows(rows.rows.subarray(first * dim, (first + count) * dim));
-    const { times } = video.record;
-    const at = (i: number) => times[i] ?? 0;
-    const starts = Array.from({ length: count }, (_, i) => at(2 * i));
-    const ends = Array.from({ length: count }, (_, i) => at(2 * i + 1));
-    videos.push({ ...video, timeline: { starts, ends }, vectors });
-  }
-  return videos;
-}
-
 /** Pairs of different videos, spread evenly over all; all of them where they are few. The same each time. */
 function drawPairs(count: number): [number, number][] {
   const total = (count * (count - 1)) / 2;
@@ -145,51 +124,74 @@ function drawPairs(count: number): [number, number][] {
 }
 
 /** A likeness that one window in a hundred has to a window of another video by chance. */
-function barOf(videos: readonly Video[], drawn: readonly [number, number][], dim: number): number {
+async function barOf(
+  vectors: HeldVectors,
+  drawn: readonly Pair[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const scores: number[] = [];
-  for (const [i, j] of drawn.slice(0, 500)) {
-    const [a, b] = [videos[i]!, videos[j]!];
-    const row = (video: Video, at: number) => video.vectors.subarray(at * dim, (at + 1) * dim);
-    for (let k = 0; k < 8; k++) {
-      const from = (k * 7) % a.timeline.starts.length;
-      const to = (k * 5) % b.timeline.starts.length;
-      scores.push(dots(row(a, from), row(b, to), dim)[0]!);
-    }
-  }
+  for await (const score of vectors.draw(drawn.slice(0, 500), 8, signal)) scores.push(score);
   scores.sort((a, b) => a - b);
   return scores[Math.floor(0.99 * scores.length)] ?? 0;
 }
 
-function overlapOf(a: Video, b: Video, bar: number, dim: number): Overlap {
-  return bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
-}
-
 /** Pairs of videos of which a window of one is among the nearest of the other's, and above the bar. Each pair once. */
-async function* candidates(
-  view: IndexView,
-  shards: readonly SearchedShard[],
+async function candidatesOf(
+  view: StoreView,
   videos: readonly Video[],
   bar: number,
-  how: ViewSearch,
-): AsyncGenerator<[Video, Video]> {
-  const numbers = new Map<unknown, Map<number, number>>();
-  for (const [number, { view: of, line }] of videos.entries()) {
-    const lines = numbers.get(of) ?? new Map<number, number>();
-    numbers.set(of, lines.set(line, number));
-  }
+  signal: AbortSignal | undefined,
+): Promise<Pair[]> {
+  const rows = await view.rows(null);
+  const numbers = new Map(videos.map(({ id }, number) => [id, number]));
   const seen = new Set<number>();
-  for (const [i, video] of videos.entries()) {
-    throwIfAborted(how.signal);
-    const most = NEIGHBOURS + video.timeline.starts.length;
-    const each = await bestOfEach(view, shards, video.vectors, most, how);
-    for (const { view: of, line, score } of each.flat()) {
-      const j = numbers.get(of)!.get(line)!;
-      const key = Math.min(i, j) * videos.length + Math.max(i, j);
-      if (i === j || score < bar || seen.has(key)) continue;
-      seen.add(key);
-      yield [videos[Math.min(i, j)]!, videos[Math.max(i, j)]!];
+  const pairs: Pair[] = [];
+  for (const group of groupsOf(videos)) {
+    throwIfAborted(signal);
+    const queries: Float32Array[] = [];
+    for await (const { rows: own } of view.read(group.map(({ id }) => id))) queries.push(floatRows(own));
+    const most = Math.max(...group.map(nearestOf));
+    const each = await rows.nearest(joined(queries), most, signal);
+    for (const video of group) {
+      const i = numbers.get(video.id)!;
+      for (const { video: other, score } of each
+        .splice(0, video.timeline.starts.length)
+        .flatMap((found) => found.slice(0, nearestOf(video)))) {
+        const j = numbers.get(other)!;
+        const key = Math.min(i, j) * videos.length + Math.max(i, j);
+        if (i === j || score < bar || seen.has(key)) continue;
+        seen.add(key);
+        pairs.push([videos[Math.min(i, j)]!, videos[Math.max(i, j)]!]);
+      }
     }
   }
+  return pairs;
+}
+
+function nearestOf({ timeline }: Video): number {
+  return NEIGHBOURS + timeline.starts.length;
+}
+
+/** Videos whose windows are looked for together. */
+function* groupsOf(videos: readonly Video[]): Generator<Video[]> {
+  let [group, windows]: [Video[], number] = [[], 0];
+  for (const [i, video] of videos.entries()) {
+    group.push(video);
+    windows += video.timeline.starts.length;
+    if (windows < GROUP_WINDOWS && i < videos.length - 1) continue;
+    yield group;
+    [group, windows] = [[], 0];
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function pairOf({ a, b, overlap }: Alike): DuplicatePair {
@@ -202,8 +204,8 @@ function pairOf({ a, b, overlap }: Alike): DuplicatePair {
   const nearly = (x: number) => x >= NEARLY_ALL;
   const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
   return {
-    first: { path: a.record.path, start: overlap.first[0], end: overlap.first[1] },
-    second: { path: b.record.path, start: overlap.second[0], end: overlap.second[1] },
+    first: { path: a.path, start: overlap.first[0], end: overlap.first[1] },
+    second: { path: b.path, start: overlap.second[0], end: overlap.second[1] },
     ...{ kind, similarity, pace },
   };
 }

@@ -29,7 +29,7 @@ test('what is added is found, and what is removed is not', async (t) => {
   t.is((await index.search(vectorOf('/a', 0))).length, 1, 'the new windows take the place of the old ones');
   t.deepEqual(await index.stats(), {
     ...{ videos: 1, windows: 1, gone: 5, dim: DIM, type: 'fp16', encoder: ENCODER.digest },
-    ...{ settings: null, shards: 1 },
+    ...{ settings: null, store: 'flat', shards: 1 },
   });
   await index.compact();
   const { gone, windows } = await index.stats();
