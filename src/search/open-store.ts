@@ -2,7 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { writeError } from '../weights/atomic-write.js';
 import { FlatStore } from './flat-store.js';
-import { type IndexHeader, indexError, readHeader } from './header.js';
+import { HEADER_NAME, type IndexHeader, indexError, readHeader } from './header.js';
 import { checkSame } from './index-checks.js';
 import type { OpenIndexOptions } from './index-options.js';
 import { loadLance } from './lance-package.js';
@@ -46,7 +46,8 @@ async function makeFolder(folder: string): Promise<void> {
   // what a process leaves that was killed before the index was there
   const ours = (name: string) => /^(lock|\d{6,}\.)|\.tmp$/.test(name) || name === LANCE_FOLDER;
   const others = (await readdir(folder)).filter((name) => !ours(name));
-  if (others.length > 0)
+  // where it is, another process has made the index meanwhile
+  if (others.length > 0 && !others.includes(HEADER_NAME))
     throw indexError(
       folder,
       `the folder holds other files (${others.slice(0, 3).join(', ')}) and no index; name an empty or a new one`,
