@@ -54,7 +54,7 @@ const packages: Record<string, readonly string[]> = {
   data: ['zod', 'yaml'],
   config: ['zod', 'yaml'],
   methods: ['zod'],
-  search: ['picomatch'],
+  search: ['picomatch', '@lancedb/lancedb'],
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
