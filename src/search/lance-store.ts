@@ -211,10 +211,7 @@ export class LanceStore implements IndexStore {
         this.#commits++;
         return done;
       } catch (error) {
-        if (attempt === ATTEMPTS || !/conflict/i.test(said(error)))
-          throw new VsslError('ERR_VSSL_WRITE', `cannot write to the index ${this.#db}: ${said(error)}`, {
-            ...{ details: { db: this.#db }, cause: error },
-          });
+        if (attempt === ATTEMPTS || !/conflict/i.test(said(error))) throw unwritable(this.#db, error);
         await delay(randomInt(10, 20 * attempt));
       }
     }
@@ -286,9 +283,18 @@ async function makeTable(db: string, header: IndexHeader): Promise<void> {
         db,
         `its header.json is missing, and a table with ${rows} windows is there; put it back, or name another folder`,
       );
-    await connection.createEmptyTable(TABLE, schemaOf(loadLance().arrow, header), { mode: 'overwrite' });
+    const schema = schemaOf(loadLance().arrow, header);
+    await connection.createEmptyTable(TABLE, schema, { mode: 'overwrite' }).catch((error) => {
+      throw unwritable(db, error);
+    });
     await writeHeader(db, header);
   } finally {
     connection.close();
   }
+}
+
+function unwritable(db: string, error: unknown): VsslError {
+  return new VsslError('ERR_VSSL_WRITE', `cannot write to the index ${db}: ${said(error)}`, {
+    ...{ details: { db }, cause: error },
+  });
 }

@@ -49,7 +49,9 @@ export class LanceView implements StoreView {
   async counts() {
     const { videos, vectors, replaced, table } = this.#of;
     const gone = [...replaced.values()].reduce((sum, windows) => sum + windows, 0);
-    const { fragmentStats } = await table.stats();
+    const { fragmentStats } = await table.stats().catch((error) => {
+      throw damagedTable(this.#of.db, error);
+    });
     return { videos, vectors, gone, shards: fragmentStats.numFragments };
   }
 
