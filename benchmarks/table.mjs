@@ -1,7 +1,7 @@
 // Writes the tables of `bench` from the committed results, so that no number in them is typed. A table stands between
 // two comments, which name benchmarks/results/NAME.json and how much of it is shown:
 //
-//   <!-- benchmarks: NAME short|full -->
+//   <!-- benchmarks: NAME short|full|files -->
 //   ...
 //   <!-- /benchmarks -->
 //
@@ -12,7 +12,7 @@ import { join, relative } from 'node:path';
 import { markdown, root } from './page.mjs';
 
 const pages = ['README.md', 'docs/kernels.md', 'docs/engine.md'];
-const place = /(<!-- benchmarks: (\S+) (short|full) -->\n)[\s\S]*?(<!-- \/benchmarks -->)/g;
+const place = /(<!-- benchmarks: (\S+) (short|full|files) -->\n)[\s\S]*?(<!-- \/benchmarks -->)/g;
 
 /** 0.0123 as '12.3 ms'. */
 function time(seconds) {
@@ -116,6 +116,19 @@ function embedTable(rows) {
   );
 }
 
+/** Of embed from files: how it does beside its two parts one after the other. */
+function filesTable(rows) {
+  return markdown(
+    ['case', 'threads', 'time', 'clips/s', 'beside decoding, then the network', ...PEER_COLUMNS],
+    rows.flatMap(({ name, threads, clips, timing }) => {
+      const { fraction } = timing.limit;
+      const beside = fraction ? times(1 / fraction.median) : 'noisy';
+      return lines([name, threads, time(timing.seconds), perSecond(clips, timing), beside], timing);
+    }),
+    1,
+  );
+}
+
 function stepTable(rows) {
   const stages = ['forward', 'backward', 'losses', 'optimizer'];
   return markdown(
@@ -137,7 +150,7 @@ function limit({ limit: { kind, perSecond } }) {
 
 const FORMS = {
   kernels: { short: shortTable, full: fullTable },
-  embed: { short: shortEngineTable, full: embedTable },
+  embed: { short: shortEngineTable, full: embedTable, files: filesTable },
   step: { short: shortEngineTable, full: stepTable },
 };
 

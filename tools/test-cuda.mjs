@@ -12,7 +12,23 @@ import { setup } from './setup.mjs';
 import { count, env, runAva, runSteps, runSuites, skip } from './test-runner.mjs';
 
 /** Rooms whose tests use the engine. */
-const ROOMS = ['claims', 'embed', 'engine', 'eval', 'methods', 'prepare', 'train', 'video', 'weights'];
+const ROOMS = [
+  ...[
+    'api',
+    'bench',
+    'claims',
+    'cli',
+    'embed',
+    'engine',
+    'eval',
+    'methods',
+    'predict',
+    'prepare',
+    'report',
+    'search',
+  ],
+  ...['train', 'video', 'weights'],
+];
 const MOST_SECONDS = 3;
 
 // That build, and its CPU device: what is right there is what the other build gives.

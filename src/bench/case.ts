@@ -64,7 +64,8 @@ export type LimitKind =
   | 'widening copy'
   | 'triad'
   | 'bare convolutions'
-  | 'network passes';
+  | 'network passes'
+  | 'decoding, then the network';
 
 /** Another implementation of the same: a function of benchmarks/peers/MODULE.py. */
 export interface PeerSpec {

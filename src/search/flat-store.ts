@@ -5,7 +5,7 @@ import { type IndexHeader, indexError } from './header.js';
 import { IndexView, type ShardView } from './index-view.js';
 import { IndexWriter } from './index-writer.js';
 import type { HeldRows } from './resident.js';
-import { keyOf, LINES_A_TURN, type VideoRecord } from './row-lines.js';
+import { keyOf, type VideoRecord } from './row-lines.js';
 import { passesFilter } from './search-view.js';
 import type {
   Found,
@@ -195,6 +195,9 @@ class FlatRows implements SearchedRows {
   }
 }
 
+/** Lines are parsed this many at a time, some milliseconds; others have their turn in between. */
+const FILTERED_A_TURN = 2_000;
+
 /** Copies of the rows whose videos pass the filter. */
 async function narrowed(
   header: IndexHeader,
@@ -205,7 +208,7 @@ async function narrowed(
   const { lines } = shard;
   const passes = new Uint8Array(lines.vectors);
   for (let line = 0; line < lines.count; line++) {
-    if (line % LINES_A_TURN === LINES_A_TURN - 1) await nextTurn();
+    if (line % FILTERED_A_TURN === FILTERED_A_TURN - 1) await nextTurn();
     const count = lines.vectorsOf(line);
     if (count === 0 || gone.has(line) || !passesFilter(lines.record(line), filter)) continue;
     passes.fill(1, lines.first(line), lines.first(line) + count);

@@ -66,7 +66,7 @@ export function encodeLine(
 }
 
 /** Lines are looked at this many at a time; others have their turn in between. */
-export const LINES_A_TURN = 20_000;
+const LINES_A_TURN = 20_000;
 
 /** The whole lines of a shard, in memory. */
 export class RowLines {
