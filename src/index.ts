@@ -51,18 +51,23 @@ export {
   type EmbedForEvaluationResult,
   embedForEvaluation,
 } from './eval/embed-for-evaluation.js';
-export { type EvaluationResult, evaluate } from './eval/evaluate.js';
+export { type AnyEvaluationResult, evaluate } from './eval/evaluate.js';
 export type {
   EvaluateOptions,
   KnnEvaluationOptions,
   LinearEvaluationOptions,
+  LowshotEvaluationOptions,
   Protocol,
   RetrievalEvaluationOptions,
 } from './eval/evaluation-options.js';
+export type { EvaluationResult } from './eval/evaluation-result.js';
+export type { LowshotScore, ShotScore } from './eval/lowshot.js';
 export { registerMeasure } from './eval/measures.js';
 export type { Classification } from './eval/metrics.js';
 export type { ClassificationScore, FoldScore, MergedScore, RecallScore } from './eval/protocols.js';
 export type { FactorScore, RetrievalScore } from './eval/scores.js';
+export { type ExportOptions, exportWeights } from './exchange/export-weights.js';
+export { type ImportOptions, type ImportResult, importWeights } from './exchange/import-weights.js';
 export { loadConfig, resolveConfig, type TrainConfig } from './methods/config.js';
 export { type Claim, defineMethod, type Method, type Paper } from './methods/method.js';
 export { getPreset, listMethods, listPresets, type PresetName, registerMethod } from './methods/registry.js';
@@ -93,6 +98,9 @@ export {
   type WriteSyntheticResult,
   writeSyntheticVideos,
 } from './prepare/write-synthetic.js';
+export type { ReportOptions } from './run-report/report-options.js';
+export { type WatchReportOptions, watchReport } from './run-report/watch-report.js';
+export { type ReportResult, writeReport } from './run-report/write-report.js';
 export type {
   DuplicateKind,
   DuplicateOptions,
@@ -126,6 +134,8 @@ export type { EvaluationHook, HookContext } from './train/hooks.js';
 export { rankPlace } from './train/rank-place.js';
 export type { TrainOptions } from './train/train.js';
 export type { TrainRun } from './train/train-run.js';
+export { evaluateTuned } from './tune/evaluate-tuned.js';
+export type { TunedEvaluationOptions, TunedEvent, TunedProtocol } from './tune/tune-options.js';
 export type * from './types.js';
 export { type EncoderDescription, readEncoderDescription, readEncoderFile } from './weights/encoder-file.js';
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from './weights/safetensors.js';

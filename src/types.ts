@@ -48,15 +48,28 @@ export type { EmbeddingFormatName } from './embed/formats/record.js';
 export type { UnusableVideo } from './embed/unusable.js';
 export type { DataOptions } from './eval/evaluation-data.js';
 export type { CommonEvaluationOptions } from './eval/evaluation-options.js';
-export type { ExtractorOptions } from './eval/feature-extractor.js';
+export type { ExtractorOptions, PoolGrid } from './eval/feature-extractor.js';
 export type { FloorName } from './eval/floors.js';
 export type { Measure, Measurement, MeasureRequest } from './eval/measure.js';
+export type { ClusterScore } from './eval/nmi.js';
+export type { Clusters, Interval } from './eval/resampling.js';
 export type { RetrievalResult } from './eval/retrieval.js';
-export type { ClaimArm, DefinedMethod, ExportedEncoder, Hyper, MethodSpec } from './methods/method.js';
+export type { Inflation } from './exchange/inflate.js';
+export type { ExportedFile, Layout, WeightType } from './exchange/layouts.js';
+export type { OnnxInput } from './exchange/onnx-graph.js';
+export type {
+  ClaimArm,
+  DefinedMethod,
+  ExportedEncoder,
+  Hyper,
+  InState,
+  MethodSpec,
+} from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';
 export type {
   EngineAddon,
   Floats,
+  NamedTensor,
   NativeArchitecture,
   NativeBatch,
   NativeClipFailure,

@@ -40,7 +40,8 @@ function installSystemPackages() {
   }
 }
 
-function aptInstall(packages) {
+/** Installs Debian packages; tells the administrator's command and ends where that is not allowed. */
+export function aptInstall(packages) {
   const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   const isRoot = process.getuid?.() === 0;
   const sudo = !isRoot && output('sudo', ['-n', 'true']) !== undefined;

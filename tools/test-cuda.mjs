@@ -21,6 +21,7 @@ const ROOMS = [
     'embed',
     'engine',
     'eval',
+    'examples',
     'methods',
     'predict',
     'prepare',

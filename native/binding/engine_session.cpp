@@ -198,11 +198,19 @@ class EncoderObject : public ThreadedObject<EncoderObject, engine::Encoder> {
   Napi::Value calibrate_end(const Napi::CallbackInfo& info) {
     return run(info, [](Native& e) { e.calibrate_end(); });
   }
+  // (batch, view, grid or undefined)
   Napi::Value embed(const Napi::CallbackInfo& info) {
+    std::array<int64_t, 3> grid{1, 1, 1};
+    const vssl::Value cut = to_value(info[2]);
+    if (!cut.is_null()) {
+      const auto& cells = cut.as_array("grid");
+      if (cells.size() != grid.size()) throw_argument("expected a grid of 3 numbers: time, height, width");
+      for (size_t i = 0; i < grid.size(); ++i) grid[i] = cells[i].as_int("grid");
+    }
     return run(
         info,
-        [batch = to_batch(info[0]), view = to_value(info[1]).as_string("view")](Native& e) {
-          return e.embed(*batch, view);
+        [batch = to_batch(info[0]), view = to_value(info[1]).as_string("view"), grid](Native& e) {
+          return e.embed(*batch, view, grid);
         },
         from_floats);
   }

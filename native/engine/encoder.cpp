@@ -29,11 +29,11 @@ struct Encoder::Impl : TakingTurns {
   }
 
   // Clips that are placed.
-  std::vector<float> embed(const Tensor& clips, at::ScalarType type) {
+  std::vector<float> embed(const Tensor& clips, at::ScalarType type, const Triple& grid = {1, 1, 1}) {
     if (calibration_pass >= 0) throw_invalid("this encoder is being calibrated; call calibrate_end first");
     Pass pass;
     pass.compute = type;
-    return to_floats(net->embed(clips, pass));
+    return to_floats(grid == Triple{1, 1, 1} ? net->embed(clips, pass) : net->embed_grid(clips, pass, grid));
   }
 
   Tensor clips(const video::Batch& batch, const std::string& view) const {
@@ -92,8 +92,9 @@ void Encoder::calibrate_end() {
   impl_->turn(false, [&] { impl_->calibration_pass = -1; });
 }
 
-std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view) {
-  return impl_->turn(false, [&] { return impl_->embed(impl_->clips(batch, view), impl_->compute); });
+std::vector<float> Encoder::embed(const video::Batch& batch, const std::string& view,
+                                  const std::array<int64_t, 3>& grid) {
+  return impl_->turn(false, [&] { return impl_->embed(impl_->clips(batch, view), impl_->compute, grid); });
 }
 
 std::vector<ConvolutionTime> Encoder::time_convolutions(const video::Batch& batch, const std::string& view) {

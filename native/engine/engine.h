@@ -3,6 +3,7 @@
 // by one thread at a time (each has a mutex); different objects may be used at once.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -115,7 +116,8 @@ class Session {
   // match exactly.
   void load_weights(const std::string& encoder, const std::vector<NamedTensor>& weights);
   Value encoder_spec(const std::string& name);  // ModelSpec with which Encoder can be created
-  // Pooled features (N, dim) of a view by the current encoder in eval mode.
+  // Pooled features (N, dim) of a view by the current encoder, or what a readout of the method makes of them,
+  // in eval mode.
   std::vector<float> embed(const video::Batch& batch, const std::string& view, const std::string& encoder);
   MemoryStats stats();  // of the last call that ended; never waits for one that runs
 
@@ -144,7 +146,10 @@ class Encoder {
   void calibrate_begin();
   void calibrate(const video::Batch& batch, const std::string& view);
   void calibrate_end();
-  std::vector<float> embed(const video::Batch& batch, const std::string& view);  // (N, dim)
+  // (N, dim), the mean over the whole feature map; with a grid of t x h x w cells (N, dim * t * h * w), the
+  // mean over each of them, the cells of a channel side by side.
+  std::vector<float> embed(const video::Batch& batch, const std::string& view,
+                           const std::array<int64_t, 3>& grid = {1, 1, 1});
   // What embed() takes at least: each convolution that the network makes for the clips of this view, alone on
   // an input of its size, in the encoder's precision.
   std::vector<ConvolutionTime> time_convolutions(const video::Batch& batch, const std::string& view);

@@ -9,6 +9,7 @@
 // ages) moves in commit().
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,6 +37,8 @@ struct Network {
   // adversary's must not shrink its opponent's.
   size_t objective = 0;
   double rate = 1, decay = 1;  // factors of the learning rate and of the weight decay
+  // A further factor of the rate for each of its tensors, by name; empty: none.
+  std::function<double(const std::string&)> rate_of = {};
 };
 
 // State of a method beside its networks, for checkpoints: queues, rings, centres.
@@ -65,6 +68,8 @@ class Method {
   virtual std::vector<std::pair<std::string, Stored*>> stored() { return {}; }
   // By name; the first is the one that the method's paper evaluates.
   virtual std::vector<std::pair<std::string, VideoNet*>> encoders() = 0;
+  // What a session embeds with beside its encoders, and never exports as one: an encoder with a head on it.
+  virtual std::vector<std::pair<std::string, VideoNet*>> readouts() { return {}; }
 };
 
 struct MethodPlan {

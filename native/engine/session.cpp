@@ -64,9 +64,10 @@ struct Session::Impl : TakingTurns {
       for (const auto& entry : network.weights->entries()) {
         if (!entry.trainable) continue;
         // Vectors are biases and BatchNorm's scales and shifts: no decay.
+        const double rate = network.rate * (network.rate_of ? network.rate_of(entry.name) : 1);
         if (network.role == Role::kTrained)
           parameters.push_back({network.name + "/" + entry.name, entry.tensor, entry.tensor.dim() > 1,
-                                network.objective, network.rate, network.decay});
+                                network.objective, rate, network.decay});
         else
           entry.tensor.set_requires_grad(false);
       }
@@ -112,6 +113,13 @@ struct Session::Impl : TakingTurns {
     std::vector<NamedHandles> out;
     for (const auto& [prefix, part] : method->stored()) out.push_back(part->state());
     return out;
+  }
+
+  // What embeds: an encoder or a readout.
+  VideoNet& embedder(const std::string& wanted) {
+    for (const auto& [name, net] : method->readouts())
+      if (name == wanted) return *net;
+    return encoder(wanted);
   }
 
   VideoNet& encoder(const std::string& wanted) {
@@ -353,7 +361,7 @@ std::vector<float> Session::embed(const video::Batch& batch, const std::string& 
     pass.compute = impl_->compute;
     const Rows rows = borrow_clips(batch, view, impl_->placement.device);
     const Tensor clips = clips_of(rows, impl_->placement, pass.compute);
-    return to_floats(impl_->encoder(encoder).embed(clips, pass));
+    return to_floats(impl_->embedder(encoder).embed(clips, pass));
   });
 }
 

@@ -1,4 +1,4 @@
-// The seven methods as small sessions: their batches, their numbers of a step, and the options that change
+// The methods as small sessions: their batches, their numbers of a step, and the options that change
 // what a step does.
 #pragma once
 
@@ -40,6 +40,7 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
                                     "snippet" + std::to_string(p + 1)));
     return batch;
   }
+  if (c.method == "finetune" || c.method == "attentive") return labelled_batch(kSamples, 4, 16, seed);
   video::Batch batch = make_batch(kSamples, 4, 16, seed);
   if (c.method == "cate") {
     video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}, {}};
@@ -65,6 +66,7 @@ inline Value numbers_of(const Case& c, int64_t step, double lr) {
     all["orderSeed"] = 10 + step;
     all["corruptionSeed"] = 50 + step;
   }
+  if (c.method == "finetune") all["dropoutSeed"] = 70 + step;
   return Value(all);
 }
 
@@ -82,7 +84,9 @@ inline std::vector<Case> cases() {
           {"modist", "modist", small},
           {"cate", "cate", tokens},
           {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
-          {"tcgl", "tcgl", {}}};
+          {"tcgl", "tcgl", {}},
+          {"finetune", "finetune", {{"dropout", 0.25}, {"depthDecay", 0.5}}},
+          {"attentive", "attentive", {}}};
 }
 
 // Every weight one rounding away from where it was.

@@ -117,6 +117,10 @@ inline Object method_options(const std::string& method, const Object& changes = 
            {"intraWeight", 1},
            {"interWeight", 1},
            {"orderWeight", 1}};
+  if (method == "finetune")
+    all = {{"classes", 4}, {"dropout", 0}, {"smoothing", 0}, {"encoderRate", 1}, {"depthDecay", 1}};
+  if (method == "attentive")
+    all = {{"classes", 4}, {"smoothing", 0}, {"layers", 1}, {"heads", 2}, {"width", 0}};
   return merged(all, changes);
 }
 
@@ -131,6 +135,18 @@ inline Value session_spec(const Object& changes = {}) {
   spec["options"] = method_options(spec["method"].as_string("method"),
                                    options.is_null() ? Object{} : options.as_object("options"));
   return Value(spec);
+}
+
+// The first view as `clip`, with a class below 4 for each sample.
+inline video::Batch labelled_batch(int64_t clips, int64_t frames, int64_t side, uint64_t seed) {
+  video::Batch batch = make_batch(clips, frames, side, seed, 1);
+  batch.views[0].name = "clip";
+  video::ViewBuffer labels{"label", video::DType::kInt64, {clips}, {}, {}, {}};
+  labels.allocate();
+  const CounterRandom random(seed, "labels");
+  for (int64_t i = 0; i < clips; ++i) labels.ints()[i] = static_cast<int64_t>(4 * random.uniform(i));
+  batch.side = {labels};
+  return batch;
 }
 
 inline Value rate(double lr) { return Value(Object{{"lr", lr}}); }

@@ -45,6 +45,11 @@ export interface ArmOptions {
 
 /** The claims of these names, or all. Throws ERR_VSSL_USAGE. */
 export function chooseClaims(method: Method, names: readonly string[] | undefined): readonly Claim[] {
+  if (method.claims.length === 0)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      `the method '${method.name}' makes no claims; 'vssl-native eval claims --list' shows those that do`,
+    );
   return withClaims([method], names)[0]!.claims;
 }
 
@@ -53,7 +58,7 @@ export function withClaims(
   methods: readonly Method[],
   names: readonly string[] | undefined,
 ): readonly Method[] {
-  if (names === undefined || names.length === 0) return methods;
+  if (names === undefined || names.length === 0) return methods.filter(({ claims }) => claims.length > 0);
   const known = [...new Set(methods.flatMap(({ claims }) => claims.map(({ name }) => name)))];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)

@@ -21,6 +21,11 @@ export function parseCount(text: string): number {
   return parseWhole(text, 1);
 }
 
+/** Whole numbers from 1, separated by commas, for commander. */
+export function parseCounts(text: string): number[] {
+  return text.split(',').map(parseCount);
+}
+
 /** A whole number from 0, for commander. */
 export function parseSeed(text: string): number {
   return parseWhole(text, 0);

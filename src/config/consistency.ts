@@ -52,4 +52,10 @@ export function checkConsistency(config: ResolvedConfig): void {
       "is missing: 'eval.everyEpochs' is set, so say which labelled data to evaluate on",
     );
   }
+  if (config.eval.test !== null && config.eval.data === null) {
+    throw configError(
+      'eval.data',
+      "is missing: 'eval.test' is set, so say which labelled data its videos are compared with",
+    );
+  }
 }

@@ -136,6 +136,9 @@ const trainSchema = z.strictObject({
 const evalSchema = z.strictObject({
   everyEpochs: orNull(count).describe('kNN on frozen features every so many epochs; null: never'),
   data: orNull(z.string().min(1)).describe('Labelled data for it'),
+  test: orNull(z.string().min(1)).describe(
+    'Its test videos, where they are a set of their own; no folds then',
+  ),
   folds: z
     .string()
     .min(1)

@@ -1,7 +1,8 @@
 import { drawAugment, plainAugment } from './augment/draw-augment.js';
 import type { AugmentOptions } from './augment/options.js';
 import { squareCrops } from './augment/square-crops.js';
-import type { ClipPlan, ClipSource, InputKind, VideoFacts } from './plan.js';
+import { motionTimes } from './motion-times.js';
+import type { ClipPlan, ClipSource, InputKind, MotionModality, VideoFacts } from './plan.js';
 import type { Rng } from './rng.js';
 import type { VideoRow } from './rows.js';
 import { clipTimes, makeClock, type TimeWindow, type VideoClock } from './samplers/clock.js';
@@ -21,6 +22,8 @@ export interface ClipFormat {
   readonly shrink: 'auto' | number;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** What its frames show; pictures where it is left out. */
+  readonly modality?: MotionModality;
 }
 
 /** The part of a configuration that says how clips are cut. */
@@ -94,13 +97,20 @@ export function planEvaluationClips(options: EvaluationOptions): ClipPlan[] {
 }
 
 /** Clips that begin at these frames of the clock. */
-export function planClipsAt(starts: readonly number[], clock: VideoClock, options: ClipSetting): ClipPlan[] {
+export function planClipsAt(
+  starts: readonly number[],
+  clock: VideoClock,
+  options: ClipSetting & TimeWindow,
+): ClipPlan[] {
   const { source, facts, format, crops = 1 } = options;
+  const { modality } = format;
+  const showing = modality && motionTimes(modality, source, facts, options);
   const { frames, stride } = format.clip;
   const boxes = squareCrops(facts.width, facts.height, crops);
   return starts.flatMap((start) => {
     const times = clipTimes(clock, start, frames, stride);
-    return boxes.map((box) => ({ ...clipFrame(source, facts, format), times, augment: [plainAugment(box)] }));
+    const frame = { ...clipFrame(source, facts, format), ...(showing ? showing(times) : { times }) };
+    return boxes.map((box) => ({ ...frame, augment: [plainAugment(box)] }));
   });
 }
 

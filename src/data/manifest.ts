@@ -7,13 +7,23 @@ import { filterRows, parseQuery } from './manifest-query.js';
 import { PREPARED_FILE, PREPARED_MANIFEST } from './packed.js';
 import { csvReader } from './readers/csv.js';
 import { folderReader, unreadable } from './readers/folder.js';
+import { hmdb51Reader } from './readers/hmdb51.js';
 import { jsonlReader } from './readers/jsonl.js';
+import { kineticsReader } from './readers/kinetics.js';
 import type { DatasetReader } from './readers/reader.js';
+import { ssv2Reader } from './readers/ssv2.js';
 import { syntheticReader } from './readers/synthetic.js';
+import { ucf101Reader } from './readers/ucf101.js';
 import { bareRow, type Manifest, type VideoRow } from './rows.js';
 
 /** Data sources that are named with a scheme, `name:target?query`. */
-const SOURCES: readonly DatasetReader[] = [syntheticReader];
+const SOURCES: readonly DatasetReader[] = [
+  syntheticReader,
+  ucf101Reader,
+  hmdb51Reader,
+  kineticsReader,
+  ssv2Reader,
+];
 
 /**
  * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a
@@ -51,6 +61,13 @@ export function heldOutSpec(spec: string): string | null {
   const { target, query } = splitQuery(spec);
   const other = source.heldOut(query);
   return other === null ? null : `${target}?${other}`;
+}
+
+/** Where a named source reads files from: what stands between its name and its query; null for others. */
+export function folderOfSource(spec: string): string | null {
+  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+  const source = SOURCES.find((reader) => reader.name === scheme);
+  return source?.readsFolder ? splitQuery(spec.slice(source.name.length + 1)).target : null;
 }
 
 async function chooseReader(spec: string): Promise<{ reader: DatasetReader; target: string; query: string }> {

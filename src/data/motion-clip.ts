@@ -1,8 +1,9 @@
 import { drawAugment, plainAugment } from './augment/draw-augment.js';
 import { clipFrame, type TrainingClipOptions } from './clip-plan.js';
+import { motionTimes, timesOf } from './motion-times.js';
 import { countFields } from './packed.js';
 import type { ClipPlan, FrameAugment, MotionModality, VideoFacts } from './plan.js';
-import { clipTimes, makePairs, type PicturePair } from './samplers/clock.js';
+import { clipTimes, makePairs } from './samplers/clock.js';
 
 /** What sets a clip of motion apart from the clips of pictures. */
 export interface MotionFormat {
@@ -21,13 +22,9 @@ export function planMotionClip(options: TrainingClipOptions & { readonly motion:
   const { row, facts, format, augment, clock, start, view, rng, motion } = options;
   const { modality, frames, stride } = motion;
   const target = { width: facts.width, height: facts.height, size: format.clip.size, frames, view };
-  const pairs = clipTimes(clock, start, frames, stride).map(makePairs(facts, row));
-  const flow = modality !== 'difference' && row.source.kind === 'packed' ? row.source.flow : undefined;
   return {
     ...clipFrame(row.source, facts, { ...format, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] }),
-    modality,
-    ...timesOf(pairs),
-    ...(flow && { flow }),
+    ...motionTimes(modality, row.source, facts, row)(clipTimes(clock, start, frames, stride)),
     augment: drawAugment(augment, target, rng).map(geometryOf),
   };
 }
@@ -36,10 +33,6 @@ export function planMotionClip(options: TrainingClipOptions & { readonly motion:
 export function neighbourTimes(facts: VideoFacts): { readonly times: number[]; readonly next: number[] } {
   const starts = Array.from(facts.times.subarray(0, countFields(facts.times.length)));
   return timesOf(starts.map(makePairs(facts)));
-}
-
-function timesOf(pairs: readonly PicturePair[]): { readonly times: number[]; readonly next: number[] } {
-  return { times: pairs.map(({ time }) => time), next: pairs.map(({ next }) => next) };
 }
 
 function geometryOf({ crop, flip }: FrameAugment): FrameAugment {

@@ -81,7 +81,8 @@ export type InputKind = (typeof INPUT_KINDS)[number];
  * A clip of motion is cropped and flipped like any other (a flip negates u); nothing else of `augment` may be set.
  */
 export type Modality = 'rgb' | MotionModality;
-export type MotionModality = 'difference' | 'flow' | 'flow-edges';
+export const MOTION_MODALITIES = ['difference', 'flow', 'flow-edges'] as const;
+export type MotionModality = (typeof MOTION_MODALITIES)[number];
 
 export interface ClipPlan {
   readonly source: ClipSource;

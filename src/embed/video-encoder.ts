@@ -4,9 +4,17 @@ import type { VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { checkGrid, type WindowGrid } from '../data/windows.js';
 import { toVsslError } from '../errors.js';
-import type { Floats, NativeBatch, NativeEncoder, NativeMemoryStats } from '../native/bindings.js';
+import type {
+  Floats,
+  NamedTensor,
+  NativeBatch,
+  NativeEncoder,
+  NativeMemoryStats,
+} from '../native/bindings.js';
+import { packageVersion } from '../native/load.js';
+import { writeError } from '../weights/atomic-write.js';
 import { encoderDigest } from '../weights/encoder-digest.js';
-import { type EncoderDescription, readEncoderFile } from '../weights/encoder-file.js';
+import { type EncoderDescription, readEncoderFile, writeEncoderFile } from '../weights/encoder-file.js';
 import { abortable } from './abortable.js';
 import { type EmbedStages, embedVideo, embedVideos } from './embed-many.js';
 import { embedWindows, type WindowsResult } from './embed-windows.js';
@@ -207,6 +215,24 @@ export class VideoEncoder {
     return this.#life.run(async () => encoderDigest(this.#description, await this.#native.weights()));
   }
 
+  /** Writes a weights file that `load` reads: of an encoder that was created or calibrated here, say. Throws ERR_VSSL_WRITE. */
+  save(path: string): Promise<void> {
+    return this.#life.run(async () => {
+      checkText('path', 'a file to write', path);
+      const tensors = await this.#native.weights();
+      await writeEncoderFile(path, this.#description, tensors, { package_version: packageVersion }).catch(
+        (error) => {
+          throw writeError(path, error);
+        },
+      );
+    });
+  }
+
+  /** The network's tensors by name: copies. */
+  weights(): Promise<NamedTensor[]> {
+    return this.#life.run(() => this.#native.weights());
+  }
+
   /**
    * The network alone: clips (N, 3, T, H, W), contiguous fp32, to (N, dim), in fp32 and eval mode, with no input
    * transform.
@@ -274,9 +300,12 @@ export class VideoEncoder {
     };
   }
 
-  /** This encoder as a stage of streamFeatures; reads the view `clip`. */
-  embedder(): ClipEmbedder {
-    return { embed: (batch) => this.#life.run(() => this.#native.embed(batch, kView)) };
+  /**
+   * This encoder as a stage of streamFeatures; reads the view `clip`. `pool`: cells of time, height and width whose means
+   * stand side by side, dim x cells numbers in all, in the place of the mean of the whole feature map.
+   */
+  embedder(pool?: readonly [time: number, height: number, width: number]): ClipEmbedder {
+    return { embed: (batch) => this.#life.run(() => this.#native.embed(batch, kView, pool)) };
   }
 
   #stages({ windows, crops, maxBytes, signal }: CheckedEmbedOptions, embedder: ClipEmbedder): EmbedStages {

@@ -1,78 +1,44 @@
 import { weightsFile } from '../embed/open-encoder.js';
-import type { UnusableVideo } from '../embed/unusable.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
-import { type EncoderDescription, readEncoderDescription } from '../weights/encoder-file.js';
+import { readEncoderDescription } from '../weights/encoder-file.js';
 import { type DataOptions, type EvaluationData, loadEvaluationData } from './evaluation-data.js';
 import {
   checkEvaluateOptions,
   type EvaluateOptions,
   type KnnEvaluationOptions,
   type LinearEvaluationOptions,
-  type Protocol,
+  type LowshotEvaluationOptions,
   type RetrievalEvaluationOptions,
 } from './evaluation-options.js';
+import { EVALUATION_FORMAT_VERSION, type EvaluationResult } from './evaluation-result.js';
 import { FeatureExtractor } from './feature-extractor.js';
 import { featuresIdentity, readFeatures } from './features-file.js';
-import type { FloorName } from './floors.js';
+import type { LowshotScore } from './lowshot.js';
 import { EVALUATION_PRECISION } from './precision.js';
 import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, resultFile } from './result-file.js';
-import { classScores, type FactorScore, type RetrievalScore, retrievalScores } from './scores.js';
+import { classScores, lowshotScores, type RetrievalScore, retrievalScores, type Scores } from './scores.js';
 import { matrixNames } from './staged-features.js';
 
-/** Version of the results that are written. */
-export const EVALUATION_FORMAT_VERSION = 1;
-
-export interface EvaluationResult<Score> {
-  readonly formatVersion: typeof EVALUATION_FORMAT_VERSION;
-  readonly packageVersion: string;
-  readonly protocol: Protocol;
-  /** Stands for protocol, weights, videos, labels, splits and settings: two results of one key answer one question. */
-  readonly key: string;
-  readonly encoder: {
-    readonly weights: string;
-    readonly method: string;
-    readonly step: number;
-    readonly arch: string;
-    readonly width: number;
-    readonly dim: number;
-    readonly clip: EncoderDescription['clip'];
-    readonly input: string;
-  };
-  readonly data: DataOptions & {
-    readonly videos: number;
-    readonly used: number;
-    readonly labels: readonly string[];
-  };
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly trained: Score;
-  readonly random?: Score & { readonly seed: number };
-  readonly floors?: Readonly<Record<FloorName, Score>>;
-  /** With `factors`. */
-  readonly factors?: readonly FactorScore[];
-  readonly failures: readonly UnusableVideo[];
-  readonly warnings: readonly string[];
-  readonly seconds: number;
-  /** Where the result was written, with `run` or `out`. */
-  readonly file?: string;
-}
+/** What evaluate gives, whatever the protocol. */
+export type AnyEvaluationResult =
+  | EvaluationResult<ClassificationScore>
+  | EvaluationResult<LowshotScore>
+  | EvaluationResult<RetrievalScore>;
 
 /**
- * Evaluates a frozen encoder on labelled videos: k nearest neighbours, linear probe, or retrieval. Videos that cannot
+ * Evaluates a frozen encoder on labelled videos: k nearest neighbours, linear probe, low-shot, or retrieval. Videos that cannot
  * be used are listed in the result. Throws ERR_VSSL_USAGE and ERR_VSSL_INVALID_ARGUMENT for wrong options,
  * ERR_VSSL_DATA when the data has no labels or no groups, ERR_VSSL_NO_USABLE_VIDEO when nothing is left.
  */
 export function evaluate(
   options: KnnEvaluationOptions | LinearEvaluationOptions,
 ): Promise<EvaluationResult<ClassificationScore>>;
+export function evaluate(options: LowshotEvaluationOptions): Promise<EvaluationResult<LowshotScore>>;
 export function evaluate(options: RetrievalEvaluationOptions): Promise<EvaluationResult<RetrievalScore>>;
-export function evaluate(
-  options: EvaluateOptions,
-): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>>;
-export async function evaluate(
-  options: EvaluateOptions,
-): Promise<EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>> {
+export function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult>;
+export async function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult> {
   const start = performance.now();
   const { weights, settings } = checkEvaluateOptions(options);
   const { protocol, baseline, baselineSeed = 0, floors: withFloors = false } = options;
@@ -94,10 +60,7 @@ export async function evaluate(
         );
   const extractor = await FeatureExtractor.open(path, data, options, saved);
   try {
-    const scores =
-      options.protocol === 'retrieval'
-        ? await retrievalScores(extractor, options)
-        : await classScores(extractor, options);
+    const scores = await scoresOf(extractor, options);
     const { trained, random, floors, factors, used } = scores;
     const result = {
       formatVersion: EVALUATION_FORMAT_VERSION,
@@ -116,10 +79,19 @@ export async function evaluate(
       seconds: (performance.now() - start) / 1000,
     };
     if (file !== undefined) await writeResultFile(file, `${JSON.stringify(result, null, 2)}\n`);
-    return { ...result, file } as EvaluationResult<ClassificationScore> | EvaluationResult<RetrievalScore>;
+    return { ...result, file } as AnyEvaluationResult;
   } finally {
     await extractor.close();
   }
+}
+
+function scoresOf(
+  extractor: FeatureExtractor,
+  options: EvaluateOptions,
+): Promise<Scores<ClassificationScore | LowshotScore | RetrievalScore>> {
+  if (options.protocol === 'retrieval') return retrievalScores(extractor, options);
+  if (options.protocol === 'lowshot') return lowshotScores(extractor, options);
+  return classScores(extractor, options);
 }
 
 function describeEncoder(

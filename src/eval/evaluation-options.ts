@@ -11,9 +11,11 @@ import {
 import { invalidArgument, VsslError } from '../errors.js';
 import type { DataOptions } from './evaluation-data.js';
 import type { ExtractorOptions } from './feature-extractor.js';
+import type { LowshotSettings } from './lowshot.js';
 import type { KnnSettings, LinearSettings } from './protocols.js';
 
-export type Protocol = 'knn' | 'linear' | 'retrieval';
+export const PROTOCOLS = ['knn', 'linear', 'lowshot', 'retrieval'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
 
 export interface CommonEvaluationOptions extends DataOptions, ExtractorOptions {
   /**
@@ -37,6 +39,8 @@ export interface KnnEvaluationOptions extends CommonEvaluationOptions {
   readonly weighting?: 'majority' | 'softmax';
   /** Of `softmax` votes. Default 0.07. */
   readonly temperature?: number;
+  /** Also on features that are shifted and scaled by the mean and deviation of the training videos'. */
+  readonly standardize?: boolean;
 }
 
 export interface LinearEvaluationOptions extends CommonEvaluationOptions {
@@ -49,23 +53,45 @@ export interface LinearEvaluationOptions extends CommonEvaluationOptions {
   readonly factors?: true | readonly string[];
 }
 
+export interface LowshotEvaluationOptions extends CommonEvaluationOptions {
+  readonly protocol: 'lowshot';
+  /** Labelled videos of a class. Default 1, 5 and 10. */
+  readonly shots?: readonly number[];
+  /** Times that they are drawn. Default 10. */
+  readonly draws?: number;
+  /** Of the draws. Default 0. */
+  readonly seed?: number;
+  /** L2 penalty. Default 0.1. */
+  readonly weightDecay?: number;
+}
+
 export interface RetrievalEvaluationOptions extends CommonEvaluationOptions {
   readonly protocol: 'retrieval';
   /** Of the windows and augmentations of instance retrieval. Default 0. */
   readonly seed?: number;
+  /** Also on features that are shifted and scaled by the mean and deviation of the gallery's. */
+  readonly standardize?: boolean;
 }
 
-export type EvaluateOptions = KnnEvaluationOptions | LinearEvaluationOptions | RetrievalEvaluationOptions;
+export type EvaluateOptions =
+  | KnnEvaluationOptions
+  | LinearEvaluationOptions
+  | LowshotEvaluationOptions
+  | RetrievalEvaluationOptions;
 
 const commonKeys = (
-  'protocol run weights features out train test data folds windows crops baseline baselineSeed floors signal ' +
+  'protocol run weights features out train test data folds windows crops frames pool baseline baselineSeed floors signal ' +
   'onProgress device threads precision'
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
-  knn: ['k', 'weighting', 'temperature'],
+  knn: ['k', 'weighting', 'temperature', 'standardize'],
   linear: ['weightDecay', 'maxIterations', 'factors'],
-  retrieval: ['seed'],
+  lowshot: ['shots', 'draws', 'seed', 'weightDecay'],
+  retrieval: ['seed', 'standardize'],
 };
+
+/** Each is a fit of its own, and a row of numbers in the result. */
+const MOST_DRAWS = 1000;
 
 /**
  * The weights that are evaluated, and the settings that a result tells. `more`: options of the call beside those of an
@@ -78,7 +104,7 @@ export function checkEvaluateOptions(
   readonly weights: string;
   readonly settings: Readonly<Record<string, unknown>>;
 } {
-  const protocol = checkOneOf('protocol', options?.protocol, ['knn', 'linear', 'retrieval']);
+  const protocol = checkOneOf('protocol', options?.protocol, PROTOCOLS);
   requireOptions(options, [...commonKeys, ...protocolKeys[protocol], ...more]);
   checkSignal(options.signal);
   if (options.features !== undefined) checkText('features', 'a file of features', options.features);
@@ -88,22 +114,33 @@ export function checkEvaluateOptions(
   checkCount('windows', windows, 1, LIMITS.windows);
   checkCount('baselineSeed', baselineSeed, 0);
   checkOneOf('crops', crops, [1, 3]);
+  const { frames, pool } = options;
+  if (frames !== undefined) checkCount('frames', frames, 1, LIMITS.frames);
+  if (pool !== undefined) checkPool(pool);
   if (baseline !== undefined) checkOneOf('baseline', baseline, ['random']);
   checkBoolean('floors', floors);
-  return { weights: (run ?? weights)!, settings: { windows, crops, ...ownSettings(options) } };
+  const clips = { ...(frames !== undefined && { frames }), ...(pool !== undefined && { pool }) };
+  return { weights: (run ?? weights)!, settings: { windows, crops, ...clips, ...ownSettings(options) } };
+}
+
+function checkPool(pool: unknown): void {
+  if (!Array.isArray(pool) || pool.length !== 3)
+    throw invalidArgument('pool', 'cells of time, height and width, such as [1, 2, 2]', pool);
+  for (const cells of pool) checkCount('pool', cells);
 }
 
 /** What a protocol does differently with other options; without those that change nothing. */
 function ownSettings(options: EvaluateOptions): object {
   if (options.protocol === 'linear') return linearSettings(options);
+  if (options.protocol === 'lowshot') return lowshotSettings(options);
   if (options.protocol === 'retrieval') return retrievalSettings(options);
   const { temperature, ...votes } = knnSettings(options);
   return votes.weighting === 'softmax' ? { ...votes, temperature } : votes;
 }
 
 export function knnSettings(options: KnnEvaluationOptions): KnnSettings {
-  const { k = 5, weighting = 'majority', temperature = 0.07 } = options;
-  return { k: checkCount('k', k), weighting, temperature };
+  const { k = 5, weighting = 'majority', temperature = 0.07, standardize } = options;
+  return { k: checkCount('k', k), weighting, temperature, ...alsoStandardized(standardize) };
 }
 
 export function linearSettings(options: LinearEvaluationOptions): LinearSettings {
@@ -114,6 +151,26 @@ export function linearSettings(options: LinearEvaluationOptions): LinearSettings
   return { weightDecay, maxIterations: checkCount('maxIterations', maxIterations) };
 }
 
-export function retrievalSettings({ seed = 0 }: RetrievalEvaluationOptions): { readonly seed: number } {
-  return { seed: checkCount('seed', seed, 0) };
+export function lowshotSettings(options: LowshotEvaluationOptions): LowshotSettings {
+  const { shots = [1, 5, 10], draws = 10, seed = 0, weightDecay = 0.1 } = options;
+  if (!Array.isArray(shots) || shots.length === 0)
+    throw invalidArgument('shots', 'a list of numbers such as [1, 5, 10]', shots);
+  for (const count of shots) checkCount('shots', count);
+  checkCount('draws', draws, 1, MOST_DRAWS);
+  checkCount('seed', seed, 0);
+  if (!(Number.isFinite(weightDecay) && weightDecay >= 0))
+    throw invalidArgument('weightDecay', 'a number from 0', weightDecay);
+  return { shots, draws, seed, weightDecay };
+}
+
+export function retrievalSettings({ seed = 0, standardize }: RetrievalEvaluationOptions): {
+  readonly seed: number;
+  readonly standardize?: boolean;
+} {
+  return { seed: checkCount('seed', seed, 0), ...alsoStandardized(standardize) };
+}
+
+/** Told only where it is asked for, so that results without it keep their key. */
+function alsoStandardized(standardize = false): { readonly standardize?: true } {
+  return checkBoolean('standardize', standardize) ? { standardize: true } : {};
 }

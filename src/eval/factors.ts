@@ -15,6 +15,7 @@ import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type Fold, spread } from './folds.js';
 import { gramMatrix, predictRidge, ridgePenalties } from './kernel-ridge.js';
 import { standardize } from './linear.js';
+import { bootstrap, type Clusters, drawnTogether, type Interval } from './resampling.js';
 
 const FOLDS = 5;
 const INNER_FOLDS = 3;
@@ -95,12 +96,19 @@ function readFactor(rows: readonly VideoRow[], name: string): Factor | null {
   };
 }
 
-/** Accuracy of a category, R^2 of numbers, on features of which row i belongs to row i of readFactors. */
+/** Accuracy of a category, R^2 of numbers, with what resamples of the videos make of it. */
+export interface FactorProbe {
+  readonly value: number;
+  readonly interval: Interval;
+}
+
+/** Probes features of which row i, of the group `groups[i]`, belongs to row i of readFactors. */
 export async function probeFactor(
   features: FeatureMatrix,
   factor: Factor,
+  groups: Clusters = [],
   signal?: AbortSignal,
-): Promise<number> {
+): Promise<FactorProbe> {
   const picked = selectRows(features, factor.rows);
   const gram = gramMatrix(standardize(picked, picked)[0]);
   const all = factor.rows.map((_, i) => i);
@@ -110,7 +118,18 @@ export async function probeFactor(
     throwIfAborted(signal);
     predictFold(gram, factor, fold, choosePenalty(gram, factor, fold.train), predicted);
   }
-  return score(factor, all, predicted);
+  const units = drawnTogether(
+    all.length,
+    factor.rows.map((row) => groups[row]),
+  );
+  const interval = bootstrap(units, (drawn) =>
+    score(
+      factor,
+      Array.from(drawn).flatMap((unit) => units[unit]!),
+      predicted,
+    ),
+  );
+  return { value: score(factor, all, predicted), interval };
 }
 
 /** Writes into `predicted` what the training part of a fold says of its test part. */

@@ -1,7 +1,7 @@
 /** What an evaluation works with: the encoders, one loader for all of them, and the features that they give. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { planEvaluationClips } from '../data/clip-plan.js';
+import { type ClipFormat, planEvaluationClips } from '../data/clip-plan.js';
 import type { FactsIndex } from '../data/facts-index.js';
 import type { ClipPlan } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
@@ -30,6 +30,10 @@ export interface ExtractorOptions extends EncoderOptions {
   readonly windows?: number;
   /** Crops of each window. Default 1, the centre. */
   readonly crops?: 1 | 3;
+  /** Frames of a clip; more than in training are read with the same stride. Default: as in training. */
+  readonly frames?: number;
+  /** Cells of time, height and width whose means are put side by side. Default 1, 1, 1: the mean of all. */
+  readonly pool?: PoolGrid;
   /** `random`: also the same architecture untrained, with BatchNorm statistics of the training videos. */
   readonly baseline?: 'random';
   /** Seed of the baseline's weights. Default 0. */
@@ -44,6 +48,9 @@ export interface ExtractorOptions extends EncoderOptions {
   }) => void;
 }
 
+/** Cells that a feature map is cut into: time, height, width. */
+export type PoolGrid = readonly [time: number, height: number, width: number];
+
 /** One matrix for each representation, all over the same rows. */
 export interface Representations {
   readonly trained: FeatureMatrix;
@@ -55,6 +62,8 @@ export interface Representations {
 export class FeatureExtractor {
   readonly failures: UnusableVideo[] = [];
   readonly warnings: string[];
+  /** Of the clips: that of the weights, with as many frames as are asked for. */
+  readonly format: ClipFormat;
   readonly #options: ExtractorOptions;
   readonly #embedders: readonly ClipEmbedder[];
   readonly #saved: StagedFeatures | null;
@@ -72,9 +81,12 @@ export class FeatureExtractor {
     this.#options = options;
     this.#saved = saved;
     this.warnings = [...data.warnings];
+    const { description } = encoder;
+    const { frames = description.clip.frames, pool } = options;
+    this.format = { ...description, clip: { ...description.clip, frames } };
     this.#embedders = [
-      encoder.embedder(),
-      ...(random ? [random.embedder()] : []),
+      encoder.embedder(pool),
+      ...(random ? [random.embedder(pool)] : []),
       ...(options.floors ? [floorEmbedder(this.#pixelView)] : []),
     ];
   }
@@ -157,7 +169,7 @@ export class FeatureExtractor {
     const plan = async (row: number) => {
       const video = this.data.rows[row]!;
       const facts = await this.facts.get(video);
-      return planInstancePair({ row: video, facts, format: this.encoder.description, augment, seed });
+      return planInstancePair({ row: video, facts, format: this.format, augment, seed });
     };
     const items = rows.flatMap((row) => [{ row, role: 'gallery' } as const, { row, role: 'query' } as const]);
     const extracted = await this.#extract('instances', items, async ({ row, role }) =>
@@ -167,12 +179,12 @@ export class FeatureExtractor {
     return extracted;
   }
 
-  /** Features of both clips of instance retrieval, for the rows where both could be had. */
+  /** Features of both clips of instance retrieval, for the rows where both could be had, which it names. */
   async pairFeatures(
     rows: readonly number[],
     augment: Augmentation,
     seed: number,
-  ): Promise<{ gallery: Representations; query: Representations }> {
+  ): Promise<{ rows: readonly number[]; gallery: Representations; query: Representations }> {
     const extracted = await this.extractPairs(rows, augment, seed);
     const place = new Map(extracted.kept.map((item, at) => [item, at]));
     const both = rows.flatMap((_, i) => (place.has(2 * i) && place.has(2 * i + 1) ? [i] : []));
@@ -182,7 +194,7 @@ export class FeatureExtractor {
         extracted,
         both.map((i) => place.get(2 * i + role)!),
       );
-    return { gallery: pick(0), query: pick(1) };
+    return { rows: both.map((i) => rows[i]!), gallery: pick(0), query: pick(1) };
   }
 
   async close(): Promise<void> {
@@ -212,7 +224,7 @@ export class FeatureExtractor {
     return planEvaluationClips({
       source,
       facts,
-      format: this.encoder.description,
+      format: this.format,
       windows,
       crops,
       start,
@@ -237,7 +249,7 @@ export class FeatureExtractor {
     return {
       trained: matrices[0]!,
       random: this.#options.baseline ? matrices[1] : undefined,
-      floors: floors && splitFloors(floors, this.encoder.description.clip.frames),
+      floors: floors && splitFloors(floors, this.format.clip.frames),
     };
   }
 

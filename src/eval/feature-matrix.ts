@@ -40,3 +40,16 @@ export function selectRows(matrix: FeatureMatrix, rows: ArrayLike<number>): Feat
   for (let i = 0; i < rows.length; i++) out.set(data.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
   return { data: out, rows: rows.length, dim };
 }
+
+/** Matrices of one width below one another. A copy. */
+export function joinRows(parts: readonly FeatureMatrix[]): FeatureMatrix {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let rows = 0;
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+    rows += part.rows;
+  }
+  return { data, rows, dim: parts[0]?.dim ?? 0 };
+}

@@ -25,19 +25,24 @@ const FORMAT = 'vssl-evaluation-features';
 /** What features hang on, by the names that messages give it. */
 export type FeaturesIdentity = Readonly<Record<string, string>>;
 
+/** What files say that do not speak of it, and evaluations that were not asked for anything else. */
+const UNSAID = { frames: 'as in training', pool: '1 x 1 x 1' };
+
 /** `weights`: the file. Throws ERR_VSSL_FILE. */
 export async function featuresIdentity(
   weights: string,
   { rows, trainRows }: EvaluationData,
   options: EvaluateOptions,
 ): Promise<FeaturesIdentity> {
-  const { windows = 3, crops = 1, baseline, baselineSeed = 0, floors = false } = options;
+  const { windows = 3, crops = 1, frames, pool, baseline, baselineSeed = 0, floors = false } = options;
   return {
     weights: await fileDigest(weights),
     videos: digest([describeRows(rows), trainRows]),
     precision: options.precision ?? EVALUATION_PRECISION,
     windows: String(windows),
     crops: String(crops),
+    frames: frames === undefined ? UNSAID.frames : String(frames),
+    pool: pool === undefined ? UNSAID.pool : pool.join(' x '),
     baseline: baseline ? `${baseline} with seed ${baselineSeed}` : 'none',
     floors: String(floors),
     ...(options.protocol === 'retrieval' && {
@@ -90,7 +95,7 @@ export async function readFeatures(
   names: readonly string[],
 ): Promise<StagedFeatures> {
   const file = await readSafetensors(path);
-  const { metadata } = file;
+  const metadata: Readonly<Record<string, string>> = { ...UNSAID, ...file.metadata };
   if (metadata.format !== FORMAT) throw usage(`${path} was not written by 'eval --shard' and 'merge'`);
   if (metadata.format_version !== String(FORMAT_VERSION))
     throw usage(`${path} is of version ${metadata.format_version}; this package reads ${FORMAT_VERSION}`);

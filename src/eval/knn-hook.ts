@@ -4,7 +4,12 @@ import type { FactsIndex } from '../data/facts-index.js';
 import { extractFeatures } from '../embed/extract-features.js';
 import { openFacts } from '../embed/video-facts.js';
 import type { EngineAddon, NativeLoader, NativeSession } from '../native/bindings.js';
-import { type EvaluationData, loadEvaluationData, narrowSplits } from './evaluation-data.js';
+import {
+  type DataOptions,
+  type EvaluationData,
+  loadEvaluationData,
+  narrowSplits,
+} from './evaluation-data.js';
 import { scoreKnn } from './protocols.js';
 
 /** What the step loop gives an evaluation. */
@@ -25,17 +30,19 @@ export interface KnnHook {
 
 /**
  * kNN on frozen features during training, as the configuration's `eval` section asks: null when it does not. Gives
- * `accuracy` and `meanClassAccuracy` of the encoder as it is at that moment; files are looked into once a run.
+ * `accuracy` with `accuracyLow` and `accuracyHigh`, between which 95 % of resamples of the test videos lie,
+ * `meanClassAccuracy` and, of more than five classes, `top5`, of the encoder as it is at that moment; files are looked
+ * into once a run.
  */
 export function createKnnHook(config: Pick<ResolvedConfig, 'eval'>): KnnHook | null {
-  const { everyEpochs, data, folds, windows, neighbours } = config.eval;
+  const { everyEpochs, data, test, folds, windows, neighbours } = config.eval;
   if (everyEpochs === null || data === null) return null;
   let loaded: Promise<{ data: EvaluationData; facts: FactsIndex }> | undefined;
   return {
     name: 'knn',
     everyEpochs,
     async run({ config, engine, session, loader, signal }) {
-      loaded ??= open(engine, data, folds);
+      loaded ??= open(engine, test === null ? { data, folds } : { train: data, test });
       const { data: set, facts } = await loaded;
       const encoder = session.encoderNames()[0]!;
       const format = clipFormatOf(config);
@@ -58,12 +65,18 @@ export function createKnnHook(config: Pick<ResolvedConfig, 'eval'>): KnnHook | n
         splits: narrowSplits(set.splits, usable),
       };
       const settings = { k: neighbours, weighting: 'majority', temperature: 0.07 } as const;
-      const { accuracy, meanClassAccuracy } = await scoreKnn(features[0]!, labelled, settings, signal);
-      return { accuracy, meanClassAccuracy };
+      const { accuracy, interval, meanClassAccuracy, top5 } = await scoreKnn(
+        features[0]!,
+        labelled,
+        settings,
+        signal,
+      );
+      const [accuracyLow, accuracyHigh] = interval;
+      return { accuracy, accuracyLow, accuracyHigh, meanClassAccuracy, ...(top5 && { top5: top5.accuracy }) };
     },
   };
 }
 
-async function open(engine: EngineAddon, data: string, folds: string) {
-  return { data: await loadEvaluationData({ data, folds }), facts: await openFacts(engine) };
+async function open(engine: EngineAddon, options: DataOptions) {
+  return { data: await loadEvaluationData(options), facts: await openFacts(engine) };
 }

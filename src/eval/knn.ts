@@ -2,6 +2,7 @@
 import { checkOneOf, checkPositive } from '../checks.js';
 import { invalidArgument } from '../errors.js';
 import type { FeatureMatrix } from './feature-matrix.js';
+import { type Ranked, TOP } from './metrics.js';
 import { findNeighbours, type Neighbours } from './neighbours.js';
 
 export interface KnnOptions {
@@ -20,6 +21,8 @@ export interface KnnOptions {
 export interface KnnResult {
   /** Class of each query. */
   readonly predictions: Int32Array;
+  /** The five classes with the most votes, as far as so many have any. */
+  readonly ranked: Ranked;
   readonly neighbours: Neighbours;
 }
 
@@ -41,21 +44,24 @@ export async function classifyKnn(
   checkOneOf('weighting', weighting, ['majority', 'softmax']);
   checkPositive('temperature', temperature);
   const neighbours = await findNeighbours(test, train, { k, signal: options.signal });
-  const predictions = new Int32Array(test.rows);
-  for (let row = 0; row < test.rows; row++)
-    predictions[row] = vote(neighbours, row, labels, (s) =>
+  const ranked = new Int32Array(test.rows * TOP).fill(-1);
+  for (let row = 0; row < test.rows; row++) {
+    const named = vote(neighbours, row, labels, (s) =>
       weighting === 'majority' ? 1 : Math.exp(s / temperature),
     );
-  return { predictions, neighbours };
+    ranked.set(named.slice(0, TOP), row * TOP);
+  }
+  const predictions = Int32Array.from({ length: test.rows }, (_, row) => ranked[row * TOP]!);
+  return { predictions, ranked: { classes: ranked, depth: TOP }, neighbours };
 }
 
-/** Winner among the neighbours of one query, by the tie rule of classifyKnn. */
+/** Classes of the neighbours of one query, the winner first, by the tie rule of classifyKnn. */
 function vote(
   neighbours: Neighbours,
   row: number,
   labels: Int32Array,
   weightOf: (similarity: number) => number,
-): number {
+): number[] {
   const tally = new Map<number, { votes: number; sum: number; nearest: number }>();
   for (let i = 0; i < neighbours.k; i++) {
     const at = row * neighbours.k + i;
@@ -66,15 +72,8 @@ function vote(
     entry.sum += similarity;
     tally.set(label, entry);
   }
-  let best = -1;
-  let winner = { votes: Number.NEGATIVE_INFINITY, sum: 0, nearest: 0 };
-  for (const [label, entry] of tally) {
-    const order =
-      entry.votes - winner.votes || entry.sum - winner.sum || entry.nearest - winner.nearest || best - label;
-    if (best < 0 || order > 0) {
-      best = label;
-      winner = entry;
-    }
-  }
-  return best;
+  const order = [...tally].sort(
+    ([a, x], [b, y]) => y.votes - x.votes || y.sum - x.sum || y.nearest - x.nearest || a - b,
+  );
+  return order.map(([label]) => label);
 }

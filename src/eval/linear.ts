@@ -21,6 +21,8 @@ export interface LinearOptions {
   readonly weightDecay?: number | 'select';
   /** Default 200. */
   readonly maxIterations?: number;
+  /** Default true; false: features are taken as they are. */
+  readonly standardize?: boolean;
   /** Group of each training row, so that validation never splits one. */
   readonly groups?: readonly (string | undefined)[];
   readonly signal?: AbortSignal;
@@ -46,7 +48,7 @@ export async function fitLinearProbe(
   classes: number,
   options: LinearOptions = {},
 ): Promise<LinearResult> {
-  const { weightDecay = 'select', maxIterations = 200, signal } = options;
+  const { weightDecay = 'select', maxIterations = 200, standardize: scaled = true, signal } = options;
   if (labels.length !== train.rows)
     throw invalidArgument('labels', `${train.rows} labels, one a training row`, labels);
   if (train.dim !== test.dim) throw invalidArgument('test', `features of dimension ${train.dim}`, test.dim);
@@ -54,7 +56,7 @@ export async function fitLinearProbe(
     throw invalidArgument('weightDecay', "'select' or a number from 0", weightDecay);
   const solve = async (rows: FeatureMatrix, of: Int32Array, unseen: FeatureMatrix, decay: number) => {
     throwIfAborted(signal);
-    const [a, b] = standardize(rows, unseen);
+    const [a, b] = scaled ? standardize(rows, unseen) : [rows, unseen];
     const options = { weightDecay: decay, maxIterations, normalize: false };
     const result = await engine.fitLinear(a.data, of, b.data, rows.dim, classes, options);
     return { ...result, predictions: argmaxRows(result.scores, unseen.rows, classes) };

@@ -1,14 +1,24 @@
 /** What a set of predictions is worth: accuracy with an interval, accuracy by class, confusion. */
 import { invalidArgument } from '../errors.js';
+import {
+  bootstrapClassMean,
+  bootstrapMean,
+  type Clusters,
+  type Interval,
+  meanOfClasses,
+} from './resampling.js';
 
 export interface Classification {
   readonly count: number;
   readonly correct: number;
   readonly accuracy: number;
+  /** 95 % of bootstrap resamples of the test videos lie between these accuracies. */
+  readonly interval: Interval;
   /** Mean of the classes' own accuracies: every class counts alike, however many videos it has. */
   readonly meanClassAccuracy: number;
-  /** 95 % of bootstrap resamples of the test videos lie between these accuracies. */
-  readonly interval: readonly [number, number];
+  readonly meanClassInterval: Interval;
+  /** Whether the class is among the five named first; where there are more than five classes. */
+  readonly top5?: { readonly accuracy: number; readonly interval: Interval };
   readonly classes: readonly {
     readonly label: string;
     readonly count: number;
@@ -18,77 +28,78 @@ export interface Classification {
   readonly confusion: readonly (readonly number[])[];
 }
 
+/** Classes named for each row, the best first: (rows, `depth`); -1 for none. */
+export interface Ranked {
+  readonly classes: Int32Array;
+  readonly depth: number;
+}
+
+/** Classes that top-5 looks at. */
+export const TOP = 5;
+
 /**
- * Scores `predictions` against `truth` (class numbers into `labels`). `clusters`, when given, names the group of
- * each row: the bootstrap then draws whole groups, since videos of one person or scene are not independent.
+ * Scores what was named first against `truth` (class numbers into `labels`). `clusters`, when given, names the group of
+ * each row, see resampling.ts.
  */
 export function scoreClassification(
   truth: ArrayLike<number>,
-  predictions: ArrayLike<number>,
+  { classes: named, depth }: Ranked,
   labels: readonly string[],
-  clusters?: readonly (string | undefined)[],
+  clusters?: Clusters,
 ): Classification {
-  if (truth.length !== predictions.length)
-    throw invalidArgument('predictions', `${truth.length} predictions`, predictions.length);
+  const count = truth.length;
+  if (named.length !== count * depth || depth < 1)
+    throw invalidArgument('predictions', `${count} rows of predictions`, named);
   const confusion = labels.map(() => labels.map(() => 0));
-  let correct = 0;
-  for (let i = 0; i < truth.length; i++) {
+  const hits = new Uint8Array(count);
+  const near = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const first = named[i * depth]!;
     const row = confusion[truth[i]!];
-    if (row === undefined || row[predictions[i]!] === undefined)
-      throw invalidArgument('predictions', `class numbers below ${labels.length}`, predictions[i]);
-    row[predictions[i]!]!++;
-    if (truth[i] === predictions[i]) correct++;
+    if (row === undefined || row[first] === undefined)
+      throw invalidArgument('predictions', `class numbers below ${labels.length}`, first);
+    row[first]!++;
+    hits[i] = first === truth[i] ? 1 : 0;
+    near[i] = named.subarray(i * depth, i * depth + Math.min(depth, TOP)).includes(truth[i]!) ? 1 : 0;
   }
+  const totals = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  const right = confusion.map((row, c) => row[c]!);
   const classes = labels.map((label, c) => {
-    const count = confusion[c]!.reduce((a, b) => a + b, 0);
-    return { label, count, accuracy: count === 0 ? null : confusion[c]![c]! / count };
+    const all = totals[c]!;
+    return { label, count: all, accuracy: all === 0 ? null : right[c]! / all };
   });
-  const present = classes.filter((c) => c.accuracy !== null);
-  const hits = Array.from(truth, (t, i) => (t === predictions[i] ? 1 : 0));
+  const share = (of: Uint8Array) => (count === 0 ? 0 : of.reduce((a, b) => a + b, 0) / count);
   return {
-    count: truth.length,
-    correct,
-    accuracy: truth.length === 0 ? 0 : correct / truth.length,
-    meanClassAccuracy:
-      present.length === 0 ? 0 : present.reduce((a, c) => a + c.accuracy!, 0) / present.length,
+    count,
+    correct: right.reduce((a, b) => a + b, 0),
+    accuracy: share(hits),
     interval: bootstrapMean(hits, clusters),
+    meanClassAccuracy: meanOfClasses(right, totals),
+    meanClassInterval: bootstrapClassMean(hits, truth, labels.length, clusters),
+    ...(labels.length > TOP && depth >= TOP
+      ? { top5: { accuracy: share(near), interval: bootstrapMean(near, clusters) } }
+      : {}),
     classes,
     confusion,
   };
 }
 
-/**
- * 95 % percentile interval of the mean of `values` over 2000 bootstrap resamples (of whole clusters when there are at
- * least 5). Seeded: the same values give the same interval.
- */
-export function bootstrapMean(
-  values: readonly number[],
-  clusters?: readonly (string | undefined)[],
-): readonly [number, number] {
-  if (values.length === 0) return [0, 0];
-  const sums = new Map<string, { sum: number; count: number }>();
-  values.forEach((value, i) => {
-    const key = clusters?.[i] ?? `#${i}`;
-    const entry = sums.get(key) ?? { sum: 0, count: 0 };
-    entry.sum += value;
-    entry.count++;
-    sums.set(key, entry);
-  });
-  const units = sums.size >= 5 ? [...sums.values()] : values.map((value) => ({ sum: value, count: 1 }));
-  const next = xorshift(0x9e3779b9);
-  const means = new Float64Array(2000);
-  for (let b = 0; b < means.length; b++) {
-    let sum = 0;
-    let count = 0;
-    for (let i = 0; i < units.length; i++) {
-      const unit = units[Math.floor(next() * units.length)]!;
-      sum += unit.sum;
-      count += unit.count;
+/** The best of the classes by their scores (rows, `classes`), of equal ones the lower first. */
+export function rankScores(scores: Float32Array, rows: number, classes: number): Ranked {
+  const depth = Math.min(TOP, classes);
+  const ranked = new Int32Array(rows * depth).fill(-1);
+  for (let row = 0; row < rows; row++) {
+    const of = scores.subarray(row * classes, (row + 1) * classes);
+    for (let c = 0, held = 0; c < classes; c++) {
+      let place = held;
+      while (place > 0 && of[c]! > of[ranked[row * depth + place - 1]!]!) place--;
+      if (place >= depth) continue;
+      ranked.copyWithin(row * depth + place + 1, row * depth + place, row * depth + depth - 1);
+      ranked[row * depth + place] = c;
+      if (held < depth) held++;
     }
-    means[b] = sum / count;
   }
-  means.sort();
-  return [means[Math.floor(0.025 * means.length)]!, means[Math.ceil(0.975 * means.length) - 1]!];
+  return { classes: ranked, depth };
 }
 
 /** Mean and sample standard deviation (0 for a single value). */
@@ -97,15 +108,4 @@ export function meanAndSpread(values: readonly number[]): { mean: number; std: n
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const square = values.reduce((a, b) => a + (b - mean) ** 2, 0);
   return { mean, std: values.length < 2 ? 0 : Math.sqrt(square / (values.length - 1)) };
-}
-
-/** A small generator for resampling only: no draw that ends in a clip comes from it. */
-function xorshift(seed: number): () => number {
-  let x = seed | 0;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) / 4294967296;
-  };
 }

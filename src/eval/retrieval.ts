@@ -1,6 +1,7 @@
 /** Retrieval: how often the right thing is among the k nearest of a gallery (R@k). */
 import { invalidArgument } from '../errors.js';
 import type { FeatureMatrix } from './feature-matrix.js';
+import { expectedPrecisionAtR, precisionAtR } from './map-at-r.js';
 import { forEachQuery } from './neighbours.js';
 
 /** The ks that the literature reports. */
@@ -19,6 +20,8 @@ export interface RetrievalResult {
   readonly unmatched: number;
   /** Place of the first match of each query, 0 when it has none. */
   readonly ranks: Int32Array;
+  /** Of each query, and what a random order would give it; see map-at-r.ts. */
+  readonly precisionAtR: { readonly found: Float64Array; readonly chance: Float64Array };
 }
 
 /**
@@ -76,18 +79,23 @@ async function retrieve(
 ): Promise<RetrievalResult> {
   if (gallery.rows === 0) throw invalidArgument('gallery', 'at least one row', 0);
   const ranks = new Int32Array(query.rows);
+  const found = new Float64Array(query.rows);
   await forEachQuery(
     query,
     gallery,
     (row, similarities) => {
       let best = Number.NEGATIVE_INFINITY;
       let at = -1;
-      for (let j = 0; j < similarities.length; j++)
-        if (isMatch(row, j) && (at < 0 || similarities[j]! > best)) {
-          best = similarities[j]!;
-          at = j;
-        }
+      const matches: number[] = [];
+      for (let j = 0; j < similarities.length; j++) {
+        if (!isMatch(row, j)) continue;
+        matches.push(j);
+        if (at >= 0 && !(similarities[j]! > best)) continue;
+        best = similarities[j]!;
+        at = j;
+      }
       if (at < 0) return;
+      found[row] = Number.isNaN(best) ? 0 : precisionAtR(similarities, matches);
       let rank = 1;
       for (let j = 0; j < similarities.length; j++)
         if (similarities[j]! > best || (similarities[j] === best && j < at)) rank++;
@@ -96,7 +104,9 @@ async function retrieve(
     },
     options.signal,
   );
-  return summarize(ranks, gallery.rows, matchesOf, options.ranks ?? recallRanks);
+  const chance = Float64Array.from(ranks, (_, row) => expectedPrecisionAtR(gallery.rows, matchesOf(row)));
+  const summary = summarize(ranks, gallery.rows, matchesOf, options.ranks ?? recallRanks);
+  return { ...summary, precisionAtR: { found, chance } };
 }
 
 function summarize(
@@ -104,7 +114,7 @@ function summarize(
   gallery: number,
   matchesOf: (query: number) => number,
   at: readonly number[],
-): RetrievalResult {
+): Omit<RetrievalResult, 'precisionAtR'> {
   const recall: Record<number, number> = {};
   const chance: Record<number, number> = {};
   const queries = ranks.length;

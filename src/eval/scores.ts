@@ -5,7 +5,9 @@ import {
   type KnnEvaluationOptions,
   knnSettings,
   type LinearEvaluationOptions,
+  type LowshotEvaluationOptions,
   linearSettings,
+  lowshotSettings,
   type Protocol,
   type RetrievalEvaluationOptions,
   retrievalSettings,
@@ -15,6 +17,7 @@ import type { FeatureExtractor, Representations } from './feature-extractor.js';
 import { type FeatureMatrix, selectRows } from './feature-matrix.js';
 import { type FloorName, floorNames } from './floors.js';
 import { runAugmentation } from './instance-windows.js';
+import { type LowshotScore, scoreLowshot } from './lowshot.js';
 import {
   type ClassificationScore,
   type LabelledRows,
@@ -24,6 +27,7 @@ import {
   scoreLabelRetrieval,
   scoreLinear,
 } from './protocols.js';
+import type { Interval } from './resampling.js';
 import { recallRanks } from './retrieval.js';
 import type { Stage } from './staged-features.js';
 
@@ -45,6 +49,12 @@ export interface FactorScore {
   readonly trained: number;
   readonly random?: number;
   readonly floors?: Readonly<Record<FloorName, number>>;
+  /** Of each of them, whole groups drawn anew where there are enough. */
+  readonly intervals: {
+    readonly trained: Interval;
+    readonly random?: Interval;
+    readonly floors?: Readonly<Record<FloorName, Interval>>;
+  };
 }
 
 /** The scores of every representation under one protocol. */
@@ -88,6 +98,34 @@ export async function classScores(
   return { ...(await scoreEach(of, score)), used: kept.length, factors };
 }
 
+/** A few labels a class, over all splits. */
+export async function lowshotScores(
+  extractor: FeatureExtractor,
+  options: LowshotEvaluationOptions,
+): Promise<Scores<LowshotScore>> {
+  const rows = rowsOfStages(extractor.data, options.protocol).features!;
+  warnOfUnlabelled(extractor, rows);
+  const { kept, of } = await extractor.windowFeatures(rows);
+  const labelled = labelledSplits(extractor, kept);
+  const settings = lowshotSettings(options);
+  warnOfFewVideos(extractor, labelled, Math.max(...settings.shots));
+  const score = (features: FeatureMatrix) =>
+    scoreLowshot(extractor.engine, features, labelled, settings, options.signal);
+  return { ...(await scoreEach(of, score)), used: kept.length };
+}
+
+function warnOfFewVideos({ warnings }: FeatureExtractor, rows: LabelledRows, shots: number): void {
+  for (const { name, train } of rows.splits) {
+    const counts = new Map<number, number>();
+    for (const row of train) counts.set(rows.classes[row]!, (counts.get(rows.classes[row]!) ?? 0) + 1);
+    const few = [...counts].filter(([, count]) => count < shots).map(([label]) => rows.labels[label]);
+    if (few.length > 0)
+      warnings.push(
+        `of '${name}', ${few.length} labels have fewer than ${shots} training videos (${few.slice(0, 3).join(', ')}): all that there are are drawn`,
+      );
+  }
+}
+
 /** Probes of the columns of the tested videos, on each representation. */
 async function factorScores(
   { data, warnings }: FeatureExtractor,
@@ -104,10 +142,19 @@ async function factorScores(
   const table: FactorScore[] = [];
   for (const factor of read.factors) {
     const { name, kind, size, chance } = factor;
-    const scores = await scoreEach(of, (features) =>
-      probeFactor(selectRows(features, places), factor, signal),
+    const probes = await scoreEach(of, (features) =>
+      probeFactor(
+        selectRows(features, places),
+        factor,
+        rows.map((row) => row.group),
+        signal,
+      ),
     );
-    table.push({ name, kind, count: factor.rows.length, size, chance, ...scores });
+    const [values, intervals] = [
+      eachOf(probes, (probe) => probe.value),
+      eachOf(probes, (probe) => probe.interval),
+    ];
+    table.push({ name, kind, count: factor.rows.length, size, chance, ...values, intervals });
   }
   return table;
 }
@@ -120,9 +167,12 @@ export async function retrievalScores(
   const { data } = extractor;
   const augment = await runAugmentation(options.run);
   const { instances, features: rows } = rowsOfStages(data, 'retrieval');
-  const pairs = await extractor.pairFeatures(instances!, augment, retrievalSettings(options).seed);
+  const { seed, standardize } = retrievalSettings(options);
+  const settings = { ranks: recallRanks, standardize };
+  const pairs = await extractor.pairFeatures(instances!, augment, seed);
+  const groups = pairs.rows.map((row) => data.rows[row]!.group);
   const instance = await scoreEach(pairs.query, (query, pick) =>
-    scoreInstanceRetrieval(query, pick(pairs.gallery), recallRanks, signal),
+    scoreInstanceRetrieval(query, pick(pairs.gallery), groups, settings, signal),
   );
   let label: Omit<Scores<RecallScore>, 'used'> | undefined;
   let used = pairs.query.trained.rows;
@@ -130,7 +180,7 @@ export async function retrievalScores(
     warnOfUnlabelled(extractor, rows);
     const { kept, of } = await extractor.windowFeatures(rows);
     const labelled = labelledSplits(extractor, kept);
-    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, recallRanks, signal));
+    label = await scoreEach(of, (features) => scoreLabelRetrieval(features, labelled, settings, signal));
     used = kept.length;
   }
   const join = (byLabel: RecallScore | undefined, byInstance: RecallScore): RetrievalScore => ({
@@ -157,6 +207,15 @@ async function scoreEach<S>(
   const floors: Partial<Record<FloorName, S>> = {};
   for (const name of floorNames) floors[name] = await score(of.floors[name], (other) => other.floors![name]);
   return { trained, random, floors: floors as Record<FloorName, S> };
+}
+
+/** A part of each score. */
+function eachOf<S, P>({ trained, random, floors }: Omit<Scores<S>, 'used'>, pick: (score: S) => P) {
+  return {
+    trained: pick(trained),
+    ...(random !== undefined && { random: pick(random) }),
+    ...(floors && { floors: byFloor((name) => pick(floors[name])) }),
+  };
 }
 
 function byFloor<S>(make: (name: FloorName) => S): Record<FloorName, S> {

@@ -27,6 +27,7 @@ const specSchema = z.strictObject({
   nativeOptions: callable,
   hyper: callable.optional(),
   syncNorm: z.boolean().optional(),
+  labels: z.boolean().optional(),
   presets: z
     .array(
       z.looseObject({
@@ -36,7 +37,13 @@ const specSchema = z.strictObject({
     )
     .optional(),
   encoders: z
-    .array(z.strictObject({ name: text, format: callable.optional() }))
+    .array(
+      z.strictObject({
+        name: text,
+        format: callable.optional(),
+        inState: z.strictObject({ prefix: text, model: callable }).optional(),
+      }),
+    )
     .min(1)
     .optional(),
   claims: z

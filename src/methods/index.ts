@@ -43,6 +43,7 @@ export { registerMeasure } from '../eval/measures.js';
 export * from './fields.js';
 export * from './head.js';
 export * from './kinetics.js';
+export * from './labelled.js';
 export * from './method.js';
 export * from './momentum.js';
 export { registerMethod } from './registry.js';

@@ -46,7 +46,7 @@ export interface Claim {
 /** Numbers that a step is told. */
 export type Hyper = Readonly<Record<string, number>>;
 
-/** A self-supervised method: its options, the views it wants of a video, and what its paper says of it. */
+/** A way of training: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
   /** The engine's method that trains it. */
   readonly engine: string;
@@ -61,6 +61,8 @@ export interface Method extends MethodSlice {
   readonly hyper: (config: ResolvedConfig, position: StepPosition) => Hyper;
   /** With several ranks, BatchNorm sees the batch of all of them (train.syncNorm auto). */
   readonly syncNorm: boolean;
+  /** It learns the labels of the data: a way to evaluate what others have trained, and it claims nothing. */
+  readonly labels: boolean;
   /** What is exported; first the one that the paper evaluates. At least one. */
   readonly encoders: readonly ExportedEncoder[];
   readonly claims: readonly Claim[];
@@ -74,6 +76,18 @@ export interface Method extends MethodSlice {
 export interface ExportedEncoder {
   readonly name: string;
   readonly format: (config: ResolvedConfig) => ClipFormat;
+  /** Of one that the engine has in its state alone: see MethodSpec. */
+  readonly inState?: InState<ResolvedConfig> | undefined;
+}
+
+/** A network of a method that the engine keeps and does not name as an encoder. */
+export interface InState<Config> {
+  /** Before the names of its tensors in the engine's state. */
+  readonly prefix: string;
+  /** What it is; null: with this configuration there is none. */
+  readonly model: (
+    config: Config,
+  ) => (Readonly<Record<string, unknown>> & { readonly arch: string; readonly width: number }) | null;
 }
 
 /** A method as its file writes it down: its functions get the method's own options, checked and typed. */
@@ -98,13 +112,19 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
     config: ResolvedConfig,
   ) => Readonly<Record<string, unknown>>;
   readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
-  /** Default one, `encoder`. `format`: default the clips of the configuration's `data` section. */
+  /**
+   * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. `inState`: for one that the
+   * engine does not name as an encoder, where in its state it lies; not the first.
+   */
   readonly encoders?: readonly {
     readonly name: string;
     readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
+    readonly inState?: InState<ResolvedConfig>;
   }[];
   /** With several ranks, BatchNorm sees the batch of all of them, not each rank its own. Default true. */
   readonly syncNorm?: boolean;
+  /** It learns the labels of the data. Default false. */
+  readonly labels?: boolean;
   readonly claims?: readonly Claim[];
   readonly measures?: readonly Measure[];
 }
@@ -136,14 +156,24 @@ export function defineMethod<
   const { name, encoders = [{ name: 'encoder' }] } = spec;
   const optionsOf = (config: ResolvedConfig) => config[name] as z.output<Schema>;
   const method: DefinedMethod<Name, Schema, PresetName> = {
-    ...{ engine: name, title: name, syncNorm: true, defaults: {}, presets: [], claims: [], measures: [] },
+    ...{
+      engine: name,
+      title: name,
+      syncNorm: true,
+      labels: false,
+      defaults: {},
+      presets: [],
+      claims: [],
+      measures: [],
+    },
     ...spec,
     check: (config) => spec.check?.(optionsOf(config), config),
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
-    encoders: encoders.map(({ name, format }) => ({
+    encoders: encoders.map(({ name, format, inState }) => ({
       name,
+      ...(inState && { inState }),
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),
     })),
   };

@@ -65,6 +65,12 @@ function activeLosses({ lambda, weights }: Options) {
   };
 }
 
+/** Whether there is a motion pathway at all. */
+function hasMotion(options: Options): boolean {
+  const { vm, mv, mm } = activeLosses(options);
+  return vm || mv || mm;
+}
+
 function motionFormat({ motion }: Options, { clip }: Pick<ClipFormat, 'clip'>): MotionFormat {
   const { input, frames, stride } = motion;
   return {
@@ -91,14 +97,14 @@ function checkOptions(options: Options, config: ResolvedConfig): void {
       'modist.maxShift',
       `expected at least modist.minShift (${minShift}) but got ${maxShift}`,
     );
-  const { vv, vm, mv, mm } = activeLosses(options);
+  const { vv, vm } = activeLosses(options);
   if (!vv && !vm)
     throw configError(
       'modist.weights',
       `the network of the pictures learns nothing: vv is 0, and so is lambda (${lambda}) x vm ` +
         `(${options.weights.vm}); give one of them a weight`,
     );
-  if (!vm && !mv && !mm) return;
+  if (!hasMotion(options)) return;
   const { arch, width } = motionModel(options, config);
   if (width < LEAST_WIDTH)
     throw configError(
@@ -118,7 +124,7 @@ function planViews(context: ViewContext, options: Options): SamplePlan {
   const clock = clockOf(row, facts, format);
   const motion = motionFormat(options, format);
   const { vv, vm, mv, mm } = activeLosses(options);
-  const withMotion = vm || mv || mm;
+  const withMotion = hasMotion(options);
   // Both kinds of clip begin where the longer one fits.
   const reach = (c: { frames: number; stride: number }) => (c.frames - 1) * c.stride;
   const longest = Math.max(reach(format.clip), withMotion ? reach(motion) : 0);
@@ -213,7 +219,24 @@ export const modist = defineMethod({
       },
     },
   ],
-  encoders: [{ name: 'visual' }],
+  encoders: [
+    { name: 'visual' },
+    {
+      name: 'motion',
+      format: (options, { data }) => {
+        const { modality, frames, stride } = motionFormat(options, data);
+        const clip = { ...data.clip, frames, stride };
+        return { clip, shrink: data.shrink, modality, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] };
+      },
+      inState: {
+        prefix: 'model/motion_encoder/',
+        model: (config) => {
+          const options = config.modist as Options;
+          return hasMotion(options) ? motionModel(options, config) : null;
+        },
+      },
+    },
+  ],
   claims: [
     {
       name: 'cross-modal',

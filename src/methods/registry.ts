@@ -2,9 +2,11 @@ import { findPreset, type Preset } from '../config/load.js';
 import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import { checkMeasure, measureNames, registerMeasure } from '../eval/measures.js';
 import { didYouMean } from '../spelling.js';
+import { attentive } from './attentive.js';
 import { cate } from './cate.js';
 import { methodError } from './check-method.js';
 import { cvrl } from './cvrl.js';
+import { finetune } from './finetune.js';
 import { isMethod, type Method } from './method.js';
 import { moco } from './moco.js';
 import { modist } from './modist.js';
@@ -13,7 +15,7 @@ import { tcgl } from './tcgl.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method of this package; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco, cate, modist, tcgl] as const;
+export const METHODS = [cvrl, simclr, moco, videomoco, cate, modist, tcgl, finetune, attentive] as const;
 
 /** The methods with their schemas: what TrainConfig is made of. */
 export type AnyMethod = (typeof METHODS)[number];

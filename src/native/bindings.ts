@@ -194,7 +194,7 @@ export type Indices = ReturnType<Int32ArrayConstructor['of']>;
 /** A tensor in the safetensors sense. `data` is little endian and contiguous. */
 export interface NamedTensor {
   readonly name: string;
-  readonly dtype: 'F32' | 'F64' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
+  readonly dtype: 'F32' | 'F64' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
@@ -369,7 +369,12 @@ export interface NativeEncoder {
   calibrateBegin(): Promise<void>;
   calibrate(batch: NativeBatch, view: string): Promise<void>;
   calibrateEnd(): Promise<void>;
-  embed(batch: NativeBatch, view: string): Promise<Floats>;
+  /** `grid`: the feature map in cells of time, height and width, dim x cells numbers a clip; default its mean. */
+  embed(
+    batch: NativeBatch,
+    view: string,
+    grid?: readonly [time: number, height: number, width: number],
+  ): Promise<Floats>;
   /**
    * What embed() takes at least: each convolution that the network makes for the clips of this view, alone on an input
    * of its size.

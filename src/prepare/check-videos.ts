@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { checkCount, checkSignal, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
-import { loadManifest } from '../data/manifest.js';
 import { PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import type { GetFacts, VideoRow } from '../data/rows.js';
 import { makeClock, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
@@ -8,6 +7,7 @@ import { chooseShrink } from '../data/shrink.js';
 import { abortable } from '../embed/abortable.js';
 import { refuseEnvironment } from '../embed/clip-failure.js';
 import { mapAhead } from '../embed/map-ahead.js';
+import { findRows } from '../embed/rows-of-data.js';
 import { type Indexer, readFacts } from '../embed/video-facts.js';
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
 import type { NativeClipFailure, NativeLoader } from '../native/bindings.js';
@@ -15,8 +15,8 @@ import { openEngine } from '../native/load.js';
 import { plainClip } from './plain-clip.js';
 
 export interface CheckVideosOptions {
-  /** Folder, manifest or video file. */
-  readonly data: string;
+  /** Folder, manifest or video file; or the paths of some videos. */
+  readonly data: string | Iterable<string> | AsyncIterable<string>;
   /** Decodes every picture, not only the first, the middle and the last. */
   readonly deep?: boolean;
   /** Files looked at at once. Default: all processors. */
@@ -70,20 +70,22 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   const { data, deep = false, threads = availableParallelism(), signal, onProgress } = options;
   checkSignal(signal);
   checkCount('threads', threads, 1, LIMITS.threads);
-  const manifest = await loadManifest(data);
+  const { rows: found, warnings } = await findRows(data, null);
+  const rows: VideoRow[] = [];
+  for await (const row of found) rows.push(row);
   const engine = await openEngine();
   const loader = engine.createLoader({ threads, cacheBytes: 0 });
   const files: CheckedFile[] = [];
   try {
-    const getFacts = shareFacts(engine, manifest.rows);
+    const getFacts = shareFacts(engine, rows);
     const check = async (row: VideoRow) => {
       throwIfAborted(signal);
       // a long file is not waited for
       return abortable(checkRow(getFacts, { loader, deep, signal }, row), signal);
     };
-    for await (const file of mapAhead(manifest.rows, check, threads + 1)) {
+    for await (const file of mapAhead(rows, check, threads + 1)) {
       files.push(file);
-      onProgress?.(files.length, manifest.rows.length);
+      onProgress?.(files.length, rows.length);
     }
   } finally {
     loader.dispose();
@@ -94,7 +96,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
     ok: count('ok'),
     warning: count('warning'),
     unusable: count('unusable'),
-    warnings: manifest.warnings,
+    warnings,
   };
 }
 

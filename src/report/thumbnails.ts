@@ -53,12 +53,30 @@ export async function makeThumbnail(
     mean: [0, 0, 0],
     std: [1, 1, 1],
   };
+  return await showClip(engine, loader, clip, quality);
+}
+
+/** Every frame of a clip whose values go from 0 to 1, or as `toUnit` brings them there. */
+export async function showClip(
+  engine: Pick<EngineAddon, 'encodeJpeg'>,
+  loader: Pick<NativeLoader, 'load'>,
+  clip: ClipPlan,
+  quality: number,
+  toUnit: (value: number) => number = (value) => value,
+): Promise<ThumbnailOrReason> {
+  const { height, width, times } = clip;
+  const frames = times.length;
   const plan = { version: PLAN_VERSION, views: [{ name: 'frames', clips: [clip] }] };
   const { batch, failures } = await loader.load(plan);
   try {
     if (failures[0]) return { reason: failures[0].reason };
-    const rgb = sideBySide(batch.toFloat32('frames'), frames, height, width);
-    const jpeg = await engine.encodeJpeg(rgb, height, frames * width, quality);
+    const floats = batch.toFloat32('frames').map(toUnit);
+    const jpeg = await engine.encodeJpeg(
+      sideBySide(floats, frames, height, width),
+      height,
+      frames * width,
+      quality,
+    );
     return { thumbnail: { width, height, frames, jpeg } };
   } finally {
     batch.dispose();
@@ -73,7 +91,8 @@ function sideBySide(floats: Float32Array, frames: number, height: number, width:
     for (let y = 0; y < height; y++) {
       const from = (t * height + y) * row;
       const to = (y * frames + t) * row;
-      for (let i = 0; i < row; i++) rgb[to + i] = Math.round(255 * floats[from + i]!);
+      for (let i = 0; i < row; i++)
+        rgb[to + i] = Math.min(255, Math.max(0, Math.round(255 * floats[from + i]!)));
     }
   return rgb;
 }

@@ -1,13 +1,13 @@
 /** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
 import { throwIfAborted } from '../checks.js';
-import { HeldVectors, type Pair, timelineOf, type Video } from './held-vectors.js';
+import { type Library, type LibraryVideo, nearVideos, openLibrary } from './library.js';
 import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
 import type { StoreView } from './store.js';
 import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
-import { floatRows } from './vectors.js';
+import { dots } from './top-k.js';
 
 export interface DuplicateOptions {
-  /** Mean cosine from which on two stretches count as the same. Default: chosen on the data for `precision`. */
+  /** Likeness from which on two stretches count as the same, above 0 to 1. Default: chosen on the data for `precision`. */
   readonly threshold?: number;
   /** Share of the found pairs that should be duplicates, expected. Default 0.95. */
   readonly precision?: number;
@@ -19,11 +19,13 @@ export interface Stretch {
   readonly path: string;
   readonly start: number;
   readonly end: number;
+  /** How much of the video it is; 1: all. */
+  readonly share: number;
 }
 
 /**
- * same: nearly all of both; contained: nearly all of one (`first` is part of `second`, or the other way round); overlap: a
- * part of each.
+ * same: nearly all of both, a `share` of 0.8 or more; contained: nearly all of one, whose `share` says which; overlap: a part
+ * of each.
  */
 export type DuplicateKind = 'same' | 'contained' | 'overlap';
 
@@ -31,7 +33,7 @@ export interface DuplicatePair {
   readonly first: Stretch;
   readonly second: Stretch;
   readonly kind: DuplicateKind;
-  /** Mean cosine of the windows that lie over one another. */
+  /** Mean likeness of the windows that lie over one another, and of one more that has nothing in common: 0 to 1. */
   readonly similarity: number;
   /** Seconds of the second for one of the first. */
   readonly pace: number;
@@ -52,41 +54,33 @@ const NEIGHBOURS = 24;
 /** Pairs drawn to learn how alike videos are by chance; with fewer than LEAST of them nothing can be said. */
 const DRAWN = 2000;
 const LEAST_DRAWN = 20;
-/** Windows that are looked for together. */
-const GROUP_WINDOWS = 512;
 /** Without enough videos to learn from. */
 const FALLBACK = 0.95;
 /** Of a video: nearly all. */
 const NEARLY_ALL = 0.8;
 
 interface Alike {
-  readonly a: Video;
-  readonly b: Video;
+  readonly a: LibraryVideo;
+  readonly b: LibraryVideo;
   readonly overlap: Overlap;
+  readonly similarity: number;
 }
 
 export async function findDuplicates(view: StoreView, options: DuplicateOptions): Promise<Duplicates> {
   const { threshold, precision = 0.95, signal } = options;
-  const videos: Video[] = [];
-  for await (const { id, record } of view.videos())
-    videos.push({ id, path: record.path, timeline: timelineOf(record) });
-  const vectors = new HeldVectors(view);
+  const library = await openLibrary(view, signal);
+  const { videos } = library;
   const total = (videos.length * (videos.length - 1)) / 2;
-  const drawn = drawPairs(videos.length).map(([i, j]) => [videos[i]!, videos[j]!] as const);
-  const bar = await barOf(vectors, drawn, signal);
-  const byChance: number[] = [];
-  if (drawn.length >= LEAST_DRAWN)
-    for await (const [a, b, scores] of vectors.compare(drawn, signal))
-      byChance.push(bestOverlap(a.timeline, b.timeline, scores, bar).similarity);
-  const chance = byChance.length > 0 ? chanceOf(byChance) : null;
+  const drawn = drawPairs(videos.length);
+  const bar = barOf(library, drawn);
+  const compare = (i: number, j: number) => alikeOf(library, videos[i]!, videos[j]!, bar);
+  const chance =
+    drawn.length < LEAST_DRAWN ? null : chanceOf(drawn.map(([i, j]) => compare(i, j).similarity));
   const alike: Alike[] = [];
-  const candidates = await candidatesOf(view, videos, bar, signal);
-  for await (const [a, b, scores] of vectors.compare(candidates, signal))
-    alike.push({ a, b, overlap: bestOverlap(a.timeline, b.timeline, scores, bar) });
-  alike.sort((x, y) => y.overlap.similarity - x.overlap.similarity);
+  for await (const [i, j] of candidates(library, bar, signal)) alike.push(compare(i, j));
+  alike.sort((x, y) => y.similarity - x.similarity);
   const chosen = choose(alike, total, chance, threshold, precision);
-  const found = alike.filter(({ overlap }) => overlap.similarity >= chosen.threshold);
-  const pairs = found.map(pairOf);
+  const pairs = alike.filter(({ similarity }) => similarity >= chosen.threshold).map(pairOf);
   return { ...chosen, pairs, clusters: clustersOf(pairs) };
 }
 
@@ -97,7 +91,7 @@ function choose(
   given: number | undefined,
   precision: number,
 ): Pick<Duplicates, 'threshold' | 'expectedPrecision'> {
-  const similarities = alike.map(({ overlap }) => overlap.similarity);
+  const similarities = alike.map(({ similarity }) => similarity);
   if (given === undefined && chance)
     return thresholdFor(chance, total, similarities, precision) ?? { threshold: 1, expectedPrecision: null };
   const threshold = given ?? FALLBACK;
@@ -123,79 +117,51 @@ function drawPairs(count: number): [number, number][] {
   return pairs;
 }
 
-/** A likeness that one window in a hundred has to a window of another video by chance. */
-async function barOf(
-  vectors: HeldVectors,
-  drawn: readonly Pair[],
-  signal: AbortSignal | undefined,
-): Promise<number> {
+/** A likeness that one window in ten has to a window of another video by chance. */
+function barOf({ videos, dim }: Library, drawn: readonly [number, number][]): number {
   const scores: number[] = [];
-  for await (const score of vectors.draw(drawn.slice(0, 500), 8, signal)) scores.push(score);
+  for (const [i, j] of drawn.slice(0, 500)) {
+    const [a, b] = [videos[i]!, videos[j]!];
+    const row = ({ vectors }: LibraryVideo, at: number) => vectors.subarray(at * dim, (at + 1) * dim);
+    for (let k = 0; k < 8; k++) {
+      const from = (k * 7) % a.timeline.starts.length;
+      const to = (k * 5) % b.timeline.starts.length;
+      scores.push(dots(row(a, from), row(b, to), dim)[0]!);
+    }
+  }
   scores.sort((a, b) => a - b);
-  return scores[Math.floor(0.99 * scores.length)] ?? 0;
+  return scores[Math.floor(0.9 * scores.length)] ?? 0;
+}
+
+/** A short stretch that is alike says less than a long one: as if one more window had nothing in common. */
+function alikeOf({ dim, whitened }: Library, a: LibraryVideo, b: LibraryVideo, bar: number): Alike {
+  const overlap = bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
+  const { similarity, windows } = overlap;
+  return { a, b, overlap, similarity: whitened ? (similarity * windows) / (windows + 1) : similarity };
 }
 
 /** Pairs of videos of which a window of one is among the nearest of the other's, and above the bar. Each pair once. */
-async function candidatesOf(
-  view: StoreView,
-  videos: readonly Video[],
+async function* candidates(
+  library: Library,
   bar: number,
   signal: AbortSignal | undefined,
-): Promise<Pair[]> {
-  const rows = await view.rows(null);
-  const numbers = new Map(videos.map(({ id }, number) => [id, number]));
+): AsyncGenerator<[number, number]> {
+  const { videos } = library;
   const seen = new Set<number>();
-  const pairs: Pair[] = [];
-  for (const group of groupsOf(videos)) {
+  for (const video of videos) {
     throwIfAborted(signal);
-    const queries: Float32Array[] = [];
-    for await (const { rows: own } of view.read(group.map(({ id }) => id))) queries.push(floatRows(own));
-    const most = Math.max(...group.map(nearestOf));
-    const each = await rows.nearest(joined(queries), most, signal);
-    for (const video of group) {
-      const i = numbers.get(video.id)!;
-      for (const { video: other, score } of each
-        .splice(0, video.timeline.starts.length)
-        .flatMap((found) => found.slice(0, nearestOf(video)))) {
-        const j = numbers.get(other)!;
-        const key = Math.min(i, j) * videos.length + Math.max(i, j);
-        if (i === j || score < bar || seen.has(key)) continue;
-        seen.add(key);
-        pairs.push([videos[Math.min(i, j)]!, videos[Math.max(i, j)]!]);
-      }
+    const i = video.number;
+    for (const j of await nearVideos(library, video, { most: NEIGHBOURS, bar, signal })) {
+      const key = Math.min(i, j) * videos.length + Math.max(i, j);
+      if (i === j || seen.has(key)) continue;
+      seen.add(key);
+      yield [Math.min(i, j), Math.max(i, j)];
     }
   }
-  return pairs;
 }
 
-function nearestOf({ timeline }: Video): number {
-  return NEIGHBOURS + timeline.starts.length;
-}
-
-/** Videos whose windows are looked for together. */
-function* groupsOf(videos: readonly Video[]): Generator<Video[]> {
-  let [group, windows]: [Video[], number] = [[], 0];
-  for (const [i, video] of videos.entries()) {
-    group.push(video);
-    windows += video.timeline.starts.length;
-    if (windows < GROUP_WINDOWS && i < videos.length - 1) continue;
-    yield group;
-    [group, windows] = [[], 0];
-  }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function pairOf({ a, b, overlap }: Alike): DuplicatePair {
-  const { similarity, pace } = overlap;
+function pairOf({ a, b, overlap, similarity }: Alike): DuplicatePair {
+  const { pace } = overlap;
   const share = ([start, end]: readonly [number, number], { starts, ends }: Timeline) => {
     const all = ends.at(-1)! - starts[0]!;
     return all > 0 ? (end - start) / all : 1;
@@ -204,8 +170,8 @@ function pairOf({ a, b, overlap }: Alike): DuplicatePair {
   const nearly = (x: number) => x >= NEARLY_ALL;
   const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
   return {
-    first: { path: a.path, start: overlap.first[0], end: overlap.first[1] },
-    second: { path: b.path, start: overlap.second[0], end: overlap.second[1] },
+    first: { path: a.path, start: overlap.first[0], end: overlap.first[1], share: of },
+    second: { path: b.path, start: overlap.second[0], end: overlap.second[1], share: by },
     ...{ kind, similarity, pace },
   };
 }

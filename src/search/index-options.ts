@@ -15,6 +15,8 @@ export interface OpenIndexOptions {
    * ERR_VSSL_INDEX_MISMATCH. Without it the index has to be there.
    */
   readonly encoder?: EncoderOfIndex;
+  /** false: the index has to be there, whatever the encoder; for programs that only search. Default true. */
+  readonly create?: boolean;
   /** How vectors are kept in a new index. Default fp16. */
   readonly type?: VectorType;
   /** How videos are cut into windows; other settings than those of the index are refused. */

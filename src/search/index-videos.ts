@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { copyFile, rename, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import picomatch from 'picomatch';
@@ -10,11 +9,9 @@ import type { VideoRow } from '../data/rows.js';
 import { parseShard, rowsOfShard } from '../data/shard.js';
 import { checkGrid, type WindowGrid } from '../data/windows.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
-import { weightsFile } from '../embed/open-encoder.js';
 import { noneUsable, type UnusableVideo, unusableVideo, warnOfLostWindows } from '../embed/unusable.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
 import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
-import { temporaryName, writeError } from '../weights/atomic-write.js';
 import {
   DEFAULT_SETTINGS,
   ENCODER_NAME,
@@ -89,15 +86,16 @@ const known = [
  */
 export async function indexVideos(options: IndexVideosOptions): Promise<IndexVideosResult> {
   requireOptions(options, known);
-  return indexOnce(options, 0);
+  return indexOnce(options, false);
 }
 
 /** Milliseconds for which a file has to be as it is before a watch takes it. */
 const SETTLE_MS = 2000;
 
 /**
- * The same again and again, until the signal is aborted: a result for each time that something was done, beginning with
- * the first look. Between two looks another process may write. A folder that is empty for a while loses nothing.
+ * The same again and again, until the signal is aborted: a result for each time that something was done, or that a file
+ * came which cannot be used, beginning with the first look. Between two looks another process may write. A folder may be
+ * empty when the watch begins; one that is empty for a while loses nothing.
  */
 export async function* watchVideos(
   options: IndexVideosOptions & {
@@ -111,16 +109,18 @@ export async function* watchVideos(
   const { weights, device, threads, precision, signal } = rest;
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
+  let told: ReadonlySet<string> | null = null;
   try {
     for (let first = true; ; first = false) {
       const start = performance.now();
-      const result = await indexOnce({ ...rest, weights: encoder }, SETTLE_MS, own ? weights : null).catch(
-        (error) => {
-          if (first || !(error instanceof VsslError) || !isPassing(error)) throw error;
-          return null;
-        },
-      );
-      if (result && (first || isNews(result))) yield result;
+      const result = await indexOnce({ ...rest, weights: encoder }, true).catch(async (error) => {
+        const passes =
+          error instanceof VsslError && (first ? await isEmptyFolder(rest.data, error) : isPassing(error));
+        if (!passes) throw error;
+        return null;
+      });
+      if (result && (told === null || isNews(result, told))) yield result;
+      if (result) told = new Set(result.failures.map(({ path }) => path));
       const took = performance.now() - start;
       await delay(Math.max(1000 * interval, 9 * took), undefined, { signal }).catch(() =>
         signal?.throwIfAborted(),
@@ -133,18 +133,25 @@ export async function* watchVideos(
 
 /** What may be over at the next look: a folder without videos, another process that writes. */
 function isPassing({ code }: VsslError): boolean {
-  return ['ERR_VSSL_DATA', 'ERR_VSSL_LOCKED', 'ERR_VSSL_NO_USABLE_VIDEO'].includes(code);
+  return code === 'ERR_VSSL_DATA' || code === 'ERR_VSSL_LOCKED';
 }
 
-function isNews({ added, changed, moved, removed }: IndexVideosResult): boolean {
-  return added + changed + moved + removed > 0;
+/** A folder into which videos are still to come, not one whose name is wrong. */
+async function isEmptyFolder(data: string, { code }: VsslError): Promise<boolean> {
+  const found = await stat(fsPath(data)).catch(() => null);
+  return code === 'ERR_VSSL_DATA' && found?.isDirectory() === true;
 }
 
-async function indexOnce(
-  options: IndexVideosOptions,
-  settleMs: number,
-  weightsPath: string | null = typeof options.weights === 'string' ? options.weights : null,
-): Promise<IndexVideosResult> {
+/** `told`: files that could not be used at the look before. */
+function isNews(
+  { added, changed, moved, removed, failures }: IndexVideosResult,
+  told: ReadonlySet<string>,
+): boolean {
+  return added + changed + moved + removed > 0 || failures.some(({ path }) => !told.has(path));
+}
+
+/** `watching`: files that are still written to are left for later, and none that can be used is no error. */
+async function indexOnce(options: IndexVideosOptions, watching: boolean): Promise<IndexVideosResult> {
   const { weights, data, type, store, repair, device, threads, precision, signal } = options;
   const db = resolve(checkText('db', 'a folder', options.db));
   checkSignal(signal);
@@ -157,14 +164,20 @@ async function indexOnce(
   try {
     const of = { digest: await encoder.digest(), dim: encoder.dim };
     await using index = await VideoIndex.open(db, { encoder: of, settings, type, store, repair });
-    if (weightsPath !== null) await keepWeights(weightsPath, db);
+    await keepWeights(encoder, db);
     const name = await nameOfData(data);
-    const plan = await planIndex({ rows, wanted, data: name, known: index.videos(), settleMs });
+    const plan = await planIndex({
+      rows,
+      wanted,
+      data: name,
+      known: index.videos(),
+      settleMs: watching ? SETTLE_MS : 0,
+    });
     const { removed, failures, damaged } = await carryOut(plan, index, encoder, settings, options);
     const { videos, windows, gone } = await index.stats();
     // what is gone takes room, and time: a search passes over it
     if (gone > Math.max(1000, windows / 2)) await index.compact({ signal });
-    if (videos === 0 && failures.length > 0) throw noneUsable(failures.length, failures);
+    if (videos === 0 && failures.length > 0 && !watching) throw noneUsable(failures.length, failures);
     const failed = new Set(failures.map(({ path }) => path));
     const done = (videos: readonly PlannedVideo[]) =>
       videos.filter(({ row }) => !failed.has(row.path)).length;
@@ -214,17 +227,9 @@ async function nameOfData(data: string): Promise<string> {
   return (await stat(fsPath(data)).catch(() => null)) ? resolve(data) : data;
 }
 
-async function keepWeights(weights: string, db: string): Promise<void> {
+async function keepWeights(encoder: VideoEncoder, db: string): Promise<void> {
   const copy = join(db, ENCODER_NAME);
-  if (await stat(copy).catch(() => null)) return;
-  const temporary = temporaryName(copy);
-  try {
-    await copyFile(await weightsFile(weights), temporary, constants.COPYFILE_FICLONE);
-    await rename(temporary, copy);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw writeError(copy, error);
-  }
+  if (!(await stat(copy).catch(() => null))) await encoder.save(copy);
 }
 
 async function carryOut(

@@ -11,11 +11,11 @@ import type { IndexStore } from './store.js';
 
 /** Throws as VideoIndex.open does, whose options were checked. */
 export async function openStore(folder: string, options: OpenIndexOptions): Promise<IndexStore> {
-  const { encoder, type = 'fp16', settings = null, store = 'flat', repair = false } = options;
+  const { encoder, create = true, type = 'fp16', settings = null, store = 'flat', repair = false } = options;
   const header = await readHeader(folder);
   if (header) checkSame(folder, header, options);
   if (header?.store === 'lancedb') return await LanceStore.open(folder, header, repair);
-  if (header || !encoder) return await FlatStore.open(folder, { repair });
+  if (header || !encoder || !create) return await FlatStore.open(folder, { repair });
   const fresh: IndexHeader = {
     ...{ store, dim: encoder.dim, type, encoder: encoder.digest, settings, shards: [], next: 1 },
   };

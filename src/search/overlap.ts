@@ -31,11 +31,13 @@ const PACES = [1, 0.96, 1.04, 0.92, 1.08];
 export function bestOverlap(a: Timeline, b: Timeline, scores: Float32Array, bar: number): Overlap {
   let best: Overlap | null = null;
   let most = Number.NEGATIVE_INFINITY;
+  const path = new Int32Array(a.starts.length);
+  const gaps: Gaps = [gap(a.starts), gap(b.starts)];
   for (const pace of PACES) {
     // at another pace a short stretch is the same windows once more
     if (pace !== 1 && (a.starts.length < 4 || b.starts.length < 4)) continue;
-    for (const shift of shiftsOf(a, b, pace)) {
-      const path = windowsBeside(a, b, pace, shift);
+    for (const shift of shiftsOf(a, b, pace, gaps)) {
+      windowsBeside(path, a, b, pace, shift, gaps);
       const { from, to, sum } = richestRun(path, scores, b.starts.length, bar);
       // the plain pace is listed first, and another one has to be better
       if (from < 0 || sum <= most + 1e-9) continue;
@@ -46,10 +48,13 @@ export function bestOverlap(a: Timeline, b: Timeline, scores: Float32Array, bar:
   return best!;
 }
 
+/** Seconds from one window to the next, of each video. */
+type Gaps = readonly [number, number];
+
 /** Each place at which a window of one begins with a window of the other. */
-function shiftsOf(a: Timeline, b: Timeline, pace: number): Iterable<number> {
+function shiftsOf(a: Timeline, b: Timeline, pace: number, gaps: Gaps): Iterable<number> {
   const seen = new Map<number, number>();
-  const step = Math.min(gap(a.starts), gap(b.starts)) / 2;
+  const step = Math.min(...gaps) / 2;
   for (const start of b.starts) {
     for (const own of [a.starts[0]!, a.starts.at(-1)!]) {
       const shift = start - pace * own;
@@ -65,25 +70,35 @@ function shiftsOf(a: Timeline, b: Timeline, pace: number): Iterable<number> {
   return seen.values();
 }
 
-/** Of each window of the first video the one of the second that lies beside it; -1: none does. */
-function windowsBeside(a: Timeline, b: Timeline, pace: number, shift: number): Int32Array {
-  const near = Math.max(gap(a.starts), gap(b.starts)) / 2 + 1e-3;
-  const path = new Int32Array(a.starts.length).fill(-1);
+/** Of each window of the first video the one of the second that lies beside it; -1: none does. Written to `path`. */
+function windowsBeside(
+  path: Int32Array,
+  a: Timeline,
+  { starts }: Timeline,
+  pace: number,
+  shift: number,
+  gaps: Gaps,
+): void {
+  const near = Math.max(...gaps) / 2 + 1e-3;
   let place = 0;
-  for (const [i, start] of a.starts.entries()) {
-    const time = pace * start + shift;
-    const off = (j: number) => Math.abs(b.starts[j]! - time);
-    while (place + 1 < b.starts.length && off(place + 1) <= off(place)) place++;
-    if (off(place) <= near) path[i] = place;
+  for (let i = 0; i < path.length; i++) {
+    const time = pace * a.starts[i]! + shift;
+    let off = Math.abs(starts[place]! - time);
+    for (let next = place + 1; next < starts.length; next++) {
+      const nextOff = Math.abs(starts[next]! - time);
+      if (nextOff > off) break;
+      [place, off] = [next, nextOff];
+    }
+    path[i] = off <= near ? place : -1;
   }
-  return path;
 }
 
 /** The run of windows [from, to] whose likeness is above the bar by the most in all. */
 function richestRun(path: Int32Array, scores: Float32Array, count: number, bar: number) {
   let [from, to, sum] = [-1, -1, Number.NEGATIVE_INFINITY];
   let [begin, running] = [0, 0];
-  for (const [i, j] of path.entries()) {
+  for (let i = 0; i < path.length; i++) {
+    const j = path[i]!;
     if (j < 0) {
       [begin, running] = [i + 1, 0];
       continue;

@@ -1,7 +1,8 @@
 /**
  * A scene of several windows, found in time: where in which video does what is seen follow in the same order and at the
  * same pace? Windows that are like one of the scene's name the videos that may have it; in each of them the scene is laid
- * over the video's own windows at every place, and the place where they agree best on average counts.
+ * over the video's own windows at every place, and the place where they agree best on average counts. Windows of the scene may
+ * stand closer than those of the video: one of them then lies within a fraction of a window beside each of the video's.
  */
 import { throwIfAborted } from '../checks.js';
 import type { ViewSearch } from './search-view.js';
@@ -73,11 +74,11 @@ function placesIn(video: StoredVideo & NewVideo, scene: Scene, dim: number): Fou
   const starts = Array.from({ length: count }, (_, i) => times[2 * i]!);
   const end = times[2 * count - 1]!;
   const scores = dots(scene.vectors, rows, dim);
-  // the scene begins at a window of the video, or one of its windows at the beginning of the video
-  const shifts = [...starts, ...scene.offsets.slice(1).map((offset) => starts[0]! - offset)];
-  const near = spacing(starts) / 2 + 1e-3;
-  const found = shifts
-    .map((shift) => ({ shift, score: agreement(scene, starts, scores, shift, near) }))
+  const step = spacing(starts);
+  const isFiner = count > 1 && spacing(scene.offsets) < 0.75 * step;
+  const agree = isFiner ? agreementOfFiner : agreement;
+  const found = shiftsOf(scene, starts, isFiner ? step : 0)
+    .map((shift) => ({ shift, score: agree(scene, starts, scores, shift, step) }))
     .sort((a, b) => b.score - a.score);
   const places: FoundScene[] = [];
   for (const { shift, score } of found) {
@@ -87,6 +88,19 @@ function placesIn(video: StoredVideo & NewVideo, scene: Scene, dim: number): Fou
     places.push({ video, start, end: stop, score });
   }
   return places;
+}
+
+/**
+ * When the scene may begin: one of its windows, of those in its first `within` seconds or the very first, at a window of the
+ * video, or any of its windows at the beginning of the video.
+ */
+function shiftsOf({ offsets }: Scene, starts: readonly number[], within: number): number[] {
+  const first = offsets.filter((offset, i) => i === 0 || offset < within - 1e-3);
+  const others = offsets.slice(first.length);
+  return [
+    ...first.flatMap((offset) => starts.map((start) => start - offset)),
+    ...others.map((offset) => starts[0]! - offset),
+  ];
 }
 
 /** Seconds from one window to the next. */
@@ -101,8 +115,9 @@ function agreement(
   starts: readonly number[],
   scores: Float32Array,
   shift: number,
-  near: number,
+  step: number,
 ): number {
+  const near = step / 2 + 1e-3;
   let sum = 0;
   let place = 0;
   for (const [i, offset] of offsets.entries()) {
@@ -115,4 +130,37 @@ function agreement(
     if (Math.abs(starts[place]! - time) <= near) sum += scores[i * starts.length + place]!;
   }
   return sum / offsets.length;
+}
+
+/** The same for a scene whose windows stand closer: the mean over the video's windows within it, those missing counted as 0. */
+function agreementOfFiner(
+  { offsets }: Scene,
+  starts: readonly number[],
+  scores: Float32Array,
+  shift: number,
+  step: number,
+): number {
+  const slack = spacing(offsets) / 2 + 1e-3;
+  const [from, to] = [shift - slack, shift + offsets.at(-1)! + slack];
+  let [sum, count, near] = [0, 0, 0];
+  for (let i = firstFrom(starts, from); i < starts.length && starts[i]! <= to; i++) {
+    const off = (j: number) => Math.abs(shift + offsets[j]! - starts[i]!);
+    while (near + 1 < offsets.length && off(near + 1) <= off(near)) near++;
+    sum += scores[near * starts.length + i]!;
+    count++;
+  }
+  const missing = [starts[0]! - from, to - starts.at(-1)!].map((seconds) => Math.floor(seconds / step));
+  for (const windows of missing) count += Math.max(0, windows);
+  return count > 0 ? sum / count : 0;
+}
+
+/** The first window that begins at `time` or later. */
+function firstFrom(starts: readonly number[], time: number): number {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -6,8 +6,9 @@ import type { VideoRow } from '../data/rows.js';
 import type { WindowVector } from '../embed/embed-windows.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
-import { videoRow } from '../embed/video-facts.js';
+import { readFacts, videoRow } from '../embed/video-facts.js';
 import { invalidArgument, VsslError } from '../errors.js';
+import { openEngine } from '../native/load.js';
 import { DEFAULT_SETTINGS, ENCODER_NAME, type IndexSettings } from './header.js';
 import type { SearchHit, SearchOptions } from './index-options.js';
 import { VideoIndex } from './video-index.js';
@@ -43,8 +44,15 @@ const known = [
 ];
 
 /**
- * What of an index is most like a clip, and when. The clip is cut into windows as the index's videos are; one that is
- * longer than a window is looked for as a scene, in its order and at its pace. Throws what VideoIndex.open and
+ * A scene that was cut out between two windows of the index lies beside neither. So its own stand closer, this many for one
+ * of the index, unless it is so long that it is found anyway.
+ */
+const FINER = 4;
+const MOST_FINER = 64;
+
+/**
+ * What of an index is most like a clip, and when. The clip is cut into windows as the index's videos are, but closer
+ * together; one that is longer than a window is looked for as a scene, in its order and at its pace. Throws what VideoIndex.open and
  * VideoEncoder.load throw, ERR_VSSL_VIDEO_* for a clip that cannot be decoded, and ERR_VSSL_INDEX_MISMATCH for another
  * encoder than that of the index.
  */
@@ -108,9 +116,13 @@ async function checkEncoder(index: VideoIndex, db: string, encoder: VideoEncoder
 async function embedClip(
   encoder: VideoEncoder,
   row: VideoRow,
-  { windows, clips, crops }: IndexSettings,
+  { windows: { every, span }, clips, crops }: IndexSettings,
   signal: AbortSignal | undefined,
 ): Promise<readonly WindowVector[]> {
+  const { times, end } = await readFacts(await openEngine('cpu'), row);
+  const seconds = Math.min(row.end ?? end, end) - Math.max(row.start ?? 0, times[0] ?? 0);
+  const finer = seconds <= MOST_FINER * every ? FINER : 1;
+  const windows = { every: every / finer, ...(span === undefined ? {} : { span }) };
   for await (const result of encoder.embedWindows([row], { windows, clips, crops, signal })) {
     if ('error' in result) throw result.error;
     return result.windows;

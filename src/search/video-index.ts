@@ -50,8 +50,9 @@ export class VideoIndex {
    */
   static async open(db: string, options: OpenIndexOptions = {}): Promise<VideoIndex> {
     checkText('db', 'a folder', db);
-    checkOptions(options, ['encoder', 'type', 'settings', 'store', 'repair', 'signal']);
-    const { encoder, type, store, repair, signal } = options;
+    checkOptions(options, ['encoder', 'create', 'type', 'settings', 'store', 'repair', 'signal']);
+    const { encoder, create, type, store, repair, signal } = options;
+    if (create !== undefined) checkBoolean('create', create);
     if (type !== undefined) checkOneOf('type', type, ['fp16', 'fp32']);
     if (store !== undefined) checkOneOf('store', store, STORES);
     if (repair !== undefined) checkBoolean('repair', repair);

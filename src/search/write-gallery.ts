@@ -13,8 +13,9 @@ export interface ShownPlace {
   readonly path: string;
   readonly start?: number | undefined;
   readonly end?: number | undefined;
-  /** What is said of it. */
-  readonly note?: string;
+  readonly label?: string | undefined;
+  /** Cosine, to what it was found for. */
+  readonly similarity?: number;
 }
 
 export interface ShownGroup {
@@ -29,6 +30,11 @@ export interface GalleryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Pixels of a picture's height, and the number of clips from which on they are small: a page stays below some 20 MB. */
+const LARGE = 144;
+const SMALL = 96;
+const MANY = 200;
+
 /**
  * Writes one HTML file that needs nothing beside it. A video that cannot be decoded any more stands there with the reason.
  * Throws ERR_VSSL_WRITE and the signal's reason.
@@ -41,10 +47,12 @@ export async function writeGallery(
   const engine = await openEngine('cpu');
   const loader = engine.createLoader({ threads: 2, cacheBytes: 0 });
   try {
+    const clips = groups.reduce((sum, { query, places }) => sum + places.length + (query ? 1 : 0), 0);
+    const height = clips > MANY ? SMALL : LARGE;
     const shown = [];
     for (const { title: name, query, places } of groups) {
       throwIfAborted(signal);
-      const show = (place: ShownPlace) => showPlace(engine, loader, place);
+      const show = (place: ShownPlace) => showPlace(engine, loader, place, height);
       shown.push({
         title: name,
         query: query && (await show(query)),
@@ -57,17 +65,23 @@ export async function writeGallery(
   }
 }
 
-async function showPlace(engine: EngineAddon, loader: NativeLoader, place: ShownPlace): Promise<GalleryClip> {
-  const { path, note } = place;
-  const said = note === undefined ? {} : { note };
+async function showPlace(
+  engine: EngineAddon,
+  loader: NativeLoader,
+  place: ShownPlace,
+  thumbnailHeight: number,
+): Promise<GalleryClip> {
+  const { path, start = 0, end = 0, label, similarity } = place;
+  const said = { path, label, ...(similarity !== undefined && { similarity }) };
   try {
     const row = await videoRow(path);
     const { width, height, times, end: last } = await readFacts(engine, row);
-    const { start = times[0] ?? 0, end = last } = place;
-    const made = await makeThumbnail(engine, loader, { source: row.source, start, end, width, height });
-    return { path, start, end, ...said, thumbnail: null, ...made };
+    const first = times[0] ?? 0;
+    const range = { start: place.start ?? first, end: place.end ?? last };
+    const shown = { source: row.source, ...range, width, height };
+    const made = await makeThumbnail(engine, loader, shown, { height: thumbnailHeight });
+    return { ...said, ...range, whole: [first, last], thumbnail: null, ...made };
   } catch (error) {
-    const { start = 0, end = 0 } = place;
-    return { path, start, end, ...said, thumbnail: null, reason: toVsslError(error).message };
+    return { ...said, start, end, whole: null, thumbnail: null, reason: toVsslError(error).message };
   }
 }

@@ -16,8 +16,9 @@ export interface TrainOptions {
    */
   readonly resume?: 'auto' | 'never' | (string & {});
   /**
-   * Encoder file, as training writes it, whose weights the evaluated encoder of a new run begins with. A run that goes on
-   * has them behind it: the file of its beginning may be given or not, another is refused.
+   * Encoder file, as training writes it, whose weights the evaluated encoder of a new run begins with; or weights of
+   * torchvision, SlowFast or pytorchvideo, .safetensors or .pth, which are fitted to it. A run that goes on has them behind it:
+   * the file of its beginning may be given or not, another is refused.
    */
   readonly init?: string;
   /** Stops when so many steps are done; the schedule stays that of the whole run. */

@@ -5,6 +5,7 @@
  * 2 step int64, 3 file_version string, 5 Summary { 1 Value { 1 tag string, 2 simple_value float } }.
  * Sources: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto, framework/summary.proto.
  */
+import { ProtoWriter, readFields } from '../weights/protobuf.js';
 
 export interface ScalarEvent {
   /** Seconds since 1970. */
@@ -20,19 +21,14 @@ export const FILE_VERSION = 'brain.Event:2';
 
 /** One framed record. Scalars that are not finite are written as they are: TensorBoard shows them as gaps. */
 export function encodeEvent(event: ScalarEvent): Uint8Array {
-  const out: number[] = [];
-  out.push(0x09, ...float64(event.wallTime));
-  if (event.step !== 0) out.push(0x10, ...varint(event.step));
-  if (event.fileVersion !== undefined) pushBytes(out, 0x1a, Buffer.from(event.fileVersion, 'utf8'));
-  const summary: number[] = [];
-  for (const [tag, value] of Object.entries(event.scalars)) {
-    const entry: number[] = [];
-    pushBytes(entry, 0x0a, Buffer.from(tag, 'utf8'));
-    entry.push(0x15, ...float32(value));
-    pushBytes(summary, 0x0a, entry);
-  }
-  if (summary.length > 0) pushBytes(out, 0x2a, summary);
-  return frame(Uint8Array.from(out));
+  const out = new ProtoWriter().double(1, event.wallTime);
+  if (event.step !== 0) out.int(2, event.step);
+  if (event.fileVersion !== undefined) out.text(3, event.fileVersion);
+  const summary = new ProtoWriter();
+  for (const [tag, value] of Object.entries(event.scalars))
+    summary.message(1, new ProtoWriter().text(1, tag).float(2, value));
+  if (summary.length > 0) out.message(5, summary);
+  return frame(Buffer.concat(out.chunks()));
 }
 
 /** A whole event, and where the bytes after it start. */
@@ -64,16 +60,16 @@ function parseEvent(data: Uint8Array): ScalarEvent {
   let step = 0;
   let fileVersion: string | undefined;
   const scalars: Record<string, number> = {};
-  for (const { field, number, bytes } of fields(data)) {
+  for (const { field, number, bytes } of readFields(data)) {
     if (field === 1) wallTime = number;
     else if (field === 2) step = number;
     else if (field === 3) fileVersion = Buffer.from(bytes).toString('utf8');
     else if (field === 5)
-      for (const value of fields(bytes)) {
+      for (const value of readFields(bytes)) {
         if (value.field !== 1) continue;
         let tag = '';
         let simple = 0;
-        for (const part of fields(value.bytes)) {
+        for (const part of readFields(value.bytes)) {
           if (part.field === 1) tag = Buffer.from(part.bytes).toString('utf8');
           else if (part.field === 2) simple = part.number;
         }
@@ -81,39 +77,6 @@ function parseEvent(data: Uint8Array): ScalarEvent {
       }
   }
   return { wallTime, step, ...(fileVersion === undefined ? {} : { fileVersion }), scalars };
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-function* fields(data: Uint8Array): Generator<{ field: number; number: number; bytes: Uint8Array }> {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  let at = 0;
-  const readVarint = (): number => {
-    let value = 0;
-    for (let scale = 1; at < data.length; scale *= 128) {
-      const byte = data[at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
-    }
-    return value;
-  };
-  while (at < data.length) {
-    const key = readVarint();
-    const field = Math.floor(key / 8);
-    let number = 0;
-    let bytes: Uint8Array = NO_BYTES;
-    const wire = key % 8;
-    if (wire === 0) {
-      number = readVarint();
-    } else {
-      const length = wire === 1 ? 8 : wire === 5 ? 4 : readVarint();
-      if (wire === 1) number = view.getFloat64(at, true);
-      else if (wire === 5) number = view.getFloat32(at, true);
-      else bytes = data.subarray(at, at + length);
-      at += length;
-    }
-    yield { field, number, bytes };
-  }
 }
 
 function frame(data: Uint8Array): Uint8Array {
@@ -124,35 +87,6 @@ function frame(data: Uint8Array): Uint8Array {
   record.set(data, 12);
   view.setUint32(12 + data.byteLength, maskedCrc(data), true);
   return record;
-}
-
-function pushBytes(out: number[], key: number, bytes: ArrayLike<number>): void {
-  out.push(key, ...varint(bytes.length));
-  for (let i = 0; i < bytes.length; i++) out.push(bytes[i]!);
-}
-
-/** Whole numbers from 0 to 2^53. */
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  bytes.push(rest);
-  return bytes;
-}
-
-function float64(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setFloat64(0, value, true);
-  return bytes;
-}
-
-function float32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setFloat32(0, value, true);
-  return bytes;
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, i) => {

@@ -115,7 +115,7 @@ async function runInGroup(
   const readData = () => loadManifest(dataPath, { except: [paths.folder] });
   // A device that is not there and wrong files should not leave a folder behind; a finished run should need neither.
   if (isNew) requireCuda(config.train.device);
-  const init = isNew && initFile !== undefined ? await group.together(() => readInitWeights(initFile)) : null;
+  const init = isNew && initFile ? await group.together(() => readInitWeights(initFile, config)) : null;
   const early = isNew ? await group.together(readData) : null;
   const lock = await group.byFirst(() => takeRunFolder(paths));
   try {
@@ -129,7 +129,7 @@ async function runInGroup(
       return result;
     }
     const manifest = early ?? (await group.together(readData));
-    for (const warning of manifest.warnings) warn(warning);
+    for (const warning of [...(init?.warnings ?? []), ...manifest.warnings]) warn(warning);
     if (checkpoint) checkSameVideos(paths.folder, checkpoint.state, manifest);
     else await group.byFirst(() => emptyRunFolder(paths));
     const engine = await openEngine(config.train.device);

@@ -8,12 +8,15 @@ import type { EncoderDescription } from './encoder-file.js';
  * counters in the description leave it as it is, so a copy of the file under another name gives the same.
  */
 export async function encoderDigest(
-  { model, clip, input, mean, std, shrink }: EncoderDescription,
+  { model, clip, input, mean, std, shrink, modality }: EncoderDescription,
   tensors: readonly NamedTensor[],
 ): Promise<string> {
   const { frames, stride, size, fps } = clip;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([sortedEntries(model), frames, stride, size, fps, input, mean, std, shrink]));
+  const shown = modality === undefined ? [] : [modality];
+  hash.update(
+    JSON.stringify([sortedEntries(model), frames, stride, size, fps, input, mean, std, shrink, ...shown]),
+  );
   for (const { name, dtype, shape, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     hash.update(`\n${name} ${dtype} ${shape.join(' ')}\n`).update(data);
     // a large network is read in tens of milliseconds: others have their turn between its tensors

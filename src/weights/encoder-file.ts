@@ -2,14 +2,18 @@
  * Encoder weights as a safetensors file that says everything about itself: with this file alone, and no config, a video
  * can be turned into the clips that the encoder was trained on, and the encoder can be built and filled.
  */
-import { INPUT_KINDS, type InputKind } from '../data/plan.js';
+import { INPUT_KINDS, type InputKind, MOTION_MODALITIES, type MotionModality } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { NamedTensor } from '../native/bindings.js';
 import type { WriteOperations } from './atomic-write.js';
+import { widen } from './float-types.js';
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from './safetensors.js';
 
-/** Version of the metadata below. A newer file is refused with advice; an older one is read. */
-export const ENCODER_FORMAT_VERSION = 1;
+/**
+ * Version of the metadata below. A newer file is refused with advice; an older one is read. 2 has encoders of motion, and is
+ * written for those alone.
+ */
+export const ENCODER_FORMAT_VERSION = 2;
 const FORMAT = 'vssl-encoder';
 
 /** What an encoder is and what it must be fed with. */
@@ -39,6 +43,8 @@ export interface EncoderDescription {
    * enough pixels for the smallest crop; or the factor itself.
    */
   readonly shrink: 'auto' | number;
+  /** What the frames of its clips show, for an encoder of motion; pictures where it is left out. */
+  readonly modality?: MotionModality;
   /** Training steps behind these weights. */
   readonly step: number;
 }
@@ -62,12 +68,12 @@ export async function writeEncoderFile(
 }
 
 /**
- * Reads description and weights. Throws ERR_VSSL_FILE and ERR_VSSL_SAFETENSORS as readSafetensors does, and
+ * Reads description and weights; floats of half or double precision become F32, which networks are made of. Throws ERR_VSSL_FILE and ERR_VSSL_SAFETENSORS as readSafetensors does, and
  * ERR_VSSL_WEIGHTS when the file is safetensors but not an encoder of this package, or one of a newer format.
  */
 export async function readEncoderFile(path: string): Promise<EncoderFile> {
   const { tensors, metadata } = await readSafetensors(path);
-  return { description: parseDescription(metadata, path), tensors, metadata };
+  return { description: parseDescription(metadata, path), tensors: tensors.map(widen), metadata };
 }
 
 /** The description alone, without reading the weights. */
@@ -79,7 +85,7 @@ export async function readEncoderDescription(path: string): Promise<EncoderDescr
 export function describeEncoder(d: EncoderDescription): Record<string, string> {
   return {
     format: FORMAT,
-    format_version: String(ENCODER_FORMAT_VERSION),
+    format_version: d.modality === undefined ? '1' : '2',
     method: d.method,
     encoder: d.encoder,
     arch: d.model.arch,
@@ -93,21 +99,13 @@ export function describeEncoder(d: EncoderDescription): Record<string, string> {
     mean: JSON.stringify(d.mean),
     std: JSON.stringify(d.std),
     shrink: String(d.shrink),
+    ...(d.modality !== undefined && { modality: d.modality }),
     step: String(d.step),
   };
 }
 
 function parseDescription(m: Readonly<Record<string, string>>, path: string): EncoderDescription {
-  if (m.format !== FORMAT)
-    throw wrong(path, `its metadata says format '${m.format ?? 'none'}', expected '${FORMAT}'`);
-  const version = Number(m.format_version);
-  if (!Number.isInteger(version) || version < 1)
-    throw wrong(path, `its format version is '${m.format_version}'`);
-  if (version > ENCODER_FORMAT_VERSION)
-    throw wrong(
-      path,
-      `its format version is ${version}, this package reads up to ${ENCODER_FORMAT_VERSION}: upgrade it`,
-    );
+  checkFormat(m, path);
   const whole = (key: string, least: number): number => {
     const value = Number(m[key]);
     if (m[key] === undefined || !Number.isSafeInteger(value) || value < least)
@@ -151,8 +149,34 @@ function parseDescription(m: Readonly<Record<string, string>>, path: string): En
     mean: triple('mean'),
     std,
     shrink: m.shrink === undefined || m.shrink === 'auto' ? 'auto' : whole('shrink', 1),
+    ...(m.modality !== undefined && { modality: modalityOf(m.modality, path) }),
     step: m.step === undefined ? 0 : whole('step', 0),
   };
+}
+
+/** Throws ERR_VSSL_WEIGHTS for metadata of something else, or of a newer version. */
+function checkFormat(m: Readonly<Record<string, string>>, path: string): void {
+  // what is written for PyTorch's libraries has their word there, and all else of an encoder file
+  if (m.format !== FORMAT && !(m.format === 'pt' && m.format_version !== undefined))
+    throw wrong(
+      path,
+      `its metadata says format '${m.format ?? 'none'}', expected '${FORMAT}'; ` +
+        "'vssl-native import FILE' makes an encoder file of weights of torchvision, SlowFast or pytorchvideo",
+    );
+  const version = Number(m.format_version);
+  if (!Number.isInteger(version) || version < 1)
+    throw wrong(path, `its format version is '${m.format_version}'`);
+  if (version > ENCODER_FORMAT_VERSION)
+    throw wrong(
+      path,
+      `its format version is ${version}, this package reads up to ${ENCODER_FORMAT_VERSION}: upgrade it`,
+    );
+}
+
+function modalityOf(name: string, path: string): MotionModality {
+  const modality = MOTION_MODALITIES.find((one) => one === name);
+  if (modality) return modality;
+  throw wrong(path, `metadata 'modality' is '${name}', expected one of ${MOTION_MODALITIES.join(', ')}`);
 }
 
 function json(m: Readonly<Record<string, string>>, key: string, path: string): unknown {

@@ -53,6 +53,13 @@ export async function lockFolder(folder: string, use: LockUse): Promise<FolderLo
   }
 }
 
+/** Whether a living process has the folder. Takes nothing. */
+export async function isLocked(folder: string): Promise<boolean> {
+  const path = join(folder, LOCK_NAME);
+  const holder = parseHolder(await readFile(path, 'utf8').catch(() => ''));
+  return holder !== null && (await isAlive(holder, path));
+}
+
 async function take(
   folder: string,
   use: LockUse,

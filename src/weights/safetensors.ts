@@ -25,6 +25,7 @@ export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = {
   I64: 8,
   F32: 4,
   I32: 4,
+  F16: 2,
   BF16: 2,
   U8: 1,
   BOOL: 1,
@@ -67,6 +68,13 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   } finally {
     await file.close();
   }
+}
+
+/** Whether a file that begins with these bytes (four at least) is one of torch.save: an archive, or a pickle. */
+export function isTorchFile(head: Uint8Array): boolean {
+  const hex = Buffer.from(head.subarray(0, 4)).toString('hex');
+  // the pickle is of protocol 2 and begins with a whole number of ten bytes
+  return hex === '504b0304' || hex === '80028a0a';
 }
 
 /** Reads the metadata alone: cheap, whatever the size of the file. Same errors as readSafetensors. */
@@ -177,6 +185,8 @@ async function readHeader(
   if (stat.size < 10) throw bad(path, `it has ${stat.size} bytes, too few for a header`);
   const prefix = Buffer.alloc(8);
   await readExactly(file, prefix, 0, path);
+  if (isTorchFile(prefix))
+    throw bad(path, "it is one of torch.save, of which 'vssl-native import FILE' makes an encoder file");
   const length = Number(prefix.readBigUInt64LE(0));
   if (length > MAX_HEADER_BYTES)
     throw bad(path, `its header claims ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);

@@ -55,10 +55,26 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
   evaluate: {
     options: [() => vssl.evaluate({ protocol: 'knn', run: out, window: 1 } as never), 'windows'],
   },
+  evaluateTuned: {
+    options: [
+      () => vssl.evaluateTuned({ protocol: 'finetune', run: out, preset: 'x', flors: true } as never),
+      'floors',
+    ],
+  },
   embedForEvaluation: {
     options: [() => vssl.embedForEvaluation({ protocol: 'knn', run: out, shrad: '0/2' } as never), 'shard'],
   },
   embedToFile: { options: [() => vssl.embedToFile({ weights: out, data: out, clip: 1 } as never), 'clips'] },
+  exportWeights: {
+    options: [() => vssl.exportWeights({ weights: out, out, layuot: 'onnx' } as never), 'layout'],
+  },
+  importWeights: {
+    options: [() => vssl.importWeights({ weights: out, out, archi: 'r3d_18' } as never), 'arch'],
+    clip: [
+      () => vssl.importWeights({ weights: out, out: `${out}.safetensors`, clip: { frame: 4 } } as never),
+      'frames',
+    ],
+  },
   indexVideos: {
     options: [() => vssl.indexVideos({ weights: out, data: out, db: out, inclde: [] } as never), 'include'],
   },
@@ -71,6 +87,8 @@ const calls: Record<string, Record<string, [call: () => unknown, meant: string]>
       'interval',
     ],
   },
+  writeReport: { options: [() => vssl.writeReport({ runs: [out], out, clip: 1 } as never), 'clips'] },
+  watchReport: { options: [() => vssl.watchReport({ runs: [out], out, prot: 1 } as never), 'port'] },
   VideoIndex: {
     open: [() => vssl.VideoIndex.open(out, { repare: true } as object), 'repair'],
     add: [() => withIndex((index) => index.add({ path: 'a', windws: [] } as never)), 'windows'],
@@ -198,14 +216,19 @@ test('options that are no object are refused', async (t) => {
     for (const call of [
       () => vssl.train({}, options),
       () => vssl.evaluate(options),
+      () => vssl.evaluateTuned(options),
       () => vssl.embedForEvaluation(options),
       () => vssl.embedToFile(options),
+      () => vssl.exportWeights(options),
+      () => vssl.importWeights(options),
       () => vssl.checkVideos(options),
       () => vssl.prepare(options),
       () => vssl.predictVideos(options),
       () => vssl.Classifier.load(out, options),
       () => vssl.runClaims(options),
       () => vssl.writeSyntheticVideos(options),
+      () => vssl.writeReport(options),
+      () => vssl.watchReport(options),
       () => vssl.doctor(options),
       () => vssl.loadConfig(options),
       () => vssl.VideoEncoder.create(options),

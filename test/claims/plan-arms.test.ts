@@ -19,6 +19,14 @@ test("every claim's arms are runs of its method, different ones, with a measure 
   }
 });
 
+test('a method that claims nothing is not asked, and not listed', (t) => {
+  t.throws(() => chooseClaims(getMethod('finetune'), undefined), {
+    code: 'ERR_VSSL_USAGE',
+    message: /'finetune' makes no claims/,
+  });
+  t.true(withClaims(listMethods(), undefined).every(({ claims }) => claims.length > 0));
+});
+
 test('arms that come to the same configuration are one run', (t) => {
   const cvrl = getMethod('cvrl');
   const { arms, claims } = planArms(

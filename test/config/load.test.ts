@@ -216,6 +216,7 @@ test('rules between keys', (t) => {
     [['train.schedule.finalLr=1'], 'train.schedule.finalLr'],
     [['data.clip.frames=1', 'data.input=difference'], 'data.clip.frames'],
     [['eval.everyEpochs=1'], 'eval.data'],
+    [['eval.test=test.csv'], 'eval.data'],
     [['train.optimizer.nesterov=true', 'train.optimizer.momentum=0'], 'train.optimizer.nesterov'],
     [['model.batchNorm=true'], 'model.batchNorm'],
   ];
@@ -281,11 +282,13 @@ test('an unknown preset names the nearest', (t) => {
 test('the JSON schema covers every key and both methods', (t) => {
   const schema = configJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
   t.deepEqual(Object.keys(schema.properties).sort(), [
+    'attentive',
     'cate',
     'cvrl',
     'data',
     'eval',
     'extends',
+    'finetune',
     'formatVersion',
     'log',
     'method',

@@ -177,6 +177,19 @@ test('weights come back from a file and from a run folder', async (t) => {
   await Promise.all([made, fromFile, fromFolder].map((encoder) => encoder.dispose()));
 });
 
+test('an encoder that was made here can be kept', async (t) => {
+  await withEncoder(t, async (encoder) => {
+    await encoder.save(file('kept.safetensors'));
+    const again = await VideoEncoder.load(file('kept.safetensors'), { precision: 'fp32' });
+    t.is(await again.digest(), await encoder.digest());
+    t.deepEqual(again.description, encoder.description);
+    t.deepEqual(await again.embed(file('v0.avi')), await encoder.embed(file('v0.avi')));
+    await again.dispose();
+    await t.throwsAsync(encoder.save(file('absent/kept.safetensors')), { code: 'ERR_VSSL_WRITE' });
+    await t.throwsAsync(encoder.save(3 as never), invalid);
+  });
+});
+
 test('what cannot be loaded says why', async (t) => {
   await t.throwsAsync(VideoEncoder.load(file('nothing')), { code: 'ERR_VSSL_FILE' });
   mkdirSync(file('empty'));

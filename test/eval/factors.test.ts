@@ -93,14 +93,18 @@ test('factors that the features hold are found, those that they lack are at chan
   t.deepEqual(warnings, []);
   t.is(factors[2]!.rows.length, 350);
   const scores = new Map<string, number>();
-  for (const factor of factors) scores.set(factor.name, await probeFactor(matrix(features), factor));
+  for (const factor of factors) {
+    const { value, interval } = await probeFactor(matrix(features), factor);
+    t.true(interval[0] <= value && value <= interval[1], factor.name);
+    scores.set(factor.name, value);
+  }
   for (const name of ['speed', 'size', 'color']) t.true(scores.get(name)! > 0.98, name);
   for (const name of ['label', 'shape']) t.is(scores.get(name), 1, name);
   const hidden = factors[4]!;
   t.true(Math.abs(scores.get('hidden')! - hidden.chance) < 0.1, String(scores.get('hidden')));
   const blind = matrix(features.map((f) => f.slice(5)));
-  t.true(Math.abs(await probeFactor(blind, factors[1]!)) < 0.1, 'R^2 of what is not there');
-  t.true(Math.abs((await probeFactor(blind, factors[0]!)) - 0.5) < 0.1);
+  t.true(Math.abs((await probeFactor(blind, factors[1]!)).value) < 0.1, 'R^2 of what is not there');
+  t.true(Math.abs((await probeFactor(blind, factors[0]!)).value - 0.5) < 0.1);
 });
 
 test('columns are named, and what cannot be probed is told', (t) => {

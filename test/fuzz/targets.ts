@@ -11,11 +11,14 @@ import { FactsIndex } from '#src/data/facts-index.js';
 import { loadManifest } from '#src/data/manifest.js';
 import { parseQuery } from '#src/data/manifest-query.js';
 import { VsslError } from '#src/errors.js';
+import { adoptWeights } from '#src/exchange/adopt.js';
+import { readForeignTensors } from '#src/exchange/read-tensors.js';
 import { resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import type { NamedTensor } from '#src/native/bindings.js';
 import { checkpointPath, readCheckpoint, writeCheckpoint } from '#src/weights/checkpoint.js';
 import { describeEncoder, readEncoderDescription, readEncoderFile } from '#src/weights/encoder-file.js';
 import { encodeSafetensors, readSafetensors, readSafetensorsMetadata } from '#src/weights/safetensors.js';
+import { fixture } from '../exchange/make-weights.js';
 
 export interface FuzzTarget {
   readonly name: string;
@@ -193,6 +196,21 @@ const facts: FuzzTarget = {
   },
 };
 
+const torch: FuzzTarget = {
+  name: 'torch',
+  async seeds() {
+    return [fixture('torch-zip.pth'), fixture('torch-old.pth')];
+  },
+  async tryOne(bytes, folder) {
+    const path = join(folder, 'a.pth');
+    writeFileSync(path, bytes);
+    const tensors = (await mayRefuse(() => readForeignTensors(path))) ?? [];
+    const total = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+    if (total > 9 * bytes.length) throw new Error(`${total} bytes of tensors in ${bytes.length}`);
+    await mayRefuse(() => adoptWeights(path, tensors, { arch: 'r3d_10', width: 1 / 64 }));
+  },
+};
+
 /** A file that stands for a video, always with the same stamp, so that a stored line is believed. */
 function videoIn(folder: string): string {
   const path = join(folder, 'a.mp4');
@@ -205,7 +223,7 @@ function rowOf(path: string) {
   return { id: basename(path), path, ...none, source: { kind: 'file' as const, path } };
 }
 
-export const TARGETS: readonly FuzzTarget[] = [safetensors, manifest, config, facts];
+export const TARGETS: readonly FuzzTarget[] = [safetensors, torch, manifest, config, facts];
 
 export interface FuzzFinding {
   readonly bytes: Buffer;

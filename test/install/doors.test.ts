@@ -28,9 +28,34 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
   embed: ['checks', 'native', 'weights', 'data', 'errors'],
   prepare: ['checks', 'native', 'weights', 'data', 'embed', 'errors'],
   search: ['checks', 'kernels', 'native', 'weights', 'data', 'embed', 'report', 'errors'],
-  train: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  exchange: ['checks', 'config', 'data', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  train: [
+    'checks',
+    'methods',
+    'data',
+    'config',
+    'weights',
+    'embed',
+    'exchange',
+    'native',
+    'spelling',
+    'errors',
+  ],
   report: ['data', 'native', 'errors'],
   eval: ['checks', 'data', 'config', 'weights', 'embed', 'native', 'spelling', 'errors'],
+  'run-report': [
+    'checks',
+    'train',
+    'eval',
+    'methods',
+    'data',
+    'config',
+    'weights',
+    'embed',
+    'report',
+    'native',
+    'errors',
+  ],
   predict: ['checks', 'data', 'weights', 'embed', 'eval', 'native', 'errors'],
   claims: [
     'checks',
@@ -45,6 +70,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
     'spelling',
     'errors',
   ],
+  tune: ['checks', 'methods', 'data', 'config', 'weights', 'embed', 'train', 'eval', 'native', 'errors'],
   cli: true,
   index: true,
   types: true,
@@ -58,7 +84,8 @@ const packages: Record<string, readonly string[]> = {
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };
 
-const importLines = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
+// not of a word 'import' that stands in quotes itself
+const importLines = /(?:\bfrom|(?<!')\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
 const includeLines = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/gm;
 const roomOf = (file: string) => relative('src', file).split('/')[0]!.replace(/\.ts$/, '');
 

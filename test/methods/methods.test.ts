@@ -56,7 +56,7 @@ test('methods of a pair: two views, right shapes, a pure function of their conte
 
 test('every method: claims are orderings of at least two arms whose settings are valid', (t) => {
   for (const method of listMethods()) {
-    t.true(method.claims.length > 0);
+    t.is(method.claims.length > 0, !method.labels, method.name);
     t.is(new Set(method.claims.map((claim) => claim.name)).size, method.claims.length);
     for (const claim of method.claims) {
       t.true(claim.arms.length >= 2);
@@ -206,12 +206,18 @@ test('a row’s window is honoured, short videos are looped', (t) => {
 test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
-    ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
-      name,
-      `${name}-tiny`,
-    ]),
+    [
+      ...['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
+        name,
+        `${name}-tiny`,
+      ]),
+      ...['finetune', 'attentive'].flatMap((name) =>
+        ['ucf101', 'hmdb51', 'k400', 'ssv2', 'tiny'].map((set) => `${name}-${set}`),
+      ),
+    ],
   );
-  for (const { name } of listPresets()) t.is(loadConfig({ preset: name }).method, name.replace('-tiny', ''));
+  for (const { name } of listPresets())
+    t.is(loadConfig({ preset: name }).method, name.replace(/-(tiny|ucf101|hmdb51|k400|ssv2)$/, ''));
 });
 
 test("the preset cvrl has the paper's settings", (t) => {

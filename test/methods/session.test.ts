@@ -12,7 +12,7 @@ for (const { name } of listMethods())
       buildSessionSpec(config, { accumulate: 1, device: 'cpu' }),
     );
     t.teardown(() => session.dispose());
-    const { encoders } = getMethod(name);
+    const encoders = getMethod(name).encoders.filter(({ inState }) => !inState);
     t.deepEqual(
       encoders.map((encoder) => encoder.name),
       session.encoderNames(),

@@ -39,6 +39,17 @@ test('every video is listed with what is wrong with it; other files are named', 
   t.deepEqual(progress.at(-1), [4, 4]);
 });
 
+test('the paths of some videos, as they come, are enough', async (t) => {
+  async function* paths() {
+    yield file('videos/good.avi');
+    yield file('videos/text.mp4');
+    yield file('videos/good.avi');
+  }
+  const { files, ok, unusable } = await checkVideos({ data: paths() });
+  t.deepEqual([files.length, ok, unusable], [2, 1, 1]);
+  t.like(files[0], { path: file('videos/good.avi'), width: 64, frames: 70 });
+});
+
 test('a deep check decodes every picture', async (t) => {
   const { files } = await checkVideos({ data: file('videos/good.avi'), deep: true });
   t.is(files[0]!.decoded, 70);

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { drawSyntheticSource } from '#src/data/synthetic.js';
 import { loadEngine } from '#src/native/load.js';
-import { clock, galleryPage } from '#src/report/gallery.js';
+import { clock, type GalleryClip, galleryPage } from '#src/report/gallery.js';
 import { escapeHtml, html } from '#src/report/html.js';
+import { commonFolder, nameMarkup, printable } from '#src/report/names.js';
 import { makeThumbnail } from '#src/report/thumbnails.js';
 
 const engine = loadEngine();
@@ -88,17 +89,24 @@ test('what cannot be decoded has a reason in place of a picture', async (t) => {
 
 test('a page is one file, and hostile names stay names', (t) => {
   const jpeg = Uint8Array.of(0xff, 0xd8, 1, 2);
-  const clip = {
+  const clip: GalleryClip = {
     path: `dir/${HOSTILE}`,
     start: 1,
     end: 2,
-    note: 'similarity 0.93',
+    whole: [0, 4],
+    similarity: 0.93,
     thumbnail: { width: 32, height: 32, frames: 4, jpeg },
   };
   const page = galleryPage({
     title: HOSTILE,
     summary: '1 clip',
-    groups: [{ title: 'Query', query: clip, clips: [{ ...clip, thumbnail: null, reason: '<damaged>' }] }],
+    groups: [
+      {
+        title: 'Found',
+        query: clip,
+        clips: [{ ...clip, path: 'other.mp4', thumbnail: null, reason: '<damaged>' }],
+      },
+    ],
   });
   t.false(page.includes('<script'));
   t.true(page.includes('&lt;script&gt;'));
@@ -106,4 +114,13 @@ test('a page is one file, and hostile names stay names', (t) => {
   t.true(page.includes(`url(data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')})`));
   t.false(/(src|href)="?https?:/.test(page));
   t.regex(page, /aria-label="dir\/&quot;&gt;&lt;script.*0:01\.0 to 0:02\.0"/);
+});
+
+test('names on one line, and the folder that all are in', (t) => {
+  t.is(printable('a\nb\tc\u001b\u2028\udcff.mp4'), 'a\\nb\\tc\\u001b\\u2028\ufffd.mp4');
+  t.is(nameMarkup('<\u202e>').text, '<bdi>&lt;\u202e&gt;</bdi>');
+  t.is(commonFolder(['/a/b/c.mp4', '/a/b/d/e.mp4']), '/a/b/');
+  t.is(commonFolder(['/a/b/c.mp4', '/ab/c.mp4']), '');
+  t.is(commonFolder(['a.mp4']), '');
+  t.is(commonFolder([]), '');
 });

@@ -124,6 +124,15 @@ test('chance is learned from pairs that are no duplicates', (t) => {
   t.is(thresholdFor(chance, 1e9, [0.5, 0.4], 0.95), null);
 });
 
+test('of pairs that are drawn, one in fifty may be duplicates', (t) => {
+  const next = seededRandom(7);
+  const others = Array.from({ length: 1960 }, () => Math.tanh(0.05 - 0.05 * Math.log(1 - next())));
+  const plain = chanceOf(others);
+  const mixed = chanceOf([...others, ...Array.from({ length: 40 }, () => 0.7 + 0.3 * next())]);
+  t.true(mixed.scale < 1.5 * plain.scale, `${plain.scale} without, ${mixed.scale} with them`);
+  t.true(expectedByChance(mixed, 1e5, 0.7) < 1);
+});
+
 test('an index tells copies, pieces and shared ends, and what belongs together', async (t) => {
   const db = join(folder, 'db');
   await using index = await VideoIndex.open(db, { encoder: { digest: 'films', dim: DIM } });
@@ -145,15 +154,38 @@ test('an index tells copies, pieces and shared ends, and what belongs together',
   ]);
   const piece = pairs.find(({ first, second }) => first.path === 'film3' && second.path === 'piece of 3')!;
   t.deepEqual([piece.first.start, piece.first.end, piece.second.start, piece.second.end], [8, 16, 0, 8]);
+  // which of the two is in the other
+  t.deepEqual([piece.first.share, piece.second.share], [1 / 3, 1]);
   t.deepEqual(clusters.map((cluster) => [...cluster].sort()).sort(), [
     ['copy of 3', 'film3', 'piece of 3'],
     ['fast 9', 'film9'],
   ]);
   t.true(threshold > 0.5 && threshold < 1 && expectedPrecision! >= 0.95);
 
-  const strict = await index.duplicates({ threshold: 0.9999 });
-  t.true(strict.pairs.every(({ similarity }) => similarity >= 0.9999));
+  const strict = await index.duplicates({ threshold: 0.9 });
+  t.true(strict.pairs.length > 0 && strict.pairs.every(({ similarity }) => similarity >= 0.9));
   await t.throwsAsync(index.duplicates({ threshold: 2 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
   const stopped = await index.duplicates({ signal: AbortSignal.abort() }).catch(({ name }) => name);
   t.is(stopped, 'AbortError');
+});
+
+test('a long stretch says more than a short one; few videos are compared as they are', async (t) => {
+  const films = Array.from({ length: 40 }, (_, i) => new Film(200 + i));
+  const copies = [
+    { path: 'long', windows: windowsOf(films[0]!, 4, 12) },
+    { path: 'short', windows: windowsOf(films[1]!, 4, 1) },
+  ];
+  await using index = await VideoIndex.open(join(folder, 'long'), { encoder: { digest: 'films', dim: DIM } });
+  await index.add(films.map((film, i) => ({ path: `film${i}`, windows: windowsOf(film, 0, 24) })));
+  await index.add(copies);
+  const { pairs } = await index.duplicates({ threshold: 0.4 });
+  const alike = (path: string) => pairs.find(({ second }) => second.path === path)!.similarity;
+  t.true(Math.abs(alike('long') - 12 / 13) < 0.01, `${alike('long')}`);
+  t.true(Math.abs(alike('short') - 1 / 2) < 0.01, `${alike('short')}`);
+
+  await using few = await VideoIndex.open(join(folder, 'few'), { encoder: { digest: 'films', dim: DIM } });
+  await few.add([{ path: 'film1', windows: windowsOf(films[1]!, 0, 24) }, copies[1]!]);
+  const { threshold, expectedPrecision, pairs: found } = await few.duplicates();
+  t.deepEqual([threshold, expectedPrecision, found.length], [0.95, null, 1]);
+  t.true(found[0]!.similarity > 0.999 && found[0]!.kind === 'contained');
 });

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { VideoEncoder } from '#src/embed/video-encoder.js';
 import { type IndexVideosOptions, indexVideos, watchVideos } from '#src/search/index-videos.js';
+import { searchVideos } from '#src/search/search-videos.js';
 import { VideoIndex } from '#src/search/video-index.js';
 import { scratch, writeSquareVideo, writeTinyWeights } from '../embed/make-videos.js';
 
@@ -192,6 +193,38 @@ test.serial('a watch follows the folder, and takes a file when it is no longer w
   const stopped = results.next();
   stop.abort(new Error('over'));
   await t.throwsAsync(stopped, { message: 'over' });
+});
+
+test.serial('a watch of an empty folder waits; a file that cannot be used is told once', async (t) => {
+  const stop = new AbortController();
+  await using encoder = await VideoEncoder.load(weights);
+  const options = { weights: encoder, interval: 0.2, signal: stop.signal };
+  mkdirSync(file('inbox'));
+  const results = watchVideos({ ...options, data: file('inbox'), db: file('inboxed') });
+  const first = results.next();
+  const old = new Date(Date.now() - 60_000);
+  writeFileSync(file('bad.mp4'), 'no video');
+  utimesSync(file('bad.mp4'), old, old);
+  renameSync(file('bad.mp4'), file('inbox/bad.mp4'));
+  const { failures, videos } = (await first).value!;
+  t.deepEqual([failures.map(({ path }) => path), videos], [[file('inbox/bad.mp4')], 0]);
+  const next = results.next();
+  copyFileSync(at('2.avi'), file('good.avi'));
+  utimesSync(file('good.avi'), old, old);
+  renameSync(file('good.avi'), file('inbox/good.avi'));
+  t.is((await next).value!.added, 1, 'and no result between, for the bad one alone');
+  const over = results.next();
+  stop.abort(new Error('over'));
+  await t.throwsAsync(over, { message: 'over' });
+  // an encoder that is loaded already keeps its weights beside the index as well
+  const { hits } = await searchVideos({ db: file('inboxed'), clip: at('2.avi'), top: 1 });
+  t.is(hits[0]!.path, file('inbox/good.avi'));
+  await t.throwsAsync(
+    watchVideos({ ...options, signal: undefined, data: file('nowhere'), db: file('x') }).next(),
+    {
+      code: 'ERR_VSSL_DATA',
+    },
+  );
 });
 
 test.serial('the command: a line of what was done, JSON, exit codes, Ctrl-C in a watch', async (t) => {

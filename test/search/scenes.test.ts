@@ -66,3 +66,36 @@ test('a scene whose windows have no times, or go back, is refused', async (t) =>
   t.deepEqual(await index.search([a!, b!]), []);
   await index.close();
 });
+
+/** What a film shows at any time: numbers that swing, each at a rate of its own. */
+function shownAt(film: number, seconds: number): Float32Array {
+  const rates = vectorOf(`/rates${film}`, 0);
+  return rates.map((rate, d) => Math.sin(6 * rate * seconds + film + d));
+}
+
+const shown = (film: number, from: number, count: number, every: number) =>
+  Array.from({ length: count }, (_, i) => {
+    const start = i * every;
+    return { start, end: start + 1, vector: shownAt(film, from + start) };
+  });
+
+test('windows that stand closer than those of the index place a scene that begins between two of them', async (t) => {
+  const index = await VideoIndex.open(file('finer'), { encoder: ENCODER });
+  await index.add(Array.from({ length: 20 }, (_, i) => ({ path: `/film${i}`, windows: shown(i, 0, 30, 1) })));
+  for (const from of [7.4, 12.55, 20]) {
+    const [coarse] = await index.search(shown(3, from, 4, 1));
+    const [fine] = await index.search(shown(3, from, 13, 0.25));
+    t.is(fine!.path, '/film3');
+    t.true(Math.abs(fine!.start! - from) <= 0.15, `${fine!.start} instead of ${from}`);
+    t.true(fine!.similarity >= coarse!.similarity - 1e-3 && fine!.similarity > 0.98, `${fine!.similarity}`);
+    t.true(Math.abs(fine!.end! - fine!.start! - 4) < 1e-3);
+  }
+  // its second half is not there
+  const places = await index.search(shown(3, 26, 33, 0.25), { filter: { path: '/film3' } });
+  const half = places.find(({ end }) => end === 30)!;
+  t.true(
+    Math.abs(half.start! - 26) <= 0.25 && Math.abs(half.similarity - 4 / 9) < 0.02,
+    `${half.start}, ${half.similarity}`,
+  );
+  await index.close();
+});

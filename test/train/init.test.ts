@@ -107,3 +107,38 @@ test('a file that does not fit is refused by name, with what was expected and wh
   await t.throwsAsync(run({ out, init: '' }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
   await t.throwsAsync(access(out), undefined, 'wrong files leave no folder behind');
 });
+
+test('weights of other libraries are fitted to the run; what they are usually given is told', async (t) => {
+  const { tensors } = await readEncoderFile(weightsOf(first));
+  const given = parametersOf(tensors);
+  const wrapped = tensors.map((tensor) => ({ ...tensor, name: `module.encoder_q.${tensor.name}` }));
+  const init = join(root, 'foreign.safetensors');
+  const odd = {
+    name: 'module.encoder_q.fc.weight',
+    dtype: 'F32',
+    shape: [1],
+    data: new Uint8Array(4),
+  } as const;
+  await writeSafetensors(init, [...wrapped, odd]);
+  const { cvrl: _, ...rest } = tinyConfig({ train: { seed: 2, steps: 4, checkpointEvery: 1 } });
+  const config: TrainConfig = { ...rest, method: 'moco', moco: { queue: 16, head: { dim: 8 } } };
+  const warnings: string[] = [];
+  const out = newOut();
+  for await (const event of train(config, { out, data, maxSteps: 1, init }))
+    if (event.type === 'warning') warnings.push(event.message);
+  t.deepEqual(parametersOf((await readEncoderFile(weightsOf(out))).tensors), given);
+  t.regex(
+    warnings.join('\n'),
+    /foreign\.safetensors: .* usually given .*mean \[0\.43216,.* this run has \[0,0,0\]/,
+  );
+
+  const pictures = wrapped.slice(1);
+  await writeSafetensors(init, pictures);
+  const missing = wrapped[0]!.name.replace('module.encoder_q.', '');
+  await t.throwsAsync(run({ init }, 2), {
+    code: 'ERR_VSSL_WEIGHTS',
+    message: new RegExp(
+      `foreign\\.safetensors, read as .* does not fit r3d_10 of width 0\\.125.*'${missing}'`,
+    ),
+  });
+});

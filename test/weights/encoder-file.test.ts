@@ -35,15 +35,17 @@ test('an encoder file says everything about itself', async (t) => {
   t.deepEqual(await readEncoderDescription(path), description);
   await writeEncoderFile(path, { ...description, shrink: 3, input: 'difference' }, tensors);
   t.is((await readEncoderDescription(path)).shrink, 3);
+  await writeEncoderFile(path, { ...description, modality: 'flow' }, tensors);
+  t.is((await readEncoderDescription(path)).modality, 'flow');
   await writeEncoderFile(path, { ...description, clip: { ...description.clip, fps: 12.5 } }, tensors);
   t.is((await readEncoderDescription(path)).clip.fps, 12.5);
 });
 
 const good = describeEncoder(description);
 const wrong: Record<string, [key: string, value: string | undefined, message: RegExp]> = {
-  'another format': ['format', 'pt', /format 'pt'/],
+  'another format': ['format', 'tf', /format 'tf'.*vssl-native import/],
   'no format': ['format', undefined, /format 'none'/],
-  'a newer version': ['format_version', '2', /upgrade/],
+  'a newer version': ['format_version', '3', /upgrade/],
   'a version that is no number': ['format_version', 'x', /version/],
   'a model that is no JSON': ['model', 'r3d', /JSON/],
   'a model without arch': ['model', '{"width":1}', /arch/],
@@ -54,6 +56,7 @@ const wrong: Record<string, [key: string, value: string | undefined, message: Re
   'a mean of two': ['mean', '[0,1]', /three numbers/],
   'a deviation of 0': ['std', '[1,1,0]', /std/],
   'a shrink of 0': ['shrink', '0', /shrink/],
+  'motion of an unknown kind': ['modality', 'rgbflow', /modality.*difference, flow, flow-edges/],
 };
 for (const [what, [key, value, message]] of Object.entries(wrong))
   test(`refuses ${what}`, async (t) => {

@@ -36,6 +36,10 @@ class C3d : public VideoNet {
   // What lies between two poolings.
   int64_t stages() const override { return 5; }
 
+  int64_t stage_of(const std::string& name) const override {
+    return name[name.find_first_of("12345")] - '1';  // conv3a.weight, bn3a.bias
+  }
+
   Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
     int64_t stage = 0;
     for (size_t i = 0; i < convs_.size(); ++i) {

@@ -14,6 +14,10 @@ class Residual : public VideoNet {
   using VideoNet::VideoNet;
   int64_t stages() const override { return 1 + static_cast<int64_t>(layers_.size()); }
 
+  int64_t stage_of(const std::string& name) const override {
+    return name.rfind("layer", 0) == 0 ? name[5] - '0' : 0;
+  }
+
   Tensor stage(int64_t index, Tensor x, const Pass& pass) const override {
     if (index == 0) return stem(x, pass);
     for (const auto& block : layers_[index - 1]) x = block.forward(x, pass);

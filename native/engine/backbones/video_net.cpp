@@ -39,6 +39,25 @@ Tensor VideoNet::embed(const Tensor& clips, const Pass& pass) const {
                   [this](const Tensor& part, const Pass& own) { return pool(features(part, own), own); });
 }
 
+Tensor VideoNet::embed_grid(const Tensor& clips, const Pass& pass, const Triple& grid) const {
+  check(clips);
+  return in_parts(clips, pass, weights_, [&](const Tensor& part, const Pass& own) {
+    const Tensor map = features(part, own);
+    for (int64_t d = 0; d < 3; ++d)
+      if (grid[d] < 1 || grid[d] > map.size(2 + d))
+        throw_invalid("expected a grid of at least 1 x 1 x 1 and at most the feature map's " +
+                      shape_text(map.sizes().slice(2)) + " cells, got " + shape_text(grid));
+    return leaving(at::adaptive_avg_pool3d(map.to(at::kFloat), grid).flatten(1), own);
+  });
+}
+
+Tensor VideoNet::tokens(const Tensor& clips, const Pass& pass) const {
+  check(clips);
+  return in_parts(clips, pass, weights_, [this](const Tensor& part, const Pass& own) {
+    return leaving(features(part, own).flatten(2).transpose(1, 2), own).contiguous();
+  });
+}
+
 int64_t scaled(int64_t channels, double width) {
   return std::max<int64_t>(1, std::llround(static_cast<double>(channels) * width));
 }

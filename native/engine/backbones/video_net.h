@@ -19,12 +19,19 @@ class VideoNet {
   // (N, 3, T, H, W) in pass.compute. The last one gives (N, dim, T', H', W').
   virtual int64_t stages() const = 0;
   virtual Tensor stage(int64_t index, Tensor x, const Pass& pass) const = 0;
+  // The stage that a tensor of its weights belongs to, by its name.
+  virtual int64_t stage_of(const std::string& name) const = 0;
   // All stages. Throws ERR_VSSL_INVALID_ARGUMENT for clips that are smaller than the architecture's least.
   Tensor features(const Tensor& clips, const Pass& pass) const;
   // A feature map's mean over time and space: (N, C) in fp32.
   static Tensor pool(const Tensor& features, const Pass& pass);
   // (N, dim) in fp32; the batch in parts, one a thread (parts.h)
-  Tensor embed(const Tensor& clips, const Pass& pass) const;
+  virtual Tensor embed(const Tensor& clips, const Pass& pass) const;
+  // (N, dim * cells) in fp32: the means over the cells of a grid (T, H, W) laid over the feature map, those
+  // of a channel side by side. Throws ERR_VSSL_INVALID_ARGUMENT for a grid that is finer than the map.
+  Tensor embed_grid(const Tensor& clips, const Pass& pass, const Triple& grid) const;
+  // Every place of the feature map: (N, T' H' W', dim) in fp32.
+  Tensor tokens(const Tensor& clips, const Pass& pass) const;
 
   int64_t dim() const { return dim_; }
   Weights& weights() { return weights_; }

@@ -45,14 +45,19 @@ export function registerDuplicates(program: Command): void {
     );
 }
 
+const KINDS = { same: 'The same', contained: 'One within the other', overlap: 'A part of each' } as const;
+
 async function writePage(file: string, { pairs }: Duplicates, signal: AbortSignal): Promise<void> {
   const { writeGallery } = await import('../../search/write-gallery.js');
   const groups = pairs.map(({ first, second, kind, similarity }, i) => ({
-    title: `${i + 1}. ${kind}, likeness ${similarity.toFixed(3)}`,
+    title: `${i + 1}. ${KINDS[kind]}, likeness ${similarity.toFixed(3)}`,
     query: null,
     places: [first, second],
   }));
-  const summary = `${pairs.length} pairs of videos that show the same, most alike first`;
+  const summary =
+    pairs.length === 0
+      ? 'No two videos are alike enough to be the same'
+      : `${pairs.length === 1 ? '1 pair' : `${pairs.length} pairs`} of videos that show the same, most alike first`;
   await writeGallery(file, groups, { title: 'Duplicates', summary, signal });
 }
 

@@ -1,12 +1,14 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { VsslError } from '../../errors.js';
 import type { EmbedForEvaluationOptions } from '../../eval/embed-for-evaluation.js';
 import type { EvaluateOptions, Protocol } from '../../eval/evaluation-options.js';
-import { metered, parseCount, parseNumber, parseSeed } from '../action-helpers.js';
+import type { PoolGrid } from '../../eval/feature-extractor.js';
+import { metered, parseCount, parseCounts, parseNumber, parseSeed } from '../action-helpers.js';
 import { addEncoderOptions, type EncoderFlags, encoderOptions, weightsOf } from '../encoder-flags.js';
 import { formatEvaluation } from '../format-evaluation.js';
 import { type ActionContext, addCommonOptions, runAction } from '../run-action.js';
 import { registerEvalClaims } from './eval-claims.js';
+import { registerEvalTuned } from './eval-tuned.js';
 
 interface EvalFlags extends EncoderFlags {
   readonly train?: string;
@@ -15,12 +17,18 @@ interface EvalFlags extends EncoderFlags {
   readonly folds?: string;
   readonly windows?: number;
   readonly crops?: '1' | '3';
+  readonly frames?: number;
+  readonly pool?: PoolGrid;
   readonly baseline?: 'random';
   readonly baselineSeed?: number;
   readonly floors?: boolean;
   readonly out?: string;
   readonly shard?: string;
   readonly features?: string;
+  // knn and retrieval
+  readonly standardize?: boolean;
+  // knn and linear
+  readonly confusion?: boolean;
   // knn
   readonly k?: number;
   readonly weighting?: 'majority' | 'softmax';
@@ -28,11 +36,14 @@ interface EvalFlags extends EncoderFlags {
   // linear
   readonly weightDecay?: number;
   readonly factors?: true | string;
-  // retrieval
+  // lowshot
+  readonly shots?: readonly number[];
+  readonly draws?: number;
+  // lowshot and retrieval
   readonly seed?: number;
 }
 
-/** `vssl-native eval knn|linear|retrieval|claims`: what a trained encoder's features are worth. */
+/** `vssl-native eval knn|linear|lowshot|retrieval|finetune|attentive|claims`: what a trained encoder's features are worth. */
 export function registerEval(program: Command): void {
   const group = program.command('eval').description('evaluate a trained encoder on labelled videos');
   addProtocol(group, 'knn', 'labels by the nearest neighbours in feature space')
@@ -41,7 +52,16 @@ export function registerEval(program: Command): void {
       new Option('--weighting <how>', 'of the votes (default: majority)').choices(['majority', 'softmax']),
     )
     .option('--temperature <t>', 'of softmax votes (default: 0.07)', parseNumber)
-    .action(evalAction('knn', ({ k, weighting, temperature }) => ({ k, weighting, temperature })));
+    .option(...standardizeOption)
+    .option(...confusionOption)
+    .action(
+      evalAction('knn', ({ k, weighting, temperature, standardize }) => ({
+        k,
+        weighting,
+        temperature,
+        standardize,
+      })),
+    );
   addProtocol(group, 'linear', 'a linear classifier on frozen features')
     .option(
       '--weight-decay <d>',
@@ -52,17 +72,39 @@ export function registerEval(program: Command): void {
       '--factors [columns]',
       'also probe what else the features tell: columns of the data, separated by commas (default: all)',
     )
+    .option(...confusionOption)
     .action(
       evalAction('linear', ({ weightDecay, factors }) => ({
         weightDecay,
         factors: typeof factors === 'string' ? factors.split(',') : factors,
       })),
     );
-  addProtocol(group, 'retrieval', 'R@1/5/10/20/50: same label, and same video from another window')
+  addProtocol(group, 'lowshot', 'a linear classifier on frozen features of a few labelled videos a class')
+    .option('--shots <list>', 'labelled videos of a class (default: 1,5,10)', parseCounts)
+    .option('--draws <n>', 'times that they are drawn (default: 10)', parseCount)
+    .option('--seed <n>', 'of the draws (default: 0)', parseSeed)
+    .option('--weight-decay <d>', 'L2 penalty (default: 0.1)', parseNumber)
+    .action(
+      evalAction('lowshot', ({ shots, draws, seed, weightDecay }) => ({ shots, draws, seed, weightDecay })),
+    );
+  addProtocol(
+    group,
+    'retrieval',
+    'R@1/5/10/20/50, MAP@R and NMI: same label, and same video from another window',
+  )
     .option('--seed <n>', 'of the windows and augmentations of instance retrieval (default: 0)', parseSeed)
-    .action(evalAction('retrieval', ({ seed }) => ({ seed })));
+    .option(...standardizeOption)
+    .action(evalAction('retrieval', ({ seed, standardize }) => ({ seed, standardize })));
+  registerEvalTuned(group);
   registerEvalClaims(group);
 }
+
+const standardizeOption = [
+  '--standardize',
+  'also on features that are shifted and scaled by the mean and deviation of the training videos',
+] as const;
+
+const confusionOption = ['--confusion', 'also show which classes are taken for which'] as const;
 
 function addProtocol(group: Command, name: Protocol, description: string): Command {
   return addEncoderOptions(addCommonOptions(group.command(name)), 'fp32')
@@ -79,6 +121,16 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     )
     .option('--windows <n>', 'windows of a video whose vectors are averaged (default: 3)', parseCount)
     .addOption(new Option('--crops <n>', 'crops of a window (default: 1, the centre)').choices(['1', '3']))
+    .option(
+      '--frames <n>',
+      'frames of a clip, with the stride of training (default: as in training)',
+      parseCount,
+    )
+    .option(
+      '--pool <cells>',
+      'cells of time, height and width of the feature map, put side by side: 1x2x2 (default: 1x1x1)',
+      parsePool,
+    )
     .addOption(new Option('--baseline <name>', 'also the same architecture untrained').choices(['random']))
     .option('--baseline-seed <n>', "of the baseline's weights (default: 0)", parseSeed)
     .option('--floors', 'also what raw pixels achieve')
@@ -93,11 +145,18 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     .option('--features <file>', "what '--shard' and 'merge' have embedded, instead of embedding");
 }
 
+/** `1x2x2`, for commander. */
+function parsePool(text: string): PoolGrid {
+  const cells = text.split('x').map(parseCount);
+  if (cells.length !== 3) throw new InvalidArgumentError('expected three numbers such as 1x2x2');
+  return cells as unknown as PoolGrid;
+}
+
 function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string, unknown>) {
   return runAction<EvalFlags>(async (context, flags) => {
     weightsOf(flags);
     const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
-    const { shard, features, out } = flags;
+    const { shard, features, out, frames, pool } = flags;
     const { signal } = context;
     const options = {
       protocol,
@@ -110,6 +169,8 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
         data,
         folds,
         windows,
+        frames,
+        pool,
         baseline,
         baselineSeed,
         floors,
@@ -123,7 +184,7 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
     if (shard !== undefined) return await embedShare(context, { ...options, shard, out: outOf(out) });
     const { evaluate } = await import('../../eval/evaluate.js');
     const result = await metered(context, '', (count) => evaluate({ ...options, onProgress: staged(count) }));
-    context.print(formatEvaluation(result));
+    context.print(formatEvaluation(result, { confusion: flags.confusion }));
     if (result.file) context.logger.info(`written to ${result.file}`);
     return result;
   });

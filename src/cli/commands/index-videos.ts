@@ -97,5 +97,5 @@ function tell({
   const parts = Object.entries({ new: added, changed, moved, gone: removed, 'as they were': unchanged })
     .filter(([, count]) => count > 0)
     .map(([what, count]) => `${count} ${what}`);
-  return `${videos} videos, ${windows} windows in ${db}: ${parts.join(', ')} (${seconds.toFixed(1)} s)`;
+  return `${videos} videos, ${windows} windows in ${db}: ${parts.join(', ') || 'no more'} (${seconds.toFixed(1)} s)`;
 }

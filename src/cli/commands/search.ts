@@ -61,17 +61,21 @@ async function writePage(
   { query, hits }: SearchVideosResult,
   signal: AbortSignal,
 ): Promise<void> {
+  const { resolve } = await import('node:path');
   const { writeGallery } = await import('../../search/write-gallery.js');
-  const places = hits.map(({ similarity, ...place }) => ({
-    ...place,
-    note: `similarity ${similarity.toFixed(3)}`,
-  }));
-  const summary = `The ${hits.length} places that are most like ${query.path}, best first`;
-  await writeGallery(file, [{ title: 'Nearest scenes', query, places }], {
-    title: 'Search',
-    summary,
-    signal,
-  });
+  const count = hits.length === 1 ? 'The place that is' : `The ${hits.length} places that are`;
+  await writeGallery(
+    file,
+    [{ title: 'Found', query: { ...query, path: resolve(query.path) }, places: hits }],
+    {
+      title: 'Search',
+      summary:
+        hits.length === 0
+          ? 'Nothing in the index passes the filter'
+          : `${count} most like the clip, best first`,
+      signal,
+    },
+  );
 }
 
 /** The clip, and the part of it. A file whose name looks like a part of another is that file. */

@@ -36,7 +36,7 @@ export function registerTrain(program: Command): void {
     .option('--resume <auto|never|file>', 'auto goes on with an unfinished run; never replaces it', 'auto')
     .option(
       '--init <file>',
-      'encoder file whose weights a new run begins with; one that goes on has them already',
+      'weights that a new run begins with: an encoder file, or of torchvision, SlowFast, pytorchvideo (.pth too)',
     )
     .option('--seed <n>', 'seed of weights, order and augmentation', parseSeed)
     .option('--max-steps <n>', 'stop when so many steps are done; the schedule stays the same', parseCount)
