@@ -111,7 +111,7 @@ export type {
   Duplicates,
   Stretch,
 } from './search/duplicates.js';
-export type { IndexSettings, VectorType } from './search/header.js';
+export type { IndexSettings, StoreName, VectorType } from './search/header.js';
 export type {
   EncoderOfIndex,
   IndexEntry,

@@ -7,8 +7,6 @@ import { isRecord, type RawConfig } from '../config/raw.js';
 import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
 import type { AnyEvaluationResult } from '../eval/evaluate.js';
-import type { ClassificationScore } from '../eval/protocols.js';
-import type { RetrievalScore } from '../eval/scores.js';
 import type { FailedClipRecord, QuarantineRecord } from '../train/faults.js';
 import { runPaths } from '../train/run-folder.js';
 import { isLocked } from '../weights/folder-lock.js';

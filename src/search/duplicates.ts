@@ -1,8 +1,8 @@
 /** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
 import { throwIfAborted } from '../checks.js';
-import type { IndexView } from './index-view.js';
 import { type Library, type LibraryVideo, nearVideos, openLibrary } from './library.js';
 import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
+import type { StoreView } from './store.js';
 import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
 import { dots } from './top-k.js';
 
@@ -66,7 +66,7 @@ interface Alike {
   readonly similarity: number;
 }
 
-export async function findDuplicates(view: IndexView, options: DuplicateOptions): Promise<Duplicates> {
+export async function findDuplicates(view: StoreView, options: DuplicateOptions): Promise<Duplicates> {
   const { threshold, precision = 0.95, signal } = options;
   const library = await openLibrary(view, signal);
   const { videos } = library;
@@ -170,8 +170,8 @@ function pairOf({ a, b, overlap, similarity }: Alike): DuplicatePair {
   const nearly = (x: number) => x >= NEARLY_ALL;
   const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
   return {
-    first: { path: a.record.path, start: overlap.first[0], end: overlap.first[1], share: of },
-    second: { path: b.record.path, start: overlap.second[0], end: overlap.second[1], share: by },
+    first: { path: a.path, start: overlap.first[0], end: overlap.first[1], share: of },
+    second: { path: b.path, start: overlap.second[0], end: overlap.second[1], share: by },
     ...{ kind, similarity, pace },
   };
 }

@@ -32,7 +32,13 @@ export const DEFAULT_SETTINGS: IndexSettings = { windows: { every: 1 }, clips: 1
 /** The encoder's weights beside its vectors: what is searched for is embedded with them. */
 export const ENCODER_NAME = 'encoder.safetensors';
 
+/** What keeps the vectors: files of this package, or a table of LanceDB. */
+export type StoreName = 'flat' | 'lancedb';
+
+export const STORES: readonly StoreName[] = ['flat', 'lancedb'];
+
 export interface IndexHeader {
+  readonly store: StoreName;
   /** Numbers of a vector. */
   readonly dim: number;
   readonly type: VectorType;
@@ -40,7 +46,7 @@ export interface IndexHeader {
   readonly encoder: string;
   /** null: the vectors are the caller's own. */
   readonly settings: IndexSettings | null;
-  /** Names of the shards, in order. */
+  /** Names of the shards of a flat store, in order. */
   readonly shards: readonly string[];
   /** Number of the next shard; none is used twice. */
   readonly next: number;
@@ -56,7 +62,8 @@ export async function readHeader(db: string): Promise<IndexHeader | null> {
   if (text === null) return null;
   let said: Partial<IndexHeader> & { format?: unknown; version?: unknown };
   try {
-    said = JSON.parse(text);
+    // the first indexes do not name their store
+    said = { store: 'flat', ...JSON.parse(text) };
   } catch {
     throw indexError(db, `its ${HEADER_NAME} is damaged; make the index again with another --db`);
   }
@@ -68,14 +75,15 @@ export async function readHeader(db: string): Promise<IndexHeader | null> {
     );
   if (!isWhole(said))
     throw indexError(db, `its ${HEADER_NAME} is damaged; make the index again with another --db`);
-  const { dim, type, encoder, settings, shards, next } = said;
-  return { dim, type, encoder, settings, shards, next };
+  const { store, dim, type, encoder, settings, shards, next } = said;
+  return { store, dim, type, encoder, settings, shards, next };
 }
 
 function isWhole(said: Partial<IndexHeader>): said is IndexHeader {
-  const { dim, type, encoder, settings, shards, next } = said;
+  const { store, dim, type, encoder, settings, shards, next } = said;
   const isName = (name: unknown) => typeof name === 'string' && /^\d{6,}$/.test(name);
   return (
+    STORES.includes(store as StoreName) &&
     Number.isSafeInteger(dim) &&
     (dim as number) > 0 &&
     (type === 'fp16' || type === 'fp32') &&
@@ -100,6 +108,9 @@ export function withNewShard(header: IndexHeader): { header: IndexHeader; name: 
 }
 
 /** ERR_VSSL_INDEX that names the index. */
-export function indexError(db: string, why: string): VsslError {
-  return new VsslError('ERR_VSSL_INDEX', `the index ${db} cannot be used: ${why}`, { details: { db } });
+export function indexError(db: string, why: string, cause?: unknown): VsslError {
+  return new VsslError('ERR_VSSL_INDEX', `the index ${db} cannot be used: ${why}`, {
+    details: { db },
+    cause,
+  });
 }

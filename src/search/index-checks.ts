@@ -3,13 +3,16 @@ import { checkText, requireOptions } from '../checks.js';
 import { invalidArgument, VsslError } from '../errors.js';
 import type { IndexHeader, IndexSettings } from './header.js';
 import type { IndexEntry, IndexWindow, OpenIndexOptions, SearchOptions } from './index-options.js';
-import type { NewVideo } from './index-writer.js';
 import type { Scene } from './scenes.js';
-import type { RowFilter } from './search-view.js';
+import type { NewVideo, RowFilter } from './store.js';
 import { newRows, setRow, unitVector } from './vectors.js';
 
 /** Throws ERR_VSSL_INDEX_MISMATCH when the index holds other vectors than those that are asked for. */
-export function checkSame(db: string, header: IndexHeader, { encoder, settings }: OpenIndexOptions): void {
+export function checkSame(
+  db: string,
+  header: IndexHeader,
+  { encoder, settings, store }: OpenIndexOptions,
+): void {
   const mismatch = (what: string) =>
     new VsslError('ERR_VSSL_INDEX_MISMATCH', `the index ${db} holds ${what}, or use another --db`, {
       details: { db, encoder: header.encoder, settings: header.settings },
@@ -18,6 +21,8 @@ export function checkSame(db: string, header: IndexHeader, { encoder, settings }
     throw mismatch(
       `vectors of another encoder (${header.encoder}, ${header.dim} numbers; this one is ${encoder.digest}, ${encoder.dim}): give that encoder`,
     );
+  if (store && store !== header.store)
+    throw mismatch(`its vectors in the store '${header.store}', not '${store}': leave the store out`);
   if (settings && header.settings && !sameSettings(settings, header.settings))
     throw mismatch(
       `windows that were cut in another way (${said(header.settings)}; now ${said(settings)}): cut them as they are`,

@@ -1,5 +1,5 @@
 /** What VideoIndex takes and gives. */
-import type { IndexSettings, VectorType } from './header.js';
+import type { IndexSettings, StoreName, VectorType } from './header.js';
 import type { VideoRecord } from './row-lines.js';
 
 /** Whose vectors an index holds. */
@@ -21,6 +21,11 @@ export interface OpenIndexOptions {
   readonly type?: VectorType;
   /** How videos are cut into windows; other settings than those of the index are refused. */
   readonly settings?: IndexSettings;
+  /**
+   * What keeps the vectors of a new index. `flat` (default): files of this package. `lancedb`: a table of LanceDB, for more
+   * vectors than there is memory and for several writers; needs the packages @lancedb/lancedb and apache-arrow.
+   */
+  readonly store?: StoreName;
   /** Keeps the whole rows of a damaged index, and leaves out what is damaged. */
   readonly repair?: boolean;
   readonly signal?: AbortSignal;
@@ -77,5 +82,7 @@ export interface IndexStats {
   readonly type: VectorType;
   readonly encoder: string;
   readonly settings: IndexSettings | null;
+  readonly store: StoreName;
+  /** Files of vectors; of a table of LanceDB its fragments. */
   readonly shards: number;
 }

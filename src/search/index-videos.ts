@@ -12,7 +12,14 @@ import type { EncoderOptions } from '../embed/encoder-options.js';
 import { noneUsable, type UnusableVideo, unusableVideo, warnOfLostWindows } from '../embed/unusable.js';
 import { VideoEncoder } from '../embed/video-encoder.js';
 import { invalidArgument, isEnvironmentCode, VsslError } from '../errors.js';
-import { DEFAULT_SETTINGS, ENCODER_NAME, type IndexSettings, readHeader, type VectorType } from './header.js';
+import {
+  DEFAULT_SETTINGS,
+  ENCODER_NAME,
+  type IndexSettings,
+  readHeader,
+  type StoreName,
+  type VectorType,
+} from './header.js';
 import { type IndexPlan, type PlannedVideo, planIndex } from './index-plan.js';
 import { VideoIndex } from './video-index.js';
 
@@ -31,6 +38,11 @@ export interface IndexVideosOptions extends EncoderOptions {
   readonly crops?: 1 | 3;
   /** How vectors are kept in a new index. Default fp16. */
   readonly type?: VectorType;
+  /**
+   * What keeps the vectors of a new index: files (`flat`, the default), or LanceDB (`lancedb`), for more of them than there
+   * is memory and for several processes that write at once. The packages @lancedb/lancedb and apache-arrow are needed.
+   */
+  readonly store?: StoreName;
   /** Only videos whose path, relative to the data, matches one of these patterns, as `**` and `*.mp4` have it. */
   readonly include?: readonly string[];
   /** This part of the videos alone, '0/8' to '7/8'. */
@@ -61,7 +73,8 @@ export interface IndexVideosResult {
 }
 
 const known = [
-  ...['weights', 'data', 'db', 'windows', 'clips', 'crops', 'type', 'include', 'shard', 'repair'],
+  ...['weights', 'data', 'db', 'windows', 'clips', 'crops', 'type', 'store', 'include', 'shard'],
+  ...['repair'],
   ...['signal', 'onProgress', 'device', 'threads', 'precision'],
 ];
 
@@ -139,7 +152,7 @@ function isNews(
 
 /** `watching`: files that are still written to are left for later, and none that can be used is no error. */
 async function indexOnce(options: IndexVideosOptions, watching: boolean): Promise<IndexVideosResult> {
-  const { weights, data, type, repair, device, threads, precision, signal } = options;
+  const { weights, data, type, store, repair, device, threads, precision, signal } = options;
   const db = resolve(checkText('db', 'a folder', options.db));
   checkSignal(signal);
   const settings = settingsOf(options, (await readHeader(db))?.settings ?? null);
@@ -150,7 +163,7 @@ async function indexOnce(options: IndexVideosOptions, watching: boolean): Promis
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
   try {
     const of = { digest: await encoder.digest(), dim: encoder.dim };
-    await using index = await VideoIndex.open(db, { encoder: of, settings, type, repair });
+    await using index = await VideoIndex.open(db, { encoder: of, settings, type, store, repair });
     await keepWeights(encoder, db);
     const name = await nameOfData(data);
     const plan = await planIndex({

@@ -6,20 +6,15 @@ import { writeError } from '../weights/atomic-write.js';
 import { type FolderLock, lockFolder } from '../weights/folder-lock.js';
 import { type IndexHeader, readHeader, withNewShard, writeHeader } from './header.js';
 import { IndexView, type ShardView } from './index-view.js';
-import { encodeLine, keyOf, type Place, type VideoRecord } from './row-lines.js';
+import { encodeLine, keyOf, type Place } from './row-lines.js';
 import { Shard } from './shard.js';
-import { bytesOf, gatherRows, rowBytes, type VectorRows } from './vectors.js';
+import type { NewVideo } from './store.js';
+import { bytesOf, gatherRows, rowBytes } from './vectors.js';
 
 /** A shard that has more bytes of vectors gets no more. */
 const SHARD_BYTES = 2 ** 26;
 
 const USE = { doing: 'writing to the index', advice: 'use another --db' };
-
-/** A video to commit: its rows of numbers, as the index has them. */
-export interface NewVideo {
-  readonly record: VideoRecord;
-  readonly rows: VectorRows;
-}
 
 export class IndexWriter {
   readonly #db: string;

@@ -1,15 +1,16 @@
 /** All windows of an index side by side, to be compared with one another: a copy, as floats and whitened. */
 
-import { isFloat32Array } from '../checks.js';
-import { halfToFloat } from '../data/half.js';
-import type { FoundVideo, IndexView } from './index-view.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { throwIfAborted } from '../checks.js';
 import type { Timeline } from './overlap.js';
-import { rowsToSearch } from './search-view.js';
+import type { VideoRecord } from './row-lines.js';
+import type { StoreView, VideoId } from './store.js';
 import { topRows } from './top-k.js';
-import { newRows } from './vectors.js';
+import { floatRows, newRows } from './vectors.js';
 import { whiten } from './whiten.js';
 
-export interface LibraryVideo extends FoundVideo {
+export interface LibraryVideo {
+  readonly path: string;
   readonly number: number;
   readonly timeline: Timeline;
   /** Of length 1, one after the other. */
@@ -30,28 +31,30 @@ export interface Library {
 /** Fewer say nothing about how alike videos are by chance. */
 const LEAST_VIDEOS = 7;
 
-export async function openLibrary(view: IndexView, signal: AbortSignal | undefined): Promise<Library> {
+/** Videos that are read before others get their turn. */
+const READ_A_TURN = 256;
+
+export async function openLibrary(view: StoreView, signal: AbortSignal | undefined): Promise<Library> {
   const { dim } = view.header;
-  const shards = await rowsToSearch(view, { top: 1, perVideo: false, filter: null, signal });
-  const held = new Map(shards.map((shard) => [shard.view, shard.held]));
-  const total = shards.reduce((sum, shard) => sum + shard.held.count, 0);
+  const found: { id: VideoId; path: string; timeline: Timeline }[] = [];
+  for await (const { id, record } of view.videos())
+    found.push({ id, path: record.path, timeline: timelineOf(record) });
+  const total = found.reduce((sum, { timeline }) => sum + timeline.starts.length, 0);
   const rows = newRows('fp32', total, dim) as Float32Array;
   const owners = new Int32Array(total);
   const videos: LibraryVideo[] = [];
   let at = 0;
-  for (const video of view.videos()) {
-    const { lines } = video.view.shard;
-    const from = held.get(video.view)!;
-    const count = lines.vectorsOf(video.line);
-    const first = from.rowOf(lines.first(video.line)) * dim;
-    const vectors = rows.subarray(at * dim, (at + count) * dim);
-    for (let i = 0; i < vectors.length; i++) {
-      const value = from.rows[first + i]!;
-      vectors[i] = isFloat32Array(from.rows) ? value : halfToFloat(value);
-    }
-    owners.fill(videos.length, at, at + count);
-    videos.push({ ...video, number: videos.length, timeline: timelineOf(video, count), vectors });
-    at += count;
+  for await (const { rows: kept } of view.read(found.map(({ id }) => id))) {
+    const number = videos.length;
+    if (number % READ_A_TURN === READ_A_TURN - 1) await nextTurn();
+    throwIfAborted(signal);
+    const { path, timeline } = found[number]!;
+    const end = at + timeline.starts.length;
+    const vectors = rows.subarray(at * dim, end * dim);
+    vectors.set(floatRows(kept));
+    owners.fill(number, at, end);
+    videos.push({ path, number, timeline, vectors });
+    at = end;
   }
   const whitened = videos.length >= LEAST_VIDEOS;
   if (whitened) await whiten(rows, dim, signal);
@@ -59,7 +62,8 @@ export async function openLibrary(view: IndexView, signal: AbortSignal | undefin
 }
 
 /** One vector for all of a video has no times. */
-function timelineOf({ record: { times } }: FoundVideo, count: number): Timeline {
+function timelineOf({ times }: VideoRecord): Timeline {
+  const count = Math.max(1, times.length / 2);
   const at = (i: number) => times[i] ?? 0;
   return {
     starts: Array.from({ length: count }, (_, i) => at(2 * i)),

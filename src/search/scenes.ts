@@ -4,8 +4,9 @@
  * over the video's own windows at every place, and the place where they agree best on average counts. Windows of the scene may
  * stand closer than those of the video: one of them then lies within a fraction of a window beside each of the video's.
  */
-import type { IndexView, ShardView } from './index-view.js';
-import { bestOfEach, type Found, rowsToSearch, type SearchedShard, type ViewSearch } from './search-view.js';
+import { throwIfAborted } from '../checks.js';
+import type { ViewSearch } from './search-view.js';
+import type { Found, NewVideo, StoredVideo, StoreView, VideoId } from './store.js';
 import { dots } from './top-k.js';
 
 /** The windows of a scene, in order: when each begins, in seconds from the first, and its vector of length 1. */
@@ -19,8 +20,7 @@ export interface Scene {
 
 /** A place in a video where a scene was found. */
 export interface FoundScene {
-  readonly view: ShardView;
-  readonly line: number;
+  readonly video: StoredVideo;
   readonly start: number;
   readonly end: number;
   /** Mean over the scene's windows; one that has nothing beside it counts 0. */
@@ -33,59 +33,46 @@ const VIDEOS_EACH = 4;
 const LEAST = 64;
 
 export async function searchScenes(
-  view: IndexView,
+  view: StoreView,
   scene: Scene,
-  options: ViewSearch,
+  { top, perVideo, filter, signal }: ViewSearch,
 ): Promise<FoundScene[]> {
-  const { top, perVideo } = options;
-  const shards = await rowsToSearch(view, options);
-  const each = await bestOfEach(view, shards, scene.vectors, Math.max(LEAST, WINDOWS_EACH * top), options);
-  const held = new Map(shards.map((shard) => [shard.view, shard]));
+  const rows = await view.rows(filter);
+  const each = await rows.nearest(scene.vectors, Math.max(LEAST, WINDOWS_EACH * top), signal);
   const places: FoundScene[] = [];
-  for (const { view: of, line } of likely(each, Math.max(LEAST, VIDEOS_EACH * top))) {
-    const found = placesIn(held.get(of)!, line, scene, view.header.dim);
+  for await (const video of view.read(likely(each, Math.max(LEAST, VIDEOS_EACH * top)))) {
+    throwIfAborted(signal);
+    const found = placesIn(video, scene, view.header.dim);
     places.push(...(perVideo ? found.slice(0, 1) : found));
   }
   return places.sort((a, b) => b.score - a.score).slice(0, top);
 }
 
-interface Candidate {
-  readonly view: ShardView;
-  readonly line: number;
-  /** Of each window of the scene the best that was found in the video. */
-  readonly best: Map<number, number>;
-}
-
 /** The videos that most windows of the scene speak for. */
-function likely(each: readonly (readonly Found[])[], most: number): Candidate[] {
-  const videos = new Map<ShardView, Map<number, Candidate>>();
+function likely(each: readonly (readonly Found[])[], most: number): VideoId[] {
+  // of each window of the scene the best that was found in the video
+  const videos = new Map<VideoId, Map<number, number>>();
   for (const [i, found] of each.entries())
-    for (const { view, line, score } of found) {
-      const lines = videos.get(view) ?? new Map<number, Candidate>();
-      videos.set(view, lines);
-      const candidate = lines.get(line) ?? { view, line, best: new Map() };
-      lines.set(line, candidate);
-      candidate.best.set(i, Math.max(score, candidate.best.get(i) ?? 0));
+    for (const { video, score } of found) {
+      const best = videos.get(video) ?? new Map<number, number>();
+      videos.set(video, best);
+      best.set(i, Math.max(score, best.get(i) ?? 0));
     }
-  const sum = ({ best }: Candidate) => [...best.values()].reduce((a, b) => a + b, 0);
-  return [...videos.values()]
-    .flatMap((lines) => [...lines.values()])
-    .map((candidate) => ({ candidate, sum: sum(candidate) }))
+  return [...videos]
+    .map(([video, best]) => ({ video, sum: [...best.values()].reduce((a, b) => a + b, 0) }))
     .sort((a, b) => b.sum - a.sum)
     .slice(0, most)
-    .map(({ candidate }) => candidate);
+    .map(({ video }) => video);
 }
 
 /** Places in one video, best first, that do not lie over one another. */
-function placesIn({ view, held }: SearchedShard, line: number, scene: Scene, dim: number): FoundScene[] {
-  const { lines } = view.shard;
-  const { times } = lines.record(line);
-  const count = lines.vectorsOf(line);
+function placesIn(video: StoredVideo & NewVideo, scene: Scene, dim: number): FoundScene[] {
+  const { record, rows } = video;
+  const { times } = record;
+  const count = rows.length / dim;
   if (times.length === 0) return [];
   const starts = Array.from({ length: count }, (_, i) => times[2 * i]!);
   const end = times[2 * count - 1]!;
-  const first = held.rowOf(lines.first(line));
-  const rows = held.rows.subarray(first * dim, (first + count) * dim);
   const scores = dots(scene.vectors, rows, dim);
   const step = spacing(starts);
   const isFiner = count > 1 && spacing(scene.offsets) < 0.75 * step;
@@ -98,7 +85,7 @@ function placesIn({ view, held }: SearchedShard, line: number, scene: Scene, dim
     const start = Math.max(shift, starts[0]!);
     const stop = Math.min(shift + scene.length, end);
     if (places.some((place) => start < place.end && stop > place.start)) continue;
-    places.push({ view, line, start, end: stop, score });
+    places.push({ video, start, end: stop, score });
   }
   return places;
 }

@@ -83,7 +83,7 @@ const packages: Record<string, readonly string[]> = {
   data: ['zod', 'yaml'],
   config: ['zod', 'yaml'],
   methods: ['zod'],
-  search: ['picomatch'],
+  search: ['picomatch', '@lancedb/lancedb'],
   init: ['yaml'],
   cli: ['commander', 'picocolors', 'string-width', 'yaml', 'zod'],
 };

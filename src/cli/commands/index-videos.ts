@@ -13,6 +13,7 @@ interface IndexFlags extends EncoderFlags {
   readonly clips?: number;
   readonly crops?: '1' | '3';
   readonly type?: 'fp16' | 'fp32';
+  readonly store?: 'flat' | 'lancedb';
   readonly include: readonly string[];
   readonly shard?: string;
   readonly repair?: boolean;
@@ -31,6 +32,12 @@ export function registerIndex(program: Command): void {
     .addOption(new Option('--crops <n>', 'crops of a clip (default: 1)').choices(['1', '3']))
     .addOption(
       new Option('--type <name>', 'of the numbers of a new index (default: fp16)').choices(['fp16', 'fp32']),
+    )
+    .addOption(
+      new Option(
+        '--store <name>',
+        "of a new index: files, or a table of LanceDB for more vectors than memory and for several writers at once (needs 'npm install @lancedb/lancedb@0.31 apache-arrow@18') (default: flat)",
+      ).choices(['flat', 'lancedb']),
     )
     .addOption(
       new Option('--include <glob>', "only videos whose path matches, such as '**/*.mp4'; repeatable")
@@ -64,11 +71,11 @@ export function registerIndex(program: Command): void {
 
 async function optionsOf(flags: IndexFlags): Promise<IndexVideosOptions> {
   const { parseGrid } = await import('../../data/windows.js');
-  const { data, db, clips, type, include, shard, repair, span } = flags;
+  const { data, db, clips, type, store, include, shard, repair, span } = flags;
   if (span !== undefined && flags.windows === undefined)
     throw new VsslError('ERR_VSSL_USAGE', 'expected --windows every:TIME beside --span');
   return {
-    ...{ weights: weightsOf(flags), data, db, clips, type, shard, repair },
+    ...{ weights: weightsOf(flags), data, db, clips, type, store, shard, repair },
     windows: flags.windows === undefined ? undefined : parseGrid(flags.windows, span),
     crops: flags.crops === undefined ? undefined : flags.crops === '3' ? 3 : 1,
     include: include.length > 0 ? include : undefined,
