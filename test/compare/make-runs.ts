@@ -1,7 +1,7 @@
 /** Run folders as training and evaluation leave them, without the training. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EvaluationResult } from '#src/eval/evaluate.js';
+import type { EvaluationResult } from '#src/eval/evaluation-result.js';
 import { scoreClassification } from '#src/eval/metrics.js';
 import type { ClassificationScore } from '#src/eval/protocols.js';
 import { resolveConfig } from '#src/methods/config.js';
@@ -48,7 +48,7 @@ export function knnResult(
   const classes = right.map((_, i) => i % 2);
   const predictions = classes.map((c, i) => (right[i] ? c : 1 - c));
   const labels = ['down', 'up'];
-  const score = scoreClassification(classes, predictions, labels);
+  const score = scoreClassification(classes, { classes: Int32Array.from(predictions), depth: 1 }, labels);
   return {
     ...{ formatVersion: 1, packageVersion: '0', protocol: 'knn', key: `${question}-${step}`, question },
     encoder: {

@@ -41,11 +41,12 @@ test.serial('outcomes come to the scores that are written, and pairs to their di
     const [a, b] = results as [(typeof results)[0], (typeof results)[0]];
     t.is(a.question, b.question);
     t.not(a.key, b.key);
-    t.is(a.tested.label!.ids.length, 12);
-    t.false(a.tested.label!.ids.includes('bad.avi'));
-    t.deepEqual(a.tested.label!.groups.slice(0, 2), ['g0', 'g0']);
+    const tested = a.tested!.label!;
+    t.is(tested.ids.length, 12);
+    t.false(tested.ids.includes('bad.avi'));
+    t.deepEqual(tested.groups.slice(0, 2), ['g0', 'g0']);
     if ('predictions' in a.trained) {
-      const hits = a.trained.predictions.filter((c, i) => c === a.tested.label!.classes[i]).length;
+      const hits = a.trained.predictions.filter((c, i) => c === tested.classes[i]).length;
       t.is(hits, a.trained.correct);
     }
   }
