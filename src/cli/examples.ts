@@ -33,6 +33,18 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['eval retrieval --run run --train train.csv --test test.csv', 'by label, and the same video again'],
     ['eval retrieval --run run --data videos/', 'videos without labels: the same video again'],
   ],
+  'eval lowshot': [
+    [
+      'eval lowshot --run run --train train.csv --test test.csv',
+      '1, 5 and 10 labels a class, drawn several times',
+    ],
+  ],
+  'eval finetune': [
+    ['eval finetune --run run --train train.csv --test test.csv', 'the whole network learns the labels'],
+  ],
+  'eval attentive': [
+    ['eval attentive --run run --train train.csv --test test.csv', 'a query learns where to look'],
+  ],
   'eval claims': [
     ['eval claims --list --method cvrl', 'what its paper claims, and the arms'],
     ['eval claims --method cvrl --data synthetic:motion --budget 450 --seeds 3', 'trains and compares them'],
@@ -89,6 +101,15 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "what 'embed --shard' or 'eval --shard' made in parts",
     ],
   ],
+  report: [
+    ['report --run run --out report.html', 'one page about a run'],
+    ['report --run run-a run-b --out report.html --watch', 'two of them, followed while they train'],
+  ],
+  export: [
+    ['export --run run --out encoder.safetensors --layout torchvision', "with torchvision's names"],
+    ['export --run run --out encoder.onnx --layout onnx', 'for onnxruntime'],
+  ],
+  import: [['import r3d_18.pth --out r3d_18.safetensors', 'weights of another library']],
   check: [
     ['check --data videos/', 'which files cannot be used, and why'],
     ['check --data videos/ --deep --json', 'every picture, for a program'],
