@@ -41,8 +41,8 @@ export function evaluate(options: RetrievalEvaluationOptions): Promise<Evaluatio
 export function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult>;
 export async function evaluate(options: EvaluateOptions): Promise<AnyEvaluationResult> {
   const start = performance.now();
-  const { protocol, baselineSeed = 0 } = options;
   const { weights, path, settings, precision, data, key, file } = await identify(options);
+  const { protocol, baselineSeed = 0 } = options;
   const saved =
     options.features === undefined
       ? null

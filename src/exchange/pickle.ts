@@ -3,6 +3,8 @@
  * called: a named thing is its name, and what would be made by a call is a record of the call. Source: pickletools.py.
  */
 
+import { types } from 'node:util';
+
 /** A class or function by its name, `module.name`. */
 export class PickleName {
   constructor(readonly name: string) {}
@@ -174,7 +176,7 @@ function append(machine: Machine, values: readonly PickleValue[]): void {
 
 function setItems(machine: Machine, values: readonly PickleValue[]): void {
   const map = machine.top();
-  if (map instanceof Map)
+  if (types.isMap(map))
     for (let i = 0; i + 1 < values.length; i += 2)
       map.set(values[i] as PickleValue, values[i + 1] as PickleValue);
 }

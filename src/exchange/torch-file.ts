@@ -4,6 +4,7 @@
  * after another (a magic number, a version, facts of the system, the object, the storages' keys), then for each key 8 bytes
  * of its length and its bytes. Source: torch/serialization.py.
  */
+import { types } from 'node:util';
 import type { NamedTensor } from '../native/bindings.js';
 import { DTYPE_BYTES } from '../weights/safetensors.js';
 import { PickleCall, PickleName, type PickleValue, readPickle } from './pickle.js';
@@ -35,7 +36,7 @@ const MOST_SHARED = 8;
  */
 export function readTorchFile(file: Uint8Array): NamedTensor[] {
   const { root, bytesOf } = file[0] === 0x50 ? readArchive(file) : readOld(file);
-  if (!(root instanceof Map)) {
+  if (!types.isMap(root)) {
     const what = root instanceof PickleCall ? `a ${root.of}, a whole Python object` : 'something else';
     throw new Error(`it holds ${what}, not a dictionary of tensors such as model.state_dict()`);
   }
@@ -128,7 +129,7 @@ function tensorsIn(
     seen.add(map);
     for (const [key, value] of map) {
       const name = path === '' ? String(key) : `${path}.${String(key)}`;
-      if (value instanceof Map) visit(value, name, depth + 1);
+      if (types.isMap(value)) visit(value, name, depth + 1);
       const tensor = tensorOf(name, value, bytesOf);
       if (!tensor) continue;
       tensors.push(tensor);

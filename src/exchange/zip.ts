@@ -20,7 +20,8 @@ export function storedFiles(archive: Uint8Array): Map<string, Uint8Array> {
   try {
     return readDirectory(archive, view);
   } catch (error) {
-    if (error instanceof RangeError) throw new Error('it is an archive that is cut off or damaged');
+    if ((error as Error).name === 'RangeError')
+      throw new Error('it is an archive that is cut off or damaged');
     throw error;
   }
 }

@@ -94,7 +94,10 @@ export function listMethods(): readonly Method[] {
     paper: method.paper && { ...method.paper },
     defaults: structuredClone(method.defaults),
     presets: structuredClone(method.presets),
-    encoders: method.encoders.map((encoder) => ({ ...encoder })),
+    encoders: method.encoders.map(({ inState, ...encoder }) => ({
+      ...encoder,
+      ...(inState && { inState: { ...inState } }),
+    })),
     claims: structuredClone(method.claims),
     measures: method.measures.map((measure) => ({ ...measure })),
   }));

@@ -32,7 +32,7 @@ document.addEventListener('input', ({ target }) => {
   if (target.matches('.scrub')) tell(target.closest('.chart'), Number(target.value));
 });
 document.addEventListener('pointermove', (event) => {
-  const plot = event.target instanceof Element && event.target.closest('.plot');
+  const plot = event.target.closest?.('.plot');
   const chart = plot && plot.closest('.chart');
   const scrub = chart && chart.querySelector('.scrub');
   if (!scrub) return;

@@ -90,7 +90,7 @@ export function loadLance(): LancePackages {
 
 /** What an error of LanceDB says, without the places in its own sources. */
 export function said(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = (error as { message?: string } | null)?.message ?? String(error);
   return text
     .split('\n')[0]!
     .replaceAll(/, [^ ]+\.rs:\d+(:\d+)?/g, '')
