@@ -1,7 +1,7 @@
 /**
  * Which videos of some folders show the same, and which copy of each is the one to keep? Nothing is moved or deleted.
  *
- *   node find-duplicates.mjs WEIGHTS FOLDER... [--db DIR] [--threshold 0.99] [--json FILE] [--list FILE]
+ *   node find-duplicates.mjs WEIGHTS FOLDER... [--db DIR] [--threshold 0.6] [--json FILE] [--list FILE]
  *
  * --list writes the paths of the other copies with a zero byte after each, which no path can hold: xargs -0 takes them.
  */
