@@ -104,7 +104,7 @@ test.serial('a registered method is as good as those of the package', (t) => {
     message: /did you mean 'toy\.temperature'\?/,
   });
   t.throws(() => loadConfig({ preset: 'cvrl', set: ['toy.temperature=1'] }), { message: /another method/ });
-  t.throws(() => getMethod('toyy'), { message: /cvrl, .*, tcgl, toy.*did you mean 'toy'\?/ });
+  t.throws(() => getMethod('toyy'), { message: /cvrl, .*, attentive, toy.*did you mean 'toy'\?/ });
   const { method, options } = buildSessionSpec(config, { accumulate: 1, device: 'cpu' });
   t.is(method, 'simclr');
   t.deepEqual(
