@@ -2,8 +2,9 @@
 import { invalidArgument } from '../errors.js';
 import { meanAndSpread } from '../eval/metrics.js';
 import { didYouMean } from '../spelling.js';
+import type { Metrics } from '../train/read-metrics.js';
 import type { Arm } from './read-arms.js';
-import type { Metrics, ReadRun } from './read-run.js';
+import type { ReadRun } from './read-run.js';
 import type { ComparedCurve } from './result.js';
 
 /** Pieces of a curve that is drawn. */

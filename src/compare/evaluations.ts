@@ -1,8 +1,8 @@
 /** Evaluations side by side: each question with the arms that were asked it, and how they differ from the first. */
 import { meanInterval, pairedDifference } from '../eval/intervals.js';
+import type { WrittenEvaluation } from '../eval/written-evaluation.js';
 import { type Measured, meanOutcomes, measuresOf } from './outcomes.js';
 import type { Arm } from './read-arms.js';
-import type { WrittenEvaluation } from './read-run.js';
 import type { ComparedEvaluation, ComparedScore, PairedScore } from './result.js';
 
 /** The evaluation of one run of an arm; `seed` is null where the file alone is known. */

@@ -1,8 +1,8 @@
 /** Why two arms that answered the same protocol cannot be compared video by video. */
 import { diffConfigs } from '../config/diff.js';
+import type { WrittenEvaluation } from '../eval/written-evaluation.js';
 import type { Answer, AskedQuestion } from './evaluations.js';
 import type { Arm } from './read-arms.js';
-import type { WrittenEvaluation } from './read-run.js';
 import type { NotPaired } from './result.js';
 
 /** For each arm after the first, each protocol that both have, but no question in common. */

@@ -3,7 +3,7 @@ import type { LowshotScore } from '../eval/lowshot.js';
 import type { ClassificationScore, RecallScore } from '../eval/protocols.js';
 import { bootstrapMean } from '../eval/resampling.js';
 import type { RetrievalScore, TestedVideos } from '../eval/scores.js';
-import type { WrittenEvaluation } from './read-run.js';
+import type { WrittenEvaluation } from '../eval/written-evaluation.js';
 
 /** Right or wrong, video by video. */
 export interface Outcomes {

@@ -4,15 +4,8 @@ import { join, resolve } from 'node:path';
 import { diffConfigs } from '../config/diff.js';
 import type { RawConfig } from '../config/raw.js';
 import { VsslError } from '../errors.js';
-import {
-  isRun,
-  isThere,
-  type ReadRun,
-  readEvaluation,
-  readRun,
-  seedFolders,
-  type WrittenEvaluation,
-} from './read-run.js';
+import { readEvaluation, type WrittenEvaluation } from '../eval/written-evaluation.js';
+import { isRun, isThere, type ReadRun, readRun, seedFolders } from './read-run.js';
 
 export interface Arm {
   readonly name: string;

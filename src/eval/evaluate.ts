@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { weightsFile } from '../embed/open-encoder.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
@@ -21,6 +21,7 @@ import type { ClassificationScore } from './protocols.js';
 import { evaluationKey, questionKey, resultFile } from './result-file.js';
 import { classScores, lowshotScores, type RetrievalScore, retrievalScores, type Scores } from './scores.js';
 import { matrixNames } from './staged-features.js';
+import { readEvaluation } from './written-evaluation.js';
 
 /** What evaluate gives, whatever the protocol. */
 export type AnyEvaluationResult =
@@ -98,7 +99,7 @@ export async function findEvaluation(options: EvaluateOptions): Promise<AnyEvalu
   if (file === undefined) return null;
   const [written, trained] = await Promise.all([stat(file).catch(() => null), stat(path)]);
   if (!written || written.mtimeMs < trained.mtimeMs) return null;
-  const result = await readFile(file, 'utf8').then(JSON.parse, () => null);
+  const result = await readEvaluation(file);
   const isSame = result?.key === key && result.packageVersion === packageVersion && result.tested;
   return isSame ? { ...result, file } : null;
 }

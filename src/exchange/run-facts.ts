@@ -1,6 +1,8 @@
 /** What a run folder tells about its weights, for the card. A run of another version may tell less. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { readJson } from '../config/json.js';
+import { isRecord } from '../config/raw.js';
 
 export interface RunResult {
   readonly protocol: string;
@@ -24,21 +26,13 @@ type Json = Readonly<Record<string, unknown>>;
 /** Null where there is no configuration of a run of this method. */
 export async function readRunFacts(run: string, method: string): Promise<RunFacts | null> {
   const config = await readJson(join(run, 'config.json'));
-  if (config?.method !== method) return null;
+  if (!isRecord(config) || config.method !== method) return null;
   const names = (await readdir(run).catch(() => [])).filter((name) => /^eval-.*\.json$/.test(name)).sort();
   const results = await Promise.all(names.map((name) => readJson(join(run, name))));
   return {
     settings: settingsOf(config),
-    results: results.flatMap((result) => (result ? resultOf(result) : [])),
+    results: results.filter(isRecord).flatMap(resultOf),
   };
-}
-
-async function readJson(path: string): Promise<Json | null> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Json;
-  } catch {
-    return null;
-  }
 }
 
 function settingsOf(config: Json): [string, string][] {

@@ -1,7 +1,8 @@
 /** Curves of runs, from the lines of their metrics.jsonl. */
 import { html, type Markup } from '../report/html.js';
 import { type ChartLine, type ChartPoint, legend, lineChart } from '../report/line-chart.js';
-import type { Metrics, ReadRun } from './read-run.js';
+import type { Metrics } from '../train/read-metrics.js';
+import type { ReadRun } from './read-run.js';
 
 /** Places of a line that is drawn: more than a screen's pixels show nothing more. */
 const PLACES = 240;

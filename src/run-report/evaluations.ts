@@ -3,9 +3,10 @@ import type { EvaluationResult } from '../eval/evaluation-result.js';
 import type { LowshotScore } from '../eval/lowshot.js';
 import type { ClassificationScore } from '../eval/protocols.js';
 import type { RetrievalScore } from '../eval/scores.js';
+import type { WrittenEvaluation } from '../eval/written-evaluation.js';
 import { html, type Markup } from '../report/html.js';
 import { nameMarkup } from '../report/names.js';
-import type { ReadRun, WrittenEvaluation } from './read-run.js';
+import type { ReadRun } from './read-run.js';
 
 interface Answer {
   readonly run: string;

@@ -1,20 +1,17 @@
 /** What a run folder tells a report. Whole lines and files alone are read, so that a run under way can be shown too. */
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseJson, readJson, readJsonLines } from '../config/json.js';
 import { isRecord, type RawConfig } from '../config/raw.js';
 import type { BatchPlan } from '../data/plan.js';
 import { VsslError } from '../errors.js';
-import type { AnyEvaluationResult } from '../eval/evaluate.js';
+import { readEvaluations, type WrittenEvaluation } from '../eval/written-evaluation.js';
 import type { FailedClipRecord, QuarantineRecord } from '../train/faults.js';
+import { type Metrics, readMetrics } from '../train/read-metrics.js';
 import { runPaths } from '../train/run-folder.js';
 import { isLocked } from '../weights/folder-lock.js';
-
-export type WrittenEvaluation = AnyEvaluationResult;
-
-/** A line of metrics.jsonl, as it was read. */
-export type Metrics = Readonly<Record<string, unknown>> & { readonly step: number };
 
 export interface ReadRun {
   /** Of all runs of a report, each has another: the end of its path. */
@@ -59,17 +56,16 @@ async function readRun(folder: string, name: string): Promise<ReadRun> {
   const written = await readConfig(folder);
   const { run = {}, ...config } = written;
   const environment = isRecord(run) ? run : {};
-  const warnings: string[] = [];
-  const metrics = (await readLines(join(folder, 'metrics.jsonl'))).filter(isMetrics);
+  const metrics = await readMetrics(folder);
   const totalSteps = typeof environment.totalSteps === 'number' ? environment.totalSteps : null;
   const step = metrics.reduce((last, line) => Math.max(last, line.step), 0);
   const finished = totalSteps !== null && step >= totalSteps;
   const plan = await firstPlan(join(folder, 'plans.jsonl'));
   return {
-    ...{ name, folder, config, environment, step, totalSteps, metrics, plan, warnings },
+    ...{ name, folder, config, environment, step, totalSteps, metrics, plan },
     state: (await isLocked(folder)) ? 'training' : finished ? 'finished' : 'stopped',
-    evaluations: await readEvaluations(folder, warnings),
-    faults: (await readLines(join(folder, 'quarantine.jsonl'))).filter(isFault),
+    ...(await readEvaluations(folder)),
+    faults: (await readJsonLines(join(folder, 'quarantine.jsonl'))).filter(isFault),
     hasWeights: (await stat(runPaths(folder).weights).catch(() => null)) !== null,
   };
 }
@@ -82,7 +78,7 @@ async function readConfig(folder: string): Promise<RawConfig> {
       details,
     });
   const path = found.isDirectory() ? runPaths(folder).config : folder;
-  const config = found.isDirectory() ? parse(await readFile(path, 'utf8').catch(() => '')) : null;
+  const config = found.isDirectory() ? await readJson(path) : null;
   if (isRecord(config) && typeof config.method === 'string') return config;
   const runs = found.isDirectory() ? await runsWithin(folder) : [];
   const advice =
@@ -103,38 +99,8 @@ async function runsWithin(folder: string): Promise<string[]> {
   return found.slice(0, 5);
 }
 
-async function readEvaluations(folder: string, warnings: string[]): Promise<WrittenEvaluation[]> {
-  const found: WrittenEvaluation[] = [];
-  for (const name of (await readdir(folder)).sort()) {
-    if (!/^eval-.*\.json$/.test(name)) continue;
-    const value = parse(await readFile(join(folder, name), 'utf8').catch(() => ''));
-    if (isEvaluation(value)) found.push(value);
-    else warnings.push(`${join(folder, name)} holds no evaluation, or half of one, and is left out`);
-  }
-  return found;
-}
-
-/** What every table needs; a file that somebody wrote is no reason to fail. */
-function isEvaluation(value: unknown): value is WrittenEvaluation {
-  if (!isRecord(value) || typeof value.protocol !== 'string') return false;
-  const { trained, data, settings, encoder } = value;
-  if (!isRecord(trained) || !isRecord(data) || !isRecord(settings) || !isRecord(encoder)) return false;
-  return value.protocol === 'retrieval'
-    ? isRecord(trained.instance)
-    : typeof trained.accuracy === 'number' &&
-        Array.isArray(trained.confusion) &&
-        Array.isArray(trained.classes);
-}
-
-const isMetrics = (value: unknown): value is Metrics => isRecord(value) && typeof value.step === 'number';
-
 function isFault(value: unknown): value is QuarantineRecord | FailedClipRecord {
   return isRecord(value) && typeof value.path === 'string' && typeof value.reason === 'string';
-}
-
-async function readLines(path: string): Promise<unknown[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  return text.split('\n').map(parse);
 }
 
 /** Plans of a long run are gigabytes: the first line alone is read. */
@@ -143,20 +109,12 @@ async function firstPlan(path: string): Promise<BatchPlan | null> {
   const input = createReadStream(path);
   try {
     for await (const line of createInterface({ input })) {
-      const plan = parse(line);
+      const plan = parseJson(line);
       return isRecord(plan) && Array.isArray(plan.views) ? (plan as unknown as BatchPlan) : null;
     }
     return null;
   } finally {
     input.destroy();
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }
 

@@ -206,15 +206,14 @@ async function narrowed(
   filter: RowFilter,
 ): Promise<HeldRows> {
   const { lines } = shard;
-  const passes = new Uint8Array(lines.vectors);
+  const rows: number[] = [];
   for (let line = 0; line < lines.count; line++) {
     if (line % FILTERED_A_TURN === FILTERED_A_TURN - 1) await nextTurn();
     const count = lines.vectorsOf(line);
     if (count === 0 || gone.has(line) || !passesFilter(lines.record(line), filter)) continue;
-    passes.fill(1, lines.first(line), lines.first(line) + count);
+    // a video that was committed since is not among the rows
+    const first = held.rowOf(lines.first(line));
+    for (let row = first; row < Math.min(first + count, held.count); row++) rows.push(row);
   }
-  const rows = Array.from({ length: held.count }, (_, row) => row).filter(
-    (row) => passes[held.vectorOf(row)],
-  );
   return held.some(rows, header);
 }

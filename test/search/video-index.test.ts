@@ -290,12 +290,12 @@ test('100,000 videos are opened quickly, and neither that nor a search holds up 
     const { user, system } = process.cpuUsage(start);
     const seconds = (user + system) / 1e6;
     // a million in 2 s is what is measured; a slow machine is given five times as long
-    t.true(seconds < 2, `${seconds} s`);
+    t.true(seconds < 1, `${seconds} s`);
     const [hit] = await reader.search(vector, { top: 3, filter: { label: 'label 7' } });
     t.is(hit!.path, '/videos/of/somebody/7.mp4');
     await reader.close();
   });
-  t.true(stall < 500, `${stall} ms`);
+  t.true(stall < 300, `${stall} ms`);
 });
 
 test('the package under another program: the module loads nothing of the engine', async (t) => {
