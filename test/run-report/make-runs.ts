@@ -37,6 +37,15 @@ export async function makeRuns(folder: string, count: number, steps = 12): Promi
         threads: 1,
         baseline: 'random',
       });
+    await evaluate({
+      protocol: 'lowshot',
+      run: out,
+      train: videos,
+      test: videos,
+      shots: [1],
+      draws: 2,
+      threads: 1,
+    });
     runs.push(out);
   }
   return runs;

@@ -41,7 +41,8 @@ test.serial('two runs on one page, which needs nothing beside it', async (t) => 
     ],
   );
   t.is(result.clips, 17);
-  for (const title of ['Loss', 'kNN: accuracy', 'Clips a second', 'Nearest neighbours (kNN)', 'Retrieval'])
+  const curves = ['Loss', 'kNN: accuracy', 'Clips a second'];
+  for (const title of [...curves, 'Nearest neighbours (kNN)', 'Retrieval', 'A few labels a class'])
     t.true(page.includes(`>${title}<`), title);
   // pictures: of each clip once, and of the whole pictures and views of both runs
   t.is(page.match(/\.t\d+\{/g)?.length, 17);
