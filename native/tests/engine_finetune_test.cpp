@@ -125,9 +125,11 @@ void test_attention() {
     check(!p.grad().defined(), "the encoder has no gradients");
   // Finite differences of the loss over some entries of every tensor of the head.
   const auto parameters = parameters_of(head);
+  std::vector<Tensor> gradients;  // further steps add to them
+  for (const Tensor& p : parameters) gradients.push_back(p.grad().clone());
   double worst = 0;
-  for (const Tensor& p : parameters) {
-    const Tensor gradient = p.grad().clone();
+  for (size_t k = 0; k < parameters.size(); ++k) {
+    const Tensor &p = parameters[k], &gradient = gradients[k];
     const double scale = gradient.abs().max().item<double>() + 1e-4;
     for (const int64_t i : {int64_t{0}, p.numel() / 2}) {
       const Tensor entry = p.detach().view({-1})[i];
