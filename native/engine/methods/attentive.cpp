@@ -39,8 +39,9 @@ class Attentive : public Method {
     for (const Chunk& chunk : context.chunks()) {
       const Tensor labels = labels_of(context, chunk, classes_);
       const Tensor tokens = read(context, context.clips(clips, chunk));
-      const Stopwatch watch(context.times.loss);
-      label_loss(context, chunk, classifier_.logits(tokens), labels, smoothing_).backward();
+      const Tensor loss = loss_of(context, chunk, tokens, labels);
+      const Stopwatch watch(context.times.backward);
+      loss.backward();
     }
   }
 
@@ -51,6 +52,11 @@ class Attentive : public Method {
     Pass pass;
     pass.compute = context.compute;
     return classifier_.read(clips, pass);
+  }
+
+  Tensor loss_of(StepContext& context, const Chunk& chunk, const Tensor& tokens, const Tensor& labels) const {
+    const Stopwatch watch(context.times.loss);
+    return label_loss(context, chunk, classifier_.logits(tokens), labels, smoothing_);
   }
 
   int64_t classes_;
