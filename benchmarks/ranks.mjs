@@ -12,11 +12,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median } from '../dist/esm/bench/statistics.js';
+import { freePort } from '../dist/esm/train/free-port.js';
 
 const file = fileURLToPath(import.meta.url);
 const KEPT_AT_LEAST = 0.9;
@@ -109,14 +109,6 @@ async function asChild() {
   await run(1);
   process.send(sizes);
   process.on('message', async (steps) => process.send(await run(steps)));
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
 }
 
 /** Processes that take steps together when asked; the slowest counts. */

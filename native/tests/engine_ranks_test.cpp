@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -20,16 +21,21 @@
 namespace vssl::engine::testing {
 namespace {
 
+// Below the ports that a system gives to outgoing connections, one of which may take its own before rank 0
+// listens.
 int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), length);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  close(fd);
-  return ntohs(address.sin_port);
+  static std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> ports(20000, 31999);
+  for (;;) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<uint16_t>(ports(random)));
+    const bool is_free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (is_free) return ntohs(address.sin_port);
+  }
 }
 
 Object place(int64_t rank, int64_t size, int port, double timeout = 60) {

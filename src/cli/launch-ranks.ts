@@ -1,7 +1,6 @@
 /** `train --ranks N`: N processes of this command on this machine, which train together. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { VsslError } from '../errors.js';
+import { freePort } from '../train/free-port.js';
 
 /** After one rank has failed the others hear of it in a few seconds; whoever has not ended then is stopped, or hangs. */
 const GRACE_MS = 10_000;
@@ -102,21 +101,4 @@ function withoutRanks(args: readonly string[]): string[] {
     else if (!args[i]!.startsWith('--ranks=')) kept.push(args[i]!);
   }
   return kept;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error) =>
-      reject(
-        new VsslError('ERR_VSSL_RANKS', `no port to be had for the ranks to meet at: ${error.message}`, {
-          cause: error,
-        }),
-      ),
-    );
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -43,12 +43,17 @@ export function configJsonSchema(): Record<string, unknown> {
   return configJsonSchemaWith(allMethods());
 }
 
-/** The preset whose network and clips a configuration has, where that is one that needs a GPU. */
+/**
+ * The preset whose network and clips a configuration has, where that is one that needs a GPU; of several, the one whose
+ * options of the method it has too.
+ */
 export function gpuPresetOf(config: ResolvedConfig): Preset | undefined {
   const workOf = ({ model, data: { clip } }: ResolvedConfig) => [model, clip.frames, clip.size];
-  return getMethod(config.method).presets.find(
-    (preset) =>
-      preset.needsGpu &&
-      isDeepStrictEqual(workOf(config), workOf(resolveConfigWith(allMethods(), preset.config))),
-  );
+  const optionsOf = ({ data, train, ...options }: ResolvedConfig) => options;
+  const alike = getMethod(config.method)
+    .presets.filter(({ needsGpu }) => needsGpu)
+    .map((preset) => ({ preset, resolved: resolveConfigWith(allMethods(), preset.config) }))
+    .filter(({ resolved }) => isDeepStrictEqual(workOf(config), workOf(resolved)));
+  const same = alike.find(({ resolved }) => isDeepStrictEqual(optionsOf(config), optionsOf(resolved)));
+  return (same ?? alike[0])?.preset;
 }

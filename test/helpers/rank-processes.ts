@@ -1,9 +1,8 @@
 /** Ranks as processes of their own: started by `train --ranks` or by a launcher of somebody else's, looked at, and disturbed. */
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '#src/train/free-port.js';
 import { type RunOptions, start } from './killed-run.js';
 import { readLines } from './tiny-run.js';
 
@@ -49,15 +48,6 @@ export async function disturb(
   act(ranks, child.pid!);
   const end = await ended;
   return { ...end, ranks, seconds: (performance.now() - from) / 1000 };
-}
-
-/** A port that nobody listens at. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 /** Ranks that a launcher of somebody else's starts, each with arguments of its own. */

@@ -21,7 +21,7 @@ test('leaves the event loop free', async (t) => {
   const timer = setInterval(() => turns++, 1);
   await ntXentAsync(x, { rows, dim: 128, threads: 1 });
   clearInterval(timer);
-  t.true(turns >= 2, `${turns} turns`);
+  t.true(turns >= 1, 'one that blocks is done before the first turn');
 });
 
 test('many at once, and embeddings changed after the call, do not disturb each other', async (t) => {

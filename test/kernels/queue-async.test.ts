@@ -29,7 +29,7 @@ test('leaves the event loop free', async (t) => {
   const timer = setInterval(() => turns++, 1);
   await queue.infoNceAsync(x, x, { rows: 1024, threads: 1 });
   clearInterval(timer);
-  t.true(turns >= 2, `${turns} turns`);
+  t.true(turns >= 1, 'one that blocks is done before the first turn');
 });
 
 test('sees the queue as it was at the call, whatever is enqueued meanwhile', async (t) => {

@@ -154,7 +154,7 @@ test('leaves the event loop free', async (t) => {
   const timer = setInterval(() => turns++, 1);
   await topkDotAsync(values(64 * 128), rows, { dim: 128, k: 10, threads: 1 });
   clearInterval(timer);
-  t.true(turns >= 2, `${turns} turns`);
+  t.true(turns >= 1, 'one that blocks is done before the first turn');
 });
 
 const ok = { dim: 4, k: 2 };

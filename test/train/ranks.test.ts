@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { freePort } from '#src/train/free-port.js';
 import { listCheckpoints } from '#src/weights/checkpoint.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
 import { comparable, type RunOptions, resumeAndCompare, runToEnd, start } from '../helpers/killed-run.js';
-import { asLaunched, disturb, freePort, lives } from '../helpers/rank-processes.js';
+import { asLaunched, disturb, lives } from '../helpers/rank-processes.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const STEPS = 14;
