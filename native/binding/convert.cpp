@@ -273,4 +273,10 @@ Napi::Value from_floats(Napi::Env env, const std::vector<float>& values) {
   return out;
 }
 
+Napi::Value from_bytes(Napi::Env env, const std::vector<uint8_t>& bytes) {
+  auto out = Napi::Uint8Array::New(env, bytes.size());
+  std::copy(bytes.begin(), bytes.end(), out.Data());
+  return out;
+}
+
 }  // namespace vssl::binding

@@ -29,6 +29,7 @@ std::vector<float> to_floats(const Napi::Value& value, const char* name);
 std::vector<int32_t> to_ints(const Napi::Value& value, const char* name);
 std::vector<uint8_t> to_bytes(const Napi::Value& value, const char* name);
 Napi::Value from_floats(Napi::Env env, const std::vector<float>& values);
+Napi::Value from_bytes(Napi::Env env, const std::vector<uint8_t>& bytes);
 
 [[noreturn]] void throw_argument(const std::string& message);
 

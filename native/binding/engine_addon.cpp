@@ -103,43 +103,6 @@ Napi::Value fit_linear(const Napi::CallbackInfo& call) {
       });
 }
 
-Napi::Value write_video(const Napi::CallbackInfo& call) {
-  auto frames = to_bytes(call[1], "frames");
-  const Value shape_value = to_value(call[2]);
-  const auto& shape = shape_value.as_array("shape");
-  if (shape.size() != 3) throw_argument("expected [t, h, w] for shape");
-  const int64_t t = shape[0].as_int("t"), h = shape[1].as_int("h"), w = shape[2].as_int("w");
-  if (t < 1 || h < 1 || w < 1 || static_cast<double>(t) * h * w * 3 != static_cast<double>(frames.size()))
-    throw_argument("expected t * h * w * 3 bytes for frames but received " + std::to_string(frames.size()));
-  const Value o = to_value(call[3]);
-  video::WriteOptions options;
-  options.fps = o.get_number("fps", options.fps);
-  options.codec = o.get_string("codec", options.codec);
-  options.quality = o.get_int("quality", options.quality);
-  options.gop = static_cast<int>(o.get_int("gop", options.gop));
-  return run_async(call.Env(), jobs(call.Env()),
-                   [path = to_value(call[0]).as_string("path"), frames = std::move(frames), t, h, w,
-                    options] { video::write_video(path, frames.data(), t, h, w, options); });
-}
-
-Napi::Value from_bytes(Napi::Env env, const std::vector<uint8_t>& bytes) {
-  auto out = Napi::Uint8Array::New(env, bytes.size());
-  std::copy(bytes.begin(), bytes.end(), out.Data());
-  return out;
-}
-
-Napi::Value encode_jpeg(const Napi::CallbackInfo& call) {
-  auto rgb = to_bytes(call[0], "rgb");
-  const int64_t h = to_value(call[1]).as_int("h"), w = to_value(call[2]).as_int("w");
-  const int64_t quality = to_value(call[3]).as_int("quality");
-  if (h < 1 || w < 1 || static_cast<double>(h) * w * 3 != static_cast<double>(rgb.size()))
-    throw_argument("expected h * w * 3 bytes for rgb but received " + std::to_string(rgb.size()));
-  return run_async(
-      call.Env(), jobs(call.Env()),
-      [rgb = std::move(rgb), h, w, quality] { return video::encode_jpeg(rgb.data(), h, w, quality); },
-      from_bytes);
-}
-
 Napi::Value render_synthetic(const Napi::CallbackInfo& call) {
   const Value times_value = to_value(call[1]);
   std::vector<double> times;
@@ -174,6 +137,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   define_loader(env);
   define_session(env);
+  define_writer(env);
   exports.Set("engineApiVersion", Napi::Number::New(env, 3));
   add_function<info>(exports, "info");
   add_function<architectures>(exports, "architectures");
@@ -189,6 +153,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_function<create_encoder>(exports, "createEncoder");
   add_function<fit_linear>(exports, "fitLinear");
   add_function<write_video>(exports, "writeVideo");
+  add_function<create_video_writer>(exports, "createVideoWriter");
   add_function<encode_jpeg>(exports, "encodeJpeg");
   add_function<render_synthetic>(exports, "renderSynthetic");
   return exports;

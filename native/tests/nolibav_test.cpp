@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "../video/sprite.h"
+#include "../video/writer.h"
 #include "video_testing.h"
 
 namespace vssl::video {
@@ -28,6 +29,7 @@ void test_files_fail(Loader& loader, const TemporaryFolder& folder) {
   check_throws("ERR_VSSL_NO_LIBAV", "", [&] { index_file(path); });
   const std::vector<uint8_t> rgb(kT * kH * kW * 3);
   check_throws("ERR_VSSL_NO_LIBAV", "", [&] { write_video(path, rgb.data(), kT, kH, kW, {}); });
+  check_throws("ERR_VSSL_NO_LIBAV", "", [] { VideoWriter(kH, kW, {}); });
   const LoadResult r = load_clip(loader, file_source(path));
   check(r.failures.size() == 1 && r.failures[0].code == "ERR_VSSL_NO_LIBAV", "a file is a clip failure");
 }

@@ -27,6 +27,8 @@ enum class Numbering {
   kCount,    // no usable times (raw streams): by counting from the file's start
 };
 
+// Packets of a file that are read: 37 hours at 30 pictures a second.
+constexpr int64_t kMaxPackets = 4'000'000;
 // Packets of up to this many bytes hold no picture: AVI's "same picture again".
 constexpr int32_t kEmptyPacket = 1;
 // MPEG-4 packets of up to this many bytes stand for a picture of an earlier packet; no coded picture is as

@@ -16,12 +16,6 @@ namespace vssl::video {
 
 namespace {
 
-void silence_libav() {
-  static std::once_flag once;
-  // Broken files are reported as errors with a reason; libav's own chatter on stderr would spoil the log.
-  std::call_once(once, [] { av_log_set_callback([](void*, int, const char*, va_list) {}); });
-}
-
 // A demuxer may search a damaged file for long: not beyond its time, and not once the process ends.
 int interrupt(void* opaque) {
   return ending::begun || static_cast<const Deadline*>(opaque)->passed() ? 1 : 0;
@@ -164,6 +158,12 @@ int best_video_stream(const AVFormatContext* format, const std::vector<bool>& mo
 }
 
 }  // namespace
+
+void silence_libav() {
+  static std::once_flag once;
+  // Broken files are reported as errors with a reason; libav's own chatter on stderr would spoil the log.
+  std::call_once(once, [] { av_log_set_callback([](void*, int, const char*, va_list) {}); });
+}
 
 FramePtr make_frame() {
   FramePtr frame(av_frame_alloc());

@@ -38,6 +38,8 @@ using CodecPtr = std::unique_ptr<AVCodecContext, CodecCloser>;
 using FramePtr = std::unique_ptr<AVFrame, FrameCloser>;
 using PacketPtr = std::unique_ptr<AVPacket, PacketCloser>;
 
+void silence_libav();  // of all that is used first
+
 FramePtr make_frame();
 PacketPtr make_packet();
 

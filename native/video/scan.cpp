@@ -17,7 +17,6 @@ namespace vssl::video {
 
 namespace {
 
-constexpr size_t kMaxPackets = 4'000'000;              // 37 hours at 30 pictures a second
 constexpr int64_t kMaxStateBytes = int64_t{64} << 20;  // of headers and palettes that change on the way
 constexpr int kHeaderBytes = 4096;  // of a packet in which its headers are looked for: they come first
 
@@ -206,7 +205,7 @@ PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters,
   StateLog states(scan.states, parameters);
   const int64_t file_size = input.format->pb ? avio_size(input.format->pb) : -1;
   const PacketPtr packet = make_packet();
-  size_t empty = 0;
+  int64_t empty = 0;
   for (;;) {
     const int rc = read_video_packet(packet.get(), input);
     if (rc == AVERROR_EOF) break;
@@ -241,7 +240,7 @@ PacketScan scan_packets(const Input& input, const AVCodecParameters* parameters,
     scan.hidden.push_back((packet->flags & AV_PKT_FLAG_DISCARD) != 0);
     scan.durations.push_back(packet->duration);
     av_packet_unref(packet.get());
-    if (scan.packets.size() >= kMaxPackets) {
+    if (static_cast<int64_t>(scan.packets.size()) >= kMaxPackets) {
       scan.damage = "more than " + std::to_string(kMaxPackets) + " packets";
       break;
     }

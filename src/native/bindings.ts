@@ -271,6 +271,21 @@ export interface NativeLoader {
   dispose(): void;
 }
 
+/** A part of a file: `bytes` have their place at byte `at` of it. */
+export interface NativeFilePart {
+  at: number;
+  bytes: Uint8Array;
+}
+
+/** A MOV file that is encoded a stretch at a time. Each call gives what is now to be written of it. */
+export interface NativeVideoWriter {
+  /** Uint8 RGB (t, h, w, 3), t of at least 1. */
+  add(frames: Uint8Array): Promise<NativeFilePart[]>;
+  /** The rest, after at least one frame; some parts go back to the beginning. */
+  finish(): Promise<NativeFilePart[]>;
+  dispose(): void;
+}
+
 export interface NativeStepResult {
   losses: Record<string, number>;
   gradNorm: number;
@@ -458,6 +473,12 @@ export interface EngineAddon {
     shape: readonly [t: number, h: number, w: number],
     options: { fps?: number; codec?: string; quality?: number; gop?: number },
   ): Promise<void>;
+  /** The same into the parts of a MOV file, of which the caller takes care. */
+  createVideoWriter(
+    h: number,
+    w: number,
+    options: { fps?: number; codec?: string; quality?: number; gop?: number },
+  ): NativeVideoWriter;
   /** A JPEG file of a picture, uint8 RGB (h, w, 3). quality: 1 (best) to 31. */
   encodeJpeg(rgb: Uint8Array, h: number, w: number, quality: number): Promise<Uint8Array>;
   /** uint8 RGB (times.length, h, w, 3) of a synthetic source. */

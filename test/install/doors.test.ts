@@ -151,7 +151,7 @@ const chambers = ['kernels/cuda', 'video/flow', 'engine/device'];
 const nativeRoomOf = (file: string) =>
   chambers.find((chamber) => file.startsWith(`native/${chamber}/`)) ?? file.split('/')[1]!;
 /** Of another room, binding sees the facade headers alone. */
-const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/video)\.h$/;
+const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/(video|writer))\.h$/;
 const isSystemHeader = (header: string) =>
   /^[a-z0-9_]+$/.test(header) ||
   /^(windows|math|immintrin|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched|netdb|netinet\/in)\.h$/.test(
