@@ -11,7 +11,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { markdown, root } from './page.mjs';
 
-const pages = ['README.md', 'docs/kernels.md', 'docs/engine.md'];
+const pages = ['README.md', 'docs/kernels.md', 'docs/engine.md', 'docs/video.md'];
 const place = /(<!-- benchmarks: (\S+) (short|full|files) -->\n)[\s\S]*?(<!-- \/benchmarks -->)/g;
 
 /** 0.0123 as '12.3 ms'. */
@@ -143,6 +143,19 @@ function stepTable(rows) {
   );
 }
 
+/** Of the loader: a line a case and number of threads. */
+function loaderTable(rows) {
+  return markdown(
+    ['case', 'threads', 'time', 'clips/s', 'beside the limit', ...PEER_COLUMNS],
+    rows.flatMap(({ name, threads, clips, timing }) => {
+      const { kind, fraction } = timing.limit;
+      const beside = fraction ? `${times(1 / fraction.median)} of ${kind}` : 'noisy';
+      return lines([name, threads, time(timing.seconds), perSecond(clips, timing), beside], timing);
+    }),
+    1,
+  );
+}
+
 function limit({ limit: { kind, perSecond } }) {
   const unit = kind.endsWith('multiply-adds') ? 'GFLOP/s' : 'GB/s';
   return `${kind}, ${(perSecond / 1e9).toFixed(perSecond >= 1e11 ? 0 : 1)} ${unit}`;
@@ -152,6 +165,7 @@ const FORMS = {
   kernels: { short: shortTable, full: fullTable },
   embed: { short: shortEngineTable, full: embedTable, files: filesTable },
   step: { short: shortEngineTable, full: stepTable },
+  loader: { full: loaderTable },
 };
 
 function table(name, form) {

@@ -54,7 +54,8 @@ export interface KernelWorkload extends Workload {
 
 /**
  * Which ceiling a case is held against. Bare convolutions: those of the network, each alone on an input of its size.
- * Network passes: what a training step spends in its networks, forward and backward.
+ * Network passes: what a training step spends in its networks, forward and backward. Decoding alone: the same pictures,
+ * of which nothing is made.
  */
 export type LimitKind =
   | 'fp32 multiply-adds'
@@ -65,7 +66,8 @@ export type LimitKind =
   | 'triad'
   | 'bare convolutions'
   | 'network passes'
-  | 'decoding, then the network';
+  | 'decoding, then the network'
+  | 'decoding alone';
 
 /** Another implementation of the same: a function of benchmarks/peers/MODULE.py. */
 export interface PeerSpec {
@@ -80,7 +82,7 @@ export interface PeerSpec {
 export interface BenchCase {
   /** What is called, form and sizes, such as `ntXent fp32 4096x128`. */
   readonly name: string;
-  /** The kernel; `embed` or `step`. */
+  /** The kernel; `embed`, `step` or `loader`. */
   readonly kernel: string;
   readonly parameters: Parameters;
   /** The same in a size that takes milliseconds to verify and where the code has remainders. */

@@ -68,8 +68,8 @@ export interface BenchRow {
   readonly extraMemoryBytes?: number;
 }
 
-/** What is timed: kernels, training steps, or batches that are embedded. */
-export type BenchTopic = 'kernels' | 'step' | 'embed';
+/** What is timed: kernels, training steps, batches that are loaded, or embedded. */
+export type BenchTopic = 'kernels' | 'step' | 'loader' | 'embed';
 
 /** What `bench` gives and --out writes. */
 export interface BenchResult {

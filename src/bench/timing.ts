@@ -56,6 +56,6 @@ export function timingOf(
 
 /** What the limit counts of one call. */
 function workOf({ limit, flops, bytes, clips }: BenchCase): number {
-  if (limit === 'network passes' || limit === 'decoding, then the network') return clips ?? 1;
+  if (limit === 'network passes' || limit.startsWith('decoding')) return clips ?? 1;
   return limit.endsWith('multiply-adds') || limit === 'bare convolutions' ? flops : bytes;
 }

@@ -123,6 +123,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   prepare: [
     ['prepare --data videos/ --out copy --short-side 128', 'a copy that trains without decoding'],
     ['prepare --data videos/ --out copy --short-side 128 --flow', 'with optical flow'],
+    ['prepare --data videos/ --out copy --format jpeg', 'as JPEG: about a fifteenth of the room'],
   ],
   'bench kernels': [['bench kernels --peers', 'verifies, then times beside other libraries']],
   'bench step': [['bench step --filter cvrl-tiny', 'steps of training']],

@@ -1,17 +1,22 @@
 /**
- * Training copies that `prepare` makes: raw pictures, uint8 RGB (T, H, W, 3) in a file NAME.rgb8, and beside it perhaps
- * their flow, 16-bit floats (T - 1, H, W, 2) in NAME.flow16. What the files hold stands in the columns of the manifest.
+ * Training copies that `prepare` makes. Raw pictures: uint8 RGB (T, H, W, 3) in a file NAME.rgb8, and beside it perhaps
+ * their flow, 16-bit floats (T - 1, H, W, 2) in NAME.flow16; what the files hold stands in the columns of the manifest.
+ * JPEG pictures: NAME.mov, a video file like any other, which says itself what it holds.
  */
 import type { ClipSource } from './plan.js';
 
+export const COPY_FORMATS = ['raw', 'jpeg'] as const;
+export type CopyFormat = (typeof COPY_FORMATS)[number];
+
 export const PACKED_SUFFIX = '.rgb8';
+export const JPEG_SUFFIX = '.mov';
 export const FLOW_SUFFIX = '.flow16';
 
 /** Files of a folder that `prepare` made. */
 export const PREPARED_FILE = 'prepared.json';
 export const PREPARED_MANIFEST = 'manifest.csv';
 
-/** Columns of its manifest besides those of every manifest. */
+/** Columns of its manifest besides those of every manifest, where its pictures are raw. */
 export const PACKED_COLUMNS = ['frames', 'height', 'width', 'fps', 'flow'] as const;
 
 /** What a packed file holds. */

@@ -37,13 +37,15 @@ export async function openFolder(
       await writeFileAtomic(file, [Buffer.from(`${JSON.stringify(wanted, null, 2)}\n`)], operations);
       return;
     }
-    const found = parseSettings(text);
-    if (!found)
+    const written = parseSettings(text);
+    if (!written)
       throw new VsslError(
         'ERR_VSSL_DATA',
         `${file} is damaged: expected the settings of the copy as a JSON object; remove ${out}, or give a new folder`,
         { details: { out, file } },
       );
+    // copies that were begun when there was no other format do not say theirs
+    const found: Readonly<Record<string, unknown>> = { format: 'raw', quality: null, ...written };
     for (const [key, value] of Object.entries(wanted))
       if (found[key] !== value)
         throw new VsslError(

@@ -1,5 +1,4 @@
 /** One video of `prepare`: its pictures, and their flow, decoded stretch by stretch into files of their own. */
-
 import { createHash } from 'node:crypto';
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,23 +6,38 @@ import { throwIfAborted } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
 import { floatToHalf } from '../data/half.js';
 import { neighbourTimes } from '../data/motion-clip.js';
-import { countFields, FLOW_SUFFIX, PACKED_SUFFIX, type PackedShape, packedSource } from '../data/packed.js';
+import {
+  type CopyFormat,
+  countFields,
+  FLOW_SUFFIX,
+  JPEG_SUFFIX,
+  PACKED_SUFFIX,
+  type PackedShape,
+  packedSource,
+} from '../data/packed.js';
 import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
 import { clipFailure } from '../embed/clip-failure.js';
-import { evenTimes, type Indexer, readFacts } from '../embed/video-facts.js';
+import { evenTimes, readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
-import type { NativeLoader } from '../native/bindings.js';
-import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
+import type { EngineAddon, NativeLoader } from '../native/bindings.js';
+import { type PlacedBytes, type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { plainClip } from './plain-clip.js';
 
+/** What the folder of a copy is begun with: all of its videos have the same. */
 export interface PackSettings {
   readonly shortSide: number;
   readonly fps: number | null;
+  readonly format: CopyFormat;
+  /** Of JPEG, 1 (best) to 31; null of raw pictures. */
+  readonly quality: number | null;
 }
+
+/** The parts of the engine that a copy is made with. */
+export type Packer = Pick<EngineAddon, 'indexVideo' | 'createVideoWriter'>;
 
 /** A finished video. */
 export interface Entry extends PackedShape {
@@ -34,6 +48,7 @@ export interface Entry extends PackedShape {
   /** Files, relative to the copy's folder. */
   readonly path: string;
   readonly flow: string | null;
+  /** Of all of its files. */
   readonly bytes: number;
   /** Settings it was made with. */
   readonly shortSide: number;
@@ -54,7 +69,7 @@ const STRETCH = 32;
 
 /** Writes the video's files, unless `before` says that they are there. */
 export async function packRow(
-  indexer: Indexer,
+  engine: Packer,
   loader: NativeLoader,
   job: PackJob,
   before: Entry | undefined,
@@ -64,29 +79,29 @@ export async function packRow(
   const kept = before?.stamp === stamp && (await isWhole(out, before)) ? before : undefined;
   if (kept && (!flow || kept.flow !== null)) return { entry: kept, made: false };
 
-  const path = kept?.path ?? fileName(row);
-  const shape = kept ?? (await packPictures(indexer, loader, job, path));
+  const path = kept?.path ?? fileName(row, settings.format);
+  const { bytes, ...shape } = kept ?? (await packPictures(engine, loader, job, path));
   const flowPath = flow ? path.slice(0, -PACKED_SUFFIX.length) + FLOW_SUFFIX : null;
   if (flowPath !== null) await packFlow(loader, job, join(out, path), shape, join(out, flowPath));
   const { frames, height, width, fps } = shape;
-  const bytes = sizeOf(shape) + (flowPath === null ? 0 : flowSizeOf(shape));
   const { shortSide, fps: rate } = settings;
-  const made = { id: row.id, stamp, path, flow: flowPath, frames, height, width, fps, bytes };
-  return { entry: { ...made, shortSide, rate }, made: true };
+  const made = { id: row.id, stamp, path, flow: flowPath, frames, height, width, fps };
+  const all = bytes + (flowPath === null ? 0 : flowSizeOf(shape));
+  return { entry: { ...made, bytes: all, shortSide, rate }, made: true };
 }
 
+/** What the file of the pictures holds, and its bytes. */
 async function packPictures(
-  indexer: Indexer,
+  engine: Packer,
   loader: NativeLoader,
   job: PackJob,
   path: string,
-): Promise<PackedShape> {
+): Promise<PackedShape & { readonly bytes: number }> {
   const { row, out, settings, operations } = job;
-  const facts = await readFacts(indexer, row);
+  const facts = await readFacts(engine, row);
   const clock = makeClock(facts, { start: row.start, end: row.end, fps: settings.fps });
   const size = sizeFor(facts, settings.shortSide);
   const shape = { frames: clock.frames, ...size, fps: 1 / clock.period };
-  await checkRoom(out, row, shape, job.flow);
   const shrink = chooseShrink('auto', facts.width, facts.height, Math.min(size.height, size.width));
   const frame = plainClip(row.source, size, shrink);
   function* plans(): Generator<ClipPlan> {
@@ -95,14 +110,44 @@ async function packPictures(
   }
   const file = join(out, path);
   await mkdir(dirname(file), { recursive: true });
-  await writeFileAtomic(file, readStretches(loader, job, plans(), toBytes), operations);
-  return shape;
+  const pictures = readStretches(loader, job, plans(), toBytes);
+  if (settings.format === 'raw') {
+    await checkRoom(job, shape, sizeOf(shape) + (job.flow ? flowSizeOf(shape) : 0));
+    await writeFileAtomic(file, pictures, operations);
+  } else {
+    await writeFileAtomic(file, encodeStretches(engine, job, shape, pictures), operations);
+  }
+  return { ...shape, bytes: (await stat(file)).size };
+}
+
+/** The parts of a Motion-JPEG file. How many bytes there will be is known when the first stretch is encoded. */
+async function* encodeStretches(
+  engine: Packer,
+  job: PackJob,
+  shape: PackedShape,
+  pictures: AsyncIterable<Uint8Array>,
+): AsyncGenerator<PlacedBytes> {
+  const { frames, height, width, fps } = shape;
+  const quality = job.settings.quality ?? undefined;
+  const writer = engine.createVideoWriter(height, width, { codec: 'mjpeg', fps, quality });
+  let isFirst = true;
+  try {
+    for await (const stretch of pictures) {
+      const parts = await writer.add(stretch);
+      const share = stretch.byteLength / sizeOf(shape);
+      if (isFirst) await checkRoom(job, shape, parts.reduce((sum, { bytes }) => sum + bytes.length, 0) / share);
+      isFirst = false;
+      yield* parts;
+    }
+    yield* await writer.finish();
+  } finally {
+    writer.dispose();
+  }
 }
 
 /** Refuses a copy that its disk has no room for, before it is filled: a rate may ask for any number of frames. */
-async function checkRoom(out: string, { path }: VideoRow, shape: PackedShape, flow: boolean): Promise<void> {
+async function checkRoom({ out, row: { path } }: PackJob, shape: PackedShape, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(out);
-  const bytes = sizeOf(shape) + (flow ? flowSizeOf(shape) : 0);
   if (bytes <= bavail * bsize) return;
   const gigabytes = (n: number) => `${Number((n / 2 ** 30).toPrecision(3))} GB`;
   const { frames, height, width, fps } = shape;
@@ -188,11 +233,11 @@ function stretches(times: readonly number[]): number[][] {
 }
 
 /** clips/3f/wave_01-3fa2b4c6d8.rgb8: readable, and different for rows that differ. */
-function fileName({ id }: VideoRow): string {
+function fileName({ id }: VideoRow, format: CopyFormat): string {
   const hash = createHash('sha256').update(encodeName(id)).digest('hex').slice(0, 12);
   const last = id.split('/').at(-1) ?? '';
   const readable = last.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
-  return `clips/${hash.slice(0, 2)}/${readable}-${hash}${PACKED_SUFFIX}`;
+  return `clips/${hash.slice(0, 2)}/${readable}-${hash}${format === 'raw' ? PACKED_SUFFIX : JPEG_SUFFIX}`;
 }
 
 /** Of all that the row says of its video, and of the size and time of its files. */
@@ -208,8 +253,10 @@ async function stampOf({ source, start, end, facts }: VideoRow): Promise<string>
 async function isWhole(out: string, entry: Entry): Promise<boolean> {
   const has = async (path: string, bytes: number) =>
     (await stat(join(out, path)).catch(() => null))?.size === bytes;
-  if (!(await has(entry.path, sizeOf(entry)))) return false;
-  return entry.flow === null || (await has(entry.flow, flowSizeOf(entry)));
+  const flow = entry.flow === null ? 0 : flowSizeOf(entry);
+  return (
+    (await has(entry.path, entry.bytes - flow)) && (entry.flow === null || (await has(entry.flow, flow)))
+  );
 }
 
 function sizeOf({ frames, height, width }: PackedShape): number {

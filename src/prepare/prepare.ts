@@ -1,12 +1,12 @@
 /**
- * A training copy of a data set: every video as raw pictures at a short side, with its optical flow if asked for. What
- * the copy saves is decoding and computing flow in every epoch; what it costs is room.
+ * A training copy of a data set: every video as pictures at a short side, raw or JPEG, raw ones with their optical flow if
+ * asked for. What the copy saves is decoding and computing flow in every epoch; what it costs is room.
  */
-
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   checkCount,
+  checkOneOf,
   checkRate,
   checkSignal,
   checkText,
@@ -17,17 +17,17 @@ import {
 import { encodeName } from '../data/file-names.js';
 import { formatCsv } from '../data/format-csv.js';
 import { loadManifest } from '../data/manifest.js';
-import { PACKED_COLUMNS, PREPARED_MANIFEST } from '../data/packed.js';
+import { COPY_FORMATS, type CopyFormat, PACKED_COLUMNS, PREPARED_MANIFEST } from '../data/packed.js';
 import type { VideoRow } from '../data/rows.js';
 import { mapAhead } from '../embed/map-ahead.js';
 import { noneUsable, type UnusableVideo, unusableVideo } from '../embed/unusable.js';
-import { toVsslError, type VsslError } from '../errors.js';
+import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 import type { EngineAddon } from '../native/bindings.js';
 import { noFlow } from '../native/flow.js';
 import { openEngine } from '../native/load.js';
 import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { noteFinished, openFolder, readFinished, removeTemporary, writeFault } from './copy-folder.js';
-import { type Entry, type PackJob, packRow } from './pack-row.js';
+import { type Entry, type PackJob, type PackSettings, packRow } from './pack-row.js';
 
 export interface PrepareOptions {
   /** Folder, manifest or video file. */
@@ -38,7 +38,14 @@ export interface PrepareOptions {
   readonly shortSide?: number;
   /** Frames a second of the copy; null, the default: each video's own. */
   readonly fps?: number | null;
-  /** Stores the optical flow between neighbouring frames as well. */
+  /**
+   * raw, the default: uint8 RGB, which nothing needs to decode. jpeg: Motion JPEG (libavcodec's mjpeg), every picture a
+   * key frame, in a MOV file that is read, and played, like any other.
+   */
+  readonly format?: CopyFormat;
+  /** Of jpeg: 1 (best) to 31. Default 3. */
+  readonly quality?: number;
+  /** Stores the optical flow between neighbouring frames as well; of raw copies. */
   readonly flow?: boolean;
   /** Videos under way at once. Default: all processors. */
   readonly threads?: number;
@@ -61,14 +68,19 @@ export interface PrepareResult {
   readonly seconds: number;
 }
 
+/** As good as the videos themselves for the eye; prepare.test.ts has bytes and errors. */
+const QUALITY = 3;
+/** What libavcodec's quantiser scale has. */
+const WORST_QUALITY = 31;
+
 /** Bytes of decoded pictures that are kept, so that a stretch of a video need not be decoded from its key frame again. */
 const CACHE_BYTES = 2 ** 28;
 
 /**
  * Makes or finishes the copy. A bad video is listed in `skipped` and tried again by the next call. Throws
  * ERR_VSSL_NO_USABLE_VIDEO when there is none, ERR_VSSL_USAGE when `out` holds a copy with other settings, ERR_VSSL_DATA
- * when that copy's settings cannot be read, ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW, and what
- * loadManifest throws.
+ * when that copy's settings cannot be read, ERR_VSSL_WRITE when the disk is full or refuses, ERR_VSSL_NO_FLOW,
+ * ERR_VSSL_NO_LIBAV for JPEG, and what loadManifest throws.
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   return prepareWith(options);
@@ -79,18 +91,21 @@ export async function prepareWith(
   options: PrepareOptions,
   operations?: WriteOperations,
 ): Promise<PrepareResult> {
-  const known = ['data', 'out', 'shortSide', 'fps', 'flow', 'threads', 'signal', 'onProgress'];
-  requireOptions(options, known);
-  const { data, shortSide = 256, fps = null, flow = false, signal, onProgress } = options;
+  const known = ['data', 'out', 'shortSide', 'fps', 'format', 'quality', 'flow', 'threads', 'signal'];
+  requireOptions(options, [...known, 'onProgress']);
+  const { data, flow = false, signal, onProgress } = options;
   checkSignal(signal);
   const threads = checkCount('threads', options.threads ?? availableParallelism(), 1, LIMITS.threads);
-  checkCount('shortSide', shortSide, 16, LIMITS.side);
+  const settings = checkSettings(options);
   const out = resolve(checkText('out', 'a folder', options.out));
-  if (fps !== null) checkRate('fps', fps);
   const begun = performance.now();
   const { rows, warnings } = await loadManifest(data);
-  const settings = { shortSide, fps };
   const engine = await openEngine();
+  if (settings.format === 'jpeg' && engine.info().libavVersion === '')
+    throw new VsslError(
+      'ERR_VSSL_NO_LIBAV',
+      "this build has no encoder for JPEG: install FFmpeg's development packages and build again, or take raw pictures",
+    );
   if (flow && !engine.info().flowVersion) throw noFlow(engine, 'leave --flow out');
   await openFolder(out, settings, operations);
   const manifest = join(out, PREPARED_MANIFEST);
@@ -98,7 +113,7 @@ export async function prepareWith(
     const job = { out, settings, flow, signal, operations };
     const { entries, skipped, reused } = await packRows(engine, rows, job, threads, onProgress);
     if (entries.length === 0) throw noneUsable(skipped.length, skipped);
-    await writeFileAtomic(manifest, [encodeName(manifestOf(entries))], operations);
+    await writeFileAtomic(manifest, [encodeName(manifestOf(entries, settings.format))], operations);
     const bytes = entries.reduce((sum, { entry }) => sum + entry.bytes, 0);
     const seconds = (performance.now() - begun) / 1000;
     return { out, manifest, videos: entries.length, reused, bytes, skipped, warnings, seconds };
@@ -107,6 +122,25 @@ export async function prepareWith(
   } finally {
     await removeTemporary(out);
   }
+}
+
+/** What of the options says how the copy is made. */
+function checkSettings(options: PrepareOptions): PackSettings {
+  const { shortSide = 256, fps = null, flow = false, quality } = options;
+  checkCount('shortSide', shortSide, 16, LIMITS.side);
+  if (fps !== null) checkRate('fps', fps);
+  const format = checkOneOf('format', options.format ?? 'raw', COPY_FORMATS);
+  if (format === 'raw') {
+    if (quality !== undefined) throw invalidArgument('quality', "none with the format 'raw'", quality);
+    return { shortSide, fps, format, quality: null };
+  }
+  if (flow)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      'flow takes four bytes a pixel, more than raw pictures do: a JPEG copy has none. Leave it out, and training computes ' +
+        'it from the copy, or take raw pictures',
+    );
+  return { shortSide, fps, format, quality: checkCount('quality', quality ?? QUALITY, 1, WORST_QUALITY) };
 }
 
 /** Packs what is not finished, several videos at once; `entries` and `skipped` are in the order of the rows. */
@@ -156,10 +190,13 @@ function faultOfVideo(error: unknown): VsslError | null {
 }
 
 /**
- * The manifest of a copy: path, label, group, the source's further columns, and what the packed files hold. A row's
- * window is not among them: its copy holds nothing else.
+ * The manifest of a copy: path, label, group, the source's further columns, and what raw files hold. A row's window is
+ * not among them: its copy holds nothing else.
  */
-function manifestOf(entries: readonly { readonly row: VideoRow; readonly entry: Entry }[]): string {
+function manifestOf(
+  entries: readonly { readonly row: VideoRow; readonly entry: Entry }[],
+  format: CopyFormat,
+): string {
   const own = ['path', 'label', 'group'];
   const further = new Set(entries.flatMap(({ row }) => Object.keys(row.extra)));
   for (const column of [...own, ...PACKED_COLUMNS]) further.delete(column);
@@ -167,5 +204,5 @@ function manifestOf(entries: readonly { readonly row: VideoRow; readonly entry: 
     const { path, frames, height, width, fps, flow } = entry;
     return { ...extra, path, label, group, frames, height, width, fps, flow };
   });
-  return formatCsv([...own, ...further, ...PACKED_COLUMNS], lines);
+  return formatCsv([...own, ...further, ...(format === 'raw' ? PACKED_COLUMNS : [])], lines);
 }

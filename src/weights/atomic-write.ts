@@ -6,6 +6,12 @@ import { invalidArgument, toVsslError, VsslError } from '../errors.js';
 /** Suffix of files that are still being written. One left behind by a killed process is never read. */
 export const TEMPORARY_SUFFIX = '.tmp';
 
+/** Bytes that have their place at byte `at` of a file, whatever was written before them. */
+export interface PlacedBytes {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** The few file operations that an atomic write is made of; tests put failing ones here. */
 export interface WriteOperations {
   open(path: string, flags: string): Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
@@ -26,7 +32,7 @@ const nodeOperations: WriteOperations = {
  */
 export async function writeFileAtomic(
   path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array> | string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array | PlacedBytes> | string,
   operations: WriteOperations = nodeOperations,
 ): Promise<void> {
   const folder = dirname(path);
@@ -39,7 +45,7 @@ export async function writeFileAtomic(
     const file = await operations.open(temporary, 'wx');
     try {
       for await (const chunk of typeof chunks === 'string' ? [Buffer.from(chunks)] : chunks)
-        await writeAll(file, chunk);
+        await ('bytes' in chunk ? writeAll(file, chunk.bytes, chunk.at) : writeAll(file, chunk));
       await file.sync();
     } finally {
       await file.close();
@@ -131,11 +137,12 @@ async function whatIsThere(path: string): Promise<string | null> {
   return found.isSocket() ? 'a socket' : 'a device';
 }
 
-/** One write call takes at most 2^31 - 1 bytes and may take fewer: goes on until all are written. */
-async function writeAll(file: Pick<FileHandle, 'write'>, chunk: Uint8Array): Promise<void> {
+/** One write call takes at most 2^31 - 1 bytes and may take fewer: goes on until all are written. `at`: else at the end. */
+async function writeAll(file: Pick<FileHandle, 'write'>, chunk: Uint8Array, at?: number): Promise<void> {
   const most = 1 << 26;
   for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await file.write(chunk, done, Math.min(most, chunk.byteLength - done));
+    const place = at === undefined ? null : at + done;
+    const { bytesWritten } = await file.write(chunk, done, Math.min(most, chunk.byteLength - done), place);
     if (bytesWritten === 0) throw Object.assign(new Error('the file system took no bytes'), { code: 'EIO' });
     done += bytesWritten;
   }

@@ -63,6 +63,7 @@ test('wrong usage ends with 2 and says what is wrong', (t) => {
     [['bench', 'kernels', '--pairs', '0'], /whole number from 1/],
     [['bench', 'step', '--filter', 'no such case'], /--list/],
     [['bench', 'step', '--add'], /--add expected --out/],
+    [['bench', 'loader', '--filter', 'no such case'], /--list/],
     [['bench', 'embed', '--threads', '0'], /whole number from 1/],
     [['bench', 'embed', '--peers', '('], /--peers/],
   ];
@@ -143,7 +144,7 @@ test('presets say which of them need a GPU, and whether there is one', (t) => {
 
 test('--json: the last line of stdout is one object, and nothing else is there', (t) => {
   const commands = [['methods'], ['methods', 'cvrl'], ['presets'], ['presets', 'cvrl-tiny']];
-  const lists = ['kernels', 'step', 'embed'].map((what) => ['bench', what, '--list']);
+  const lists = ['kernels', 'step', 'loader', 'embed'].map((what) => ['bench', what, '--list']);
   for (const args of [...commands, ...lists]) {
     const { status, stdout } = cli(...args, '--json');
     t.is(status, 0);

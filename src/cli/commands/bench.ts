@@ -9,6 +9,7 @@ import { percent } from '../table.js';
 import { RedrawnLine } from '../terminal.js';
 
 interface BenchFlags {
+  readonly data?: string;
   readonly filter?: string;
   readonly peers?: boolean | string;
   readonly python?: string;
@@ -26,9 +27,17 @@ interface Topic {
   readonly pairs: number;
   /** When nobody says; 0: one per physical core. */
   readonly threads: readonly number[];
-  readonly cases: () => Promise<readonly BenchCase[]>;
+  readonly open: (flags: BenchFlags) => Promise<OpenTopic>;
+  /** What --data is, where there is one. */
+  readonly data?: string;
   /** What a check that failed means. */
   readonly wrong: string;
+}
+
+/** The cases of a topic; `close` removes what they made. */
+interface OpenTopic {
+  readonly cases: readonly BenchCase[];
+  close?(): Promise<void>;
 }
 
 const TOPICS: readonly Topic[] = [
@@ -37,7 +46,7 @@ const TOPICS: readonly Topic[] = [
     description: 'the kernels, each as a fraction of what this machine can do and beside other libraries',
     pairs: 30,
     threads: [0],
-    cases: async () => (await import('../../bench/cases/index.js')).benchCases,
+    open: async () => ({ cases: (await import('../../bench/cases/index.js')).benchCases }),
     wrong: 'a kernel does not give what its double-precision twin gives',
   },
   {
@@ -45,25 +54,35 @@ const TOPICS: readonly Topic[] = [
     description: 'training steps of the small presets and of large networks, beside PyTorch',
     pairs: 10,
     threads: [1, 0],
-    cases: async () => (await import('../bench-steps.js')).stepCases(),
+    open: async () => ({ cases: (await import('../bench-steps.js')).stepCases() }),
     wrong: 'a step does not give the loss that it should',
+  },
+  {
+    what: 'loader',
+    description: 'clips of videos, copies and pictures in memory, beside decoding alone and libraries of Python',
+    pairs: 10,
+    threads: [1, 0],
+    open: async ({ data }) => (await import('../bench-loader.js')).openLoaderBench(data ?? null),
+    data: 'videos to load, 16 of them (default: some that are made)',
+    wrong: 'a clip is not what it should be',
   },
   {
     what: 'embed',
     description: 'clips to features, beside the bare convolutions of the network and PyTorch',
     pairs: 10,
     threads: [1, 0],
-    cases: async () => (await import('../../bench/engine/embed.js')).embedCases,
+    open: async () => ({ cases: (await import('../../bench/engine/embed.js')).embedCases }),
     wrong: 'an encoder does not give the features that it should',
   },
 ];
 
-/** `vssl-native bench kernels|step|embed`: verifies, then times in turn with limits and with peers. */
+/** `vssl-native bench kernels|step|loader|embed`: verifies, then times in turn with limits and with peers. */
 export function registerBench(program: Command): void {
   const group = program.command('bench').description('verify, then time');
-  for (const topic of TOPICS)
-    addCommonOptions(group.command(topic.what))
-      .description(topic.description)
+  for (const topic of TOPICS) {
+    const command = addCommonOptions(group.command(topic.what)).description(topic.description);
+    if (topic.data !== undefined) command.option('--data <path>', topic.data);
+    command
       .option('--filter <regexp>', 'only cases whose name matches')
       .option(
         '--peers [regexp]',
@@ -75,15 +94,25 @@ export function registerBench(program: Command): void {
       .option('--out <file>', 'write the result as JSON, too')
       .option('--add', 'rows that --out has already stay, where this run takes no new ones')
       .option('--list', 'only name the cases')
-      .action(runAction<BenchFlags>((context, flags) => bench(topic, context, flags)));
+      .action(
+        runAction<BenchFlags>(async (context, flags) => {
+          const { cases, close } = await topic.open(flags);
+          try {
+            return await bench(topic, cases, context, flags);
+          } finally {
+            await close?.();
+          }
+        }),
+      );
+  }
 }
 
 function threadsText({ threads }: Topic): string {
   return threads.length > 1 ? '1, then one per physical core' : 'one per physical core';
 }
 
-async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
-  const cases = await chooseCases(topic, flags);
+async function bench(topic: Topic, all: readonly BenchCase[], context: ActionContext, flags: BenchFlags) {
+  const cases = chooseCases(all, flags);
   if (flags.list) {
     const { formatCases } = await import('../format-bench.js');
     context.print(formatCases(cases));
@@ -96,7 +125,7 @@ async function bench(topic: Topic, context: ActionContext, flags: BenchFlags) {
   const earlier = await checkOut(topic, flags);
   const result = await timeCases(topic, cases, context, flags);
   if (flags.out !== undefined) {
-    const whole = earlier ? await addTo(topic, earlier, result) : result;
+    const whole = earlier ? await addTo(all, earlier, result) : result;
     await writeResultFile(flags.out, `${JSON.stringify(whole, null, 2)}\n`);
     context.logger.info(`written to ${flags.out}`);
   }
@@ -120,20 +149,24 @@ async function checkOut(
   return readEarlierResult(out, { what, pairs });
 }
 
-async function addTo(topic: Topic, earlier: BenchResult, result: BenchResult): Promise<BenchResult> {
+async function addTo(
+  all: readonly BenchCase[],
+  earlier: BenchResult,
+  result: BenchResult,
+): Promise<BenchResult> {
   const { addRows } = await import('../../bench/earlier-result.js');
   return addRows(
     earlier,
     result,
-    (await topic.cases()).map(({ name }) => name),
+    all.map(({ name }) => name),
   );
 }
 
 /** The cases that --filter names, with the peers that --peers names. */
-async function chooseCases(topic: Topic, { filter, peers }: BenchFlags): Promise<BenchCase[]> {
+function chooseCases(all: readonly BenchCase[], { filter, peers }: BenchFlags): BenchCase[] {
   const wanted = toPattern('--filter', filter);
   const others = toPattern('--peers', typeof peers === 'string' ? peers : '');
-  const cases = (await topic.cases())
+  const cases = all
     .filter(({ name }) => wanted.test(name))
     .map((one) => ({ ...one, peers: one.peers.filter(({ name }) => others.test(name)) }));
   if (cases.length === 0)
