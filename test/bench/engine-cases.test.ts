@@ -7,6 +7,7 @@ import { stepCaseOf, stepCases } from '#src/cli/bench-steps.js';
 import { formatBench } from '#src/cli/format-bench.js';
 import { loadConfig } from '#src/methods/config.js';
 import { loadEngine } from '#src/native/load.js';
+import { withMethod } from '../helpers/with-method.js';
 
 const run = async (one: BenchCase) => {
   const result = await runBench({ cases: [one], pairs: 1, threads: 1, python: null });
@@ -55,17 +56,6 @@ test.serial('a step tells where its time goes', async (t) => {
   t.true(sum > 0 && sum < 3 * seconds, `${sum} of ${seconds}`);
   t.regex(text, /forward .*, backward /);
 });
-
-/** The object with another method in the place of one of its own, which native objects do not let be changed. */
-function withMethod<T extends object, Name extends keyof T>(object: T, name: Name, method: T[Name]): T {
-  return new Proxy(object, {
-    get(_, key) {
-      if (key === name) return method;
-      const own = object[key as keyof T];
-      return typeof own === 'function' ? own.bind(object) : own;
-    },
-  });
-}
 
 test.serial('features that are wrong fail the check, and nothing is timed', async (t) => {
   const engine = loadEngine();

@@ -88,7 +88,7 @@ test('the pictures are those of a raw copy, at its times, in a small part of its
     raw.skipped.map(({ code }) => code),
   );
   t.log(`${(raw.bytes / jpeg.bytes).toFixed(1)} times smaller than raw`);
-  t.true(jpeg.bytes < raw.bytes / 6, `${jpeg.bytes} of ${raw.bytes} bytes`);
+  t.true(jpeg.bytes < raw.bytes / 12, `${jpeg.bytes} of ${raw.bytes} bytes`);
   const rawRows = (await loadManifest(file('raw'))).rows;
   for (const spec of [file('jpeg'), jpeg.manifest, `${file('jpeg')}?group=g1,g2`]) {
     const { rows } = await loadManifest(spec);
@@ -112,7 +112,7 @@ test('the pictures are those of a raw copy, at its times, in a small part of its
     b.facts.times.forEach((time, k) => t.true(Math.abs(a.facts.times[k]! - time) < 1e-9));
     const ratio = psnr(a.pictures, b.pictures);
     t.log(`${row.path.split('/').at(-1)}: ${ratio.toFixed(1)} dB`);
-    t.true(ratio > 33, `${ratio} dB`);
+    t.true(ratio > 38, `${ratio} dB`);
   }
 });
 
@@ -139,9 +139,10 @@ test('quality trades room for exactness; a short side and a rate; a copy of a co
 test('what is finished is not done again; what is missing or was cut off is; other settings are refused', async (t) => {
   const out = file('resumed');
   const copy = { data: file('set.csv'), out, format: 'jpeg' } as const;
+  const reason = new Error('enough');
   const stop = new AbortController();
-  const onProgress = (done: number) => done === 1 && stop.abort();
-  await t.throwsAsync(prepare({ ...copy, threads: 1, signal: stop.signal, onProgress }), { name: 'AbortError' });
+  const onProgress = (done: number) => done === 1 && stop.abort(reason);
+  await t.throwsAsync(prepare({ ...copy, threads: 1, signal: stop.signal, onProgress }), { is: reason });
   await t.throwsAsync(loadManifest(out), { code: 'ERR_VSSL_DATA', message: /not finished/ });
   const first = sizesOf(out);
   t.true(Object.keys(first).length >= 1);
@@ -229,10 +230,10 @@ test('what cannot be is refused before anything is made', async (t) => {
     message: /four bytes a pixel/,
   });
   for (const [options, message] of [
-    [{ format: 'png' }, /format.*'raw' or 'jpeg'/],
-    [{ format: 'jpeg', quality: 0 }, /quality.*from 1 to 31/],
+    [{ format: 'png' }, /'raw' or 'jpeg' for format/],
+    [{ format: 'jpeg', quality: 0 }, /from 1 to 31 for quality/],
     [{ format: 'jpeg', quality: 2.5 }, /quality/],
-    [{ quality: 3 }, /quality.*'raw'/],
+    [{ quality: 3 }, /'raw' for quality/],
   ] as const)
     await t.throwsAsync(prepare({ ...copy, ...options } as never), { code: 'ERR_VSSL_INVALID_ARGUMENT', message });
   t.false(existsSync(copy.out));

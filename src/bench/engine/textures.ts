@@ -1,7 +1,7 @@
 /** Pictures for files that cost a decoder what recordings cost it: a textured scene that the camera pans over, with grain. */
 import { uniformBytes, uniformFloats } from '../random.js';
 
-const GRAIN = 6; // of 255, to either side
+const GRAIN = 10; // of 255, to either side
 const COARSEST = 64; // pixels between the points of the coarsest octave
 const OCTAVES = 5;
 
@@ -34,12 +34,12 @@ export function panOverTexture(
 
 /** Smooth noise at five scales, brighter and darker more than coloured; far enough from 0 and 255 for the grain. */
 function makeTexture({ height, width }: { height: number; width: number }, seed: number): Uint8Array {
-  const sums = new Float32Array(height * width * 3).fill(128);
+  const sums = new Float32Array(height * width * 3).fill(118);
   for (let octave = 0; octave < OCTAVES; octave++) {
     const step = COARSEST >> octave;
     const across = Math.ceil(width / step) + 1;
     const points = uniformFloats((Math.ceil(height / step) + 1) * across * 4, seed * 31 + octave);
-    const strength = 55 / (octave + 1);
+    const strength = 130 / (octave + 1);
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++) {
         const at = (Math.floor(y / step) * across + Math.floor(x / step)) * 4;
