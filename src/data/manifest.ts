@@ -71,6 +71,11 @@ export function pathOfSource(spec: string): string | null {
   return named?.reader.readsPath ? named.target : null;
 }
 
+/** Whether commands print the data, or stdin has it. */
+export function isPipe(spec: string): boolean {
+  return namedSource(spec)?.reader === pipeReader;
+}
+
 export function isNamedSource(spec: string): boolean {
   return namedSource(spec) !== null;
 }

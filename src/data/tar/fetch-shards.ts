@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { VsslError } from '../../errors.js';
+import { messageOf, VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { expandBraces } from './find-shards.js';
 import { pipeToFile } from './pipe-to-file.js';
@@ -107,11 +107,11 @@ async function fetchOne(
     await rename(fsPath(part), fsPath(path));
   } catch (error) {
     await rm(fsPath(part), { force: true });
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    // of the system's errors there is no other: what it prints cannot be kept
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     throw new VsslError(
       'ERR_VSSL_WRITE',
-      `there is no room for ${options.name} in ${path}; name a larger disk: pipe?cache=FOLDER:COMMAND`,
+      `cannot write ${path}: ${messageOf(error)}; name a disk with room for all shards: pipe?cache=FOLDER:COMMAND`,
       { details: { path }, cause: error },
     );
   }

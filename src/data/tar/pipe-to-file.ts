@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { VsslError } from '../../errors.js';
+import { fsPath } from '../file-names.js';
 
 export interface PipeOptions {
-  /** What messages call it. A command may hold secrets, so they do not show it. */
+  /** What messages call it. */
   readonly name: string;
   /** Told of each piece that was read; ends the command by throwing. */
   readonly onBytes: (count: number) => void;
@@ -19,9 +20,17 @@ const LAST_WORDS = 4096;
 const GRACE_MS = 2000;
 
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) end(child, 'SIGKILL');
-});
+let endsWithProcess = false;
+
+function endWithProcess(child: ChildProcess): void {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  if (endsWithProcess) return;
+  endsWithProcess = true;
+  process.on('exit', () => {
+    for (const child of running) end(child, 'SIGKILL');
+  });
+}
 
 /**
  * Runs `command` with the shell of the system and writes what it prints to `file`; stdin where it is '-'. It ends with
@@ -29,7 +38,7 @@ process.on('exit', () => {
  * last words, what writing throws, and the signal's reason.
  */
 export async function pipeToFile(command: string, file: string, options: PipeOptions): Promise<void> {
-  const into = createWriteStream(file);
+  const into = createWriteStream(fsPath(file));
   const { onBytes, signal } = options;
   const counted = async function* (source: AsyncIterable<Buffer>) {
     for await (const piece of source) {
@@ -39,8 +48,7 @@ export async function pipeToFile(command: string, file: string, options: PipeOpt
   };
   if (command === '-') return await pipeline(process.stdin, counted, into, { signal });
   const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  child.once('close', () => running.delete(child));
+  endWithProcess(child);
   let words = '';
   child.stderr.on('data', (text) => {
     words = (words + text).slice(-LAST_WORDS);
