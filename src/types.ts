@@ -90,6 +90,7 @@ export type {
   NativeLinearFit,
   NativeLoader,
   NativeLoadResult,
+  NativeMember,
   NativeMemoryStats,
   NativeRanks,
   NativeRanksSpec,

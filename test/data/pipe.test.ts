@@ -12,6 +12,7 @@ import test, { type ExecutionContext } from 'ava';
 import { loadManifest } from '#src/data/manifest.js';
 import { VsslError } from '#src/errors.js';
 import { absoluteSpec } from '#src/train/absolute-spec.js';
+import { isAlive } from '../helpers/is-alive.js';
 import { makeTar, writeTar } from '../helpers/make-tar.js';
 
 const root = await mkdtemp(join(tmpdir(), 'vssl-piped-'));
@@ -175,13 +176,4 @@ async function allGone(t: ExecutionContext, pids: string): Promise<void> {
   t.true(all.length > 0 && all.every((pid) => pid > 1));
   for (let i = 0; i < 250 && all.some(isAlive); i++) await delay(20);
   t.deepEqual(all.filter(isAlive), []);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
