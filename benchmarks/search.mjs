@@ -8,12 +8,11 @@
 //   node benchmarks/search.mjs --table [--check]
 //
 // DATA_ROOT holds the folders ut-interaction, msr20-render, asl24 and sprites5, each with a manifest.csv.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fillPage, markdown, root } from './page.mjs';
+import { commit, fillPage, markdown, root } from './page.mjs';
 
 const file = join(root, 'benchmarks/results/search.json');
 const PRESET = 'cvrl-tiny';
@@ -237,13 +236,6 @@ function tables({ search, duplicates, cpu, commit }) {
     `**The same, with the threshold that \`duplicates\` chooses**\n\n${chosenTable(duplicates)}`,
     `(In brackets 95 % intervals after Wilson. ${cpu}, commit ${commit}.)\n`,
   ].join('\n\n');
-}
-
-function commit() {
-  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
-  return (
-    git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '')
-  );
 }
 
 /** 12 pieces of 4 videos, found by an untrained encoder: a test of the search, not of what is learned. */
