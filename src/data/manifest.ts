@@ -13,6 +13,7 @@ import { kineticsReader } from './readers/kinetics.js';
 import type { DatasetReader } from './readers/reader.js';
 import { ssv2Reader } from './readers/ssv2.js';
 import { syntheticReader } from './readers/synthetic.js';
+import { tarReader } from './readers/tar.js';
 import { ucf101Reader } from './readers/ucf101.js';
 import { bareRow, type Manifest, type VideoRow } from './rows.js';
 
@@ -23,11 +24,12 @@ const SOURCES: readonly DatasetReader[] = [
   hmdb51Reader,
   kineticsReader,
   ssv2Reader,
+  tarReader,
 ];
 
 /**
- * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a
- * named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
+ * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, a tar shard, one video
+ * file, or a named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
  *
  * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest) and ERR_VSSL_USAGE (a broken query).
  */
@@ -64,10 +66,10 @@ export function heldOutSpec(spec: string): string | null {
 }
 
 /** Where a named source reads files from: what stands between its name and its query; null for others. */
-export function folderOfSource(spec: string): string | null {
+export function pathOfSource(spec: string): string | null {
   const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
   const source = SOURCES.find((reader) => reader.name === scheme);
-  return source?.readsFolder ? splitQuery(spec.slice(source.name.length + 1)).target : null;
+  return source?.readsPath ? splitQuery(spec.slice(source.name.length + 1)).target : null;
 }
 
 async function chooseReader(spec: string): Promise<{ reader: DatasetReader; target: string; query: string }> {
@@ -100,6 +102,10 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
     case '.jsonl':
     case '.ndjson':
       return { reader: jsonlReader, target, query };
+    case '.tar':
+    case '.tgz':
+    case '.gz':
+      return { reader: tarReader, target, query };
     case '.json':
     case '.txt':
       throw new VsslError(
@@ -157,7 +163,9 @@ function dropRepeated(all: readonly VideoRow[]): { rows: readonly VideoRow[]; dr
 
 function advice(reader: DatasetReader): string {
   if (reader === folderReader)
-    return '; expected video files, class folders of video files, or folders of pictures';
+    return '; expected video files, class folders of video files, or folders of pictures; tar shards are given as tar:FOLDER';
   if (reader === csvReader) return '; expected a line a video below the header';
+  if (reader === tarReader)
+    return '; expected KEY.mp4 beside KEY.json or KEY.cls; ?video=SUFFIX names another suffix of videos';
   return '';
 }
