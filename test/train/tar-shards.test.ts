@@ -1,7 +1,12 @@
 /** Training from tar shards is training from the files in them: same steps, same weights, same resume. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { loadManifest } from '#src/data/manifest.js';
 import { embedToFile } from '#src/embed/embed-to-file.js';
@@ -12,18 +17,23 @@ import { indexVideos } from '#src/search/index-videos.js';
 import { searchVideos } from '#src/search/search-videos.js';
 import { writeGallery } from '#src/search/write-gallery.js';
 import { comparable, killWhen, resumeAndCompare, runToEnd, start } from '../helpers/killed-run.js';
-import { writeTar } from '../helpers/make-tar.js';
+import { END_MARK, writeTar } from '../helpers/make-tar.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const root = await mkdtemp(join(tmpdir(), 'vssl-shards-'));
-test.after.always(() => rm(root, { recursive: true, force: true }));
+const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'));
 const { folder } = await makeTinyVideos(9);
 const shards = join(root, 'shards');
 const data = `tar:${shards}/clips-{000..001}.tar`;
+const cache = join(root, 'cache');
+const piped = `pipe?cache=${cache}:cat ${shards}/clips-{000..001}.tar`;
 const config = join(root, 'config.json');
 const runAt = (name: string, from = data) => ({ config, data: from, out: join(root, name) });
 const unbroken = join(root, 'unbroken');
+const weightsOf = (out: string) => readFileSync(join(out, 'weights.safetensors'));
 const labelOf = (name: string) => (/[02468]\.mp4$/.test(name) ? 'even' : 'odd');
+
+test.after.always(() => rm(root, { recursive: true, force: true }));
 
 test.before('shards of the same videos, in the order of the folder', async (t) => {
   await mkdir(shards);
@@ -43,10 +53,7 @@ test.before('shards of the same videos, in the order of the folder', async (t) =
 
 test.serial('the bytes of a run on the files themselves', async (t) => {
   await runToEnd(t, runAt('files', folder));
-  const weights = await Promise.all(
-    [unbroken, join(root, 'files')].map((out) => readFile(join(out, 'weights.safetensors'))),
-  );
-  t.true(weights[0]!.equals(weights[1]!));
+  t.true(weightsOf(join(root, 'files')).equals(weightsOf(unbroken)));
   const [fromShards, fromFiles] = await Promise.all([unbroken, join(root, 'files')].map(comparable));
   t.deepEqual(fromShards!.steps, fromFiles!.steps);
   const told = (records: Record<string, unknown>[]) =>
@@ -69,6 +76,40 @@ test.serial('killed in mid-epoch', async (t) => {
   let lines = 0;
   t.true(await killWhen(runAt('killed'), (name) => name === 'metrics.jsonl' && ++lines === 6));
   await resumeAndCompare(t, runAt('killed'), unbroken);
+});
+
+test.serial('from commands: killed, and resumed without what was fetched', async (t) => {
+  const whole = runAt('piped-whole', piped);
+  await runToEnd(t, whole);
+  let lines = 0;
+  t.true(await killWhen(runAt('piped', piped), (name) => name === 'metrics.jsonl' && ++lines === 6));
+  await rm(cache, { recursive: true });
+  await resumeAndCompare(t, runAt('piped', piped), whole.out);
+  t.true(weightsOf(whole.out).equals(weightsOf(unbroken)));
+});
+
+test.serial('from stdin', async (t) => {
+  const all = join(root, 'all.tar');
+  const bytes = await Promise.all(['000', '001'].map((i) => readFile(join(shards, `clips-${i}.tar`))));
+  await writeFile(all, Buffer.concat([bytes[0]!.subarray(0, -END_MARK.length), bytes[1]!]));
+  const out = join(root, 'stdin');
+  const args = ['train', '--config', config, '--data', '-', '--out', out, '--json'];
+  const input = await open(all);
+  const child = spawn(process.execPath, [main, ...args], { stdio: [input.fd, 'ignore', 'inherit'] });
+  t.deepEqual(await once(child, 'exit'), [0, null]);
+  await input.close();
+  t.true(weightsOf(out).equals(weightsOf(unbroken)));
+});
+
+test.serial('Ctrl-C while a command runs', async (t) => {
+  const pid = join(root, 'pid');
+  const { child, ended } = start(runAt('stopped', `pipe:echo $$ > ${pid}.part; mv ${pid}.part ${pid}; exec sleep 1000`));
+  while (!existsSync(pid)) await delay(20);
+  child.kill('SIGINT');
+  t.is((await ended).code, 130);
+  const group = Number(await readFile(pid, 'utf8'));
+  t.throws(() => process.kill(group, 0), { code: 'ESRCH' });
+  t.false(existsSync(join(root, 'stopped')), 'no run was begun');
 });
 
 test.serial('a shard that was cut since is refused, with the way out', async (t) => {

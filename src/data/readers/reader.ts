@@ -8,6 +8,7 @@ export interface ReaderRequest {
   readonly options: ReadonlyMap<string, string>;
   /** Folders that are no part of the data, whatever they hold. */
   readonly except?: readonly string[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ReaderResult {

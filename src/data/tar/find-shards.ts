@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { expand } from 'brace-expansion'; // what bash and webdataset make of braces, leading zeros kept
+import { invalidArgument } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { matchesGlob } from '../glob.js';
 import { unreadable } from '../readers/folder.js';
@@ -37,9 +38,11 @@ export async function findShards(target: string): Promise<FoundShards> {
   return { shards: [...shards], base: fixedFolder(target), missing };
 }
 
-/** As bash does. */
+/** As bash does. Throws ERR_VSSL_INVALID_ARGUMENT for too many. */
 export function expandBraces(pattern: string): string[] {
-  return expand(pattern, { max: MOST_SHARDS });
+  const names = expand(pattern, { max: MOST_SHARDS + 1 });
+  if (names.length <= MOST_SHARDS) return names;
+  throw invalidArgument('shards', `a pattern of at most ${MOST_SHARDS} shards`, pattern);
 }
 
 /** A shard's name in ids: the same on any machine. */
