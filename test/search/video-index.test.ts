@@ -273,7 +273,8 @@ test('many shards: vectors of all are found, and compaction keeps their order', 
   await index.close();
 });
 
-test('100,000 videos are opened quickly, and neither that nor a search holds up the event loop', async (t) => {
+// by itself: the tests beside it use the processor too
+test.serial('100,000 videos are opened quickly, and neither that nor a search holds up the event loop', async (t) => {
   const index = await open('large');
   const vector = vectorOf('/a', 0);
   const entries = Array.from({ length: 100_000 }, (_, i) => ({
