@@ -78,8 +78,19 @@ function dropCaches() {
 }
 
 function inChild(spec, seed) {
-  const args = ['--child', '--clips', values.clips, '--threads', values.threads, '--seed', String(seed), spec];
-  return JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...args], { encoding: 'utf8' }));
+  const args = [
+    '--child',
+    '--clips',
+    values.clips,
+    '--threads',
+    values.threads,
+    '--seed',
+    String(seed),
+    spec,
+  ];
+  return JSON.parse(
+    execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...args], { encoding: 'utf8' }),
+  );
 }
 
 /** Shards of the videos, in their order. */
@@ -89,7 +100,9 @@ async function pack(folder, into) {
   for (let i = 0; i < rows.length; i += perShard) {
     const names = rows.slice(i, i + perShard).map(({ id }) => id);
     const shard = join(into, `clips-${String(i / perShard).padStart(6, '0')}.tar`);
-    execFileSync('tar', ['-cf', shard, '-C', folder, '--verbatim-files-from', '-T', '-'], { input: names.join('\n') });
+    execFileSync('tar', ['-cf', shard, '-C', folder, '--verbatim-files-from', '-T', '-'], {
+      input: names.join('\n'),
+    });
   }
 }
 
@@ -120,7 +133,14 @@ if (values.child) {
     });
     const { videos, clips } = found.files[0];
     console.log(
-      JSON.stringify({ videos, clips, cold, pairs: found.files.length, list: secondsOf('list'), load: secondsOf('load') }),
+      JSON.stringify({
+        videos,
+        clips,
+        cold,
+        pairs: found.files.length,
+        list: secondsOf('list'),
+        load: secondsOf('load'),
+      }),
     );
   } finally {
     rmSync(shards, { recursive: true });

@@ -89,6 +89,7 @@ export type {
   NativeLinearFit,
   NativeLoader,
   NativeLoadResult,
+  NativeMember,
   NativeMemoryStats,
   NativeRanks,
   NativeRanksSpec,

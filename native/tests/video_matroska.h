@@ -28,10 +28,12 @@ inline Binary ebml(uint32_t id, const Binary& content) {
 
 inline Binary ebml(uint32_t id, uint32_t number) {
   return ebml(id, Binary{static_cast<uint8_t>(number >> 24), static_cast<uint8_t>(number >> 16),
-                        static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)});
+                         static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)});
 }
 
-inline Binary ebml(uint32_t id, const std::string& text) { return ebml(id, Binary(text.begin(), text.end())); }
+inline Binary ebml(uint32_t id, const std::string& text) {
+  return ebml(id, Binary(text.begin(), text.end()));
+}
 
 inline Binary ebml(uint32_t id, const std::vector<Binary>& children) {
   Binary content;
@@ -52,7 +54,7 @@ inline void write_matroska(const std::string& path, const std::vector<MatroskaTr
     const MatroskaTrack& t = tracks[i];
     const auto number = static_cast<uint32_t>(i + 1);
     std::vector<Binary> video{ebml(0xB0, static_cast<uint32_t>(t.width)),
-                             ebml(0xBA, static_cast<uint32_t>(t.height))};
+                              ebml(0xBA, static_cast<uint32_t>(t.height))};
     std::vector<Binary> color;
     if (t.transfer) color.push_back(ebml(0x55BA, t.transfer));
     if (t.primaries) color.push_back(ebml(0x55BB, t.primaries));
@@ -63,7 +65,7 @@ inline void write_matroska(const std::string& path, const std::vector<MatroskaTr
     for (size_t p = 0; p < t.jpegs.size(); ++p) {
       const auto when = static_cast<uint32_t>(40 * p);
       Binary block{static_cast<uint8_t>(0x80 | number), static_cast<uint8_t>(when >> 8),
-                  static_cast<uint8_t>(when), 0x80};
+                   static_cast<uint8_t>(when), 0x80};
       append(block, t.jpegs[p]);
       blocks.push_back(ebml(0xA3, block));
     }

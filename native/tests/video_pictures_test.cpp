@@ -186,12 +186,14 @@ Binary insert(Binary bytes, size_t at, const Binary& more) {
   return bytes;
 }
 
-Binary with_exif_png(const Binary& png, const Binary& tiff) { return insert(png, 33, png_chunk("eXIf", tiff)); }
+Binary with_exif_png(const Binary& png, const Binary& tiff) {
+  return insert(png, 33, png_chunk("eXIf", tiff));
+}
 
 Binary with_exif_jpeg(const Binary& jpeg, const Binary& tiff) {
   const size_t size = tiff.size() + 8;
   Binary segment{0xFF, 0xE1, static_cast<uint8_t>(size >> 8), static_cast<uint8_t>(size), 'E', 'x', 'i', 'f',
-                0,    0};
+                 0,    0};
   append(segment, tiff);
   return insert(jpeg, 2, segment);
 }
@@ -272,10 +274,11 @@ void test_exif(const TemporaryFolder& folder) {
 // One H.264 picture of 32 x 16, dark on the left and bright on the right; before it an SEI message that says
 // how it is to be shown.
 Binary h264(bool mirror, bool upside_down, int anticlockwise) {
-  const Binary parameters{0,    0, 0, 1, 0x67, 0x64, 0x10, 0x0A, 0xAC, 0xB9, 0x76, 0x02, 0x20, 0,    0,   3, 0,
-                         0x20, 0, 0, 6, 0x50, 0x80, 0,    0,    0,    1,    0x68, 0xCE, 0x0F, 0x2C, 0x8B};
+  const Binary parameters{0,    0,    0, 1, 0x67, 0x64, 0x10, 0x0A, 0xAC, 0xB9, 0x76,
+                          0x02, 0x20, 0, 0, 3,    0,    0x20, 0,    0,    6,    0x50,
+                          0x80, 0,    0, 0, 1,    0x68, 0xCE, 0x0F, 0x2C, 0x8B};
   const Binary picture{0, 0,    1,    0x65, 0x88, 0x84, 4,    0xBC, 0x98, 0xA0,
-                      0, 0x31, 0x13, 0x78, 0xA0, 0,    0x10, 0x8C, 0x60};
+                       0, 0x31, 0x13, 0x78, 0xA0, 0,    0x10, 0x8C, 0x60};
   // cancel 0, mirror, upside down, rotation in 2^16ths of a turn, repetition period 0 as ue(v), extension 0
   const auto turn = static_cast<uint32_t>(anticlockwise * 65536 / 360);
   const uint32_t bits = (mirror ? 1u << 22 : 0) | (upside_down ? 1u << 21 : 0) | turn << 5 | 1u << 4;

@@ -76,7 +76,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   embed: [
     ['embed --run run --data videos/ --out vectors.safetensors', 'a vector for each video'],
     ['embed --run run --data videos/ --out windows.parquet --windows every:1s', 'one for each second'],
-    ["embed --run run --data 'pipe:aws s3 cp s3://b/c-{00..99}.tar -' --out vectors.npy", 'shards that a command prints'],
+    [
+      "embed --run run --data 'pipe:aws s3 cp s3://b/c-{00..99}.tar -' --out vectors.npy",
+      'shards that a command prints',
+    ],
     ['embed --run run --stdin --out vectors.jsonl', 'paths from another program, one a line'],
   ],
   predict: [

@@ -121,5 +121,7 @@ await attempt('eval', async () => {
 await attempt('train', async () => {
   await train(tinyConfig({ train: { steps: 1 } }) as never, { data: videos, out: at('run') }).result;
 });
-const left = (await readdir(out, { recursive: true })).filter((name) => /\.(tmp|part)$|\.tmp|clips\/.*mp4/.test(name));
+const left = (await readdir(out, { recursive: true })).filter((name) =>
+  /\.(tmp|part)$|\.tmp|clips\/.*mp4/.test(name),
+);
 process.stdout.write(`${JSON.stringify({ writer: 'left over', message: left.join(' '), code: '' })}\n`);

@@ -65,7 +65,7 @@ test.serial('the bytes of a run on the files themselves', async (t) => {
       epoch,
     }));
   t.deepEqual(told(fromShards!.quarantine), told(fromFiles!.quarantine));
-  t.is(fromShards!.quarantine[0]!.path, `${shards}/clips-000.tar/v00-garbage.mp4`);
+  t.true(fromShards!.quarantine.some(({ path }) => path === `${shards}/clips-000.tar/v00-garbage.mp4`));
   // what is known of videos is found once
   const kept = await readLines(join(unbroken, 'video-index.jsonl'));
   t.true(kept.length >= 9);
@@ -103,7 +103,9 @@ test.serial('from stdin', async (t) => {
 
 test.serial('Ctrl-C while a command runs', async (t) => {
   const pid = join(root, 'pid');
-  const { child, ended } = start(runAt('stopped', `pipe:echo $$ > ${pid}.part; mv ${pid}.part ${pid}; exec sleep 1000`));
+  const { child, ended } = start(
+    runAt('stopped', `pipe:echo $$ > ${pid}.part; mv ${pid}.part ${pid}; exec sleep 1000`),
+  );
   while (!existsSync(pid)) await delay(20);
   child.kill('SIGINT');
   t.is((await ended).code, 130);
@@ -124,7 +126,7 @@ test.serial('a shard that was cut since is refused, with the way out', async (t)
 
 test.serial('check, embed, eval, index and search', async (t) => {
   const checked = await checkVideos({ data });
-  t.deepEqual([checked.ok, checked.unusable], [10, 1]);
+  t.deepEqual([checked.ok, checked.warning, checked.unusable], [9, 1, 1]);
   const [files, members] = [join(root, 'files.jsonl'), join(root, 'members.jsonl')];
   await embedToFile({ weights: unbroken, data: folder, out: files, clips: 1 });
   await embedToFile({ weights: unbroken, data, out: members, clips: 1 });
@@ -146,11 +148,11 @@ test.serial('check, embed, eval, index and search', async (t) => {
   });
   t.deepEqual(used.labels, ['even', 'odd']);
   // a video is asked for by the path that results give
-  const path = String(vectors[1]![3]!.path);
-  t.is(path, `${shards}/clips-000.tar/${basename(String(vectors[0]![3]!.path))}`);
+  const path = String(vectors[1]![2]!.path);
+  t.is(path, `${shards}/clips-000.tar/${basename(String(vectors[0]![2]!.path))}`);
   await using encoder = await VideoEncoder.load(unbroken);
   const alone = await encoder.embed(path, { clips: 1 });
-  t.deepEqual(alone, await encoder.embed(String(vectors[0]![3]!.path), { clips: 1 }));
+  t.deepEqual(alone, await encoder.embed(String(vectors[0]![2]!.path), { clips: 1 }));
   const db = join(root, 'videos.index');
   t.is((await indexVideos({ weights: unbroken, data, db })).added, 10);
   t.is((await indexVideos({ weights: unbroken, data, db })).unchanged, 10);

@@ -29,6 +29,7 @@ export const pipeReader: DatasetReader = {
       skipsFailed: settings.skipsMissing,
       signal,
     });
+    if (shards.length === 0 && faults[0]) throw faults[0];
     // what goes with the process has no path that means anything afterwards
     const named = shards.map(({ name, path }) => ({
       ...{ name, path },

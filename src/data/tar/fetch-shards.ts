@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { throwIfAborted } from '../../checks.js';
 import { messageOf, VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { expandBraces } from './find-shards.js';
@@ -53,8 +54,7 @@ export async function fetchShards(command: string, options: FetchOptions): Promi
 
 async function fetchAll(command: string, options: FetchOptions): Promise<FetchedShards> {
   const { cache, mostBytes, skipsFailed, signal } = options;
-  const folder = cache === null ? temporaryFolder() : resolve(cache);
-  if (cache !== null) await mkdir(fsPath(folder), { recursive: true });
+  const folder = cache === null ? temporaryFolder() : await makeFolder(resolve(cache));
   const stop = new AbortController();
   const signals = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   let bytes = 0;
@@ -90,6 +90,7 @@ async function fetchAll(command: string, options: FetchOptions): Promise<Fetched
   await Promise.all(Array.from({ length: AT_ONCE }, () => work().catch(orStop)));
   if (failures.length > 0) {
     if (cache === null) rmSync(folder, { recursive: true, force: true });
+    throwIfAborted(signal); // a stream that is stopped says so in words of its own
     throw failures[0];
   }
   return { shards: shards.filter((shard) => shard !== null), faults };
@@ -107,14 +108,25 @@ async function fetchOne(
     await rename(fsPath(part), fsPath(path));
   } catch (error) {
     await rm(fsPath(part), { force: true });
-    // of the system's errors there is no other: what it prints cannot be kept
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new VsslError(
-      'ERR_VSSL_WRITE',
-      `cannot write ${path}: ${messageOf(error)}; name a disk with room for all shards: pipe?cache=FOLDER:COMMAND`,
-      { details: { path }, cause: error },
-    );
+    throw asWriteError(path, error);
   }
+}
+
+/** A system's error says that what was printed cannot be kept; others are as they are. */
+function asWriteError(path: string, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).syscall === undefined) return error;
+  return new VsslError(
+    'ERR_VSSL_WRITE',
+    `cannot write ${path}: ${messageOf(error)}; name a folder with room for all shards: pipe?cache=FOLDER:COMMAND`,
+    { details: { path }, cause: error },
+  );
+}
+
+async function makeFolder(folder: string): Promise<string> {
+  await mkdir(fsPath(folder), { recursive: true }).catch((error) => {
+    throw asWriteError(folder, error);
+  });
+  return folder;
 }
 
 /** The name of a tar file in each command, where they differ; otherwise numbers. */
