@@ -19,7 +19,7 @@ int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictiona
 
 }  // namespace
 
-BytesIo::BytesIo(std::shared_ptr<const ByteSource> bytes, const Deadline* deadline)
+BytesIo::BytesIo(std::shared_ptr<const Bytes> bytes, const Deadline* deadline)
     : bytes_(std::move(bytes)), deadline_(deadline) {
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBuffer));
   if (buffer) context_ = avio_alloc_context(buffer, kBuffer, 0, this, read, nullptr, seek);

@@ -17,7 +17,7 @@ class Deadline;
 class BytesIo {
  public:
   // `deadline` has to live as long.
-  BytesIo(std::shared_ptr<const ByteSource> bytes, const Deadline* deadline);
+  BytesIo(std::shared_ptr<const Bytes> bytes, const Deadline* deadline);
   ~BytesIo();
   BytesIo(const BytesIo&) = delete;
   BytesIo& operator=(const BytesIo&) = delete;
@@ -30,7 +30,7 @@ class BytesIo {
   static int read(void* self, uint8_t* out, int count);
   static int64_t seek(void* self, int64_t offset, int whence);
 
-  const std::shared_ptr<const ByteSource> bytes_;
+  const std::shared_ptr<const Bytes> bytes_;
   const Deadline* const deadline_;
   int64_t position_ = 0;
   AVIOContext* context_ = nullptr;

@@ -79,7 +79,7 @@ bool is_animated_webp(AVFormatContext* format) {
 // Opens the file and reads the headers of its streams.
 void open_streams(Input& input, const Origin& origin) {
   input.format.reset();
-  const std::shared_ptr<const ByteSource> bytes = origin.bytes();
+  const std::shared_ptr<const Bytes> bytes = origin.bytes();
   input.io = bytes ? std::make_unique<BytesIo>(bytes, input.deadline.get()) : nullptr;
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();

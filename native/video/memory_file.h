@@ -15,9 +15,9 @@ namespace vssl::video {
 struct FileIndex;
 
 // Bytes that libav reads by our hand.
-class ByteSource {
+class Bytes {
  public:
-  virtual ~ByteSource() = default;
+  virtual ~Bytes() = default;
   virtual int64_t size() const = 0;
   // Copies up to `count` bytes from `offset` on; returns how many there were, or an errno below 0.
   virtual int64_t read(uint8_t* out, int64_t offset, int64_t count) const = 0;
@@ -25,7 +25,7 @@ class ByteSource {
 
 // An encoded file in memory. One thread appends to it; once it is handed on to be read it stays as it is, and
 // any number of threads read. It holds copies: what the bytes were copied from may change or go.
-class MemoryFile : public ByteSource {
+class MemoryFile : public Bytes {
  public:
   MemoryFile();
 

@@ -10,7 +10,7 @@ namespace vssl::video {
 namespace {
 
 // Every reader has a descriptor of its own, as libav has for files.
-class PartBytes : public ByteSource {
+class PartBytes : public Bytes {
  public:
   PartBytes(const std::string& path, const Part& part) : file_(path), offset_(part.offset), size_(part.size) {
     if (!file_.reaches(offset_ + size_)) {
@@ -39,7 +39,7 @@ std::string Origin::identity() const {
   return whole + '\n' + std::to_string(part->offset) + ' ' + std::to_string(part->size) + ' ' + part->name;
 }
 
-std::shared_ptr<const ByteSource> Origin::bytes() const {
+std::shared_ptr<const Bytes> Origin::bytes() const {
   if (part) return std::make_shared<PartBytes>(path, *part);
   return memory;
 }

@@ -28,7 +28,7 @@ struct Origin {
 
   // What libav reads by our hand; null for a whole file, which it opens itself. Throws ERR_VSSL_VIDEO_OPEN,
   // ERR_VSSL_TOO_MANY_FILES.
-  std::shared_ptr<const ByteSource> bytes() const;
+  std::shared_ptr<const Bytes> bytes() const;
 
   std::string path;                          // when `memory` is null
   std::optional<Part> part;                  // of that file

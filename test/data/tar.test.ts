@@ -151,8 +151,8 @@ test('shards by folder, braces and stars; names that stay the same', async (t) =
     /2 of 4 shards .*get them, or leave them out: tar:.*missing=skip/,
   );
   await refuses(t, `tar:${base}/d-*.tar?missing=skip`, /1 of 1 shards .*check the path/);
-  const long = `${'folder/'.repeat(30)}c-{0..49999}.tar`;
-  await refuses(t, `tar:${long}`, /50000 of 50000 shards/);
+  // names of many letters are counted too
+  await refuses(t, `tar:${'folder/'.repeat(30)}c-{0..49999}.tar`, /50000 of 50000 shards/);
   await refuses(t, base, /tar:FOLDER/);
   await t.throwsAsync(loadManifest('tar:c-{0..999999999999}.tar'), { message: /at most 100000 shards/ });
   await t.throwsAsync(loadManifest('tar:'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });

@@ -66,8 +66,7 @@ test.serial('the bytes of a run on the files themselves', async (t) => {
       epoch,
     }));
   t.deepEqual(told(fromShards!.quarantine), told(fromFiles!.quarantine));
-  const paths = fromShards!.quarantine.map(({ path }) => path);
-  t.true(paths.includes(`${shards}/clips-000.tar/v00-garbage.mp4`));
+  t.true(fromShards!.quarantine.some(({ path }) => path === `${shards}/clips-000.tar/v00-garbage.mp4`));
   // what is known of videos is found once
   const kept = await readLines(join(unbroken, 'video-index.jsonl'));
   t.true(kept.length >= 9);
@@ -112,7 +111,7 @@ test.serial('Ctrl-C while a command runs', async (t) => {
   child.kill('SIGINT');
   t.is((await ended).code, 130);
   const group = Number(await readFile(pid, 'utf8'));
-  for (let i = 0; i < 250 && isAlive(group); i++) await delay(20);
+  for (let i = 0; i < 250 && isAlive(group); i++) await delay(20); // it was told to end a moment ago
   t.false(isAlive(group));
   t.false(existsSync(join(root, 'stopped')), 'no run was begun');
 });
@@ -157,9 +156,8 @@ test.serial('check, embed, eval, index and search', async (t) => {
   const alone = await encoder.embed(path, { clips: 1 });
   t.deepEqual(alone, await encoder.embed(String(vectors[0]![2]!.path), { clips: 1 }));
   const db = join(root, 'videos.index');
-  const { added } = await indexVideos({ weights: unbroken, data, db });
-  t.true(added >= 9);
-  t.is((await indexVideos({ weights: unbroken, data, db })).unchanged, added);
+  t.is((await indexVideos({ weights: unbroken, data, db })).added, 10);
+  t.is((await indexVideos({ weights: unbroken, data, db })).unchanged, 10);
   const { hits } = await searchVideos({ db, clip: path, top: 2 });
   t.is(hits[0]!.path, path);
   const html = join(root, 'hits.html');

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { abortReason } from '../../checks.js';
+import { throwIfAborted } from '../../checks.js';
 import { messageOf, VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { expandBraces } from './find-shards.js';
@@ -90,7 +90,8 @@ async function fetchAll(command: string, options: FetchOptions): Promise<Fetched
   await Promise.all(Array.from({ length: AT_ONCE }, () => work().catch(orStop)));
   if (failures.length > 0) {
     if (cache === null) rmSync(folder, { recursive: true, force: true });
-    throw signal?.aborted ? abortReason(signal) : failures[0];
+    throwIfAborted(signal); // a stream that is stopped says so in words of its own
+    throw failures[0];
   }
   return { shards: shards.filter((shard) => shard !== null), faults };
 }

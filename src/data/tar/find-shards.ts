@@ -21,6 +21,8 @@ export interface FoundShards {
 
 /** Files of a pattern, at most. */
 const MOST_SHARDS = 100_000;
+/** So that names are counted, and not cut off where the library's own bounds for hostile input lie. */
+const BOUNDS = { max: MOST_SHARDS + 1, maxLength: 1e9, maxSteps: 1e9 };
 
 /** Throws ERR_VSSL_DATA for a file or folder that cannot be read. */
 export async function findShards(target: string): Promise<FoundShards> {
@@ -40,8 +42,7 @@ export async function findShards(target: string): Promise<FoundShards> {
 
 /** As bash does. Throws ERR_VSSL_INVALID_ARGUMENT for too many. */
 export function expandBraces(pattern: string): string[] {
-  // without a word, expand() leaves out what is beyond its bounds: only that of the number is left to it
-  const names = expand(pattern, { max: MOST_SHARDS + 1, maxLength: Number.MAX_SAFE_INTEGER });
+  const names = expand(pattern, BOUNDS);
   if (names.length <= MOST_SHARDS) return names;
   throw invalidArgument('shards', `a pattern of at most ${MOST_SHARDS} shards`, pattern);
 }
