@@ -28,6 +28,8 @@ export const ERROR_CODES = {
   ERR_VSSL_DATA: 4,
   /** The object was disposed of. */
   ERR_VSSL_DISPOSED: 1,
+  /** A file could not be had from the network; the message says what was tried, in which order. */
+  ERR_VSSL_DOWNLOAD: 3,
   /** A part of the installation or of the system is missing. */
   ERR_VSSL_ENVIRONMENT: 3,
   /** A file that should be read is not there or cannot be opened. */
@@ -40,6 +42,8 @@ export const ERROR_CODES = {
   ERR_VSSL_INTERNAL: 1,
   /** A wrong argument or option, before any work; the message says what was expected and what came. */
   ERR_VSSL_INVALID_ARGUMENT: 2,
+  /** There is no libtorch, or the one that was found is another than is needed. */
+  ERR_VSSL_LIBTORCH: 3,
   /** An addon was found and could not be loaded. */
   ERR_VSSL_LOAD: 3,
   /** Another process trains in that run folder, or writes to that index. */

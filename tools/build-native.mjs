@@ -29,7 +29,7 @@ import {
   ToolError,
 } from './common.mjs';
 import { requireNvcc } from './cuda-toolkit.mjs';
-import { locateLibtorch } from './locate-libtorch.mjs';
+import { locateLibtorch } from './locate-libtorch.cjs';
 
 const release = join(root, 'build/Release');
 const record = join(release, 'vssl-build.json');

@@ -3,17 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, homedir, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** A fault with the exit code that the command line gives it: 1 failed, 3 environment. */
+/** A fault with the exit code that the command line gives it, 1 failed, 3 environment, and its own code where it has one. */
 export class ToolError extends Error {
-  constructor(message, exitCode = 1) {
+  constructor(message, exitCode = 1, code = undefined) {
     super(message);
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
 
@@ -54,9 +55,6 @@ export const flowHeader = () =>
     .map((folder) => join(folder, 'opencv2/video/tracking.hpp'))
     .find((file) => existsSync(file));
 
-export const cacheFolder = () =>
-  process.env.VSSL_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vssl-native');
-
 /** Compiling against libtorch takes about 1.5 GB a job. */
 export const jobs = () => Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
 
@@ -83,13 +81,16 @@ export function fingerprint(files, ...facts) {
   return hash.digest('hex');
 }
 
-/** Runs a tool's main function; a ToolError is one line and its exit code. */
+/** Runs a tool's main function; a ToolError is one line and its exit code. The command line, where it started the tool, says it. */
 export async function main(body) {
   try {
     await body();
   } catch (error) {
-    log(error instanceof ToolError ? `error: ${error.message}` : String(error?.stack ?? error));
-    process.exitCode = error?.exitCode ?? 1;
+    const { exitCode, code, message } = error ?? {};
+    process.exitCode = exitCode ?? 1;
+    if (exitCode === undefined) log(String(error?.stack ?? error));
+    else if (process.send) process.send({ code, message });
+    else log(`error: ${message}`);
   }
 }
 

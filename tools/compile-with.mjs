@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { jobs, log, main, run, ToolError } from './common.mjs';
-import { downloadWheel, torchParts, unpackWheel } from './get-libtorch.mjs';
-import { cachedLibtorch } from './locate-libtorch.mjs';
+import { cachedLibtorch } from './locate-libtorch.cjs';
+import { unpackWheel } from './wheel.mjs';
+import { pipDownload } from './wheel-sources.mjs';
 
 function argumentsOf([version, ...rest]) {
   if (!/^\d+\.\d+\.\d+$/.test(version ?? '') || rest.some((option) => option !== '--cuda'))
@@ -17,12 +18,12 @@ function argumentsOf([version, ...rest]) {
   return { version, cuda: rest.includes('--cuda') };
 }
 
-main(() => {
+main(async () => {
   const { version, cuda } = argumentsOf(process.argv.slice(2));
   const work = mkdtempSync(join(tmpdir(), 'vssl-libtorch-'));
   try {
-    const wheel = downloadWheel(work, { name: 'torch', version }, 'an index that has it', ['--retries', '0']);
-    unpackWheel(wheel, work, torchParts);
+    const wheel = pipDownload(work, { name: 'torch', version });
+    await unpackWheel(wheel, work);
     rmSync(wheel);
     const beside = join(dirname(cachedLibtorch('cuda')), 'nvidia');
     if (cuda && existsSync(beside)) symlinkSync(beside, join(work, 'nvidia'));

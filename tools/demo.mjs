@@ -51,7 +51,7 @@ function cli(...args) {
 
 await main(async () => {
   const started = performance.now();
-  await setup();
+  await setup({ yes: true });
   const manifest = relative(root, await makeVideos());
   const out = relative(root, join(folder, 'run'));
   const train = `${manifest}?group=train`;

@@ -1,100 +1,195 @@
-// Gets libtorch for the CPU into the cache. One explicit command downloads it (setup); nothing else ever does.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { log, run, ToolError } from './common.mjs';
+// Gets libtorch into the cache: wheels that are unpacked beside each other, as pip lays them out, because PyTorch's
+// libraries look for NVIDIA's there. One explicit command does it (setup); nothing else ever does. A call that was broken
+// off goes on with what it lacks.
 import {
-  cachedLibtorch,
-  describeLibtorch,
-  isCudaLibtorch,
-  isLibtorch,
-  libtorchVersions,
-} from './locate-libtorch.mjs';
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { log, ToolError } from './common.mjs';
+import { libtorchBuilds } from './libtorch-wheels.mjs';
+import { describeLibtorch, isCudaLibtorch, isLibtorch } from './locate-libtorch.cjs';
+import { agree, megabytes } from './terminal.mjs';
+import { describeWheel, unpackWheel } from './wheel.mjs';
+import { getWheel, sourcesOf } from './wheel-sources.mjs';
 
-/** Downloads the official CPU wheel with pip and unpacks its headers and libraries into the cache. */
-export function getLibtorch() {
-  const target = cachedLibtorch();
-  const work = `${target}.${process.pid}`;
-  mkdirSync(work, { recursive: true });
-  try {
-    const wheel = ownWheel() ?? download(work);
-    unpackWheel(wheel, work, torchParts);
-    const found = join(work, 'torch');
-    if (!isLibtorch(found) || isCudaLibtorch(found))
-      throw new ToolError(
-        `'${wheel}' holds ${isCudaLibtorch(found) ? 'a libtorch for CUDA' : 'no libtorch'}, and one for the CPU is ` +
-          'wanted. Name an index with CPU wheels in VSSL_TORCH_INDEX, or a wheel in VSSL_TORCH_WHEEL',
-        3,
-      );
-    if (existsSync(target)) rmSync(target, { recursive: true });
-    renameSync(found, target);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return describeLibtorch(target, 'cache');
-}
+const platform = `${process.platform}-${process.arch}`;
 
-function download(folder) {
-  log(`getting libtorch ${libtorchVersions.cpu} (about 190 MB) with pip`);
-  return downloadWheel(folder, { name: 'torch', version: libtorchVersions.cpu }, 'an index with CPU wheels');
-}
-
-/** The wheel of libtorch that the user has; undefined where VSSL_TORCH_WHEEL names none, or a folder of wheels. */
-export function ownWheel() {
-  const path = process.env.VSSL_TORCH_WHEEL;
-  return path && !isFolder(path) ? path : undefined;
-}
-
-const isFolder = (path) => existsSync(path) && statSync(path).isDirectory();
-
-/** Downloads one wheel, with nothing that it depends on, and gives its path. `index`: what VSSL_TORCH_INDEX may name. */
-export function downloadWheel(folder, { name, version }, index, options = []) {
-  const { VSSL_TORCH_WHEEL: wheels, VSSL_TORCH_INDEX: named } = process.env;
-  const from =
-    wheels && isFolder(wheels) ? ['--no-index', '--find-links', wheels] : named ? ['--index-url', named] : [];
-  try {
-    run('python3', [
-      ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', ...options, '-d', folder],
-      ...[
-        '--python-version',
-        '3.11',
-        ...platforms().flatMap((platform) => ['--platform', platform]),
-        ...from,
-      ],
-      `${name}==${version}`,
-    ]);
-  } catch (error) {
+/**
+ * { prefix, version, cuda, source }. `wheel`: a file or a folder of wheels to take instead of what is published; `yes`: do
+ * not ask before a download. Nothing is at its place until all of it is whole.
+ */
+export async function getLibtorch(
+  flavour = 'cpu',
+  { yes, wheel: own, build = libtorchBuilds[flavour] } = {},
+) {
+  const wheels = build.wheels[platform];
+  if (!wheels || !(platform.startsWith('darwin') || process.report.getReport().header.glibcVersionRuntime))
     throw new ToolError(
-      `pip could not download ${name} ${version}: ${error.message}. Set VSSL_TORCH_INDEX to ${index}, ` +
-        'VSSL_TORCH_WHEEL to a wheel file or a folder of wheels, or LIBTORCH to an unpacked libtorch',
+      `there is no official ${build.title} for ${platform}${wheels ? ' with musl' : ''}, but for ` +
+        `${Object.keys(build.wheels).join(', ')}; set LIBTORCH to one that you have`,
       3,
+      'ERR_VSSL_LIBTORCH',
+    );
+  const place = build.place();
+  // With others beside it, PyTorch's folder is one of several; alone it is the whole.
+  const [folder, inside] = wheels.length > 1 ? [dirname(place), '.'] : [place, 'torch'];
+  const part = `${folder}.part`;
+  const isDone = (wheel) =>
+    existsSync(recordOf(part, wheel)) && readFileSync(recordOf(part, wheel), 'utf8') === wheel.sha256;
+  const release = makeFolder(part);
+  try {
+    const missing = wheels.filter((wheel) => !isDone(wheel));
+    await agreeTo(missing, { build, own, folder, yes });
+    await untilStopped(async (signal) => {
+      for (const wheel of missing) await unpackOne(wheel, { build, own, flavour, part, signal });
+    });
+    checkWhole(join(part, 'torch'), flavour, build);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(join(part, inside), folder);
+    if (inside !== '.') rmSync(part, { recursive: true });
+  } finally {
+    release();
+  }
+  return describeLibtorch(place, 'cache');
+}
+
+/** That a wheel is unpacked, by its digest. */
+const recordOf = (part, { name, version }) => join(part, 'unpacked', `${name}-${version}`);
+
+/** Makes the folder for one process; gives what ends that. */
+function makeFolder(part) {
+  const lock = `${part}.lock`;
+  try {
+    mkdirSync(join(part, 'unpacked'), { recursive: true });
+    if (isHeld(lock))
+      throw new ToolError(
+        `another process is getting libtorch into ${dirname(part)} (its number is in ${lock}): wait for it, then give the command again`,
+        3,
+        'ERR_VSSL_LOCKED',
+      );
+    rmSync(lock, { force: true });
+    const file = openSync(lock, 'wx');
+    writeFileSync(file, String(process.pid));
+    closeSync(file);
+  } catch (error) {
+    if (error instanceof ToolError) throw error;
+    throw new ToolError(
+      `libtorch is kept in ${dirname(part)}, which cannot be written: ${error.message}. Name another folder in VSSL_CACHE`,
+      3,
+      'ERR_VSSL_ENVIRONMENT',
     );
   }
-  const wheel = readdirSync(folder).find((file) => file.endsWith('.whl'));
-  if (!wheel) throw new ToolError('pip reported success but left no wheel', 3);
-  return join(folder, wheel);
+  return () => rmSync(lock, { force: true });
 }
 
-/** Of wheels that run with glibc 2.28: pip takes each of these names by itself alone. */
-function platforms() {
-  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-  const minors = Array.from({ length: 12 }, (_, i) => `manylinux_2_${28 - i}`);
-  return [...minors, 'manylinux2014', 'manylinux2010', 'manylinux1'].map((name) => `${name}_${machine}`);
+/** Whether a process that lives holds the lock. */
+function isHeld(lock) {
+  const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
-/** What C++ needs of PyTorch's wheel. */
-export const torchParts = ['torch/lib/', 'torch/include/', 'torch/version.py'];
-
-/** Unpacks the files of a wheel whose names begin with one of `parts`. */
-export function unpackWheel(wheel, folder, parts) {
-  log(`unpacking ${wheel}`);
-  // Python is needed for pip anyway and spares the need for unzip.
-  run('python3', ['-c', unpackScript, wheel, folder, ...parts]);
+/** Says what is going to be loaded, how much, from where and where to; and sees to it that there is room. */
+async function agreeTo(missing, { build, own, folder, yes }) {
+  if (missing.length === 0) return;
+  const bytes = missing.reduce((sum, wheel) => sum + wheel.bytes, 0);
+  const largest = Math.max(...missing.map((wheel) => wheel.bytes));
+  const sources = sourcesOf(missing[0], { own, index: build.index });
+  const from = sources.map(({ what }) => what).join(', else ');
+  const plan = [
+    `${build.title} is not here yet. It will be taken from ${from}:`,
+    ...missing.map((wheel) => `  ${wheel.file}, ${megabytes(wheel.bytes)}`),
+    `${megabytes(bytes)} in all, into ${folder}, where it takes ${megabytes(build.unpacked)}`,
+  ].join('\n');
+  checkRoom(dirname(folder), (build.unpacked * bytes) / totalOf(build) + largest, build.title);
+  await agree(plan, { yes: yes || !sources.some(({ isNetwork }) => isNetwork) });
 }
 
-const unpackScript = `
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    for name in wheel.namelist():
-        if (name.startswith(tuple(sys.argv[3:])) or ".libs/" in name) and not name.endswith(".a"):
-            wheel.extract(name, sys.argv[2])
-`;
+const totalOf = (build) => build.wheels[platform].reduce((sum, wheel) => sum + wheel.bytes, 0);
+
+/** Before gigabytes are on their way. */
+function checkRoom(folder, room, title) {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= room) return;
+  throw new ToolError(
+    `${title} needs ${megabytes(room)} in ${folder}, where ${megabytes(bavail * bsize)} are free; VSSL_CACHE names another folder`,
+    3,
+    'ERR_VSSL_ENVIRONMENT',
+  );
+}
+
+async function unpackOne(wheel, { build, own, flavour, part, signal }) {
+  const downloads = join(part, 'download');
+  mkdirSync(downloads, { recursive: true });
+  const file = await getWheel(wheel, sourcesOf(wheel, { own, index: build.index }), downloads, signal);
+  if (wheel.name === 'torch') await checkWheel(file, wheel, flavour);
+  await unpackWheel(file, part);
+  rmSync(downloads, { recursive: true });
+  writeFileSync(recordOf(part, wheel), wheel.sha256);
+}
+
+/** By what is in it, before gigabytes are unpacked: whoever names a file vouches for it, and may mean another. */
+async function checkWheel(file, { version, file: name }, flavour) {
+  const found = await describeWheel(file);
+  const machine = { x64: 'x86_64', arm64: /darwin/.test(platform) ? 'arm64' : 'aarch64' }[process.arch];
+  const system = process.platform === 'darwin' ? 'macosx' : 'linux';
+  const wrong = !found.hasTorch
+    ? 'no libtorch'
+    : found.hasCuda !== (flavour === 'cuda')
+      ? `a libtorch ${found.hasCuda ? 'for CUDA' : 'for the CPU alone'}`
+      : !found.tags.some((tag) => tag.includes(system) && tag.endsWith(machine))
+        ? `a libtorch for another system (${found.tags.join(', ')})`
+        : found.version.split('+')[0] !== version.split('+')[0]
+          ? `libtorch ${found.version}`
+          : null;
+  if (wrong === null) return;
+  throw new ToolError(
+    `'${file}' holds ${wrong}; expected ${name}, or the like. Another libtorch (2.6 or newer): unpack it and set LIBTORCH ` +
+      'to its folder torch',
+    3,
+    'ERR_VSSL_LIBTORCH',
+  );
+}
+
+function checkWhole(torch, flavour, build) {
+  if (flavour === 'cuda' ? isCudaLibtorch(torch) : isLibtorch(torch)) return;
+  rmSync(join(torch, '../unpacked'), { recursive: true });
+  throw new ToolError(
+    `what was unpacked in ${torch} is not ${build.title}: headers or libraries are missing`,
+    3,
+    'ERR_VSSL_LIBTORCH',
+  );
+}
+
+/** Ctrl-C stops the work between two pieces of a file, which are kept. */
+async function untilStopped(work) {
+  const stop = new AbortController();
+  const onStop = () => stop.abort();
+  process.once('SIGINT', onStop);
+  try {
+    await work(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    log('');
+    throw new ToolError(
+      'stopped; what was loaded is kept, and the same command goes on from there',
+      130,
+      'ERR_VSSL_ABORTED',
+    );
+  } finally {
+    process.removeListener('SIGINT', onStop);
+  }
+}

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAll } from './build.mjs';
 import { flowHeader, have, isProgram, log, main, output, root, run, ToolError } from './common.mjs';
-import { getCudaLibtorch } from './cuda-libtorch.mjs';
 import { requireNvcc } from './cuda-toolkit.mjs';
-import { getLibtorch } from './get-libtorch.mjs';
-import { locateLibtorch } from './locate-libtorch.mjs';
+import { locateLibtorch } from './locate-libtorch.cjs';
+import { agree } from './terminal.mjs';
 
 /** Debian packages, each with a test of its presence. */
 const systemPackages = [
@@ -15,7 +14,6 @@ const systemPackages = [
   ['make', () => have('make')],
   ['cmake', () => have('cmake')],
   ['ninja-build', () => have('ninja')],
-  ['python3-pip', () => have('python3') && output('python3', ['-m', 'pip', '--version']) !== undefined],
   ['pkg-config', () => have('pkg-config')],
   ...['avformat', 'avcodec', 'avutil', 'swscale'].map((name) => [
     `lib${name}-dev`,
@@ -26,10 +24,13 @@ const systemPackages = [
 /** Without these the build goes on, and has less. */
 const optionalPackages = [['libopencv-video-dev', () => flowHeader() !== undefined, 'optical flow']];
 
-function installSystemPackages() {
+async function installSystemPackages(yes) {
   const absent = ([, present]) => !present();
   const missing = systemPackages.filter(absent).map(([name]) => name);
   const optional = optionalPackages.filter(absent);
+  const names = [...missing, ...optional.map(([name]) => name)];
+  if (names.length === 0) return;
+  await agree(`To be installed with apt-get: ${names.join(' ')}`, { yes });
   if (missing.length > 0) aptInstall(missing);
   for (const [name, , purpose] of optional) {
     try {
@@ -69,24 +70,35 @@ function installNpmPackages() {
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
 
-/** `cuda`: the engine for CUDA as well. */
-export async function setup({ cuda = false } = {}) {
+/** `cuda`: the engine for CUDA as well. `yes`: do not ask before a download. `wheel`: PyTorch's wheel, or a folder of wheels. */
+export async function setup({ cuda = false, yes = false, wheel } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 17))
     throw new ToolError(`Node ${process.versions.node} is too old: 20.17 or newer is needed`, 3);
   if (cuda) requireNvcc(); // gigabytes are fetched for it
-  installSystemPackages();
+  await installSystemPackages(yes);
   if (existsSync(join(root, 'package-lock.json'))) installNpmPackages();
-  const libtorch = locateLibtorch() ?? getLibtorch();
-  log(`libtorch ${libtorch.version} in ${libtorch.prefix}`);
-  await buildAll({ libtorch: libtorch.prefix, ...(cuda && { cuda: { libtorch: await cudaLibtorch() } }) });
+  const libtorch = await haveLibtorch('cpu', { yes, ...(!cuda && { wheel }) });
+  const forCuda = cuda && (await haveLibtorch('cuda', { yes, wheel }));
+  await buildAll({ libtorch: libtorch.prefix, ...(cuda && { cuda: { libtorch: forCuda.prefix } }) });
 }
 
-async function cudaLibtorch() {
-  const { version, prefix } = locateLibtorch(undefined, 'cuda') ?? (await getCudaLibtorch());
-  log(`libtorch ${version} for CUDA in ${prefix}`);
-  return prefix;
+/** The libtorch that is here, or is got now. */
+export async function haveLibtorch(flavour, options) {
+  // It needs npm packages, which a fresh clone has only now.
+  const get = async () => (await import('./get-libtorch.mjs')).getLibtorch(flavour, options);
+  const libtorch = locateLibtorch(undefined, flavour) ?? (await get());
+  const { version, prefix } = libtorch;
+  log(`libtorch ${version}${flavour === 'cuda' ? ' for CUDA' : ''} in ${prefix}`);
+  return libtorch;
 }
 
 if (isProgram(import.meta.url))
-  await main(async () => await setup(parseArgs({ options: { cuda: { type: 'boolean' } } }).values));
+  await main(async () => {
+    const options = {
+      cuda: { type: 'boolean' },
+      yes: { type: 'boolean', short: 'y' },
+      wheel: { type: 'string' },
+    };
+    await setup(parseArgs({ options }).values);
+  });

@@ -11,7 +11,7 @@ async function browser() {
 }
 
 await main(async () => {
-  await setup();
+  await setup({ yes: true });
   if (!have('chromium')) aptInstall(['chromium', 'fonts-dejavu-core']);
   env.VSSL_SCREENSHOTS = join(root, 'build/screenshots');
   rmSync(env.VSSL_SCREENSHOTS, { recursive: true, force: true });

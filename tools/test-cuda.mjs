@@ -5,10 +5,8 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildNative, cmakeBuild } from './build-native.mjs';
 import { filesUnder, log, main, root, ToolError } from './common.mjs';
-import { getCudaLibtorch } from './cuda-libtorch.mjs';
 import { requireNvcc } from './cuda-toolkit.mjs';
-import { locateLibtorch } from './locate-libtorch.mjs';
-import { setup } from './setup.mjs';
+import { haveLibtorch, setup } from './setup.mjs';
 import { count, env, runAva, runSteps, runSuites, skip } from './test-runner.mjs';
 
 /** Rooms whose tests use the engine. */
@@ -90,9 +88,8 @@ function stepsWith(libtorch) {
 
 await main(async () => {
   const nvcc = await unlessLacking(() => requireNvcc());
-  if (nvcc) await setup();
-  const libtorch =
-    nvcc && (await unlessLacking(() => locateLibtorch(undefined, 'cuda') ?? getCudaLibtorch()))?.prefix;
+  if (nvcc) await setup({ yes: true });
+  const libtorch = nvcc && (await unlessLacking(() => haveLibtorch('cuda', { yes: true })))?.prefix;
   if (libtorch) buildNative({ cuda: { libtorch } });
   await runSteps(libtorch ? stepsWith(libtorch) : []);
 });

@@ -2,7 +2,8 @@
 // put into the cache folder, at a fixed version and without what they can do besides; package.json stays as it is.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { cacheFolder, log, main, root, run } from './common.mjs';
+import { log, main, root, run } from './common.mjs';
+import { cacheFolder } from './locate-libtorch.cjs';
 import { setup } from './setup.mjs';
 import { env, runAva, runSteps } from './test-runner.mjs';
 
@@ -39,7 +40,7 @@ async function ava() {
 }
 
 await main(async () => {
-  await setup();
+  await setup({ yes: true });
   env.NODE_PATH = [getLancedb(), process.env.NODE_PATH].filter(Boolean).join(delimiter);
   run(process.execPath, [join(root, 'tools/build-ts.mjs'), '--tests']);
   await runSteps([ava]);

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildTypeScript } from './build.mjs';
 import { log, main, root, run, ToolError } from './common.mjs';
-import { locateLibtorch } from './locate-libtorch.mjs';
+import { locateLibtorch } from './locate-libtorch.cjs';
 
 const scratch = mkdtempSync(join(tmpdir(), "vssl pack's ünï-"));
 chmodSync(scratch, 0o755); // another user looks in, see below

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { cmakeBuild } from './build-native.mjs';
 import { filesUnder, have, main, root } from './common.mjs';
-import { locateLibtorch } from './locate-libtorch.mjs';
+import { locateLibtorch } from './locate-libtorch.cjs';
 import { setup } from './setup.mjs';
 import { check, count, runAva, runSteps, runSuites, skip } from './test-runner.mjs';
 
@@ -30,7 +30,7 @@ async function ava() {
 }
 
 await main(async () => {
-  await setup();
+  await setup({ yes: true });
   await runSteps([style, cpp, ava]);
   if (count.passed === 0) process.exitCode = 1;
 });

@@ -1,5 +1,5 @@
 # Makes the target vssl::torch from the folder VSSL_LIBTORCH (holding include/ and lib/), which
-# tools/locate-libtorch.mjs finds. find_package(Torch) is not used: the configuration of a CUDA build of libtorch stops
+# tools/locate-libtorch.cjs finds. find_package(Torch) is not used: the configuration of a CUDA build of libtorch stops
 # with an error on a machine without a CUDA toolkit, although CPU code could be compiled against it.
 if(NOT VSSL_LIBTORCH AND DEFINED ENV{LIBTORCH})
   set(VSSL_LIBTORCH $ENV{LIBTORCH})

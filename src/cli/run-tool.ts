@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ERROR_CODES } from '../error-codes.js';
 import { VsslError, type VsslErrorCode } from '../errors.js';
 import { packageRoot } from '../native/load.js';
 
@@ -11,7 +12,13 @@ const KINDS: Readonly<Record<number, VsslErrorCode>> = {
   130: 'ERR_VSSL_ABORTED',
 };
 
-/** Runs one of the package's own tools; its output goes to stderr. Throws with the tool's exit code behind it. */
+/** What a tool says of its failure. */
+interface ToolFault {
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** Runs one of the package's own tools; its output goes to stderr. Throws what it says, or what its exit code means. */
 export async function runTool(name: string, args: readonly string[]): Promise<{ seconds: number }> {
   const path = join(packageRoot, 'tools', `${name}.mjs`);
   if (!existsSync(path))
@@ -20,15 +27,22 @@ export async function runTool(name: string, args: readonly string[]): Promise<{ 
       `${path} is missing: this installation is not complete; install it again`,
     );
   const start = performance.now();
+  let fault: ToolFault | undefined;
   const code = await new Promise<number>((resolve, reject) => {
-    const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', process.stderr, 'inherit'] });
+    const child = spawn(process.execPath, [path, ...args], {
+      stdio: ['inherit', process.stderr, 'inherit', 'ipc'],
+    });
     child.on('error', reject);
+    child.on('message', (message) => {
+      fault = message as ToolFault;
+    });
     // Ctrl-C reaches the tool by itself: it is in the same process group.
-    child.on('exit', (status, signal) => resolve(signal ? 130 : (status ?? 1)));
+    child.on('close', (status, signal) => resolve(signal ? 130 : (status ?? 1)));
   });
   if (code === 0) return { seconds: (performance.now() - start) / 1000 };
+  const known = fault?.code !== undefined && fault.code in ERROR_CODES ? (fault.code as VsslErrorCode) : null;
   throw new VsslError(
-    KINDS[code] ?? 'ERR_VSSL_BUILD',
-    `${name} did not end well (exit code ${code}); its messages above say why`,
+    known ?? KINDS[code] ?? 'ERR_VSSL_BUILD',
+    fault?.message ?? `${name} did not end well (exit code ${code}); its messages above say why`,
   );
 }

@@ -1,11 +1,12 @@
 /** What the doctor says of the addons and of what they are linked against. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { messageOf } from '../errors.js';
 import type { EngineAddon, KernelsAddon } from './bindings.js';
-import { type DoctorCheck, judge, output } from './doctor-check.js';
+import { type DoctorCheck, judge } from './doctor-check.js';
 import { here } from './here.js';
-import { packageRoot, tryLoad } from './load.js';
+import { findLibtorch } from './libtorch.js';
+import { tryLoad } from './load.js';
 import type { EngineProbe } from './probe-engine.js';
 
 export function checkKernels(): DoctorCheck {
@@ -109,15 +110,17 @@ function checkNumbers({ info, selfTest, gpuSelfTest }: EngineProbe): DoctorCheck
   ];
 }
 
-/** What a build of the engine would use; asked only when there is no engine to tell. */
-export async function checkLibtorch(): Promise<DoctorCheck> {
-  const tool = pathToFileURL(join(packageRoot, 'tools', 'locate-libtorch.mjs')).href;
-  const script = `import(${JSON.stringify(tool)}).then((m) => console.log(JSON.stringify(m.locateLibtorch() ?? null)))`;
-  const answer = await output(process.execPath, ['--input-type=module', '-e', script]);
-  const details = JSON.parse(answer ?? 'null') as { prefix: string; version: string; source: string } | null;
-  const found = details
-    ? `${details.version} in ${details.prefix} (${details.source}), not yet built against`
-    : 'not found';
+/** What a build of the engine would use, or one that is there; asked only when there is no engine to tell. */
+export function checkLibtorch(): DoctorCheck {
+  const name = 'libtorch';
   const remedy = "get it: 'npx vssl-native setup'; or set LIBTORCH to the folder of one that you have";
-  return judge('libtorch', details !== null, found, 'fault', remedy, details ?? undefined);
+  try {
+    const details = findLibtorch();
+    const found = details
+      ? `${details.version} in ${details.prefix} (${details.source}), not yet built against`
+      : 'not found';
+    return judge(name, details !== null, found, 'fault', remedy, details ? { ...details } : undefined);
+  } catch (error) {
+    return judge(name, false, messageOf(error), 'fault', remedy);
+  }
 }

@@ -45,7 +45,7 @@ export function addonPlaces(name: AddonName, flavour: Flavour = 'cpu'): string[]
   if (explicit?.endsWith(file)) found.push(explicit);
   else if (explicit && !explicit.endsWith('.node')) found.push(join(explicit, below, file));
   const require = ownRequire();
-  const root = bundlePlace() === null ? packageRoot : installedPackage(require);
+  const root = packageFolder();
   if (root !== null) found.push(join(root, 'build', 'Release', below, file));
   const kind = name === 'kernels' ? '' : flavour === 'cuda' ? 'engine-cuda-' : 'engine-';
   try {
@@ -61,10 +61,11 @@ export function cudaPlaces(): string[] {
   return addonPlaces('engine', 'cuda').filter((path) => path !== own || basename(dirname(path)) === CUDA);
 }
 
-/** The folder of the package where it is installed beside a bundle; null where it is not. */
-function installedPackage(require: NodeJS.Require): string | null {
+/** The folder of the package, also where it is installed beside a bundle; null where it is not. */
+export function packageFolder(): string | null {
+  if (bundlePlace() === null) return packageRoot;
   try {
-    return dirname(require.resolve('vssl-native/package.json'));
+    return dirname(ownRequire().resolve('vssl-native/package.json'));
   } catch {
     return null;
   }

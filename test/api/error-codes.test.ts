@@ -13,7 +13,7 @@ const codes = Object.keys(ERROR_CODES) as VsslErrorCode[];
 function codesIn(folder: string, skip: RegExp): Set<string> {
   const found = new Set<string>();
   for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-    if (!/\.(ts|cpp|h|inl|cu|cuh)$/.test(name) || skip.test(name)) continue;
+    if (!/\.(ts|mjs|cjs|cpp|h|inl|cu|cuh)$/.test(name) || skip.test(name)) continue;
     for (const [code] of readFileSync(join(root, folder, name), 'utf8').matchAll(/ERR_VSSL_\w*/g))
       if (!code.endsWith('_')) found.add(code);
   }
@@ -25,6 +25,7 @@ test('every code in the sources is in the union, and every one of the union in t
   const found = new Set([
     ...codesIn('src', /^error-codes\.ts$/),
     ...codesIn('native', /^tests\/|_(emulated|emulator)/),
+    ...codesIn('tools', /^$/),
   ]);
   t.true(found.size > 30);
   t.deepEqual([...found].sort(), [...codes].sort());

@@ -1,60 +1,79 @@
-// Finds libtorch: for the CPU, or for CUDA. What gets it is tools/get-libtorch.mjs and tools/cuda-libtorch.mjs.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { cacheFolder, output, ToolError } from './common.mjs';
+// Finds libtorch: for the CPU, or for CUDA. CommonJS, because both the tools and the package's own loader ask it, the latter
+// while somebody waits in require(). What gets libtorch is tools/get-libtorch.mjs.
+const { spawnSync } = require('node:child_process');
+const { existsSync, readFileSync } = require('node:fs');
+const { homedir } = require('node:os');
+const { join } = require('node:path');
 
 /** The versions that setup gets. 2.6 to current are supported, and 2.10 to current for CUDA. */
-export const libtorchVersions = { cpu: '2.13.0', cuda: '2.14.1' };
+const libtorchVersions = { cpu: '2.13.0', cuda: '2.14.1' };
 
-export const isLibtorch = (folder) =>
+const cacheFolder = () =>
+  process.env.VSSL_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vssl-native');
+
+/** The library that has most of it, by its name on this platform; undefined where there is none. */
+const mainLibrary = (folder) =>
+  ['libtorch_cpu.so', 'libtorch_cpu.dylib']
+    .map((file) => join(folder, 'lib', file))
+    .find((file) => existsSync(file));
+
+const isLibtorch = (folder) =>
   existsSync(join(folder, 'include/torch/csrc/api/include/torch/torch.h')) &&
-  ['libtorch_cpu.so', 'libtorch_cpu.dylib'].some((file) => existsSync(join(folder, 'lib', file)));
+  mainLibrary(folder) !== undefined;
 
 /** One for CUDA, which computes on the CPU as well. */
-export const isCudaLibtorch = (folder) =>
-  isLibtorch(folder) && existsSync(join(folder, 'lib/libtorch_cuda.so'));
+const isCudaLibtorch = (folder) => isLibtorch(folder) && existsSync(join(folder, 'lib/libtorch_cuda.so'));
 
 /** Where setup puts it. That of CUDA has NVIDIA's libraries beside it, where its own libraries look for them. */
-export const cachedLibtorch = (flavour = 'cpu') =>
+const cachedLibtorch = (flavour = 'cpu') =>
   flavour === 'cuda'
     ? join(cacheFolder(), `libtorch-${libtorchVersions.cuda}-cu130`, 'torch')
     : join(cacheFolder(), `libtorch-${libtorchVersions.cpu}-cpu`);
 
 /** { prefix, version, cuda, source }, or undefined. `flavour`: 'cpu' takes any libtorch, 'cuda' one for CUDA alone. */
-export function locateLibtorch(explicit, flavour = 'cpu') {
+function locateLibtorch(explicit, flavour = 'cpu') {
   const places = [
     ['--libtorch', explicit],
     ['LIBTORCH', process.env.LIBTORCH],
     ['Torch_DIR', process.env.Torch_DIR && join(process.env.Torch_DIR, '../../..')],
     ['cache', cachedLibtorch(flavour)],
   ];
-  if (process.env.LIBTORCH_USE_PYTORCH === '1') {
-    const prefix = output('python3', ['-c', 'import os, torch; print(os.path.dirname(torch.__file__))']);
-    places.splice(1, 0, ['LIBTORCH_USE_PYTORCH', prefix]);
-  }
+  if (process.env.LIBTORCH_USE_PYTORCH === '1')
+    places.splice(1, 0, ['LIBTORCH_USE_PYTORCH', folderOfPyTorch()]);
   for (const [source, prefix] of places) {
     if (!prefix) continue;
     const fits = flavour === 'cuda' ? isCudaLibtorch(prefix) : isLibtorch(prefix);
     if (fits) return describeLibtorch(prefix, source);
     if (source === 'cache') continue;
     if (!isLibtorch(prefix))
-      throw new ToolError(`${source} names '${prefix}', which holds no libtorch (include/ and lib/)`, 3);
+      throw unfit(`${source} names '${prefix}', which holds no libtorch (include/ and lib/)`);
     // The environment may name the libtorch of the CPU engine: that of CUDA is looked for further on.
     if (source === '--libtorch')
-      throw new ToolError(
+      throw unfit(
         `${source} names '${prefix}', a libtorch for the CPU alone; the CUDA engine needs one that has lib/libtorch_cuda.so`,
-        3,
       );
   }
   return undefined;
 }
 
-export function describeLibtorch(prefix, source) {
-  return { prefix, version: versionOf(prefix), cuda: cudaVersionOf(prefix), source };
+/** As the tools' ToolError, which is in an ES module. */
+const unfit = (message) => Object.assign(new Error(message), { exitCode: 3, code: 'ERR_VSSL_LIBTORCH' });
+
+function folderOfPyTorch() {
+  const script = 'import os, torch; print(os.path.dirname(torch.__file__))';
+  const { status, stdout } = spawnSync('python3', ['-c', script], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
+const describeLibtorch = (prefix, source) => ({
+  prefix,
+  version: versionOf(prefix),
+  cuda: cudaVersionOf(prefix),
+  source,
+});
+
 /** '2.14.1+cu130', or 'unknown'. */
-export function versionOf(prefix) {
+function versionOf(prefix) {
   const zip = join(prefix, 'build-version');
   if (existsSync(zip)) return readFileSync(zip, 'utf8').trim();
   return /__version__\s*=\s*'([^']+)'/.exec(wheelVersion(prefix))?.[1] ?? 'unknown';
@@ -72,3 +91,15 @@ function wheelVersion(prefix) {
   const file = join(prefix, 'version.py');
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
+
+module.exports = {
+  cachedLibtorch,
+  cacheFolder,
+  describeLibtorch,
+  isCudaLibtorch,
+  isLibtorch,
+  libtorchVersions,
+  locateLibtorch,
+  mainLibrary,
+  versionOf,
+};
