@@ -3,9 +3,11 @@
 #ifdef VSSL_WITH_LIBAV
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cmath>
 #include <cstring>
+#include <new>
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -42,6 +44,7 @@ AVRational rate_of(const AVCodec* codec, const WriteOptions& o) {
 }  // namespace
 
 void fail_to_write(const std::string& what, int code) {
+  if (code == AVERROR(ENOMEM)) throw std::bad_alloc();  // no fault of the video
   throw Error("ERR_VSSL_VIDEO_WRITE", what + (code < 0 ? ": " + av_reason(code) : ""));
 }
 

@@ -15,7 +15,8 @@ struct SwsContext;
 
 namespace vssl::video {
 
-// Throws ERR_VSSL_VIDEO_WRITE, with libav's reason for a negative code.
+// Throws ERR_VSSL_VIDEO_WRITE, with libav's reason for a negative code; std::bad_alloc where that is no
+// memory.
 [[noreturn]] void fail_to_write(const std::string& what, int code = 0);
 
 // Of the options beside `times`, and of the size.

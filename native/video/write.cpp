@@ -1,6 +1,8 @@
 // Encodes RGB frames: into a video file, for demo data and tests; into the bytes of one, a stretch at a time,
 // for training copies; one of them as JPEG.
+#include <cerrno>
 #include <cstdio>
+#include <new>
 #include <utility>
 
 #include "encode.h"
@@ -60,6 +62,7 @@ class OutputParts {
   AVIOContext* context() { return context_; }
   std::vector<FilePart> take() {
     avio_flush(context_);
+    if (context_->error < 0) fail_to_write("cannot keep the file", context_->error);
     return std::exchange(parts_, {});
   }
 
@@ -70,15 +73,20 @@ class OutputParts {
   using Bytes = const uint8_t*;
 #endif
   static int write(void* self, Bytes bytes, int size) {
-    auto& to = *static_cast<OutputParts*>(self);
-    const bool goes_on =
-        !to.parts_.empty() &&
-        to.parts_.back().at + static_cast<int64_t>(to.parts_.back().bytes.size()) == to.place_;
-    if (!goes_on) to.parts_.push_back({to.place_, {}});
-    std::vector<uint8_t>& end = to.parts_.back().bytes;
-    end.insert(end.end(), bytes, bytes + size);
-    to.place_ += size;
+    try {
+      static_cast<OutputParts*>(self)->put(bytes, size);
+    } catch (const std::bad_alloc&) {
+      return AVERROR(ENOMEM);  // libav is C, which no exception may pass
+    }
     return size;
+  }
+  void put(const uint8_t* bytes, int size) {
+    const bool goes_on =
+        !parts_.empty() && parts_.back().at + static_cast<int64_t>(parts_.back().bytes.size()) == place_;
+    if (!goes_on) parts_.push_back({place_, {}});
+    std::vector<uint8_t>& end = parts_.back().bytes;
+    end.insert(end.end(), bytes, bytes + size);
+    place_ += size;
   }
   static int64_t seek(void* self, int64_t offset, int whence) {
     if ((whence & ~AVSEEK_FORCE) != SEEK_SET || offset < 0) return AVERROR(EINVAL);

@@ -70,7 +70,7 @@ export async function checkVideos(options: CheckVideosOptions): Promise<CheckRes
   const { data, deep = false, threads = availableParallelism(), signal, onProgress } = options;
   checkSignal(signal);
   checkCount('threads', threads, 1, LIMITS.threads);
-  const { rows: found, warnings } = await findRows(data, null);
+  const { rows: found, warnings } = await findRows(data, null, signal);
   const rows: VideoRow[] = [];
   for await (const row of found) rows.push(row);
   const engine = await openEngine();

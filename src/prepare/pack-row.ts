@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { throwIfAborted } from '../checks.js';
 import { encodeName } from '../data/file-names.js';
-import { floatToHalf } from '../data/half.js';
 import { neighbourTimes } from '../data/motion-clip.js';
 import {
   type CopyFormat,
@@ -15,17 +13,17 @@ import {
   type PackedShape,
   packedSource,
 } from '../data/packed.js';
-import { type ClipPlan, PLAN_VERSION, type VideoFacts } from '../data/plan.js';
+import type { ClipPlan, VideoFacts } from '../data/plan.js';
 import type { VideoRow } from '../data/rows.js';
 import { clipTimes, makeClock } from '../data/samplers/clock.js';
 import { chooseShrink } from '../data/shrink.js';
 import { sourceStamps } from '../data/source-key.js';
-import { clipFailure } from '../embed/clip-failure.js';
 import { evenTimes, readFacts } from '../embed/video-facts.js';
 import { VsslError } from '../errors.js';
 import type { EngineAddon, NativeLoader } from '../native/bindings.js';
-import { type PlacedBytes, type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
+import { type WriteOperations, writeFileAtomic } from '../weights/atomic-write.js';
 import { plainClip } from './plain-clip.js';
+import { encodeStretches, readStretches, STRETCH, stretchesOf, toBytes, toHalves } from './stretches.js';
 
 /** What the folder of a copy is begun with: all of its videos have the same. */
 export interface PackSettings {
@@ -63,9 +61,6 @@ export interface PackJob {
   readonly signal?: AbortSignal | undefined;
   readonly operations?: WriteOperations | undefined;
 }
-
-/** Pictures of one clip: bounds what is in memory. */
-const STRETCH = 32;
 
 /** Writes the video's files, unless `before` says that they are there. */
 export async function packRow(
@@ -110,39 +105,17 @@ async function packPictures(
   }
   const file = join(out, path);
   await mkdir(dirname(file), { recursive: true });
-  const pictures = readStretches(loader, job, plans(), toBytes);
+  const pictures = readStretches(loader, plans(), toBytes, job.signal);
   if (settings.format === 'raw') {
     await checkRoom(job, shape, sizeOf(shape) + (job.flow ? flowSizeOf(shape) : 0));
     await writeFileAtomic(file, pictures, operations);
   } else {
-    await writeFileAtomic(file, encodeStretches(engine, job, shape, pictures), operations);
+    const options = { codec: 'mjpeg', fps: shape.fps, quality: settings.quality ?? undefined };
+    const openWriter = () => engine.createVideoWriter(size.height, size.width, options);
+    const onFirst = (ratio: number) => checkRoom(job, shape, ratio * sizeOf(shape));
+    await writeFileAtomic(file, encodeStretches(openWriter, pictures, onFirst), operations);
   }
   return { ...shape, bytes: (await stat(file)).size };
-}
-
-/** The parts of a Motion-JPEG file. How many bytes there will be is known when the first stretch is encoded. */
-async function* encodeStretches(
-  engine: Packer,
-  job: PackJob,
-  shape: PackedShape,
-  pictures: AsyncIterable<Uint8Array>,
-): AsyncGenerator<PlacedBytes> {
-  const { frames, height, width, fps } = shape;
-  const quality = job.settings.quality ?? undefined;
-  const writer = engine.createVideoWriter(height, width, { codec: 'mjpeg', fps, quality });
-  let isFirst = true;
-  try {
-    for await (const stretch of pictures) {
-      const parts = await writer.add(stretch);
-      const share = stretch.byteLength / sizeOf(shape);
-      if (isFirst) await checkRoom(job, shape, parts.reduce((sum, { bytes }) => sum + bytes.length, 0) / share);
-      isFirst = false;
-      yield* parts;
-    }
-    yield* await writer.finish();
-  } finally {
-    writer.dispose();
-  }
 }
 
 /** Refuses a copy that its disk has no room for, before it is filled: a rate may ask for any number of frames. */
@@ -168,8 +141,8 @@ async function packFlow(
 ): Promise<void> {
   const source = packedSource(packed, shape);
   const { times, next } = neighbourTimes(factsOfPacked(packed, shape));
-  const nexts = stretches(next);
-  const plans = stretches(times).map(
+  const nexts = stretchesOf(next);
+  const plans = stretchesOf(times).map(
     (part, i): ClipPlan => ({
       ...plainClip(source, shape),
       modality: 'flow',
@@ -177,7 +150,7 @@ async function packFlow(
       next: nexts[i] as number[],
     }),
   );
-  await writeFileAtomic(file, readStretches(loader, job, plans, toHalves), job.operations);
+  await writeFileAtomic(file, readStretches(loader, plans, toHalves, job.signal), job.operations);
 }
 
 /** What training clips of the packed file are planned by. */
@@ -185,51 +158,10 @@ function factsOfPacked(path: string, { frames, height, width, fps }: PackedShape
   return { path, codec: 'packed', width, height, warnings: [], ...evenTimes(frames, fps) };
 }
 
-/** Each plan's floats as bytes, one after another. Throws the failure of a stretch that cannot be made. */
-async function* readStretches(
-  loader: NativeLoader,
-  { signal }: PackJob,
-  plans: Iterable<ClipPlan>,
-  encode: (floats: Float32Array) => Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  for (const plan of plans) {
-    throwIfAborted(signal);
-    const views = [{ name: 'stretch', clips: [plan] }];
-    const { batch, failures } = await loader.load({ version: PLAN_VERSION, views });
-    try {
-      if (failures[0]) throw clipFailure(failures[0]);
-      yield encode(batch.toFloat32('stretch'));
-    } finally {
-      batch.dispose();
-    }
-  }
-}
-
-/** Values in [0, 1] as bytes. */
-function toBytes(floats: Float32Array): Uint8Array {
-  return Uint8Array.from(floats, (x) => Math.round(x * 255));
-}
-
-/** u and v of (u, v, magnitude) as halves. */
-function toHalves(floats: Float32Array): Uint8Array {
-  const halves = new Uint16Array((floats.length / 3) * 2);
-  for (let i = 0, j = 0; i < floats.length; i += 3) {
-    halves[j++] = floatToHalf(floats[i] as number);
-    halves[j++] = floatToHalf(floats[i + 1] as number);
-  }
-  return new Uint8Array(halves.buffer);
-}
-
 /** Height and width with the wanted short side; never larger than the video. */
 function sizeFor({ width, height }: VideoFacts, shortSide: number): { height: number; width: number } {
   const scale = Math.min(1, shortSide / Math.min(width, height));
   return { height: Math.round(height * scale), width: Math.round(width * scale) };
-}
-
-function stretches(times: readonly number[]): number[][] {
-  const parts: number[][] = [];
-  for (let i = 0; i < times.length; i += STRETCH) parts.push(times.slice(i, i + STRETCH));
-  return parts;
 }
 
 /** clips/3f/wave_01-3fa2b4c6d8.rgb8: readable, and different for rows that differ. */

@@ -28,7 +28,9 @@ test.serial('every way to load a batch is verified and timed; what was made for 
     t.true(timing!.limit.perSecond > 0);
     t.deepEqual(Object.keys(timing!.stages!), ['pictures', 'augmentation']);
   }
-  const kinds = Object.fromEntries(result.rows.map(({ name, timing }) => [name.split(',')[0], timing!.limit.kind]));
+  const kinds = Object.fromEntries(
+    result.rows.map(({ name, timing }) => [name.split(',')[0], timing!.limit.kind]),
+  );
   t.deepEqual(kinds, {
     'decoding alone': 'decoding alone',
     'decoding and augmentation': 'decoding alone',
@@ -95,5 +97,6 @@ withPeers('libraries of Python give the clips that we give', async (t) => {
   for (const { name, timing } of result.rows)
     for (const peer of timing!.peers)
       if (peer.status === 'run') t.log(`${name}, ${peer.name}: ${peer.distance.toFixed(3)}`);
-      else if (!peer.name.startsWith('torchvision')) t.fail(`${name}, ${peer.name}: ${peer.reason}`);
+      else if (!/No module named|older than/.test(peer.reason))
+        t.fail(`${name}, ${peer.name}: ${peer.reason}`);
 });

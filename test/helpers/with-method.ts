@@ -1,5 +1,9 @@
 /** The object with another method in the place of one of its own, which native objects do not let be changed. */
-export function withMethod<T extends object, Name extends keyof T>(object: T, name: Name, method: T[Name]): T {
+export function withMethod<T extends object, Name extends keyof T>(
+  object: T,
+  name: Name,
+  method: T[Name],
+): T {
   return new Proxy(object, {
     get(_, key) {
       if (key === name) return method;

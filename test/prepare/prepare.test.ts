@@ -8,7 +8,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { plainAugment } from '#src/data/augment/draw-augment.js';
@@ -25,6 +25,7 @@ import { loadEngine } from '#src/native/load.js';
 import { prepare, prepareWith } from '#src/prepare/prepare.js';
 import { scratch, writeSquareVideo } from '../embed/make-videos.js';
 import { encodePng } from '../helpers/png.js';
+import { smallDisk } from '../helpers/small-disk.js';
 
 const { file, remove } = scratch();
 test.after.always(remove);
@@ -203,26 +204,12 @@ test('a copy whose settings are damaged says so', async (t) => {
 
 test('a file that was being written is never taken for whole; a full disk says what to do', async (t) => {
   const out = file('full');
-  let left = 100_000;
-  const operations = {
-    open: async (path: string, flags: string) => {
-      const handle = await open(path, flags);
-      return {
-        write: async (chunk: Uint8Array, offset: number, length: number) => {
-          left -= length;
-          if (left < 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
-          return handle.write(chunk, offset, length);
-        },
-        sync: () => handle.sync(),
-        close: () => handle.close(),
-      };
+  const error = await t.throwsAsync(
+    prepareWith({ data: file('videos/a'), out, threads: 1 }, smallDisk(100_000).operations),
+    {
+      code: 'ERR_VSSL_WRITE',
     },
-    rename,
-    remove: (path: string) => rm(path, { force: true }),
-  } as unknown as Parameters<typeof prepareWith>[1];
-  const error = await t.throwsAsync(prepareWith({ data: file('videos/a'), out, threads: 1 }, operations), {
-    code: 'ERR_VSSL_WRITE',
-  });
+  );
   t.regex(error!.message, /disk is full.*--short-side.*goes on/s);
   t.false(existsSync(join(out, 'manifest.csv')));
   for (const name of readdirSync(out, { recursive: true }) as string[]) t.false(name.endsWith('.tmp'), name);

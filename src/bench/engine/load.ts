@@ -51,7 +51,7 @@ export function loadCase(options: LoadOptions): BenchCase {
     prepare: async () => new LoadWorkload(options, loadEngine('cpu'), await options.open()),
     flops: 0,
     bytes: 5 * values, // a byte read and a float written
-    verified: 'every clip: again on one thread, and made in another way',
+    verified: 'every clip: again on one thread; of copies and memory, beside the same clips from elsewhere',
   };
 }
 
@@ -103,7 +103,9 @@ class LoadWorkload implements Workload {
   }
 
   limitSeconds(limits: KernelLimits, threads: number): number | Promise<number> {
-    return this.#options.limit === 'widening copy' ? this.#widen(limits, threads) : this.#decodeAlone(threads);
+    return this.#options.limit === 'widening copy'
+      ? this.#widen(limits, threads)
+      : this.#decodeAlone(threads);
   }
 
   async #decodeAlone(threads: number): Promise<number> {

@@ -59,7 +59,8 @@ const TOPICS: readonly Topic[] = [
   },
   {
     what: 'loader',
-    description: 'clips of videos, copies and pictures in memory, beside decoding alone and libraries of Python',
+    description:
+      'clips of videos, copies and pictures in memory, beside decoding alone and libraries of Python',
     pairs: 10,
     threads: [1, 0],
     open: async ({ data }) => (await import('../bench-loader.js')).openLoaderBench(data ?? null),

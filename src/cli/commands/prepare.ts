@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { PrepareOptions } from '../../prepare/prepare.js';
 import { leftOut, metered, needsNoGpu, parseCount, parseNumber } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
@@ -17,14 +17,21 @@ interface PrepareFlags {
 /** `vssl-native prepare`: a training copy of a data set, made once. */
 export function registerPrepare(program: Command): void {
   addCommonOptions(program.command('prepare'))
-    .description('make a training copy: pictures at a short side, raw or JPEG, with their optical flow if asked for')
+    .description(
+      'make a training copy: pictures at a short side, raw or JPEG, with their optical flow if asked for',
+    )
     .requiredOption('--data <path>', 'folder, manifest or video file')
     .requiredOption('--out <dir>', 'folder of the copy; one that was begun is finished')
     .option('--short-side <n>', 'pixels of the short side (default: 256)', parseCount)
     .option('--fps <n>', 'frames a second of the copy (default: each video’s own)', parseNumber)
-    .option('--format <raw|jpeg>', 'raw: nothing is decoded any more; jpeg: a small part of the room (default: raw)')
+    .addOption(
+      new Option(
+        '--format <name>',
+        'raw: nothing is decoded any more; jpeg: a small part of the room (default: raw)',
+      ).choices(['raw', 'jpeg']),
+    )
     .option('--quality <n>', 'of jpeg: 1 (best) to 31 (default: 3)', parseCount)
-    .option('--flow', 'store the optical flow between neighbouring frames as well')
+    .option('--flow', 'of raw: store the optical flow between neighbouring frames as well')
     .option('--threads <n>', 'videos under way at once (default: all processors)', parseCount)
     .action(
       runAction<PrepareFlags>(async (context, flags) => {
