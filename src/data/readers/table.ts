@@ -153,7 +153,7 @@ export function cellSeconds(value: unknown): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : Number.NaN;
 }
 
-/** Whether a part of a file has no picture because it ends before it begins. */
+/** Whether a part of a file ends no later than it begins: no picture is in it. */
 export function isReversed(start: number | undefined, end: number | undefined): boolean {
   return end !== undefined && end <= (start ?? 0);
 }
