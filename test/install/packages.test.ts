@@ -274,6 +274,21 @@ onEngine('an engine of a package is tried in a process of its own first, and tha
     JSON.parse(readFileSync(kept, 'utf8')) as Record<string, { facts: string; fault: null }>;
   t.deepEqual(Object.keys(verdicts()), [engine]);
   t.is(verdicts()[engine]!.fault, null);
+  // Setup finds all there, and builds nothing; the doctor is content.
+  const cli = (...args: string[]) => {
+    const main = join(project, 'node_modules/vssl-native/dist/esm/cli/main.js');
+    return spawnSync(process.execPath, [main, ...args], { cwd: project, encoding: 'utf8', env });
+  };
+  const { status, stderr } = cli('setup', '--yes');
+  t.is(status, 0, stderr);
+  t.regex(stderr, /^libtorch .*\nthe engine loads: .*engine\.node\n$/);
+  const report = JSON.parse(cli('doctor', '--json', '--no-self-test').stdout) as {
+    checks: { name: string; status: string }[];
+  };
+  t.deepEqual(
+    report.checks.filter((one) => one.status === 'fault'),
+    [],
+  );
   // What is kept is believed, until the engine is another.
   const { facts } = verdicts()[engine]!;
   writeFileSync(kept, JSON.stringify({ [engine]: { facts, fault: 'it was bad' } }));
