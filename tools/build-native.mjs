@@ -76,6 +76,8 @@ function buildKernels(force) {
     'configure',
     'build',
     '--silent',
+    // Who asks for a build gets one, where there is a package with the addon as well.
+    '--force_build=1',
     `-j${jobs()}`,
     ...(prefix ? [`--nodedir=${prefix}`] : []),
   ]);

@@ -133,8 +133,11 @@ async function unpackOne(wheel, { build, own, flavour, part, signal }) {
   const downloads = join(part, 'download');
   mkdirSync(downloads, { recursive: true });
   const file = await getWheel(wheel, sourcesOf(wheel, { own, index: build.index }), downloads, signal);
-  if (wheel.name === 'torch') await checkWheel(file, wheel, flavour);
-  await unpackWheel(file, part);
+  if (wheel.name === 'torch') {
+    await checkWheel(file, wheel, flavour);
+    rmSync(join(part, 'torch'), { recursive: true, force: true }); // half of another one
+  }
+  await unpackWheel(file, part, signal);
   rmSync(downloads, { recursive: true });
   writeFileSync(recordOf(part, wheel), wheel.sha256);
 }
@@ -172,7 +175,7 @@ function checkWhole(torch, flavour, build) {
   );
 }
 
-/** Ctrl-C stops the work between two pieces of a file, which are kept. */
+/** Ctrl-C stops the work between two pieces of a file; what was loaded is kept. */
 async function untilStopped(work) {
   const stop = new AbortController();
   const onStop = () => stop.abort();
