@@ -11,15 +11,20 @@ import { nameOf, packages } from './package-list.mjs';
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 
+/** The repository that a workflow runs in, by its own variables: npm's provenance wants it in every manifest. */
+function repositoryOf({ GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env) {
+  return server && name ? { repository: { type: 'git', url: `git+${server}/${name}.git` } } : {};
+}
+
 /** The one template of the packages beside vssl-native. */
-function manifestOf(entry, { version, license, repository, engines }) {
+function manifestOf(entry, { version, license, engines }) {
   const { os, cpu, libc, addon, what, tag } = entry;
   return {
     name: nameOf(entry),
     version,
     description: `${what} of vssl-native, prebuilt for ${tag}`,
     license,
-    repository,
+    ...repositoryOf(),
     engines,
     os,
     cpu,
@@ -72,6 +77,7 @@ function stageMain(stage, { scripts, devDependencies, ava, ...manifest }) {
   const kernels = packages.filter(({ kind }) => kind === 'kernels');
   writeJson(join(stage, 'package.json'), {
     ...manifest,
+    ...repositoryOf(),
     optionalDependencies: Object.fromEntries(kernels.map((entry) => [nameOf(entry), manifest.version])),
   });
 }
