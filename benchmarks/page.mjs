@@ -1,4 +1,5 @@
 // What the scripts that write tables into a page have in common.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,4 +29,12 @@ export function fillPage(page, name, text, check) {
     console.error(`${page} is out of date. Run: node benchmarks/${basename(process.argv[1])} --table`);
     process.exitCode = 1;
   }
+}
+
+/** The commit that is checked out; with a + where files differ from it. */
+export function commit() {
+  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
+  return (
+    git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '')
+  );
 }

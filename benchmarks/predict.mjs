@@ -6,13 +6,12 @@
 //   node benchmarks/predict.mjs DATA_ROOT [--sets sprites5,msr20-render] [--draws N] [--work DIR]    --sets and --draws
 //                                                                                          print and write nothing
 //   node benchmarks/predict.mjs --table [--check]
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cli } from './cli.mjs';
-import { fillPage, markdown, root } from './page.mjs';
+import { commit, fillPage, markdown, root } from './page.mjs';
 
 const file = join(root, 'benchmarks/results/predict.json');
 const PRESET = 'cvrl-tiny';
@@ -266,13 +265,6 @@ function choicesTable({ sets }) {
 function tables(result) {
   const { cpu, commit, draws } = result;
   return `**${LABELS} labels a class**\n\n${labelsTable(result)}\n\n**Which clips are labelled**\n\n${choicesTable(result)}\n\n(${draws} draws of the labelled clips; ± is the deviation over them, the last column's interval 95 % of the paired differences. ${cpu}, commit ${commit}.)\n`;
-}
-
-function commit() {
-  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
-  return (
-    git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '')
-  );
 }
 
 async function measure() {

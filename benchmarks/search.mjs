@@ -8,12 +8,11 @@
 //   node benchmarks/search.mjs --table [--check]
 //
 // DATA_ROOT holds the folders ut-interaction, msr20-render, asl24 and sprites5, each with a manifest.csv.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fillPage, markdown, root } from './page.mjs';
+import { commit, fillPage, markdown, root } from './page.mjs';
 
 const file = join(root, 'benchmarks/results/search.json');
 const PRESET = 'cvrl-tiny';
@@ -42,12 +41,14 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [dataRoot] = positionals;
+// lists of videos stand in it, whose paths count from where the list is
+const work = resolve(flags.work);
 
 /** What `measure` gives, kept in the work folder. */
 async function once(name, measure) {
-  const part = join(flags.work, `${name}.json`);
+  const part = join(work, `${name}.json`);
   if (!existsSync(part)) {
-    mkdirSync(flags.work, { recursive: true });
+    mkdirSync(work, { recursive: true });
     writeFileSync(`${part}.part`, JSON.stringify(await measure()));
     renameSync(`${part}.part`, part);
   }
@@ -62,7 +63,7 @@ const located = (set, groups) => `${join(dataRoot, set, 'manifest.csv')}${groups
 async function searchOne(name, makeVideos) {
   const { cutPieces, findPieces, writeParts } = await import('./find-pieces.mjs');
   const { CLIP, trained, untrained } = await import('./small-encoders.mjs');
-  const folder = join(flags.work, name);
+  const folder = join(work, name);
   const videos = await makeVideos(join(folder, 'videos'));
   const pieces = await cutPieces(videos, join(folder, 'pieces'), { count: PIECES, seed: 0 });
   const parts = await writeParts(videos, join(folder, 'parts.csv'));
@@ -99,7 +100,7 @@ async function makeClips(name) {
   const { chooseClips, makeDrawnClips, makeFamilies } = await import('./find-duplicates.mjs');
   const both = {};
   for (const half of ['tuned', 'tested']) {
-    const folder = join(flags.work, `clips-${name}-${half}`);
+    const folder = join(work, `clips-${name}-${half}`);
     const clips =
       name === 'drawn'
         ? await makeDrawnClips(folder, { count: CLIPS, seed: 0, split: half })
@@ -124,7 +125,7 @@ async function measurePairs({ tuned, tested }, pairsOf) {
 /** By the vectors of one encoder: with the threshold of the other clips, and with that which is chosen on the data. */
 async function measureEncoder(name, which, encoder, both) {
   const { pairsOfIndex, score } = await import('./find-duplicates.mjs');
-  const db = (half) => join(flags.work, `${name}-${which}-${half}.index`);
+  const db = (half) => join(work, `${name}-${which}-${half}.index`);
   const all = { threshold: 1e-6 };
   const fixed = await measurePairs(both, (half, videos) => pairsOfIndex(encoder, videos, db(half), all));
   const { videos } = both.tested;
@@ -140,8 +141,8 @@ async function measureDuplicates() {
   for (const name of ['real', 'drawn']) {
     const both = await makeClips(name);
     const { clips } = both.tuned;
-    const list = writeList(join(flags.work, `${name}-train.csv`), clips);
-    const run = join(flags.work, `clips-${name}-run`);
+    const list = writeList(join(work, `${name}-train.csv`), clips);
+    const run = join(work, `clips-${name}-run`);
     const ways = [];
     const add = async (way, measure) =>
       ways.push({ way, ...(await once(`duplicates-${name}-${way}`, measure)) });
@@ -158,7 +159,7 @@ async function measureDuplicates() {
       });
     for (const average of ['mean', 'median'])
       await add(`dhash-${average}`, async () => {
-        const kept = (half) => join(flags.work, `hashes-${name}-${half}.json`);
+        const kept = (half) => join(work, `hashes-${name}-${half}.json`);
         const fixed = await measurePairs(both, (half, videos) => pairsOfHashes(videos, kept(half), average));
         return { fixed };
       });
@@ -239,22 +240,15 @@ function tables({ search, duplicates, cpu, commit }) {
   ].join('\n\n');
 }
 
-function commit() {
-  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
-  return (
-    git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '')
-  );
-}
-
 /** 12 pieces of 4 videos, found by an untrained encoder: a test of the search, not of what is learned. */
 async function measureSmall() {
   const { cutPieces, findPieces, makeDrawnVideos } = await import('./find-pieces.mjs');
   const { CLIP, untrained } = await import('./small-encoders.mjs');
-  const folder = join(flags.work, 'videos');
+  const folder = join(work, 'videos');
   const videos = await makeDrawnVideos(folder, { count: 4, seconds: 24, seed: 0 });
-  const pieces = await cutPieces(videos, join(flags.work, 'pieces'), { count: 12, seed: 0 });
+  const pieces = await cutPieces(videos, join(work, 'pieces'), { count: 12, seed: 0 });
   const encoder = await untrained(CLIP, videos, 0);
-  console.log(JSON.stringify(await findPieces(encoder, folder, pieces, join(flags.work, 'index'))));
+  console.log(JSON.stringify(await findPieces(encoder, folder, pieces, join(work, 'index'))));
   await encoder.dispose();
 }
 

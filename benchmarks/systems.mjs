@@ -12,13 +12,12 @@
 //
 // DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
 // shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cli, methodNames } from './cli.mjs';
-import { fillPage, markdown, root } from './page.mjs';
+import { commit, fillPage, markdown, root } from './page.mjs';
 
 const committed = join(root, 'benchmarks/results/systems');
 
@@ -88,11 +87,6 @@ function brief(protocol, score) {
     count,
     ...(merged ? { merged: merged.accuracy, mergedChance: merged.chance } : {}),
   };
-}
-
-function commit() {
-  const git = (...args) => spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' }).stdout.trim();
-  return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '');
 }
 
 /** What an untrained encoder depends on besides its seed. */

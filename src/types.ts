@@ -74,7 +74,6 @@ export type {
   DefinedMethod,
   ExportedEncoder,
   Hyper,
-  InState,
   MethodSpec,
 } from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';
@@ -90,6 +89,7 @@ export type {
   NativeLinearFit,
   NativeLoader,
   NativeLoadResult,
+  NativeMember,
   NativeMemoryStats,
   NativeRanks,
   NativeRanksSpec,

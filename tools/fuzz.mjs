@@ -11,7 +11,7 @@ import { have, jobs, log, main, root, run, ToolError } from './common.mjs';
 const build = join(root, 'build/fuzz');
 const findings = join(root, 'build/fuzz-findings');
 const NATIVE = ['decode', 'plan', 'packed'];
-const TYPESCRIPT = ['safetensors', 'torch', 'manifest', 'config', 'facts'];
+const TYPESCRIPT = ['safetensors', 'torch', 'manifest', 'tar', 'config', 'facts'];
 /** Corpora in the repository, together, stay below this. */
 const CORPUS_BYTES = { decode: 120_000, plan: 40_000, packed: 20_000 };
 

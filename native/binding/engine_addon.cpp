@@ -67,11 +67,16 @@ Napi::Value self_test(const Napi::CallbackInfo& call) {
 
 Napi::Value index_video(const Napi::CallbackInfo& call) {
   const Value whole = to_value(call[1]);
+  const bool reads_all = !whole.is_null() && whole.as_bool("whole");
+  if (call[0].IsObject()) {
+    return run_async(
+        call.Env(), jobs(call.Env()),
+        [source = to_value(call[0]), reads_all] { return video::index_member(source, reads_all); },
+        from_index);
+  }
   return run_async(
       call.Env(), jobs(call.Env()),
-      [path = to_value(call[0]).as_string("path"), whole = !whole.is_null() && whole.as_bool("whole")] {
-        return video::index_file(path, whole);
-      },
+      [path = to_value(call[0]).as_string("path"), reads_all] { return video::index_file(path, reads_all); },
       from_index);
 }
 

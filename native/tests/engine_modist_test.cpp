@@ -242,8 +242,8 @@ void test_resume() {
     after.import_state(before.export_state());
     for (int i = 2; i < 4; ++i) after.step(modist_batch(i), hyper(i));
     check(same_bytes(after.export_state(), whole.export_state()), "resumes exactly in " + precision);
-    const auto names = whole.encoder_names();
-    check(names.size() == 1 && names[0] == "visual", "the visual pathway is exported");
+    check(whole.encoder_names() == std::vector<std::string>{"visual", "motion"},
+          "both pathways are exported");
   }
 }
 

@@ -9,13 +9,13 @@
 
 namespace vssl::video {
 
-using Bytes = std::vector<uint8_t>;
+using Binary = std::vector<uint8_t>;
 
-inline void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
+inline void append(Binary& to, const Binary& more) { to.insert(to.end(), more.begin(), more.end()); }
 
 // An element: its id, its size in four bytes, its content.
-inline Bytes ebml(uint32_t id, const Bytes& content) {
-  Bytes out;
+inline Binary ebml(uint32_t id, const Binary& content) {
+  Binary out;
   for (int shift = 24; shift >= 0; shift -= 8) {
     if (id >> shift) out.push_back(static_cast<uint8_t>(id >> shift));
   }
@@ -26,34 +26,36 @@ inline Bytes ebml(uint32_t id, const Bytes& content) {
   return out;
 }
 
-inline Bytes ebml(uint32_t id, uint32_t number) {
-  return ebml(id, Bytes{static_cast<uint8_t>(number >> 24), static_cast<uint8_t>(number >> 16),
-                        static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)});
+inline Binary ebml(uint32_t id, uint32_t number) {
+  return ebml(id, Binary{static_cast<uint8_t>(number >> 24), static_cast<uint8_t>(number >> 16),
+                         static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)});
 }
 
-inline Bytes ebml(uint32_t id, const std::string& text) { return ebml(id, Bytes(text.begin(), text.end())); }
+inline Binary ebml(uint32_t id, const std::string& text) {
+  return ebml(id, Binary(text.begin(), text.end()));
+}
 
-inline Bytes ebml(uint32_t id, const std::vector<Bytes>& children) {
-  Bytes content;
-  for (const Bytes& child : children) append(content, child);
+inline Binary ebml(uint32_t id, const std::vector<Binary>& children) {
+  Binary content;
+  for (const Binary& child : children) append(content, child);
   return ebml(id, content);
 }
 
 struct MatroskaTrack {
   int width = 0, height = 0;
-  std::vector<Bytes> jpegs;  // its pictures, 40 ms each
+  std::vector<Binary> jpegs;  // its pictures, 40 ms each
   bool is_default = true;
   uint32_t transfer = 0, primaries = 0;  // as in ITU-T H.273; 0: not said
 };
 
 inline void write_matroska(const std::string& path, const std::vector<MatroskaTrack>& tracks) {
-  std::vector<Bytes> entries, blocks{ebml(0xE7, 0u)};  // the cluster's time
+  std::vector<Binary> entries, blocks{ebml(0xE7, 0u)};  // the cluster's time
   for (size_t i = 0; i < tracks.size(); ++i) {
     const MatroskaTrack& t = tracks[i];
     const auto number = static_cast<uint32_t>(i + 1);
-    std::vector<Bytes> video{ebml(0xB0, static_cast<uint32_t>(t.width)),
-                             ebml(0xBA, static_cast<uint32_t>(t.height))};
-    std::vector<Bytes> color;
+    std::vector<Binary> video{ebml(0xB0, static_cast<uint32_t>(t.width)),
+                              ebml(0xBA, static_cast<uint32_t>(t.height))};
+    std::vector<Binary> color;
     if (t.transfer) color.push_back(ebml(0x55BA, t.transfer));
     if (t.primaries) color.push_back(ebml(0x55BB, t.primaries));
     if (!color.empty()) video.push_back(ebml(0x55B0, color));
@@ -62,13 +64,13 @@ inline void write_matroska(const std::string& path, const std::vector<MatroskaTr
                ebml(0x86, std::string("V_MJPEG")), ebml(0xE0, video)}));
     for (size_t p = 0; p < t.jpegs.size(); ++p) {
       const auto when = static_cast<uint32_t>(40 * p);
-      Bytes block{static_cast<uint8_t>(0x80 | number), static_cast<uint8_t>(when >> 8),
-                  static_cast<uint8_t>(when), 0x80};
+      Binary block{static_cast<uint8_t>(0x80 | number), static_cast<uint8_t>(when >> 8),
+                   static_cast<uint8_t>(when), 0x80};
       append(block, t.jpegs[p]);
       blocks.push_back(ebml(0xA3, block));
     }
   }
-  Bytes file = ebml(0x1A45DFA3, {ebml(0x4282, std::string("matroska"))});
+  Binary file = ebml(0x1A45DFA3, {ebml(0x4282, std::string("matroska"))});
   append(file, ebml(0x18538067, {ebml(0x1549A966, {ebml(0x2AD7B1, 1'000'000u)}), ebml(0x1654AE6B, entries),
                                  ebml(0x1F43B675, blocks)}));
   write_bytes(path, file);

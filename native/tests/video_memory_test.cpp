@@ -1,5 +1,5 @@
-// Encoded files in memory: the same index and the same pictures as from disk, and nothing else is ever
-// opened.
+// Encoded files in memory, and within an archive: the same index and the same pictures as from disk, and
+// nothing else is ever opened.
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -21,6 +21,22 @@ int64_t add_bytes(Loader& loader, const std::vector<uint8_t>& bytes, size_t piec
     loader.append_memory_file(id, bytes.data() + at,
                               static_cast<int64_t>(std::min(piece, bytes.size() - at)));
   return id;
+}
+
+// The bytes within a larger file, beside others that look like the end or the beginning of a video.
+Value member_source(const std::string& archive, const std::vector<uint8_t>& bytes, const std::string& name) {
+  constexpr int64_t kBefore = 5'000;
+  std::vector<uint8_t> all(bytes.end() - std::min<int64_t>(kBefore, static_cast<int64_t>(bytes.size())),
+                           bytes.end());
+  all.resize(kBefore);
+  all.insert(all.end(), bytes.begin(), bytes.end());
+  all.insert(all.end(), bytes.begin(), bytes.end());
+  write_bytes(archive, all);
+  return Value(Value::Object{{"kind", Value("member")},
+                             {"path", Value(archive)},
+                             {"offset", Value(kBefore)},
+                             {"size", Value(static_cast<int64_t>(bytes.size()))},
+                             {"name", Value(name)}});
 }
 
 void test_reading() {
@@ -53,7 +69,7 @@ void test_reading() {
 void check_same_index(const std::string& name, const VideoIndex& a, const VideoIndex& b) {
   check(a.codec == b.codec && a.width == b.width && a.height == b.height && a.orientation == b.orientation &&
             a.times == b.times && a.keys == b.keys && a.end == b.end && a.warnings == b.warnings,
-        "the index of " + name + " in memory is that of the file");
+        "the index of " + name + " is that of the file");
 }
 
 std::vector<Value> clips_of(const Value& source) {
@@ -76,19 +92,25 @@ void test_same_as_file(const TemporaryFolder& folder) {
     o.codec = kind.codec;
     const std::vector<uint8_t> rgb = numbered_frames(30, kH, kW);
     write_video(path, rgb.data(), 30, kH, kW, o);
+    const Value member = member_source(folder.file("archive"), read_bytes(path), name);
+    check_same_index(name + " in an archive", index_member(member), index_file(path));
+    check_same_index(name + " in an archive, read as a whole", index_member(member, true),
+                     index_file(path, true));
     for (const int threads : {1, 3}) {
       Loader loader({threads, 1 << 20});
       const int64_t id = add_bytes(loader, read_bytes(path));
-      check_same_index(name, loader.index_memory_file(id), index_file(path));
+      check_same_index(name + " in memory", loader.index_memory_file(id), index_file(path));
       for (int round = 0; round < 2; ++round) {
         for (const Value& clip : clips_of(file_source(path))) {
           const Value::Object& file_clip = clip.as_object("clip");
-          Value::Object memory_clip = file_clip;
-          memory_clip["source"] = bytes_source(id);
           const LoadResult a = load(loader, batch_plan({{clip}}));
-          const LoadResult b = load(loader, batch_plan({{Value(memory_clip)}}));
-          check(a.failures.empty() && b.failures.empty() && floats(*a.batch) == floats(*b.batch),
-                "the pictures of " + name + " in memory are those of the file");
+          for (const Value& source : {bytes_source(id), member}) {
+            Value::Object other_clip = file_clip;
+            other_clip["source"] = source;
+            const LoadResult b = load(loader, batch_plan({{Value(other_clip)}}));
+            check(a.failures.empty() && b.failures.empty() && floats(*a.batch) == floats(*b.batch),
+                  "the pictures of " + name + " are those of the file");
+          }
         }
       }
       loader.remove_memory_file(id);
@@ -113,6 +135,32 @@ void test_several(const TemporaryFolder& folder) {
   check(next != five, "numbers are not used again");
   check_numbers("another file in memory",
                 load(loader, batch_plan({{number_clip(bytes_source(next), {9, 0})}})), {29, 0});
+}
+
+// An archive that ends early, or is none; a part that another has replaced.
+void test_members(const TemporaryFolder& folder) {
+  const std::vector<uint8_t> good = read_bytes(folder.file("five.mp4")),
+                             longer = read_bytes(folder.file("thirty.mp4"));
+  const std::string archive = folder.file("members");
+  const Value member = member_source(archive, good, "five.mp4");
+  Loader loader({2, 1 << 20});
+  check_numbers("a member", load(loader, batch_plan({{number_clip(member, {9, 0})}})), {4, 0});
+  check_numbers("another in its place",
+                load(loader, batch_plan({{number_clip(member_source(archive, longer, "a/b.mp4"), {9, 0})}})),
+                {29, 0});
+  const std::vector<uint8_t> whole = read_bytes(archive);
+  write_bytes(archive, {whole.begin(), whole.begin() + 5'000 + static_cast<int64_t>(good.size()) / 2});
+  check_throws("ERR_VSSL_VIDEO_OPEN", "was it cut", [&] { index_member(member); });
+  const LoadResult cut = load(loader, batch_plan({{number_clip(member, {0}), number_clip(member, {0.1})}}));
+  check(cut.failures.size() == 2 && cut.failures[0].code == "ERR_VSSL_VIDEO_OPEN" &&
+            cut.failures[0].path == archive + "/five.mp4",
+        "a failed clip names the archive and the member");
+  Value::Object broken = member.as_object("member");
+  broken["path"] = Value(folder.file("absent.tar"));
+  check_throws("ERR_VSSL_VIDEO_OPEN", "no such file", [&] { index_member(Value(broken)); });
+  broken["offset"] = Value(int64_t{-1});
+  check_throws("ERR_VSSL_INVALID_ARGUMENT", "source.offset", [&] { index_member(Value(broken)); });
+  check_throws("ERR_VSSL_INVALID_ARGUMENT", "member", [&] { index_member(file_source(archive)); });
 }
 
 void test_misuse(const TemporaryFolder& folder) {
@@ -164,6 +212,8 @@ void test_lists(const TemporaryFolder& folder) {
       // "cannot open", or "cannot read the streams" where the text of a path looks like another format
       check_throws("ERR_VSSL_VIDEO_OPEN", "cannot ",
                    [&] { loader.index_memory_file(add_bytes(loader, bytes)); });
+      check_throws("ERR_VSSL_VIDEO_OPEN", "cannot ",
+                   [&] { index_member(member_source(folder.file("lists.tar"), bytes, "list.m3u8")); });
     }
   }
   std::filesystem::current_path(before);
@@ -182,8 +232,8 @@ void test_damaged_bytes(const TemporaryFolder& folder) {
       const std::string path = folder.file("damaged-" + name);
       write_bytes(path, bytes);
       const int64_t id = add_bytes(loader, bytes);
-      std::string from_file, from_memory;
-      VideoIndex a, b;
+      std::string from_file, from_memory, from_archive;
+      VideoIndex a, b, c;
       const auto attempt = [](VideoIndex& out, std::string& why, auto index) {
         try {
           out = index();
@@ -193,8 +243,12 @@ void test_damaged_bytes(const TemporaryFolder& folder) {
       };
       attempt(a, from_file, [&] { return index_file(path); });
       attempt(b, from_memory, [&] { return loader.index_memory_file(id); });
-      check(from_file == from_memory, "damaged bytes fail as the file does: " + from_file + from_memory);
-      check_same_index("damaged " + name, a, b);
+      attempt(c, from_archive,
+              [&] { return index_member(member_source(folder.file("a.tar"), bytes, name)); });
+      check(from_file == from_memory && from_file == from_archive,
+            "damaged bytes fail as the file does: " + from_file + from_memory + from_archive);
+      check_same_index("damaged " + name + " in memory", a, b);
+      check_same_index("damaged " + name + " in an archive", a, c);
       loader.remove_memory_file(id);
     }
   }
@@ -210,6 +264,7 @@ int main() {
     const TemporaryFolder folder;
     test_same_as_file(folder);
     test_several(folder);
+    test_members(folder);
     test_misuse(folder);
     test_lists(folder);
     test_damaged_bytes(folder);

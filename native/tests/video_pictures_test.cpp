@@ -24,8 +24,8 @@ std::string name_of(const Matrix& m) {
 constexpr int kAcross = 3, kDown = 2, kField = 16;
 constexpr int kLevel[kDown][kAcross] = {{30, 70, 110}, {150, 190, 230}};
 
-Bytes field_picture() {
-  Bytes rgb(static_cast<size_t>(kDown * kField) * kAcross * kField * 3);
+Binary field_picture() {
+  Binary rgb(static_cast<size_t>(kDown * kField) * kAcross * kField * 3);
   size_t i = 0;
   for (int y = 0; y < kDown * kField; ++y) {
     for (int x = 0; x < kAcross * kField; ++x) {
@@ -40,7 +40,7 @@ void write_fields(const std::string& path, const std::string& codec, int picture
   o.codec = codec;
   o.quality = 2;
   o.gop = 1;
-  Bytes rgb;
+  Binary rgb;
   for (int i = 0; i < pictures; ++i) append(rgb, field_picture());
   write_video(path, rgb.data(), pictures, kDown * kField, kAcross * kField, o);
 }
@@ -93,18 +93,18 @@ void check_size(const std::string& name, const VideoIndex& index, const Matrix& 
 }
 
 // Fixed point with 16 bits after the point, big endian.
-void put_fixed(Bytes& bytes, size_t at, double value) {
+void put_fixed(Binary& bytes, size_t at, double value) {
   const auto n = static_cast<uint32_t>(static_cast<int32_t>(std::lround(value * 65536)));
   for (int i = 0; i < 4; ++i) bytes[at + static_cast<size_t>(i)] = static_cast<uint8_t>(n >> (24 - 8 * i));
 }
 
-size_t find(const Bytes& bytes, const std::string& text) {
+size_t find(const Binary& bytes, const std::string& text) {
   return static_cast<size_t>(std::search(bytes.begin(), bytes.end(), text.begin(), text.end()) -
                              bytes.begin());
 }
 
 // The matrix of the track, in its header: 40 bytes after the version's byte.
-void write_turned(const std::string& path, Bytes mp4, const std::array<double, 4>& m) {
+void write_turned(const std::string& path, Binary mp4, const std::array<double, 4>& m) {
   const size_t at = find(mp4, "tkhd") + 4 + 40;
   put_fixed(mp4, at, m[0]);
   put_fixed(mp4, at + 4, m[1]);
@@ -116,7 +116,7 @@ void write_turned(const std::string& path, Bytes mp4, const std::array<double, 4
 void test_display_matrices(const TemporaryFolder& folder) {
   const std::string plain = folder.file("fields.mp4"), path = folder.file("turned.mp4");
   write_fields(plain, "mpeg4", 2);
-  const Bytes mp4 = read_bytes(plain);
+  const Binary mp4 = read_bytes(plain);
   for (const Matrix& m : kMatrices) {
     write_turned(path, mp4,
                  {static_cast<double>(m[0]), static_cast<double>(m[1]), static_cast<double>(m[2]),
@@ -141,8 +141,8 @@ constexpr Matrix kExif[] = {{1, 0, 0, 1}, {-1, 0, 0, 1}, {-1, 0, 0, -1}, {1, 0, 
                             {0, 1, 1, 0}, {0, 1, -1, 0}, {0, -1, -1, 0}, {0, -1, 1, 0}};
 
 // A TIFF block with a width, then the orientation.
-Bytes tiff_block(int orientation, bool big) {
-  Bytes out = big ? Bytes{'M', 'M', 0, 42} : Bytes{'I', 'I', 42, 0};
+Binary tiff_block(int orientation, bool big) {
+  Binary out = big ? Binary{'M', 'M', 0, 42} : Binary{'I', 'I', 42, 0};
   const auto put = [&](uint32_t value, int bytes) {
     for (int i = 0; i < bytes; ++i)
       out.push_back(static_cast<uint8_t>(value >> 8 * (big ? bytes - 1 - i : i)));
@@ -155,7 +155,7 @@ Bytes tiff_block(int orientation, bool big) {
   return out;
 }
 
-uint32_t crc32(const Bytes& bytes) {
+uint32_t crc32(const Binary& bytes) {
   uint32_t crc = ~0u;
   for (const uint8_t b : bytes) {
     crc ^= b;
@@ -164,16 +164,16 @@ uint32_t crc32(const Bytes& bytes) {
   return ~crc;
 }
 
-void put_big(Bytes& out, uint32_t n) {
+void put_big(Binary& out, uint32_t n) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(n >> shift));
 }
 
-void put_little(Bytes& out, uint32_t n, int bytes = 4) {
+void put_little(Binary& out, uint32_t n, int bytes = 4) {
   for (int i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(n >> 8 * i));
 }
 
-Bytes png_chunk(const std::string& name, const Bytes& content) {
-  Bytes named(name.begin(), name.end()), out;
+Binary png_chunk(const std::string& name, const Binary& content) {
+  Binary named(name.begin(), name.end()), out;
   append(named, content);
   put_big(out, static_cast<uint32_t>(content.size()));
   append(out, named);
@@ -181,24 +181,26 @@ Bytes png_chunk(const std::string& name, const Bytes& content) {
   return out;
 }
 
-Bytes insert(Bytes bytes, size_t at, const Bytes& more) {
+Binary insert(Binary bytes, size_t at, const Binary& more) {
   bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), more.begin(), more.end());
   return bytes;
 }
 
-Bytes with_exif_png(const Bytes& png, const Bytes& tiff) { return insert(png, 33, png_chunk("eXIf", tiff)); }
+Binary with_exif_png(const Binary& png, const Binary& tiff) {
+  return insert(png, 33, png_chunk("eXIf", tiff));
+}
 
-Bytes with_exif_jpeg(const Bytes& jpeg, const Bytes& tiff) {
+Binary with_exif_jpeg(const Binary& jpeg, const Binary& tiff) {
   const size_t size = tiff.size() + 8;
-  Bytes segment{0xFF, 0xE1, static_cast<uint8_t>(size >> 8), static_cast<uint8_t>(size), 'E', 'x', 'i', 'f',
-                0,    0};
+  Binary segment{0xFF, 0xE1, static_cast<uint8_t>(size >> 8), static_cast<uint8_t>(size), 'E', 'x', 'i', 'f',
+                 0,    0};
   append(segment, tiff);
   return insert(jpeg, 2, segment);
 }
 
 // A lossless WebP of one colour, with EXIF: five codes of a single symbol, and then no bit a pixel.
-Bytes webp(int width, int height, uint8_t gray, const Bytes& tiff) {
-  Bytes bits;
+Binary webp(int width, int height, uint8_t gray, const Binary& tiff) {
+  Binary bits;
   int used = 0;
   const auto put = [&](uint32_t value, int count) {
     for (int i = 0; i < count; ++i, ++used) {
@@ -210,17 +212,17 @@ Bytes webp(int width, int height, uint8_t gray, const Bytes& tiff) {
   put(0, 1), put(0, 3), put(0, 1), put(0, 1), put(0, 1);  // alpha, version; transform, cache, groups
   for (const uint32_t symbol : {uint32_t{gray}, uint32_t{gray}, uint32_t{gray}, 255u, 0u})
     put(1, 1), put(0, 1), put(1, 1), put(symbol, 8);
-  const auto chunk = [](const std::string& name, const Bytes& content) {
-    Bytes out(name.begin(), name.end());
+  const auto chunk = [](const std::string& name, const Binary& content) {
+    Binary out(name.begin(), name.end());
     put_little(out, static_cast<uint32_t>(content.size()));
     append(out, content);
     if (content.size() % 2) out.push_back(0);
     return out;
   };
-  Bytes head{8, 0, 0, 0};  // it has EXIF
+  Binary head{8, 0, 0, 0};  // it has EXIF
   put_little(head, static_cast<uint32_t>(width - 1), 3);
   put_little(head, static_cast<uint32_t>(height - 1), 3);
-  Bytes content{'W', 'E', 'B', 'P'};
+  Binary content{'W', 'E', 'B', 'P'};
   append(content, chunk("VP8X", head));
   append(content, chunk("VP8L", bits));
   append(content, chunk("EXIF", tiff));
@@ -236,10 +238,10 @@ Value images(const std::vector<std::string>& paths, double fps = 5) {
 void test_exif(const TemporaryFolder& folder) {
   write_fields(folder.file("plain.jpg"), "mjpeg");
   write_fields(folder.file("plain.png"), "png");
-  const Bytes jpeg = read_bytes(folder.file("plain.jpg")), png = read_bytes(folder.file("plain.png"));
+  const Binary jpeg = read_bytes(folder.file("plain.jpg")), png = read_bytes(folder.file("plain.png"));
   for (int tag = 1; tag <= 8; ++tag) {
     const Matrix& m = kExif[tag - 1];
-    const Bytes tiff = tiff_block(tag, tag % 2 == 0);
+    const Binary tiff = tiff_block(tag, tag % 2 == 0);
     for (const std::string suffix : {".jpg", ".png"}) {
       const std::string path = folder.file("exif" + std::to_string(tag) + suffix);
       write_bytes(path, suffix == ".jpg" ? with_exif_jpeg(jpeg, tiff) : with_exif_png(png, tiff));
@@ -258,12 +260,12 @@ void test_exif(const TemporaryFolder& folder) {
     check_fields("Motion JPEG, EXIF " + std::to_string(tag), file_source(video), m);
   }
   // Blocks that end too early or point beyond their end say nothing.
-  const Bytes whole = tiff_block(6, false);
+  const Binary whole = tiff_block(6, false);
   for (size_t size = 0; size < whole.size(); ++size) {
     const std::optional<Orientation> o = orientation_of_exif(whole.data(), size);
     check(!o || (o->rotation == 90 && size >= 32), "EXIF cut to " + std::to_string(size) + " bytes");
   }
-  Bytes astray = whole;
+  Binary astray = whole;
   astray[4] = astray[5] = astray[6] = astray[7] = 0xFF;
   check(!orientation_of_exif(astray.data(), astray.size()), "EXIF that points beyond its end");
   check(!orientation_of_exif(tiff_block(9, true).data(), whole.size()), "EXIF with a ninth orientation");
@@ -271,15 +273,16 @@ void test_exif(const TemporaryFolder& folder) {
 
 // One H.264 picture of 32 x 16, dark on the left and bright on the right; before it an SEI message that says
 // how it is to be shown.
-Bytes h264(bool mirror, bool upside_down, int anticlockwise) {
-  const Bytes parameters{0,    0, 0, 1, 0x67, 0x64, 0x10, 0x0A, 0xAC, 0xB9, 0x76, 0x02, 0x20, 0,    0,   3, 0,
-                         0x20, 0, 0, 6, 0x50, 0x80, 0,    0,    0,    1,    0x68, 0xCE, 0x0F, 0x2C, 0x8B};
-  const Bytes picture{0, 0,    1,    0x65, 0x88, 0x84, 4,    0xBC, 0x98, 0xA0,
-                      0, 0x31, 0x13, 0x78, 0xA0, 0,    0x10, 0x8C, 0x60};
+Binary h264(bool mirror, bool upside_down, int anticlockwise) {
+  const Binary parameters{0,    0,    0, 1, 0x67, 0x64, 0x10, 0x0A, 0xAC, 0xB9, 0x76,
+                          0x02, 0x20, 0, 0, 3,    0,    0x20, 0,    0,    6,    0x50,
+                          0x80, 0,    0, 0, 1,    0x68, 0xCE, 0x0F, 0x2C, 0x8B};
+  const Binary picture{0, 0,    1,    0x65, 0x88, 0x84, 4,    0xBC, 0x98, 0xA0,
+                       0, 0x31, 0x13, 0x78, 0xA0, 0,    0x10, 0x8C, 0x60};
   // cancel 0, mirror, upside down, rotation in 2^16ths of a turn, repetition period 0 as ue(v), extension 0
   const auto turn = static_cast<uint32_t>(anticlockwise * 65536 / 360);
   const uint32_t bits = (mirror ? 1u << 22 : 0) | (upside_down ? 1u << 21 : 0) | turn << 5 | 1u << 4;
-  Bytes out = parameters;
+  Binary out = parameters;
   append(out, {0, 0, 1, 6, 47, 3, static_cast<uint8_t>(bits >> 16), static_cast<uint8_t>(bits >> 8),
                static_cast<uint8_t>(bits | 4), 0x80});
   append(out, picture);
@@ -312,8 +315,8 @@ void test_sei(const TemporaryFolder& folder) {
 }
 
 void test_streams(const TemporaryFolder& folder) {
-  const Bytes rgb = numbered_frames(6, kH, kW);
-  std::vector<Bytes> moving;
+  const Binary rgb = numbered_frames(6, kH, kW);
+  std::vector<Binary> moving;
   for (int i = 0; i < 6; ++i) {
     WriteOptions o;
     o.codec = "mjpeg";
@@ -322,7 +325,7 @@ void test_streams(const TemporaryFolder& folder) {
     moving.push_back(read_bytes(folder.file("one.jpg")));
   }
   write_fields(folder.file("still.jpg"), "mjpeg");
-  const std::vector<Bytes> still{read_bytes(folder.file("still.jpg"))};
+  const std::vector<Binary> still{read_bytes(folder.file("still.jpg"))};
   const std::string path = folder.file("streams.mkv");
   const MatroskaTrack moves{kW, kH, moving}, stands{kAcross * kField, kDown * kField, still};
   MatroskaTrack large = stands, other = moves;
@@ -347,7 +350,7 @@ void test_streams(const TemporaryFolder& folder) {
 
 void test_color(const TemporaryFolder& folder) {
   write_fields(folder.file("color.jpg"), "mjpeg");
-  const std::vector<Bytes> pictures(2, read_bytes(folder.file("color.jpg")));
+  const std::vector<Binary> pictures(2, read_bytes(folder.file("color.jpg")));
   const std::string path = folder.file("color.mkv");
   const auto warning = [&](uint32_t transfer, uint32_t primaries) {
     write_matroska(path, {{kAcross * kField, kDown * kField, pictures, true, transfer, primaries}});
@@ -365,7 +368,7 @@ void test_color(const TemporaryFolder& folder) {
 // Numbered pictures in files of these names.
 std::vector<std::string> write_pictures(const TemporaryFolder& folder,
                                         const std::vector<std::string>& names) {
-  const Bytes rgb = numbered_frames(static_cast<int>(names.size()), kH, kW);
+  const Binary rgb = numbered_frames(static_cast<int>(names.size()), kH, kW);
   const std::string one = folder.file("written.png");
   std::vector<std::string> paths;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -409,7 +412,7 @@ void test_broken_pictures(const TemporaryFolder& folder) {
   for (int i = 0; i < 12; ++i) names.push_back("p" + std::to_string(i) + ".png");
   const std::vector<std::string> paths = write_pictures(folder, names);
   const auto damage = [&](size_t i, int how) {
-    Bytes bytes = read_bytes(paths[i]);
+    Binary bytes = read_bytes(paths[i]);
     if (how == 0) bytes.clear();
     if (how == 1) bytes.resize(40);  // the head alone
     if (how == 2) std::fill(bytes.begin(), bytes.end(), uint8_t{0x55});
@@ -434,7 +437,7 @@ void test_broken_pictures(const TemporaryFolder& folder) {
 }
 
 void test_animations(const TemporaryFolder& folder) {
-  const Bytes rgb = numbered_frames(6, kH, kW);
+  const Binary rgb = numbered_frames(6, kH, kW);
   WriteOptions o;
   o.codec = "apng";
   for (const std::string name : {"a.apng", "a.png"}) {
@@ -448,7 +451,7 @@ void test_animations(const TemporaryFolder& folder) {
     check_numbers(name + " among pictures", load_once(batch_plan({{number_clip(images({path}), {0, 5})}})),
                   {0, 0});
   }
-  Bytes animated = webp(kW, kH, 100, {});
+  Binary animated = webp(kW, kH, 100, {});
   animated[20] = static_cast<uint8_t>(animated[20] | 2);
   write_bytes(folder.file("moves.webp"), animated);
   check_throws("ERR_VSSL_VIDEO_OPEN", "animated WebP is not supported",

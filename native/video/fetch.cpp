@@ -45,7 +45,7 @@ Fetcher::~Fetcher() = default;
 void Fetcher::fetch(std::vector<FetchRequest*>& requests, LoadStats& stats) {
   const auto started = std::chrono::steady_clock::now();
   const SourceKind kind = requests.front()->clip->source.kind;
-  if (kind == SourceKind::kFile || kind == SourceKind::kBytes) {
+  if (kind == SourceKind::kFile || kind == SourceKind::kMember || kind == SourceKind::kBytes) {
     fetch_file(requests, stats);
   } else {
     for (FetchRequest* request : requests) {

@@ -174,7 +174,7 @@ void Fetcher::fetch_file(std::vector<FetchRequest*>& requests, LoadStats& stats)
     }
   };
   try {
-    job.origin = source.kind == SourceKind::kBytes ? Origin(files_.complete(source.id)) : Origin(source.path);
+    job.origin = source.kind == SourceKind::kBytes ? Origin(files_.complete(source.id)) : source.origin();
     job.identity = job.origin.identity();
     job.index = cached_index(job.origin, job.identity);
     // Pictures that do not come out are replaced by earlier ones, which are looked up and decoded in turn.

@@ -1,4 +1,4 @@
-// Bytes of a file by place: packed clips and stored flow.
+// Bytes of a file by place: packed clips, stored flow, members of archives.
 #pragma once
 
 #include <fcntl.h>
@@ -30,11 +30,18 @@ class FileBytes {
     return ::fstat(fd_, &s) == 0 && s.st_size >= end;
   }
 
+  // Up to `bytes` of them; returns how many there were, or an errno below 0.
+  int64_t read_some(uint8_t* out, int64_t bytes, int64_t offset) const {
+    for (;;) {
+      const ssize_t got = ::pread(fd_, out, static_cast<size_t>(bytes), offset);
+      if (got >= 0 || errno != EINTR) return got < 0 ? -errno : got;
+    }
+  }
+
   // False when the file ends before.
   bool read(uint8_t* out, int64_t bytes, int64_t offset) const {
     while (bytes > 0) {
-      const ssize_t got = ::pread(fd_, out, static_cast<size_t>(bytes), offset);
-      if (got < 0 && errno == EINTR) continue;
+      const int64_t got = read_some(out, bytes, offset);
       if (got <= 0) return false;
       out += got;
       offset += got;

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "first_picture.h"
+#include "plan.h"
 #include "reader.h"
 #include "scan.h"
 #include "timeline.h"
@@ -295,13 +296,25 @@ std::shared_ptr<const FileIndex> make_index(const Origin&, bool) {
 
 #endif  // VSSL_WITH_LIBAV
 
-VideoIndex index_file(const std::string& path, bool whole) {
-  const Origin origin(path);
+namespace {
+
+VideoIndex index_origin(const Origin& origin, bool whole) {
   // A file that was written just now may be written again without another size or time.
   constexpr time_t kSettled = 2;  // seconds
   struct stat s {};
-  const bool settled = ::stat(path.c_str(), &s) == 0 && s.st_mtim.tv_sec + kSettled < ::time(nullptr);
+  const bool settled = ::stat(origin.path.c_str(), &s) == 0 && s.st_mtim.tv_sec + kSettled < ::time(nullptr);
   return (settled ? cached_index(origin, origin.identity(), whole) : make_index(origin, whole))->info;
+}
+
+}  // namespace
+
+VideoIndex index_file(const std::string& path, bool whole) { return index_origin(Origin(path), whole); }
+
+VideoIndex index_member(const Value& source, bool whole) {
+  const SourcePlan plan = parse_source(source, "source");
+  if (plan.kind != SourceKind::kMember)
+    throw Error("ERR_VSSL_INVALID_ARGUMENT", "expected a source of kind 'member'");
+  return index_origin(plan.origin(), whole);
 }
 
 }  // namespace vssl::video

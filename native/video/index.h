@@ -10,7 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "memory_file.h"
+#include "origin.h"
 #include "video.h"
 
 struct AVCodecParameters;

@@ -40,6 +40,12 @@ struct IoCloser {
   void operator()(AVIOContext* c) const { avio_close(c); }
 };
 
+std::string without_patterns(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::strchr("%*?{", c) != nullptr; }, '_');
+  return name;
+}
+
 // libav takes a name with % or ? in it for the pattern of many pictures' names, whatever the file holds. Of
 // such a file the format is found from its content, under a name without these; null: libav may find it
 // itself.
@@ -52,10 +58,8 @@ const AVInputFormat* format_of_pattern(const std::string& path, AVIOInterruptCB*
   av_dict_free(&options);
   if (opened < 0) return nullptr;  // opening it again says why
   const std::unique_ptr<AVIOContext, IoCloser> io(raw);
-  std::string plain = path;
-  std::replace_if(
-      plain.begin(), plain.end(), [](char c) { return std::strchr("%*?{", c) != nullptr; }, '_');
   const AVInputFormat* format = nullptr;
+  const std::string plain = without_patterns(path);
   return av_probe_input_buffer2(io.get(), &format, plain.c_str(), nullptr, 0, 0) < 0 ? nullptr : format;
 }
 
@@ -75,21 +79,22 @@ bool is_animated_webp(AVFormatContext* format) {
 // Opens the file and reads the headers of its streams.
 void open_streams(Input& input, const Origin& origin) {
   input.format.reset();
-  input.memory = origin.memory ? std::make_unique<MemoryIo>(origin.memory, input.deadline.get()) : nullptr;
+  const std::shared_ptr<const Bytes> bytes = origin.bytes();
+  input.io = bytes ? std::make_unique<BytesIo>(bytes, input.deadline.get()) : nullptr;
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
-  if (input.memory) input.memory->attach(raw);
+  if (input.io) input.io->attach(raw);
   raw->interrupt_callback.callback = interrupt;
   raw->interrupt_callback.opaque = input.deadline.get();
   AVDictionary* options = nullptr;
-  // Bytes in memory may open nothing at all: no protocol has the name "none".
-  av_dict_set(&options, "protocol_whitelist", origin.memory ? "none" : "file", 0);
+  // What is read by our hand may open nothing at all: no protocol has the name "none".
+  av_dict_set(&options, "protocol_whitelist", bytes ? "none" : "file", 0);
   av_dict_set(&options, "pattern_type", "none", 0);  // of the one format that has patterns
   input.deadline->restart(kOpenSeconds);
-  const AVInputFormat* format =
-      origin.memory ? nullptr : format_of_pattern(origin.path, &raw->interrupt_callback);
+  const AVInputFormat* format = bytes ? nullptr : format_of_pattern(origin.path, &raw->interrupt_callback);
   // The prefix keeps names such as "concat:a|b" or "http://..." plain file names.
-  const std::string url = origin.memory ? "" : "file:" + origin.path;
+  const std::string name = origin.part ? without_patterns(origin.part->name) : "";
+  const std::string url = bytes ? name : "file:" + origin.path;
   const int opened = avformat_open_input(&raw, url.c_str(), format, &options);
   av_dict_free(&options);
   if (opened < 0) {  // libav has freed the context

@@ -16,8 +16,8 @@ extern "C" {
 #include <utility>
 #include <vector>
 
-#include "memory_file.h"
-#include "memory_io.h"
+#include "bytes_io.h"
+#include "origin.h"
 
 namespace vssl::video {
 
@@ -64,7 +64,7 @@ struct Input {
   Input(Input&&) = default;
   Input& operator=(Input&& o) noexcept {  // what was held goes with `o`, in the order that it needs
     std::swap(deadline, o.deadline);
-    std::swap(memory, o.memory);
+    std::swap(io, o.io);
     std::swap(format, o.format);
     std::swap(stream, o.stream);
     std::swap(videos, o.videos);
@@ -72,15 +72,15 @@ struct Input {
   }
 
   std::unique_ptr<Deadline> deadline;  // outlives `format`, which holds its address
-  std::unique_ptr<MemoryIo> memory;    // likewise; null for a file on disk
+  std::unique_ptr<BytesIo> io;         // likewise; null for a file that libav opens itself
   FormatPtr format;
   int stream = -1;
   int videos = 0;  // streams that it was chosen from
 };
 
-// Opens a local file or one in memory (no network, no playlists) and finds its best video stream: one of
-// several pictures before a still one, then the file's default one, then the largest. Pictures attached to
-// audio files are not counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
+// Opens a local file, a part of one, or one in memory (no network, no playlists) and finds its best video
+// stream: one of several pictures before a still one, then the file's default one, then the largest. Pictures
+// attached to audio files are not counted. Throws ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM.
 Input open_input(const Origin& origin);
 
 // Next packet of the video stream. 0, AVERROR_EOF, or another AVERROR; a damaged stretch is stepped over.

@@ -90,6 +90,4 @@ std::shared_ptr<MemoryFile> MemoryFiles::remove(int64_t id) {
   return file;
 }
 
-std::string Origin::identity() const { return memory ? memory->identity() : file_identity(path); }
-
 }  // namespace vssl::video

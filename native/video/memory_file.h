@@ -1,4 +1,4 @@
-// Where the bytes of an encoded video come from: a file, or memory.
+// Encoded videos in memory.
 #pragma once
 
 #include <atomic>
@@ -8,24 +8,31 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace vssl::video {
 
 struct FileIndex;
 
+// Bytes that libav reads by our hand.
+class Bytes {
+ public:
+  virtual ~Bytes() = default;
+  virtual int64_t size() const = 0;
+  // Copies up to `count` bytes from `offset` on; returns how many there were, or an errno below 0.
+  virtual int64_t read(uint8_t* out, int64_t offset, int64_t count) const = 0;
+};
+
 // An encoded file in memory. One thread appends to it; once it is handed on to be read it stays as it is, and
 // any number of threads read. It holds copies: what the bytes were copied from may change or go.
-class MemoryFile {
+class MemoryFile : public Bytes {
  public:
   MemoryFile();
 
   // Throws std::bad_alloc.
   void append(const uint8_t* data, int64_t size);
-  int64_t size() const { return size_; }
-  // Copies up to `count` bytes from `offset` on; returns how many there were.
-  int64_t read(uint8_t* out, int64_t offset, int64_t count) const;
+  int64_t size() const override { return size_; }
+  int64_t read(uint8_t* out, int64_t offset, int64_t count) const override;
 
   // Nobody will ask for it again; readers that were kept for later go.
   void remove() { removed_ = true; }
@@ -65,19 +72,6 @@ class MemoryFiles {
   std::mutex mutex_;
   std::map<int64_t, Entry> entries_;
   int64_t next_id_ = 1;
-};
-
-// A file by its path, or one in memory.
-struct Origin {
-  Origin() = default;
-  Origin(std::string file) : path(std::move(file)) {}
-  Origin(std::shared_ptr<const MemoryFile> file) : memory(std::move(file)) {}
-
-  // Of the present content. Throws ERR_VSSL_VIDEO_OPEN where there is no such file.
-  std::string identity() const;
-
-  std::string path;                          // when `memory` is null
-  std::shared_ptr<const MemoryFile> memory;  // or null
 };
 
 }  // namespace vssl::video

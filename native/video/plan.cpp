@@ -8,7 +8,7 @@ namespace vssl::video {
 
 namespace {
 
-constexpr const char* kSources[] = {"file", "images", "packed", "memory", "bytes", "synthetic"};
+constexpr const char* kSources[] = {"file", "member", "images", "packed", "memory", "bytes", "synthetic"};
 constexpr const char* kModalities[] = {"rgb", "difference", "flow", "flow-edges"};
 constexpr const char* kInputs[] = {"rgb", "temporal-mean-removed", "difference"};
 constexpr const char* kColors[] = {"brightness", "contrast", "saturation", "hue"};
@@ -21,11 +21,19 @@ double positive(const Value& v, const std::string& name) {
   return d;
 }
 
+}  // namespace
+
 SourcePlan parse_source(const Value& v, const std::string& name) {
   SourcePlan s;
   s.kind = static_cast<SourceKind>(one_of(v["kind"], kSources, name + ".kind"));
   const bool packed = s.kind == SourceKind::kPacked, images = s.kind == SourceKind::kImages;
-  if (packed || s.kind == SourceKind::kFile) s.path = v["path"].as_string(name + ".path");
+  const bool member = s.kind == SourceKind::kMember;
+  if (packed || member || s.kind == SourceKind::kFile) s.path = v["path"].as_string(name + ".path");
+  if (member) {
+    s.part.name = v["name"].as_string(name + ".name");
+    s.part.offset = whole(v["offset"], name + ".offset", 0, int64_t{1} << 53);
+    s.part.size = whole(v["size"], name + ".size", 0, int64_t{1} << 53);
+  }
   if (images) {
     for (const Value& f : v["files"].as_array(name + ".files"))
       s.files.push_back(f.as_string(name + ".files[]"));
@@ -43,6 +51,8 @@ SourcePlan parse_source(const Value& v, const std::string& name) {
   if (s.kind == SourceKind::kSynthetic) s.synthetic = v;
   return s;
 }
+
+namespace {
 
 ColorOp parse_color(const Value& v, const std::string& name) {
   ColorOp op;
@@ -169,6 +179,8 @@ std::vector<std::string> input_kinds() { return {std::begin(kInputs), std::end(k
 
 std::string SourcePlan::name() const {
   switch (kind) {
+    case SourceKind::kMember:
+      return path + "/" + part.name;
     case SourceKind::kImages:
       return files.front();
     case SourceKind::kMemory:
@@ -181,5 +193,7 @@ std::string SourcePlan::name() const {
       return path;
   }
 }
+
+Origin SourcePlan::origin() const { return kind == SourceKind::kMember ? Origin(path, part) : Origin(path); }
 
 }  // namespace vssl::video

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "../common/value.h"
+#include "origin.h"
 #include "video.h"
 
 namespace vssl::video {
 
 // In the order of their words in plan.cpp.
-enum class SourceKind { kFile, kImages, kPacked, kMemory, kBytes, kSynthetic };
+enum class SourceKind { kFile, kMember, kImages, kPacked, kMemory, kBytes, kSynthetic };
 enum class Modality { kRgb, kDifference, kFlow, kFlowEdges };
 enum class InputKind { kRgb, kTemporalMeanRemoved, kDifference };
 enum class ColorKind { kBrightness, kContrast, kSaturation, kHue };
@@ -36,13 +37,15 @@ struct FrameAugment {
 
 struct SourcePlan {
   SourceKind kind = SourceKind::kFile;
-  std::string path;                                       // kFile, kPacked
+  std::string path;                                       // kFile, kMember, kPacked
+  Part part;                                              // kMember
   std::vector<std::string> files;                         // kImages
   double fps = 0;                                         // kImages, kPacked, kMemory
   int64_t offset = 0, frames = 0, height = 0, width = 0;  // kPacked
   int64_t id = 0;                                         // kMemory, kBytes
   Value synthetic;                                        // kSynthetic
   std::string name() const;                               // for failures: a path, or the kind
+  Origin origin() const;                                  // kFile, kMember
 };
 
 // Number of the picture shown at time t when picture i is shown from i / fps on; below 0 before the first.
@@ -85,7 +88,8 @@ struct BatchPlan {
   std::vector<int64_t> slots;  // empty: row j goes to sample j
 };
 
-// Both throw ERR_VSSL_INVALID_ARGUMENT that names the entry, e.g. "views[0].clips[3].times".
+// All throw ERR_VSSL_INVALID_ARGUMENT that names the entry, e.g. "views[0].clips[3].times".
+SourcePlan parse_source(const Value& v, const std::string& name);
 ClipPlan parse_clip(const Value& v, const std::string& name);
 BatchPlan parse_batch_plan(const Value& plan);
 

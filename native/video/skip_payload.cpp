@@ -41,8 +41,7 @@ std::unique_ptr<PayloadSkipper> PayloadSkipper::attach(const Input& input) {
   AVStream* stream = format->streams[input.stream];
   // Elsewhere the list is of key frames alone (Matroska's cues), or made while packets are read.
   const bool listed = std::strncmp(format->iformat->name, "mov,", 4) == 0;
-  if (at_work || input.memory || !listed || !format->pb || !format->pb->read_packet || !format->pb->seek)
-    return nullptr;
+  if (at_work || !listed || !format->pb || !format->pb->read_packet || !format->pb->seek) return nullptr;
   if (!takes_packets_whole(stream)) return nullptr;
   const int64_t size = avio_size(format->pb);
   const int count = avformat_index_get_entries_count(stream);

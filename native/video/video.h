@@ -32,6 +32,8 @@ struct VideoIndex {
 // alone shows. Throws Error: ERR_VSSL_VIDEO_OPEN, ERR_VSSL_VIDEO_NO_STREAM, ERR_VSSL_VIDEO_EMPTY,
 // ERR_VSSL_NO_LIBAV.
 VideoIndex index_file(const std::string& path, bool whole = false);
+// The same of a plan source of kind "member"; ERR_VSSL_INVALID_ARGUMENT for another.
+VideoIndex index_member(const Value& source, bool whole = false);
 
 // "6.1 (libavcodec 60.31.102)" or "" when built without.
 std::string libav_version();

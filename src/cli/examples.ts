@@ -14,6 +14,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['train --preset cvrl-tiny --data videos/ --out run', 'again: goes on where it stopped'],
     ['train --config train.yaml --out run --set train.optimizer.lr=1e-3', 'a file, and one value on top'],
     ['train --preset moco-tiny --data videos/ --out run --ranks 2', 'two processes that train together'],
+    [
+      "train --preset cvrl-tiny --data 'tar:shards/clips-{000..127}.tar' --out run",
+      'tar shards, read in place',
+    ],
   ],
   'eval knn': [
     [
@@ -72,6 +76,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   embed: [
     ['embed --run run --data videos/ --out vectors.safetensors', 'a vector for each video'],
     ['embed --run run --data videos/ --out windows.parquet --windows every:1s', 'one for each second'],
+    [
+      "embed --run run --data 'pipe:aws s3 cp s3://b/c-{00..99}.tar -' --out vectors.npy",
+      'shards that a command prints',
+    ],
     ['embed --run run --stdin --out vectors.jsonl', 'paths from another program, one a line'],
   ],
   predict: [

@@ -1,6 +1,6 @@
-import { dirname } from 'node:path';
 import { VsslError } from '../errors.js';
 import type { ClipPlan, ClipSource, FlowFile } from './plan.js';
+import { sourceName } from './source-key.js';
 
 /** What the loader takes at most in a clip plan: native/video/plan.cpp has the same numbers, and a test compares them. */
 export const CLIP_LIMITS = { frames: 4096, side: 8192, shrink: 64, blurRadius: 512 } as const;
@@ -16,7 +16,7 @@ const SLACK = 1e-9;
  */
 export function checkClipPlan(clip: ClipPlan): void {
   const { source, times, next = [], height, width, shrink, augment, flow } = clip;
-  const path = nameOf(source);
+  const path = sourceName(source);
   const require = (good: boolean, name: string, expected: string, found: unknown) => {
     if (good) return;
     throw new VsslError(
@@ -55,10 +55,4 @@ export function checkClipPlan(clip: ClipPlan): void {
 
 function rateOf(source: ClipSource): number {
   return source.kind === 'images' || source.kind === 'packed' || source.kind === 'memory' ? source.fps : 1;
-}
-
-/** Of a source, for messages. */
-function nameOf(source: ClipSource): string {
-  if (source.kind === 'file' || source.kind === 'packed') return source.path;
-  return source.kind === 'images' ? dirname(source.files[0] ?? '') : `a source of kind '${source.kind}'`;
 }

@@ -2,7 +2,7 @@ import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:f
 import { dirname, resolve } from 'node:path';
 import { isEnvironmentCode } from '../errors.js';
 import { fsPath } from './file-names.js';
-import type { VideoFacts } from './plan.js';
+import type { ClipSource, VideoFacts } from './plan.js';
 import type { GetFacts, VideoRow } from './rows.js';
 import { quickStamp, sourceKey } from './source-key.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
@@ -34,11 +34,16 @@ interface Known {
   pictures: number;
 }
 
+/** Where a member of a tar file lies. */
+type FilePart = Pick<Extract<ClipSource, { kind: 'member' }>, 'name' | 'offset' | 'size'>;
+
 /** One line of the cache. */
 interface CacheEntry {
   readonly version: typeof CACHE_VERSION;
   readonly generation: string;
   readonly path: string;
+  /** Of a member of the file. */
+  readonly part?: FilePart;
   readonly size: number;
   readonly mtimeMs: number;
   readonly codec: string;
@@ -51,8 +56,8 @@ interface CacheEntry {
 
 /**
  * Facts of videos, made once a source (see source-key.ts: a row's id would name another video in another manifest) and
- * kept between processes by size and modification time. A file that changes is looked into again. Only files are kept on
- * disk; failures are kept for the life of the object, so that a bad file fails each time alike.
+ * kept between processes by size and modification time. A file that changes is looked into again. Only files, and members
+ * of tar files, are kept on disk; failures are kept for the life of the object, so that a bad file fails each time alike.
  */
 export class FactsIndex {
   readonly #options: FactsIndexOptions;
@@ -78,7 +83,7 @@ export class FactsIndex {
     const lines = text.split('\n').filter((line) => line !== '');
     for (const line of lines) {
       const entry = parseEntry(line);
-      if (entry?.generation === options.generation) stored.set(entry.path, entry);
+      if (entry?.generation === options.generation) stored.set(keyOf(entry), entry);
     }
     const index = new FactsIndex(options, stored);
     if (lines.length > 2 * stored.size + 100) await index.#compact(options.cacheFile);
@@ -90,14 +95,14 @@ export class FactsIndex {
     const { source, facts } = row;
     if (facts) return facts;
     const key = sourceKey(source);
-    if (source.kind !== 'file')
+    if (source.kind !== 'file' && source.kind !== 'member')
       return this.#once(key, await quickStamp(source), () => this.#options.readFacts(row));
     const path = resolve(source.path);
     // A file that is not there has no stamp; readFacts says what is wrong with it.
     const file = await stat(fsPath(path)).catch(() => null);
     if (!file) return this.#once(key, '', () => this.#options.readFacts(row));
     return this.#once(key, `${file.size}:${file.mtimeMs}`, async () => {
-      const entry = this.#stored.get(path);
+      const entry = this.#stored.get(key);
       const kept = entry?.size === file.size && entry.mtimeMs === file.mtimeMs ? factsOf(entry) : null;
       if (kept) return kept;
       const facts = await this.#options.readFacts(row);
@@ -105,6 +110,9 @@ export class FactsIndex {
         version: CACHE_VERSION,
         generation: this.#options.generation,
         path,
+        ...(source.kind === 'member' && {
+          part: { name: source.name, offset: source.offset, size: source.size },
+        }),
         size: file.size,
         mtimeMs: file.mtimeMs,
         codec: facts.codec,
@@ -168,7 +176,7 @@ export class FactsIndex {
   }
 
   #store(entry: CacheEntry): void {
-    this.#stored.set(entry.path, entry);
+    this.#stored.set(keyOf(entry), entry);
     const { cacheFile } = this.#options;
     if (cacheFile === null) return;
     // One after another: a line is never torn by the next.
@@ -208,9 +216,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The key of the source that an entry is about. */
+function keyOf({ path, part }: Pick<CacheEntry, 'path' | 'part'>): string {
+  return sourceKey(part ? { kind: 'member', path, ...part } : { kind: 'file', path });
+}
+
 /** What a line says; null when it cannot be: the file was damaged, or written by something else. */
 function factsOf(entry: CacheEntry): VideoFacts | null {
-  const { path, codec, width, height, end, warnings } = entry;
+  const { part, codec, width, height, end, warnings } = entry;
+  const path = part ? `${entry.path}/${part.name}` : entry.path;
   const times = decodeTimes(entry.times);
   if (!times || times.length === 0 || !times.every((time, i) => i === 0 || time >= (times[i - 1] as number)))
     return null;
@@ -225,7 +239,9 @@ function parseEntry(line: string): CacheEntry | null {
     const entry: unknown = JSON.parse(line);
     if (!isRecord(entry) || entry.version !== CACHE_VERSION || typeof entry.path !== 'string') return null;
     const stamped = Number.isFinite(entry.size) && Number.isFinite(entry.mtimeMs);
-    return stamped && Array.isArray(entry.warnings) ? (entry as unknown as CacheEntry) : null;
+    const { part } = entry;
+    const placed = part === undefined || (isRecord(part) && typeof part.name === 'string');
+    return stamped && placed && Array.isArray(entry.warnings) ? (entry as unknown as CacheEntry) : null;
   } catch {
     return null;
   }

@@ -10,9 +10,11 @@ import { folderReader, unreadable } from './readers/folder.js';
 import { hmdb51Reader } from './readers/hmdb51.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { kineticsReader } from './readers/kinetics.js';
-import type { DatasetReader } from './readers/reader.js';
+import { pipeReader } from './readers/pipe.js';
+import type { DatasetReader, ReaderRequest } from './readers/reader.js';
 import { ssv2Reader } from './readers/ssv2.js';
 import { syntheticReader } from './readers/synthetic.js';
+import { tarReader } from './readers/tar.js';
 import { ucf101Reader } from './readers/ucf101.js';
 import { bareRow, type Manifest, type VideoRow } from './rows.js';
 
@@ -23,23 +25,26 @@ const SOURCES: readonly DatasetReader[] = [
   hmdb51Reader,
   kineticsReader,
   ssv2Reader,
+  tarReader,
+  pipeReader,
 ];
 
 /**
- * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, one video file, or a
- * named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
+ * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, a tar shard, one video
+ * file, or a named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
  *
- * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest) and ERR_VSSL_USAGE (a broken query).
+ * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest), ERR_VSSL_USAGE (a broken query), and the signal's
+ * reason: a pipe is read to its end.
  */
 export async function loadManifest(
   spec: string,
-  { except = [] }: { readonly except?: readonly string[] } = {},
+  { except = [], signal }: Pick<ReaderRequest, 'except' | 'signal'> = {},
 ): Promise<Manifest> {
   const { reader, target, query } = await chooseReader(spec);
   const entries = parseQuery(query, spec);
   const options = new Map([...entries].filter(([key]) => reader.options.includes(key)));
   const filters = new Map([...entries].filter(([key]) => !reader.options.includes(key)));
-  const result = await reader.read({ target, options, except });
+  const result = await reader.read({ target, options, except, signal });
   const { rows, dropped } = dropRepeated(result.rows);
   if (rows.length === 0) {
     throw new VsslError('ERR_VSSL_DATA', `there is no video in '${target}'${advice(reader)}`, {
@@ -55,25 +60,45 @@ export async function loadManifest(
 
 /** The set that a named source keeps for testing what was trained on `spec`; null when it keeps none. */
 export function heldOutSpec(spec: string): string | null {
-  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
-  const source = SOURCES.find((reader) => reader.name === scheme);
-  if (!source?.heldOut) return null;
-  const { target, query } = splitQuery(spec);
-  const other = source.heldOut(query);
-  return other === null ? null : `${target}?${other}`;
+  const named = namedSource(spec);
+  const other = named?.reader.heldOut?.(named.query) ?? null;
+  return other === null ? null : `${named!.reader.name}:${named!.target}?${other}`;
 }
 
 /** Where a named source reads files from: what stands between its name and its query; null for others. */
-export function folderOfSource(spec: string): string | null {
-  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
-  const source = SOURCES.find((reader) => reader.name === scheme);
-  return source?.readsFolder ? splitQuery(spec.slice(source.name.length + 1)).target : null;
+export function pathOfSource(spec: string): string | null {
+  const named = namedSource(spec);
+  return named?.reader.readsPath ? named.target : null;
 }
 
-async function chooseReader(spec: string): Promise<{ reader: DatasetReader; target: string; query: string }> {
-  const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
-  const source = SOURCES.find((reader) => reader.name === scheme);
-  if (source && scheme !== undefined) return { reader: source, ...splitQuery(spec.slice(scheme.length + 1)) };
+/** Whether commands print the data, or stdin has it. */
+export function isPipe(spec: string): boolean {
+  return namedSource(spec)?.reader === pipeReader;
+}
+
+export function isNamedSource(spec: string): boolean {
+  return namedSource(spec) !== null;
+}
+
+interface ChosenReader {
+  readonly reader: DatasetReader;
+  readonly target: string;
+  readonly query: string;
+}
+
+/** `name:target?query`, or of a pipe `pipe?query:command`, or `-`. */
+function namedSource(spec: string): ChosenReader | null {
+  if (spec === '-') return { reader: pipeReader, target: spec, query: '' };
+  const [, query, command] = /^pipe(?:\?([^:]*))?:(.*)$/s.exec(spec) ?? [];
+  if (command !== undefined) return { reader: pipeReader, target: command, query: query ?? '' };
+  const name = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+  const reader = SOURCES.find((source) => source.name === name);
+  return reader ? { reader, ...splitQuery(spec.slice(reader.name.length + 1)) } : null;
+}
+
+async function chooseReader(spec: string): Promise<ChosenReader> {
+  const named = namedSource(spec);
+  if (named) return named;
 
   // A file may have a question mark in its name: what exists as it is written is taken as it is written.
   const whole = await stat(fsPath(spec)).catch(() => null);
@@ -81,6 +106,7 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
   const found =
     whole ??
     (await stat(fsPath(target)).catch((cause) => {
+      const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
       if (scheme === undefined) throw unreadable(target, cause);
       const names = SOURCES.map((reader) => reader.name).join(', ');
       throw new VsslError(
@@ -100,6 +126,10 @@ async function chooseReader(spec: string): Promise<{ reader: DatasetReader; targ
     case '.jsonl':
     case '.ndjson':
       return { reader: jsonlReader, target, query };
+    case '.tar':
+    case '.tgz':
+    case '.gz':
+      return { reader: tarReader, target, query };
     case '.json':
     case '.txt':
       throw new VsslError(
@@ -157,7 +187,9 @@ function dropRepeated(all: readonly VideoRow[]): { rows: readonly VideoRow[]; dr
 
 function advice(reader: DatasetReader): string {
   if (reader === folderReader)
-    return '; expected video files, class folders of video files, or folders of pictures';
+    return '; expected video files, class folders of video files, or folders of pictures; tar shards are given as tar:FOLDER';
   if (reader === csvReader) return '; expected a line a video below the header';
+  if (reader === tarReader || reader === pipeReader)
+    return '; expected KEY.mp4 beside KEY.json or KEY.cls; ?video=SUFFIX names another suffix of videos';
   return '';
 }

@@ -13,6 +13,14 @@ export const PLAN_VERSION = 2;
 export type ClipSource =
   /** A video file in any container and codec of the linked FFmpeg. `times` are presentation times of the file. */
   | { readonly kind: 'file'; readonly path: string }
+  /** The same within a tar file: `size` bytes from `offset` on. `name`: of the member. */
+  | {
+      readonly kind: 'member';
+      readonly path: string;
+      readonly name: string;
+      readonly offset: number;
+      readonly size: number;
+    }
   /** A folder of pictures, in order; picture i is shown from i / fps. */
   | { readonly kind: 'images'; readonly files: readonly string[]; readonly fps: number }
   /** Raw uint8 RGB frames (T, H, W, 3) in a file made by `prepare`, starting at byte `offset`. */

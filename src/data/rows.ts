@@ -24,6 +24,11 @@ export function bareRow(id: string, path: string, source: ClipSource, label?: st
   return { id, path, label, ...unknown, extra: {}, source };
 }
 
+/** The id of a video, or of the part of it that a list says. */
+export function nameOfPart(name: string, { start, end }: Pick<VideoRow, 'start' | 'end'>): string {
+  return start === undefined && end === undefined ? name : `${name}#${start ?? ''}-${end ?? ''}`;
+}
+
 /** Looks into a row's video. Rejects with ERR_VSSL_VIDEO_* where it cannot be used. */
 export type GetFacts = (row: VideoRow) => Promise<VideoFacts>;
 

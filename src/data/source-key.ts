@@ -19,6 +19,8 @@ export function sourceKey(source: ClipSource): string {
       return `file ${resolve(source.path)}`;
     case 'images':
       return `images ${source.fps} ${digestOf(source.files)}`;
+    case 'member':
+      return `member ${source.offset} ${source.size} ${resolve(source.path)}/${source.name}`;
     case 'packed':
       return `packed ${JSON.stringify({ ...source, path: resolve(source.path) })}`;
     default:
@@ -41,6 +43,7 @@ function digestOf(files: readonly string[]): string {
 export function sourceFiles(source: ClipSource): readonly string[] {
   switch (source.kind) {
     case 'file':
+    case 'member':
       return [source.path];
     case 'packed':
       return source.flow ? [source.path, source.flow.path] : [source.path];
@@ -52,6 +55,21 @@ export function sourceFiles(source: ClipSource): readonly string[] {
     }
     default:
       return [];
+  }
+}
+
+/** What a source is called in messages. */
+export function sourceName(source: ClipSource): string {
+  switch (source.kind) {
+    case 'file':
+    case 'packed':
+      return source.path;
+    case 'member':
+      return `${source.path}/${source.name}`;
+    case 'images':
+      return dirname(source.files[0] ?? '');
+    default:
+      return `a ${source.kind} clip`;
   }
 }
 

@@ -98,7 +98,7 @@ export async function embedToFile(options: EmbedToFileOptions): Promise<EmbedToF
   await checkOutFile(out);
   await format.check?.();
   const start = performance.now();
-  const { rows, total, warnings } = await findRows(options.data, settings.shard);
+  const { rows, total, warnings } = await findRows(options.data, settings.shard, options.signal);
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;
   try {

@@ -17,6 +17,7 @@ export interface FoundRows {
 export async function findRows(
   data: string | Iterable<string> | AsyncIterable<string>,
   shard: Shard | null,
+  signal?: AbortSignal,
 ): Promise<FoundRows> {
   if (typeof data !== 'string') {
     const comes =
@@ -24,7 +25,7 @@ export async function findRows(
     if (!comes) throw invalidArgument('data', 'a path, or an iterable of paths', data);
     return { rows: rowsOfPaths(data), total: Number.POSITIVE_INFINITY, warnings: [] };
   }
-  const manifest = await loadManifest(data);
+  const manifest = await loadManifest(data, { signal });
   const rows = shard ? rowsOfShard(manifest.rows, shard) : manifest.rows;
   return { rows, total: rows.length, warnings: manifest.warnings };
 }

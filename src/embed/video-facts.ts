@@ -6,8 +6,9 @@ import { fsPath } from '../data/file-names.js';
 import type { ClipSource, VideoFacts } from '../data/plan.js';
 import { DEFAULT_PICTURE_FPS, listPictures } from '../data/readers/pictures.js';
 import { bareRow, type VideoRow } from '../data/rows.js';
+import { findMember } from '../data/tar/find-member.js';
 import { codedAsync, isEnvironmentCode, VsslError } from '../errors.js';
-import type { EngineAddon, NativeVideoIndex } from '../native/bindings.js';
+import type { EngineAddon, NativeMember, NativeVideoIndex } from '../native/bindings.js';
 import { packageVersion } from '../native/load.js';
 
 type PackedSource = Extract<ClipSource, { kind: 'packed' }>;
@@ -15,15 +16,13 @@ type PackedSource = Extract<ClipSource, { kind: 'packed' }>;
 /** The part of the engine that looks into files. */
 export type Indexer = Pick<EngineAddon, 'indexVideo'>;
 
-/** A row for one video given by its path alone: a file, or a folder of pictures. */
+/** A row for one video given by its path alone: a file, a folder of pictures, or a member of a tar file. */
 export async function videoRow(path: string): Promise<VideoRow> {
   const whole = resolve(path);
-  const folder = await stat(fsPath(whole)).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  const found = await stat(fsPath(whole)).catch(() => null);
   let source: ClipSource = { kind: 'file', path: whole };
-  if (folder) {
+  if (!found) source = (await findMember(whole)) ?? source;
+  else if (found.isDirectory()) {
     const files = await listPictures(whole);
     if (files.length === 0)
       throw new VsslError('ERR_VSSL_VIDEO_OPEN', `${path} is a folder without pictures, not a video`, {
@@ -55,10 +54,14 @@ export function openFacts(
 export async function readFacts(engine: Indexer, row: VideoRow, whole = false): Promise<VideoFacts> {
   if (row.facts) return row.facts;
   const { source, path } = row;
-  const index = (file: string) => codedAsync(() => withPatience(() => engine.indexVideo(file, whole)));
+  const index = (video: string | NativeMember) =>
+    codedAsync(() => withPatience(() => engine.indexVideo(video, whole)));
   switch (source.kind) {
-    case 'file': {
-      const { codec, width, height, times, end, warnings } = await index(source.path);
+    case 'file':
+    case 'member': {
+      const { codec, width, height, times, end, warnings } = await index(
+        source.kind === 'file' ? source.path : source,
+      );
       return { path, codec, width, height, times, end, warnings };
     }
     case 'images': {

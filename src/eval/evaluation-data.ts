@@ -37,11 +37,13 @@ export interface EvaluationData {
 }
 
 /** Loads the data of an evaluation. Throws ERR_VSSL_USAGE for a wrong combination and what loadManifest throws. */
-export async function loadEvaluationData(options: DataOptions): Promise<EvaluationData> {
-  const { train, test, data, folds } = options;
+export async function loadEvaluationData(
+  options: DataOptions & { readonly signal?: AbortSignal | undefined },
+): Promise<EvaluationData> {
+  const { train, test, data, folds, signal } = options;
   if (data !== undefined) {
     if (train !== undefined || test !== undefined) throw usage('data stands alone: leave out train and test');
-    const manifest = await loadManifest(data);
+    const manifest = await loadManifest(data, { signal });
     const groups = folds === undefined ? undefined : parseFoldSpec(folds);
     const splits = groups ? planFolds(columnOf(manifest.rows, groups.column), groups.count) : [];
     return assemble(manifest.rows, splits, all(manifest.rows.length), [...manifest.warnings]);
@@ -51,7 +53,7 @@ export async function loadEvaluationData(options: DataOptions): Promise<Evaluati
       'expected train and test (two sets), or data with folds (one set, its groups held out in turn)',
     );
   if (folds !== undefined) throw usage('folds split one set: give it as data, not as train and test');
-  const [a, b] = await Promise.all([loadManifest(train), loadManifest(test)]);
+  const [a, b] = await Promise.all([loadManifest(train, { signal }), loadManifest(test, { signal })]);
   const rows = [...a.rows, ...b.rows];
   const trainRows = all(a.rows.length);
   const split = { name: 'test', train: trainRows, test: all(rows.length).slice(a.rows.length) };

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readJson } from '../config/json.js';
 import { isRecord } from '../config/raw.js';
+import { isPipe } from '../data/manifest.js';
 
 export interface RunResult {
   readonly protocol: string;
@@ -111,6 +112,8 @@ function dataOf(data: Json | undefined): string {
 
 /** A set without the folder that it lies in. */
 function nameOf(path: string): string {
+  // a command may say where things lie, and how to get there
+  if (isPipe(path)) return 'tar shards that a command prints';
   const query = path.indexOf('?');
   const end = query < 0 ? path.length : query;
   return path.startsWith('synthetic:') ? path : basename(path.slice(0, end)) + path.slice(end);

@@ -41,7 +41,7 @@ const AHEAD = 4;
  * ERR_VSSL_NO_USABLE_VIDEO when none of them can be used.
  */
 export async function lookAtVideos(data: string, most: number, signal?: AbortSignal): Promise<LookedAt> {
-  const { rows, warnings } = await loadManifest(data);
+  const { rows, warnings } = await loadManifest(data, { signal });
   const engine = await openEngine('cpu');
   const chosen = spread(rows, most);
   const found: Shape[] = [];

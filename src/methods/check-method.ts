@@ -41,7 +41,6 @@ const specSchema = z.strictObject({
       z.strictObject({
         name: text,
         format: callable.optional(),
-        inState: z.strictObject({ prefix: text, model: callable }).optional(),
       }),
     )
     .min(1)

@@ -76,18 +76,6 @@ export interface Method extends MethodSlice {
 export interface ExportedEncoder {
   readonly name: string;
   readonly format: (config: ResolvedConfig) => ClipFormat;
-  /** Of one that the engine has in its state alone: see MethodSpec. */
-  readonly inState?: InState<ResolvedConfig> | undefined;
-}
-
-/** A network of a method that the engine keeps and does not name as an encoder. */
-export interface InState<Config> {
-  /** Before the names of its tensors in the engine's state. */
-  readonly prefix: string;
-  /** What it is; null: with this configuration there is none. */
-  readonly model: (
-    config: Config,
-  ) => (Readonly<Record<string, unknown>> & { readonly arch: string; readonly width: number }) | null;
 }
 
 /** A method as its file writes it down: its functions get the method's own options, checked and typed. */
@@ -113,13 +101,12 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
   ) => Readonly<Record<string, unknown>>;
   readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
   /**
-   * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. `inState`: for one that the
-   * engine does not name as an encoder, where in its state it lies; not the first.
+   * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. Those after the first may be
+   * missing from the engine's, where options leave a network out.
    */
   readonly encoders?: readonly {
     readonly name: string;
     readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
-    readonly inState?: InState<ResolvedConfig>;
   }[];
   /** With several ranks, BatchNorm sees the batch of all of them, not each rank its own. Default true. */
   readonly syncNorm?: boolean;
@@ -171,9 +158,8 @@ export function defineMethod<
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
-    encoders: encoders.map(({ name, format, inState }) => ({
+    encoders: encoders.map(({ name, format }) => ({
       name,
-      ...(inState && { inState }),
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),
     })),
   };

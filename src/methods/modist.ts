@@ -228,13 +228,6 @@ export const modist = defineMethod({
         const clip = { ...data.clip, frames, stride };
         return { clip, shrink: data.shrink, modality, input: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] };
       },
-      inState: {
-        prefix: 'model/motion_encoder/',
-        model: (config) => {
-          const options = config.modist as Options;
-          return hasMotion(options) ? motionModel(options, config) : null;
-        },
-      },
     },
   ],
   claims: [

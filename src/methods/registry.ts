@@ -94,10 +94,7 @@ export function listMethods(): readonly Method[] {
     paper: method.paper && { ...method.paper },
     defaults: structuredClone(method.defaults),
     presets: structuredClone(method.presets),
-    encoders: method.encoders.map(({ inState, ...encoder }) => ({
-      ...encoder,
-      ...(inState && { inState: { ...inState } }),
-    })),
+    encoders: method.encoders.map((encoder) => ({ ...encoder })),
     claims: structuredClone(method.claims),
     measures: method.measures.map((measure) => ({ ...measure })),
   }));

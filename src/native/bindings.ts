@@ -199,6 +199,15 @@ export interface NamedTensor {
   readonly data: Uint8Array;
 }
 
+/** A plan source of kind 'member'. */
+export interface NativeMember {
+  readonly kind: 'member';
+  readonly path: string;
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+}
+
 export interface NativeVideoIndex {
   codec: string;
   width: number;
@@ -435,8 +444,8 @@ export interface EngineAddon {
   leaving(code: number): void;
   /** '' when well, else what is wrong with this libtorch on the device. Default cpu. */
   selfTest(device?: 'cpu' | 'cuda'): Promise<string>;
-  /** `whole`: reads every packet, also of a container that lists them. */
-  indexVideo(path: string, whole?: boolean): Promise<NativeVideoIndex>;
+  /** Of a file, or of a member of a tar file. `whole`: reads every packet, also of a container that lists them. */
+  indexVideo(video: string | NativeMember, whole?: boolean): Promise<NativeVideoIndex>;
   /** `packs`: clips of pictures stay decoded samples, which a session or encoder on a GPU makes floats of there. */
   createLoader(options: { threads: number; cacheBytes: number; packs?: boolean }): NativeLoader;
   /** Waits until all ranks are there. */

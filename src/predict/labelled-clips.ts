@@ -24,8 +24,8 @@ export function clipKey({ source, start, end }: VideoRow): string {
  * The labelled clips of a manifest or of class folders; others in it are passed over. Throws ERR_VSSL_DATA when no classifier
  * can come of them: no labels, one class, a class with one clip.
  */
-export async function loadLabelledClips(spec: string): Promise<LabelledClips> {
-  const { rows: all, warnings } = await loadManifest(spec);
+export async function loadLabelledClips(spec: string, signal?: AbortSignal): Promise<LabelledClips> {
+  const { rows: all, warnings } = await loadManifest(spec, { signal });
   const rows = all.filter(({ label }) => label !== undefined);
   const classes = listLabels(rows);
   if (classes.length === 0)

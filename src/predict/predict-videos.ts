@@ -54,8 +54,8 @@ export interface PredictResult {
 export async function predictVideos(options: PredictOptions): Promise<PredictResult> {
   const started = performance.now();
   const asked = await checkPredictOptions(options);
-  const labelled = asked.train === undefined ? null : await loadLabelledClips(asked.train);
-  const manifest = asked.data === undefined ? null : await loadManifest(asked.data);
+  const labelled = asked.train === undefined ? null : await loadLabelledClips(asked.train, asked.signal);
+  const manifest = asked.data === undefined ? null : await loadManifest(asked.data, { signal: asked.signal });
   const all = manifest?.rows ?? [];
   const rows = asked.shard ? rowsOfShard(all, asked.shard) : all;
   const kept = labelled ? null : await readClassifierFile(asked.model!);

@@ -2,10 +2,11 @@
 import { isRecord } from '../config/raw.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
 import { loadManifest } from '../data/manifest.js';
-import type { BatchPlan, ClipPlan, ClipSource, FrameAugment } from '../data/plan.js';
+import type { BatchPlan, ClipPlan, FrameAugment } from '../data/plan.js';
 import { BatchPlanner } from '../data/planner.js';
 import { Quarantine } from '../data/quarantine.js';
 import { bareRow } from '../data/rows.js';
+import { sourceName } from '../data/source-key.js';
 import { readFacts } from '../embed/video-facts.js';
 import { toVsslError } from '../errors.js';
 import { resolveConfig, type TrainConfig } from '../methods/config.js';
@@ -100,7 +101,7 @@ async function showSample(
       after: await attempt(() => showClip(engine, loader, shownForm(clip), QUALITY, unitOf(clip))),
     });
   const { clip } = clips[0]!;
-  const path = pathOf(clip.source);
+  const path = sourceName(clip.source);
   const before = await attempt(async () => {
     const { width, height } = await sizeOf(clip, engine);
     const scale = LARGEST / height;
@@ -112,18 +113,13 @@ async function showSample(
   return { path, before, views };
 }
 
-function pathOf(source: ClipSource): string {
-  if (source.kind === 'file' || source.kind === 'packed') return source.path;
-  return source.kind === 'images' ? (source.files[0] ?? 'no picture') : `a ${source.kind} clip`;
-}
-
 async function attempt(show: () => Promise<ThumbnailOrReason>): Promise<ThumbnailOrReason> {
   return await show().catch((error) => ({ reason: toVsslError(error).message }));
 }
 
 async function sizeOf({ source }: ClipPlan, engine: EngineAddon): Promise<{ width: number; height: number }> {
   if (source.kind === 'synthetic') return { width: Number(source.width), height: Number(source.height) };
-  return await readFacts(engine, bareRow('clip', pathOf(source), source));
+  return await readFacts(engine, bareRow('clip', sourceName(source), source));
 }
 
 /** Some frames of a clip in plain colours, no larger than a page shows them. */

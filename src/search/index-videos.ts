@@ -157,7 +157,7 @@ async function indexOnce(options: IndexVideosOptions, watching: boolean): Promis
   checkSignal(signal);
   const settings = settingsOf(options, (await readHeader(db))?.settings ?? null);
   const start = performance.now();
-  const { rows, warnings } = await loadManifest(data, { except: [db] });
+  const { rows, warnings } = await loadManifest(data, { except: [db], signal });
   const wanted = chooseRows(rows, options);
   const own = typeof weights === 'string';
   const encoder = own ? await VideoEncoder.load(weights, { device, threads, precision }) : weights;

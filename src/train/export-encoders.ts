@@ -5,21 +5,20 @@ import type { ResolvedConfig } from '../config/schema.js';
 import { VsslError } from '../errors.js';
 import type { ExportedEncoder } from '../methods/method.js';
 import { getMethod } from '../methods/registry.js';
-import type { NamedTensor, NativeSession } from '../native/bindings.js';
+import type { NativeSession } from '../native/bindings.js';
 import { packageVersion } from '../native/load.js';
 import { type EncoderDescription, writeEncoderFile } from '../weights/encoder-file.js';
 import type { RunPaths } from './run-folder.js';
 import { runWriteError } from './run-log.js';
 
 /**
- * Throws ERR_VSSL_METHOD when the encoders that a method says it exports are not those that the engine trains under its
- * name.
+ * Throws ERR_VSSL_METHOD when the engine trains an encoder under the method's name that the method does not export, or not
+ * the first of those that it does.
  */
 export function checkEncoders(method: string, session: Pick<NativeSession, 'encoderNames'>): void {
-  const named = getMethod(method).encoders.filter(({ inState }) => !inState);
-  const said = named.map(({ name }) => name);
+  const said = getMethod(method).encoders.map(({ name }) => name);
   const trained = session.encoderNames();
-  if (said.join() === trained.join()) return;
+  if (trained[0] === said[0] && trained.every((name) => said.includes(name))) return;
   throw new VsslError(
     'ERR_VSSL_METHOD',
     `the method '${method}' exports the encoders ${said.join(', ')}, but the engine trains ${trained.join(', ')} for it; name these, in this order`,
@@ -28,51 +27,33 @@ export function checkEncoders(method: string, session: Pick<NativeSession, 'enco
 }
 
 /**
- * The encoder that the method's paper evaluates is written last: its step tells that all are of that step. `state` is the
- * session's, of the same step.
+ * Those that the engine has. The one that the method's paper evaluates is written last: its step tells that all are of that
+ * step.
  */
 export async function exportEncoders(
   session: NativeSession,
   config: ResolvedConfig,
   paths: RunPaths,
   step: number,
-  state: readonly NamedTensor[],
 ): Promise<void> {
-  const [evaluated, ...others] = getMethod(config.method).encoders;
+  const trained = session.encoderNames();
+  const [evaluated, ...others] = getMethod(config.method).encoders.filter(({ name }) =>
+    trained.includes(name),
+  );
   const failed = (path: string) => (error: unknown) => {
     throw runWriteError(paths.folder, error, path);
   };
-  const write = async (encoder: ExportedEncoder, path: string) => {
-    const found = await weightsIn(session, config, encoder, state);
-    if (!found) return;
-    const { name, format } = encoder;
-    const description = { method: config.method, encoder: name, model: found.model, ...format(config), step };
-    await writeEncoderFile(path, description, found.tensors, { package_version: packageVersion }).catch(
+  const write = async ({ name, format }: ExportedEncoder, path: string) => {
+    const model = session.encoderSpec(name) as EncoderDescription['model'];
+    const description = { method: config.method, encoder: name, model, ...format(config), step };
+    const tensors = await session.exportEncoder(name);
+    await writeEncoderFile(path, description, tensors, { package_version: packageVersion }).catch(
       failed(path),
     );
   };
   if (others.length > 0) await mkdir(paths.encoders, { recursive: true }).catch(failed(paths.encoders));
   for (const encoder of others) await write(encoder, encoderPath(paths, encoder.name));
   await write(evaluated!, paths.weights);
-}
-
-/** Null where the configuration has no such network. */
-async function weightsIn(
-  session: NativeSession,
-  config: ResolvedConfig,
-  { name, inState }: ExportedEncoder,
-  state: readonly NamedTensor[],
-) {
-  if (!inState) {
-    const model = session.encoderSpec(name) as EncoderDescription['model'];
-    return { model, tensors: await session.exportEncoder(name) };
-  }
-  const { prefix } = inState;
-  const model = inState.model(config);
-  const own = state.filter((tensor) => tensor.name.startsWith(prefix));
-  return (
-    model && { model, tensors: own.map((tensor) => ({ ...tensor, name: tensor.name.slice(prefix.length) })) }
-  );
 }
 
 /** Path of an exported encoder other than the first. */

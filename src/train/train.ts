@@ -114,7 +114,7 @@ async function runInGroup(
   const isNew =
     resume === 'never' ||
     (resume === 'auto' && (await group.byFirst(() => listCheckpoints(paths.checkpoints))).length === 0);
-  const readData = () => loadManifest(dataPath, { except: [paths.folder] });
+  const readData = () => loadManifest(dataPath, { except: [paths.folder], signal: options.signal });
   // A device that is not there and wrong files should not leave a folder behind; a finished run should need neither.
   if (isNew) requireCuda(config.train.device);
   const init = isNew && initFile ? await group.together(() => readInitWeights(initFile, config)) : null;

@@ -164,9 +164,7 @@ export class Training {
         workers: this.#workers,
       });
       if (from >= to) {
-        await group.byFirst(async () =>
-          exportEncoders(session, config, paths, from, await session.exportState()),
-        );
+        await group.byFirst(() => exportEncoders(session, config, paths, from));
         return { step: from, clips: 0, loss: null, dataSeconds: 0, stepSeconds: 0 };
       }
       feed = await this.#openFeed(session, loader, to);
@@ -253,6 +251,6 @@ export class Training {
     const keep = config.train.keepCheckpoints;
     const path = await writeCheckpoint(paths.checkpoints, { step, state, tensors }, { keep });
     emit({ type: 'checkpoint', step, path });
-    await exportEncoders(session, config, paths, step, tensors);
+    await exportEncoders(session, config, paths, step);
   }
 }

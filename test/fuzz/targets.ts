@@ -19,6 +19,7 @@ import { checkpointPath, readCheckpoint, writeCheckpoint } from '#src/weights/ch
 import { describeEncoder, readEncoderDescription, readEncoderFile } from '#src/weights/encoder-file.js';
 import { encodeSafetensors, readSafetensors, readSafetensorsMetadata } from '#src/weights/safetensors.js';
 import { fixture } from '../exchange/make-weights.js';
+import { makeTar } from '../helpers/make-tar.js';
 
 export interface FuzzTarget {
   readonly name: string;
@@ -105,6 +106,36 @@ const manifest: FuzzTarget = {
       await mayRefuse(() => loadManifest(`${path}?${bytes.subarray(0, 80).toString('latin1')}`));
     }
     await mayRefuse(() => parseQuery(bytes.toString('utf8'), 'a.csv'));
+  },
+};
+
+const tar: FuzzTarget = {
+  name: 'tar',
+  async seeds() {
+    const video = { name: 'dog/001.mp4', body: Buffer.alloc(700, 'v') };
+    const json = { name: 'dog/001.json', body: '{"label":"dog","start":0.5,"end":2,"x":{"y":null}}' };
+    const deep = { name: `${'folder/'.repeat(30)}a.mp4`, body: 'x' };
+    return [
+      makeTar([video, json, { name: 'dog/001.cls', body: '3' }]),
+      makeTar([json, { ...deep, long: 'gnu' }, { ...deep, long: 'pax', pax: { size: '1' } }]),
+      makeTar([{ name: 'a.mp4', type: 'S' }, { name: 'b.mp4', type: '1' }, { name: 'c/', type: '5' }, video]),
+    ];
+  },
+  async tryOne(bytes, folder) {
+    const path = join(folder, 'a.tar');
+    writeFileSync(path, bytes);
+    await mayRefuse(() => loadManifest(path));
+    const rows = (await mayRefuse(() => loadManifest(`tar:${path}?damaged=skip`)))?.rows ?? [];
+    for (const { source, id, start } of rows) {
+      const sound = source.kind === 'member' && source.offset >= 512 && source.size >= 0;
+      if (
+        !sound ||
+        source.offset + source.size > bytes.length ||
+        id === '' ||
+        (start !== undefined && !(start >= 0))
+      )
+        throw new Error(`an unsound row: ${JSON.stringify({ id, source })}`);
+    }
   },
 };
 
@@ -223,7 +254,7 @@ function rowOf(path: string) {
   return { id: basename(path), path, ...none, source: { kind: 'file' as const, path } };
 }
 
-export const TARGETS: readonly FuzzTarget[] = [safetensors, torch, manifest, config, facts];
+export const TARGETS: readonly FuzzTarget[] = [safetensors, torch, manifest, tar, config, facts];
 
 export interface FuzzFinding {
   readonly bytes: Buffer;

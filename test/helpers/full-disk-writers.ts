@@ -5,6 +5,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactsIndex } from '#src/data/facts-index.js';
+import { loadManifest } from '#src/data/manifest.js';
 import type { VideoRow } from '#src/data/rows.js';
 import { embedToFile } from '#src/embed/embed-to-file.js';
 import { evaluate } from '#src/eval/evaluate.js';
@@ -31,6 +32,7 @@ const long = 'x'.repeat(3000);
 const at = (name: string) => join(out, name);
 
 await attempt('result', () => writeResultFile(at('result.json'), long.repeat(20)));
+await attempt('pipe', () => loadManifest(`pipe?cache=${at('cache')}:head -c 200000 /dev/zero`));
 await attempt('checkpoint', async () => {
   await mkdir(at('checkpoints'), { recursive: true });
   const tensors = [
@@ -119,5 +121,7 @@ await attempt('eval', async () => {
 await attempt('train', async () => {
   await train(tinyConfig({ train: { steps: 1 } }) as never, { data: videos, out: at('run') }).result;
 });
-const left = (await readdir(out, { recursive: true })).filter((name) => /\.tmp|clips\/.*mp4/.test(name));
+const left = (await readdir(out, { recursive: true })).filter((name) =>
+  /\.(tmp|part)$|\.tmp|clips\/.*mp4/.test(name),
+);
 process.stdout.write(`${JSON.stringify({ writer: 'left over', message: left.join(' '), code: '' })}\n`);

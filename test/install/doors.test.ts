@@ -80,7 +80,7 @@ const typescriptDoors: Record<string, readonly string[] | true> = {
 };
 /** npm packages that a room may import. */
 const packages: Record<string, readonly string[]> = {
-  data: ['zod', 'yaml'],
+  data: ['zod', 'yaml', 'brace-expansion'],
   config: ['zod', 'yaml'],
   methods: ['zod'],
   search: ['picomatch', '@lancedb/lancedb'],

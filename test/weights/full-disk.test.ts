@@ -72,6 +72,7 @@ async function tryAll(out: string, limit: number | null): Promise<Map<string, Li
 const expected: Record<string, readonly [code: string, file: RegExp]> = {
   result: ['ERR_VSSL_WRITE', /result\.json/],
   checkpoint: ['ERR_VSSL_CHECKPOINT_WRITE', /step-000000003\.safetensors/],
+  pipe: ['ERR_VSSL_WRITE', /cache\/shard-0-\w+\.tar/],
   metrics: ['ERR_VSSL_RUN_WRITE', /metrics\.jsonl/],
   plans: ['ERR_VSSL_RUN_WRITE', /plans\.jsonl/],
   quarantine: ['ERR_VSSL_RUN_WRITE', /quarantine\.jsonl/],

@@ -97,9 +97,10 @@ class Modist : public Method {
     return all;
   }
 
-  // The motion pathway takes another kind of clip than the one that a run's weights describe: not exported.
   std::vector<std::pair<std::string, VideoNet*>> encoders() override {
-    return {{"visual", &visual_.query().encoder()}};
+    std::vector<std::pair<std::string, VideoNet*>> all{{"visual", &visual_.query().encoder()}};
+    if (motion_) all.emplace_back("motion", &motion_->query().encoder());
+    return all;
   }
 
  private:

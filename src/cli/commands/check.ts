@@ -14,7 +14,7 @@ interface CheckOptions {
 export function registerCheck(program: Command): void {
   addCommonOptions(program.command('check'))
     .description('look at every video of a data set and list what cannot be used, and why')
-    .requiredOption('--data <path>', 'folder, manifest or video file')
+    .requiredOption('--data <path>', 'folder, manifest, shards (tar:PATH) or video file')
     .option('--deep', 'decode every picture, not only the first, the middle and the last')
     .option('--threads <n>', 'files looked at at once (default: all processors)', parseCount)
     .option('--allow-unusable', 'exit 0 although some videos are unusable (all of them: still 4)')

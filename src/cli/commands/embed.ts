@@ -20,7 +20,7 @@ interface EmbedOptions extends EncoderFlags {
 export function registerEmbed(program: Command): void {
   addEncoderOptions(addCommonOptions(program.command('embed')), 'bf16 where the processor multiplies it')
     .description('turn every video of a data set, or every window of it, into a vector')
-    .option('--data <path>', 'folder, manifest or video file')
+    .option('--data <path>', 'folder, manifest, shards (tar:PATH) or video file')
     .option(
       '--stdin',
       'instead of --data: paths of videos from the standard input, a line each, as they come',

@@ -24,7 +24,7 @@ interface IndexFlags extends EncoderFlags {
 export function registerIndex(program: Command): void {
   addEncoderOptions(addCommonOptions(program.command('index')), 'bf16 where the processor multiplies it')
     .description('make or update an index of the windows of all videos, for search')
-    .requiredOption('--data <path>', 'folder, manifest or video file')
+    .requiredOption('--data <path>', 'folder, manifest, shards (tar:PATH) or video file')
     .requiredOption('--db <dir>', 'folder of the index; what is in it and unchanged is kept')
     .option('--windows <every:TIME>', 'a window begins every so often (default: every:1s)')
     .option('--span <time>', 'how long a window lasts, such as 2s (default: one clip)')

@@ -24,7 +24,7 @@ export function registerPredict(program: Command): void {
   addEncoderOptions(addCommonOptions(program.command('predict')), 'bf16 where the processor multiplies it')
     .description('label every video of a data set from a few labelled clips, with calibrated confidences')
     .option('--train <path>', 'labelled clips: manifest with a label column, or class folders')
-    .option('--data <path>', 'what gets labels: folder, manifest or video file')
+    .option('--data <path>', 'what gets labels: folder, manifest, shards (tar:PATH) or video file')
     .option('--out <file>', 'file to write: .csv or .jsonl, a line a video')
     .option(
       '--model <file>',

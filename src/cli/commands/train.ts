@@ -29,7 +29,7 @@ export function registerTrain(program: Command): void {
     .description('train an encoder on a folder or list of videos')
     .option('--config <file>', 'configuration, YAML or JSON')
     .option('--preset <name>', "settings to start from; 'vssl-native presets' lists them")
-    .option('--data <path>', 'videos: a folder, or a manifest (CSV, JSON lines); PATH?column=glob narrows it')
+    .option('--data <path>', 'videos: folder, manifest or shards (tar:PATH); PATH?column=glob narrows it')
     .option('--out <dir>', 'run folder')
     .addOption(setOption('one entry of the configuration'))
     .addOption(deviceOption('where the network runs'))

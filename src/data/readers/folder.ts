@@ -47,6 +47,8 @@ export const folderReader: DatasetReader = {
     });
     rows.sort((a, b) => compareNames(a.id, b.id));
     const warnings = left.lines(target);
+    if (left.hasSuffix('.tar'))
+      warnings.push(`if the .tar files in ${target} are shards of videos, give tar:${target}`);
     if (left.hasSuffix('.csv') || left.hasSuffix('.jsonl')) {
       warnings.push(
         `if a CSV or JSON-lines file in ${target} is a manifest, give its path to have its labels and groups`,

@@ -31,7 +31,13 @@ export type Reason =
   | 'run'
   | 'run file'
   | 'copy'
-  | 'poster';
+  | 'poster'
+  | 'link member'
+  | 'sparse member'
+  | 'outside'
+  | 'no video'
+  | 'several videos'
+  | 'wrong text';
 
 const TEXTS: Readonly<Record<Reason, readonly [one: string, many: string, why: string]>> = {
   forbidden: ['file or folder', 'files and folders', 'permission denied'],
@@ -44,6 +50,20 @@ const TEXTS: Readonly<Record<Reason, readonly [one: string, many: string, why: s
   run: ['run folder', 'run folders', 'made by training'],
   'run file': ['file', 'files', 'of a run folder'],
   copy: ['prepared copy', 'prepared copies', 'give its own path to use it'],
+  'link member': [
+    'link',
+    'links',
+    'a member has to hold its bytes: pack with --dereference --hard-dereference',
+  ],
+  'sparse member': [
+    'sparse file',
+    'sparse files',
+    'a member has to hold all of its bytes: pack without --sparse',
+  ],
+  outside: ['member', 'members', 'the name leads out of the archive'],
+  'no video': ['key', 'keys', 'no member with the suffix of a video; ?video=SUFFIX names another'],
+  'several videos': ['key', 'keys', 'more than one video; ?video=SUFFIX says which'],
+  'wrong text': ['key', 'keys', 'what stands beside the video cannot be used'],
   poster: ['picture', 'pictures', 'beside videos or folders of them, so not frames'],
 };
 

@@ -46,7 +46,7 @@ export function officialReader(set: OfficialSet): DatasetReader {
   return {
     name: set.name,
     options: [...(set.splits > 1 ? ['split'] : []), 'fold', 'splits', 'missing', 'fps'],
-    readsFolder: true,
+    readsPath: true,
     read: (request) => readSet(set, request),
     heldOut(query) {
       const parts = query.split('&').filter((part) => part !== '');

@@ -8,6 +8,7 @@ export interface ReaderRequest {
   readonly options: ReadonlyMap<string, string>;
   /** Folders that are no part of the data, whatever they hold. */
   readonly except?: readonly string[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ReaderResult {
@@ -23,8 +24,8 @@ export interface DatasetReader {
   /** Names of query entries that are settings of the reader, not filters. */
   readonly options: readonly string[];
   read(request: ReaderRequest): Promise<ReaderResult>;
-  /** Of a named source: its target is a folder. */
-  readonly readsFolder?: boolean;
+  /** Of a named source: its target is a path. */
+  readonly readsPath?: boolean;
   /** The query of the set that is kept for testing what was trained on the set of `query`; null: it is no training set. */
   heldOut?(query: string): string | null;
 }

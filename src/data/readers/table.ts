@@ -5,7 +5,7 @@ import { VsslError } from '../../errors.js';
 import { fsPath } from '../file-names.js';
 import { PACKED_SUFFIX, packedSource, parsePackedShape } from '../packed.js';
 import type { ClipSource } from '../plan.js';
-import type { VideoRow } from '../rows.js';
+import { nameOfPart, type VideoRow } from '../rows.js';
 import { unreadable } from './folder.js';
 import { folderLookup } from './folders.js';
 import { isForbidden } from './list-folder.js';
@@ -41,7 +41,7 @@ export class RowMaker {
     // a promise for each of ten million rows would take longer than the rest: most know all that they need
     for (const record of records) {
       const { line, fields } = record;
-      const written = text(fields.path);
+      const written = cellText(fields.path);
       if (written === undefined) throw wrongLine(this.#file, line, "has no 'path'");
       const given = hasBackslash(written) ? await localPath(written, this.#folder) : written;
       const path = isAbsolute(given) ? given : resolve(this.#folder, given);
@@ -59,9 +59,9 @@ export class RowMaker {
     if (end !== undefined && end <= (start ?? 0))
       throw wrongLine(this.#file, line, `ends at ${end} s, which is not after its start at ${start ?? 0} s`);
     const name = sep === '\\' ? given.replaceAll('\\', '/') : given;
-    const id = start === undefined && end === undefined ? name : `${name}#${start ?? ''}-${end ?? ''}`;
-    const label = this.#share(text(fields.label));
-    const group = this.#share(text(fields.group));
+    const id = nameOfPart(name, { start, end });
+    const label = this.#share(cellText(fields.label));
+    const group = this.#share(cellText(fields.group));
     const extra = this.#further(fields);
     return new ListRow({ id, label, group, start, end, extra }, this.#folder, given, source);
   }
@@ -87,7 +87,7 @@ export class RowMaker {
   }
 
   #seconds(fields: TableRecord['fields'], key: 'start' | 'end', line: number): number | undefined {
-    const given = text(fields[key]);
+    const given = cellText(fields[key]);
     if (given === undefined) return undefined;
     const value = Number(given);
     if (!Number.isFinite(value) || value < 0)
@@ -101,7 +101,7 @@ export class RowMaker {
 
   /** A folder of pictures, whatever its name looks like. */
   async #pictures(path: string, { line, fields: { fps } }: TableRecord): Promise<ClipSource | null> {
-    const rate = text(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
+    const rate = cellText(fps) === undefined ? DEFAULT_PICTURE_FPS : Number(fps);
     const [least, most] = LIMITS.fps;
     if (!(rate >= least && rate <= most))
       throw wrongLine(
@@ -121,7 +121,7 @@ export class RowMaker {
   async #packed(path: string, { line, fields }: TableRecord): Promise<ClipSource> {
     const shape = parsePackedShape(fields);
     if (typeof shape === 'string') throw wrongLine(this.#file, line, `cannot be read: ${shape}`);
-    const flow = text(fields.flow);
+    const flow = cellText(fields.flow);
     const whole = flow === undefined ? undefined : resolve(this.#folder, await localPath(flow, this.#folder));
     return packedSource(path, shape, whole);
   }
@@ -142,7 +142,7 @@ async function localPath(given: string, folder: string): Promise<string> {
 }
 
 /** Numbers and booleans as text; nothing and '' as undefined. */
-function text(value: unknown): string | undefined {
+export function cellText(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   return typeof value === 'string' ? value : String(value);
 }

@@ -1,4 +1,4 @@
-// A file in memory as libav reads it.
+// Bytes as libav reads them.
 #pragma once
 
 #ifdef VSSL_WITH_LIBAV
@@ -14,13 +14,13 @@ namespace vssl::video {
 
 class Deadline;
 
-class MemoryIo {
+class BytesIo {
  public:
   // `deadline` has to live as long.
-  MemoryIo(std::shared_ptr<const MemoryFile> file, const Deadline* deadline);
-  ~MemoryIo();
-  MemoryIo(const MemoryIo&) = delete;
-  MemoryIo& operator=(const MemoryIo&) = delete;
+  BytesIo(std::shared_ptr<const Bytes> bytes, const Deadline* deadline);
+  ~BytesIo();
+  BytesIo(const BytesIo&) = delete;
+  BytesIo& operator=(const BytesIo&) = delete;
 
   // Before avformat_open_input: everything is read from here, and nothing else is ever opened, whatever the
   // bytes name. Must outlive the context.
@@ -30,7 +30,7 @@ class MemoryIo {
   static int read(void* self, uint8_t* out, int count);
   static int64_t seek(void* self, int64_t offset, int whence);
 
-  const std::shared_ptr<const MemoryFile> file_;
+  const std::shared_ptr<const Bytes> bytes_;
   const Deadline* const deadline_;
   int64_t position_ = 0;
   AVIOContext* context_ = nullptr;

@@ -1,4 +1,4 @@
-#include "memory_io.h"
+#include "bytes_io.h"
 
 #ifdef VSSL_WITH_LIBAV
 
@@ -19,8 +19,8 @@ int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictiona
 
 }  // namespace
 
-MemoryIo::MemoryIo(std::shared_ptr<const MemoryFile> file, const Deadline* deadline)
-    : file_(std::move(file)), deadline_(deadline) {
+BytesIo::BytesIo(std::shared_ptr<const Bytes> bytes, const Deadline* deadline)
+    : bytes_(std::move(bytes)), deadline_(deadline) {
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBuffer));
   if (buffer) context_ = avio_alloc_context(buffer, kBuffer, 0, this, read, nullptr, seek);
   if (context_) return;
@@ -28,27 +28,28 @@ MemoryIo::MemoryIo(std::shared_ptr<const MemoryFile> file, const Deadline* deadl
   throw std::bad_alloc();
 }
 
-MemoryIo::~MemoryIo() {
+BytesIo::~BytesIo() {
   av_freep(&context_->buffer);  // libav may have put another in its place
   avio_context_free(&context_);
 }
 
-void MemoryIo::attach(AVFormatContext* format) {
+void BytesIo::attach(AVFormatContext* format) {
   format->pb = context_;
   format->io_open = refuse_to_open;
 }
 
-int MemoryIo::read(void* self, uint8_t* out, int count) {
-  auto* io = static_cast<MemoryIo*>(self);
+int BytesIo::read(void* self, uint8_t* out, int count) {
+  auto* io = static_cast<BytesIo*>(self);
   if (io->deadline_->passed()) return AVERROR_EXIT;
-  const int64_t got = io->file_->read(out, io->position_, count);
+  const int64_t got = io->bytes_->read(out, io->position_, count);
+  if (got < 0) return AVERROR(static_cast<int>(-got));
   io->position_ += got;
   return got > 0 ? static_cast<int>(got) : AVERROR_EOF;
 }
 
-int64_t MemoryIo::seek(void* self, int64_t offset, int whence) {
-  auto* io = static_cast<MemoryIo*>(self);
-  const int64_t size = io->file_->size();
+int64_t BytesIo::seek(void* self, int64_t offset, int whence) {
+  auto* io = static_cast<BytesIo*>(self);
+  const int64_t size = io->bytes_->size();
   int64_t to = offset;
   switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE:
