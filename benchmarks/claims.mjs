@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cli, methodNames } from './cli.mjs';
 import { fillPage, markdown, root } from './page.mjs';
+import { percent, percentInterval } from './percent.mjs';
 
 const results = join(root, 'benchmarks/results/claims');
 // In the benchmark's 2 seconds clips of 1.6 can be 0.4 apart at most, and snippets overlap: too little for claims that
@@ -53,7 +54,6 @@ function runOne(method) {
 }
 
 const TITLES = { linear: 'linear probe, %', knn: 'kNN, %', 'shift-probe': 'shift probe, R², %' };
-const percent = (value) => (100 * value).toFixed(1);
 
 function table({ budget, seeds, data, interval, claims }) {
   const arm = ({ name, values }) => {
@@ -61,8 +61,8 @@ function table({ budget, seeds, data, interval, claims }) {
     const mean = there.reduce((a, b) => a + b, 0) / there.length;
     return `${name} ${there.length > 0 ? percent(mean) : 'failed'}`;
   };
-  const pair = ({ difference, interval: of, seeds: n }) =>
-    n === 0 ? '-' : `${percent(difference)}${of === null ? '' : ` (${percent(of[0])} to ${percent(of[1])})`}`;
+  const pair = ({ difference: mean, interval, seeds }) =>
+    seeds === 0 ? '-' : percentInterval({ mean, interval });
   const rows = claims.map((claim) => [
     `${claim.statement} (\`${claim.name}\`)`,
     TITLES[claim.measure] ?? claim.measure,

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { median } from '../dist/esm/bench/statistics.js';
 import { loadConfig, train } from '../dist/esm/index.js';
 import { getMethod } from '../dist/esm/methods/registry.js';
 import { loadEngine } from '../dist/esm/native/load.js';
@@ -25,7 +26,6 @@ if (!data) throw new Error('say which videos: node benchmarks/feed.mjs DATA');
 const set = ['log.every=1', 'log.plans=true', 'log.tensorboard=false'];
 const config = loadConfig({ preset: values.preset, set });
 const engine = loadEngine();
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const clipsOf = (views) => views.reduce((sum, { clips = [] }) => sum + clips.length, 0);
 

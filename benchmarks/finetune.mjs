@@ -11,15 +11,15 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { meanInterval } from '../dist/esm/eval/intervals.js';
 import { cli } from './cli.mjs';
 import { commit, fillPage, markdown, root } from './page.mjs';
+import { percent, percentInterval } from './percent.mjs';
 
 const file = join(root, 'benchmarks/results/finetune.json');
 const PRESET = 'cvrl-tiny';
 const TUNING = 'finetune-tiny';
 const SEEDS = 3;
-/** Student's t of 2 degrees of freedom, 95 %. */
-const T2 = 4.303;
 
 /** Other people, places or characters are tested than those trained on; ut-interaction has few clips. */
 const SETS = [
@@ -42,18 +42,8 @@ function measureSeed({ name, train, test }, dataRoot, seed) {
   const run = join(flags.work, `${name}-${seed}`);
   cli(['train', '--preset', PRESET, '--data', located(train), '--out', run, '--seed', `${seed}`]);
   const { trained, random, floors } = cli([
-    ...[
-      'eval',
-      'finetune',
-      '--run',
-      run,
-      '--train',
-      located(train),
-      '--test',
-      located(test),
-      '--preset',
-      TUNING,
-    ],
+    ...['eval', 'finetune', '--run', run, '--preset', TUNING],
+    ...['--train', located(train), '--test', located(test)],
     ...['--seed', `${seed}`, '--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'],
     ...flags.set.flatMap((entry) => ['--set', entry]),
   ]);
@@ -63,20 +53,14 @@ function measureSeed({ name, train, test }, dataRoot, seed) {
   return accuracies;
 }
 
-const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const percent = (value) => (100 * value).toFixed(1);
-
 function table({ sets, cpu, commit }) {
   const rows = sets.map(({ name, train, test, seeds }) => {
     const more = seeds.map(({ trained, random }) => trained - random);
-    const middle = mean(more);
-    const deviation = Math.sqrt(mean(more.map((value) => (value - middle) ** 2)) * (SEEDS / (SEEDS - 1)));
-    const half = (T2 * deviation) / Math.sqrt(SEEDS);
     const each = (key) => seeds.map((seed) => percent(seed[key])).join(', ');
     return [
       `${name} (trained on ${train}, tested on ${test})`,
       ...[each('trained'), each('random')],
-      `${percent(middle)} (${percent(middle - half)} to ${percent(middle + half)})`,
+      percentInterval(meanInterval(more)),
     ];
   });
   const columns = ['accuracy, %', `begun with ${PRESET}`, 'begun with nothing', 'more (95 %)'];

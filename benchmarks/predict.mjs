@@ -10,8 +10,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { meanInterval } from '../dist/esm/eval/intervals.js';
 import { cli } from './cli.mjs';
 import { commit, fillPage, markdown, root } from './page.mjs';
+import { percent, percentInterval, percentSpread } from './percent.mjs';
 
 const file = join(root, 'benchmarks/results/predict.json');
 const PRESET = 'cvrl-tiny';
@@ -217,25 +219,13 @@ async function measureSet(spec, dataRoot) {
   return { ...spec, classes, pool: pool.length, test: test.length, labels, choices };
 }
 
-const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const deviation = (values) => {
-  const middle = mean(values);
-  return Math.sqrt(
-    values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / Math.max(1, values.length - 1),
-  );
-};
-const percent = (value) => (100 * value).toFixed(1);
-const cell = (values) => `${percent(mean(values))} ± ${percent(deviation(values))}`;
-/** Student's t of 9 degrees of freedom, 95 %. */
-const T9 = 2.262;
-
 function labelsTable({ sets }) {
   const columns = sets.flatMap(({ name }) => [name, 'calibration error', 'at temperature 1']);
   const rows = sets[0].labels.map(({ name, classifier }) => [
     `${name}, ${classifier === 'knn' ? 'kNN' : 'linear'}`,
     ...sets.flatMap((set) => {
       const { draws } = set.labels.find((one) => one.name === name && one.classifier === classifier);
-      return ['accuracy', 'error', 'plainError'].map((key) => cell(draws.map((draw) => draw[key])));
+      return ['accuracy', 'error', 'plainError'].map((key) => percentSpread(draws.map((draw) => draw[key])));
     }),
   ]);
   const chance = sets.flatMap(({ classes }) => [percent(1 / classes), '', '']);
@@ -250,12 +240,10 @@ function choicesTable({ sets }) {
     const random = last(choices.find(({ name }) => name === 'random'));
     return choices.map((choice) => {
       const more = last(choice).map((value, draw) => value - random[draw]);
-      const half = (T9 * deviation(more)) / Math.sqrt(more.length);
-      const shown = `${percent(mean(more))} (${percent(mean(more) - half)} to ${percent(mean(more) + half)})`;
       return [
         `${set}: ${choice.name}`,
-        ...heads.map((_, round) => cell(choice.draws.map((draw) => draw[round]))),
-        choice.name === 'random' ? '' : shown,
+        ...heads.map((_, round) => percentSpread(choice.draws.map((draw) => draw[round]))),
+        choice.name === 'random' ? '' : percentInterval(meanInterval(more)),
       ];
     });
   });

@@ -13,6 +13,7 @@ import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commit, fillPage, markdown, root } from './page.mjs';
+import { percent } from './percent.mjs';
 
 const file = join(root, 'benchmarks/results/search.json');
 const PRESET = 'cvrl-tiny';
@@ -167,8 +168,6 @@ async function measureDuplicates() {
   }
   return results;
 }
-
-const percent = (value) => (100 * value).toFixed(1);
 
 /** 95 % interval of a share, after Wilson. */
 function wilson(hits, count) {

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cli, methodNames } from './cli.mjs';
 import { commit, fillPage, markdown, root } from './page.mjs';
+import { percentSpread } from './percent.mjs';
 
 const committed = join(root, 'benchmarks/results/systems');
 
@@ -191,15 +192,6 @@ function runAll() {
       for (const method of methods) runOne({ method, set, seed, dataRoot, results });
 }
 
-/** Mean, and the deviation over seeds where there are several, in percent. */
-function cell(values) {
-  if (values.length === 0) return '';
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  if (values.length === 1) return (100 * mean).toFixed(1);
-  const square = values.reduce((a, b) => a + (b - mean) ** 2, 0) / (values.length - 1);
-  return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(square)).toFixed(1)}`;
-}
-
 /** Protocol, title of its table, and the score that it shows. */
 const TABLES = [
   ['knn', 'kNN accuracy, %', (score) => score.accuracy],
@@ -229,7 +221,7 @@ function protocolTable(results, [protocol, title, value]) {
   const row = (first, pick) => [
     first,
     ...columns.map(([, set, shown]) =>
-      cell(
+      percentSpread(
         of(set)
           .flatMap((result) => pick(result[protocol], result) ?? [])
           .map(shown),

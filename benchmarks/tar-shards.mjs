@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../dist/esm/bench/statistics.js';
 import { planEvaluationClips } from '../dist/esm/data/clip-plan.js';
 import { loadManifest } from '../dist/esm/data/manifest.js';
 import { Rng } from '../dist/esm/data/rng.js';
@@ -105,8 +106,6 @@ async function pack(folder, into) {
     });
   }
 }
-
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 if (values.child) {
   console.log(JSON.stringify(await measure(given)));

@@ -50,7 +50,7 @@ export const ERROR_CODES = {
   ERR_VSSL_LOCKED: 1,
   /** A method gives what it may not; the message names it and what is wrong. */
   ERR_VSSL_METHOD: 2,
-  /** No addon was found: it has to be built. */
+  /** No addon was found: it has to be installed or built. */
   ERR_VSSL_NO_BINARY: 3,
   /** Optical flow was asked for, and OpenCV is missing. */
   ERR_VSSL_NO_FLOW: 3,

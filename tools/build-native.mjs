@@ -76,15 +76,23 @@ function buildKernels(force) {
     'configure',
     'build',
     '--silent',
+    // Who asks for a build gets one, where there is a package with the addon as well.
+    '--force_build=1',
     `-j${jobs()}`,
     ...(prefix ? [`--nodedir=${prefix}`] : []),
   ]);
   writeRecord({ kernels: print });
 }
 
-/** CMake's output stays in the flavour's folder, so that a second build only compiles what changed. */
-export function cmakeBuild({ libtorch, target, defines = {}, flavour = 'cpu' }) {
-  const { folder, defines: own } = flavours[flavour];
+/** CMake's output stays in the flavour's folder, or `folder`, so that a second build only compiles what changed. */
+export function cmakeBuild({
+  libtorch,
+  target,
+  defines = {},
+  flavour = 'cpu',
+  folder = flavours[flavour].folder,
+}) {
+  const own = flavours[flavour].defines;
   const [program, args] = npmTool('cmake-js', 8);
   const cache = join(root, folder, 'CMakeCache.txt');
   // A build folder that another checkout configured cannot be used again.

@@ -9,6 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
+/** As src/native/platform.ts. */
+export const platformTag = `${process.platform}${isMusl ? 'musl' : ''}-${process.arch}`;
+
 /** A fault with the exit code that the command line gives it, 1 failed, 3 environment, and its own code where it has one. */
 export class ToolError extends Error {
   constructor(message, exitCode = 1, code = undefined) {

@@ -1,5 +1,5 @@
-// `node tools/compile-with.mjs VERSION [--cuda]`: compiles the engine against the headers of another libtorch, which pip
-// gets. Nothing is linked or run: it says whether the sources are at home there. For CUDA the toolkit's headers are used and,
+// `node tools/compile-with.mjs VERSION|newest [--cuda]`: compiles the engine against the headers of another libtorch, which
+// pip gets. Nothing is linked or run: it says whether the sources are at home there. For CUDA the toolkit's headers are used and,
 // where it lacks cuBLAS and its kin, those beside the libtorch that `setup --cuda` keeps.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { unpackWheel } from './wheel.mjs';
 import { pipDownload } from './wheel-sources.mjs';
 
 function argumentsOf([version, ...rest]) {
-  if (!/^\d+\.\d+\.\d+$/.test(version ?? '') || rest.some((option) => option !== '--cuda'))
+  if (!/^(\d+\.\d+\.\d+|newest)$/.test(version ?? '') || rest.some((option) => option !== '--cuda'))
     throw new ToolError(
       'expected the version of a PyTorch wheel and, for its CUDA part too, --cuda: 2.10.0 --cuda',
       2,
@@ -22,7 +22,7 @@ main(async () => {
   const { version, cuda } = argumentsOf(process.argv.slice(2));
   const work = mkdtempSync(join(tmpdir(), 'vssl-libtorch-'));
   try {
-    const wheel = pipDownload(work, { name: 'torch', version });
+    const wheel = pipDownload(work, { name: 'torch', version: version === 'newest' ? '' : version });
     await unpackWheel(wheel, work);
     rmSync(wheel);
     const beside = join(dirname(cachedLibtorch('cuda')), 'nvidia');

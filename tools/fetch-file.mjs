@@ -44,9 +44,11 @@ export async function request(url, { headers = {}, signal, also = [], limits = L
 
 /**
  * Puts the file of `url` at `file`. `onProgress(loaded, total)`: bytes, `total` 0 where the server does not say. A file
- * of another digest is deleted. Throws ERR_VSSL_DOWNLOAD, or ERR_VSSL_ENVIRONMENT where it cannot be written.
+ * that is there already is left, one of another digest is deleted. Throws ERR_VSSL_DOWNLOAD, or ERR_VSSL_ENVIRONMENT where
+ * it cannot be written.
  */
 export async function fetchFile(url, file, { sha256, signal, onProgress = () => {}, limits }) {
+  if (existsSync(file) && (await digestOf(file)) === sha256) return;
   const part = `${file}.part`;
   const resumed = sizeOf(part) > 0;
   mkdirSync(dirname(file), { recursive: true });

@@ -13,14 +13,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { log, ToolError } from './common.mjs';
+import { log, platformTag as platform, ToolError } from './common.mjs';
 import { libtorchBuilds } from './libtorch-wheels.mjs';
 import { describeLibtorch, isCudaLibtorch, isLibtorch } from './locate-libtorch.cjs';
 import { agree, megabytes } from './terminal.mjs';
 import { describeWheel, unpackWheel } from './wheel.mjs';
 import { getWheel, sourcesOf } from './wheel-sources.mjs';
-
-const platform = `${process.platform}-${process.arch}`;
 
 /**
  * { prefix, version, cuda, source }. `wheel`: a file or a folder of wheels to take instead of what is published; `yes`: do
@@ -31,10 +29,10 @@ export async function getLibtorch(
   { yes, wheel: own, build = libtorchBuilds[flavour] } = {},
 ) {
   const wheels = build.wheels[platform];
-  if (!wheels || !(platform.startsWith('darwin') || process.report.getReport().header.glibcVersionRuntime))
+  if (!wheels)
     throw new ToolError(
-      `there is no official ${build.title} for ${platform}${wheels ? ' with musl' : ''}, but for ` +
-        `${Object.keys(build.wheels).join(', ')}; set LIBTORCH to one that you have`,
+      `there is no official ${build.title} for ${platform}, but for ${Object.keys(build.wheels).join(', ')}; set ` +
+        'LIBTORCH to one that you have',
       3,
       'ERR_VSSL_LIBTORCH',
     );
@@ -135,8 +133,11 @@ async function unpackOne(wheel, { build, own, flavour, part, signal }) {
   const downloads = join(part, 'download');
   mkdirSync(downloads, { recursive: true });
   const file = await getWheel(wheel, sourcesOf(wheel, { own, index: build.index }), downloads, signal);
-  if (wheel.name === 'torch') await checkWheel(file, wheel, flavour);
-  await unpackWheel(file, part);
+  if (wheel.name === 'torch') {
+    await checkWheel(file, wheel, flavour);
+    rmSync(join(part, 'torch'), { recursive: true, force: true }); // half of another one
+  }
+  await unpackWheel(file, part, signal);
   rmSync(downloads, { recursive: true });
   writeFileSync(recordOf(part, wheel), wheel.sha256);
 }
@@ -174,7 +175,7 @@ function checkWhole(torch, flavour, build) {
   );
 }
 
-/** Ctrl-C stops the work between two pieces of a file, which are kept. */
+/** Ctrl-C stops the work between two pieces of a file; what was loaded is kept. */
 async function untilStopped(work) {
   const stop = new AbortController();
   const onStop = () => stop.abort();

@@ -5,8 +5,12 @@ import { parseArgs } from 'node:util';
 import { buildAll } from './build.mjs';
 import { flowHeader, have, isProgram, log, main, output, root, run, ToolError } from './common.mjs';
 import { requireNvcc } from './cuda-toolkit.mjs';
+import { usePackage } from './engine-package.mjs';
 import { locateLibtorch } from './locate-libtorch.cjs';
 import { agree } from './terminal.mjs';
+
+/** A checkout of the repository, and no installed package. */
+const isClone = existsSync(join(root, 'package-lock.json'));
 
 /** Debian packages, each with a test of its presence. */
 const systemPackages = [
@@ -70,17 +74,32 @@ function installNpmPackages() {
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
 
-/** `cuda`: the engine for CUDA as well. `yes`: do not ask before a download. `wheel`: PyTorch's wheel, or a folder of wheels. */
-export async function setup({ cuda = false, yes = false, wheel } = {}) {
+/**
+ * `cuda`: the engine for CUDA as well. `yes`: do not ask before a download. `wheel`: PyTorch's wheel, or a folder of wheels.
+ * `build`: from source, also where there is a package with the engine.
+ */
+export async function setup({ cuda = false, yes = false, wheel, build = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 17))
     throw new ToolError(`Node ${process.versions.node} is too old: 20.17 or newer is needed`, 3);
+  const libtorchFor = (flavour) =>
+    haveLibtorch(flavour, { yes, wheel: cuda === (flavour === 'cuda') ? wheel : undefined });
+  const flavours = cuda ? ['cpu', 'cuda'] : ['cpu'];
+  if (!build && !isClone && (await usePackages(flavours, { yes, libtorchFor }))) return;
   if (cuda) requireNvcc(); // gigabytes are fetched for it
   await installSystemPackages(yes);
-  if (existsSync(join(root, 'package-lock.json'))) installNpmPackages();
-  const libtorch = await haveLibtorch('cpu', { yes, ...(!cuda && { wheel }) });
-  const forCuda = cuda && (await haveLibtorch('cuda', { yes, wheel }));
+  if (isClone) installNpmPackages();
+  const libtorch = await libtorchFor('cpu');
+  const forCuda = cuda && (await libtorchFor('cuda'));
   await buildAll({ libtorch: libtorch.prefix, ...(cuda && { cuda: { libtorch: forCuda.prefix } }) });
+}
+
+/** Whether packages have all that is asked for. */
+async function usePackages(flavours, { yes, libtorchFor }) {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const flavour of flavours)
+    if (!(await usePackage(flavour, { version, yes, getLibtorch: () => libtorchFor(flavour) }))) return false;
+  return true;
 }
 
 /** The libtorch that is here, or is got now. */

@@ -144,7 +144,8 @@ function build(project) {
   for (const command of [first, first === 'build' ? 'setup' : 'build']) {
     const started = performance.now();
     log(`npx vssl-native ${command}, in an empty project; a first build takes some minutes`);
-    const { code, text } = call(project, 'npx', ['vssl-native', command]);
+    const options = command === 'setup' ? ['--build', '--yes'] : [];
+    const { code, text } = call(project, 'npx', ['vssl-native', command, ...options]);
     const seconds = (performance.now() - started) / 1000;
     check(`npx vssl-native ${command} ends well`, code === 0, text);
     log(`  ${command}: ${seconds.toFixed(0)} s`);

@@ -86,7 +86,7 @@ async function checkDigest({ name, version, sha256 }, path) {
   );
 }
 
-/** Downloads one wheel with pip into an empty folder, with nothing that it depends on, and gives its path. */
+/** Downloads one wheel with pip into an empty folder, with nothing that it depends on, and gives its path. No version: the newest. */
 export function pipDownload(folder, { name, version }, index = process.env.VSSL_TORCH_INDEX) {
   try {
     run('python3', [
@@ -104,7 +104,7 @@ export function pipDownload(folder, { name, version }, index = process.env.VSSL_
       ],
       ...['--python-version', '3.11', ...platforms().flatMap((platform) => ['--platform', platform])],
       ...(index ? ['--index-url', index] : []),
-      `${name}==${version}`,
+      version ? `${name}==${version}` : name,
     ]);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;

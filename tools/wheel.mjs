@@ -44,9 +44,10 @@ export async function describeWheel(file) {
 }
 
 /** Unpacks what C++ needs of a wheel. */
-export async function unpackWheel(file, folder) {
+export async function unpackWheel(file, folder, signal) {
   log(`unpacking ${file}`);
   await eachEntry(file, async (entry, zip) => {
+    if (signal?.aborted) throw new ToolError('stopped');
     if (!isNeeded(entry.fileName)) return;
     const target = join(folder, entry.fileName);
     mkdirSync(dirname(target), { recursive: true });

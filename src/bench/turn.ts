@@ -12,7 +12,7 @@ export interface TurnPlan {
   readonly warm: number;
 }
 
-const SHORTEST_TURN = 0.01;
+const SHORTEST_TURN = 0.05;
 const WARM_BELOW = 0.05;
 const ESTIMATES = 5;
 const LONG = 1; // known well enough from one call

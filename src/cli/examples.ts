@@ -146,7 +146,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['presets', 'all of them'],
     ['presets cvrl-tiny', 'the whole configuration, for a file of your own'],
   ],
-  setup: [['setup', 'gets libtorch and builds']],
+  setup: [
+    ['setup', 'gets libtorch and the engine'],
+    ['setup --yes', 'in a script'],
+    ['setup --wheel torch.whl', 'without a network'],
+  ],
   build: [['build --methods methods/', 'an engine with methods of your own']],
 };
 

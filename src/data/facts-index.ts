@@ -4,7 +4,8 @@ import { isEnvironmentCode } from '../errors.js';
 import { fsPath } from './file-names.js';
 import type { ClipSource, VideoFacts } from './plan.js';
 import type { GetFacts, VideoRow } from './rows.js';
-import { quickStamp, sourceKey } from './source-key.js';
+import { quickStamp, sourceKey, sourceName } from './source-key.js';
+import type { MemberPlace } from './tar/member-row.js';
 import { decodeTimes, type EncodedTimes, encodeTimes } from './times-codec.js';
 
 /** Pictures whose times are held in memory as they are, 64 MB; those of other files are made from their short form again. */
@@ -34,16 +35,13 @@ interface Known {
   pictures: number;
 }
 
-/** Where a member of a tar file lies. */
-type FilePart = Pick<Extract<ClipSource, { kind: 'member' }>, 'name' | 'offset' | 'size'>;
-
 /** One line of the cache. */
 interface CacheEntry {
   readonly version: typeof CACHE_VERSION;
   readonly generation: string;
   readonly path: string;
   /** Of a member of the file. */
-  readonly part?: FilePart;
+  readonly part?: MemberPlace;
   readonly size: number;
   readonly mtimeMs: number;
   readonly codec: string;
@@ -83,7 +81,7 @@ export class FactsIndex {
     const lines = text.split('\n').filter((line) => line !== '');
     for (const line of lines) {
       const entry = parseEntry(line);
-      if (entry?.generation === options.generation) stored.set(keyOf(entry), entry);
+      if (entry?.generation === options.generation) stored.set(sourceKey(sourceOf(entry)), entry);
     }
     const index = new FactsIndex(options, stored);
     if (lines.length > 2 * stored.size + 100) await index.#compact(options.cacheFile);
@@ -176,7 +174,7 @@ export class FactsIndex {
   }
 
   #store(entry: CacheEntry): void {
-    this.#stored.set(keyOf(entry), entry);
+    this.#stored.set(sourceKey(sourceOf(entry)), entry);
     const { cacheFile } = this.#options;
     if (cacheFile === null) return;
     // One after another: a line is never torn by the next.
@@ -216,15 +214,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The key of the source that an entry is about. */
-function keyOf({ path, part }: Pick<CacheEntry, 'path' | 'part'>): string {
-  return sourceKey(part ? { kind: 'member', path, ...part } : { kind: 'file', path });
+/** What an entry is about. */
+function sourceOf({ path, part }: Pick<CacheEntry, 'path' | 'part'>): ClipSource {
+  return part ? { kind: 'member', path, ...part } : { kind: 'file', path };
 }
 
 /** What a line says; null when it cannot be: the file was damaged, or written by something else. */
 function factsOf(entry: CacheEntry): VideoFacts | null {
-  const { part, codec, width, height, end, warnings } = entry;
-  const path = part ? `${entry.path}/${part.name}` : entry.path;
+  const { codec, width, height, end, warnings } = entry;
+  const path = sourceName(sourceOf(entry));
   const times = decodeTimes(entry.times);
   if (!times || times.length === 0 || !times.every((time, i) => i === 0 || time >= (times[i - 1] as number)))
     return null;

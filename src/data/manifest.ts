@@ -31,7 +31,8 @@ const SOURCES: readonly DatasetReader[] = [
 
 /**
  * The videos that `spec` names: a folder (class folders or flat), a CSV or JSON-lines manifest, a tar shard, one video
- * file, or a named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in which every named column matches one of its globs.
+ * file, or a named source. Folders among `except` are no part of it. `PATH?group=set1_*,c0?&label=walk` keeps the rows in
+ * which every named column matches one of its globs.
  *
  * Throws ERR_VSSL_DATA (nothing there, nothing left, a broken manifest), ERR_VSSL_USAGE (a broken query), and the signal's
  * reason: a pipe is read to its end.
@@ -76,6 +77,11 @@ export function isPipe(spec: string): boolean {
   return namedSource(spec)?.reader === pipeReader;
 }
 
+/** `name` of `name:...`, whether or not there is a source of that name. A letter alone is a drive of Windows. */
+export function schemeOf(spec: string): string | undefined {
+  return /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+}
+
 export function isNamedSource(spec: string): boolean {
   return namedSource(spec) !== null;
 }
@@ -91,7 +97,7 @@ function namedSource(spec: string): ChosenReader | null {
   if (spec === '-') return { reader: pipeReader, target: spec, query: '' };
   const [, query, command] = /^pipe(?:\?([^:]*))?:(.*)$/s.exec(spec) ?? [];
   if (command !== undefined) return { reader: pipeReader, target: command, query: query ?? '' };
-  const name = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+  const name = schemeOf(spec);
   const reader = SOURCES.find((source) => source.name === name);
   return reader ? { reader, ...splitQuery(spec.slice(reader.name.length + 1)) } : null;
 }
@@ -106,15 +112,13 @@ async function chooseReader(spec: string): Promise<ChosenReader> {
   const found =
     whole ??
     (await stat(fsPath(target)).catch((cause) => {
-      const scheme = /^([a-z][a-z0-9]+):/.exec(spec)?.[1];
+      const scheme = schemeOf(spec);
       if (scheme === undefined) throw unreadable(target, cause);
       const names = SOURCES.map((reader) => reader.name).join(', ');
       throw new VsslError(
         'ERR_VSSL_DATA',
         `there is no data source '${scheme}' and no file '${target}'; sources: ${names}`,
-        {
-          details: { spec },
-        },
+        { details: { spec } },
       );
     }));
   if (found.isDirectory())

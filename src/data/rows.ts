@@ -18,6 +18,34 @@ export interface VideoRow {
   readonly facts?: VideoFacts;
 }
 
+/** What a row says of its video, wherever that lies. */
+export type RowDetails = Pick<VideoRow, 'id' | 'label' | 'group' | 'start' | 'end' | 'extra'>;
+
+/**
+ * A row whose path and source are made when they are asked for, since there may be ten million of them. They are no
+ * fields of its own, so a spread does not copy them.
+ */
+export abstract class LazyRow implements VideoRow {
+  readonly id: string;
+  readonly label: string | undefined;
+  readonly group: string | undefined;
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  readonly extra: VideoRow['extra'];
+
+  constructor(said: RowDetails) {
+    this.id = said.id;
+    this.label = said.label;
+    this.group = said.group;
+    this.start = said.start;
+    this.end = said.end;
+    this.extra = said.extra;
+  }
+
+  abstract get path(): string;
+  abstract get source(): ClipSource;
+}
+
 /** A whole video of which no manifest says anything. */
 export function bareRow(id: string, path: string, source: ClipSource, label?: string): VideoRow {
   const unknown = { group: undefined, start: undefined, end: undefined };

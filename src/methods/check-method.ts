@@ -37,13 +37,12 @@ const specSchema = z.strictObject({
     )
     .optional(),
   encoders: z
-    .array(
-      z.strictObject({
-        name: text,
-        format: callable.optional(),
-      }),
-    )
+    .array(z.strictObject({ name: text, format: callable.optional(), when: callable.optional() }))
     .min(1)
+    .refine(
+      ([first]) => first?.when === undefined,
+      'the first is evaluated, so it has no `when`: it is always there',
+    )
     .optional(),
   claims: z
     .array(

@@ -76,6 +76,8 @@ export interface Method extends MethodSlice {
 export interface ExportedEncoder {
   readonly name: string;
   readonly format: (config: ResolvedConfig) => ClipFormat;
+  /** Whether a configuration has it. Always so for the first. */
+  readonly when: (config: ResolvedConfig) => boolean;
 }
 
 /** A method as its file writes it down: its functions get the method's own options, checked and typed. */
@@ -101,12 +103,13 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
   ) => Readonly<Record<string, unknown>>;
   readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
   /**
-   * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. Those after the first may be
-   * missing from the engine's, where options leave a network out.
+   * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. `when`: whether there is
+   * such a network with these options, default true; not for the first, which is evaluated.
    */
   readonly encoders?: readonly {
     readonly name: string;
     readonly format?: (options: z.output<Schema>, config: ResolvedConfig) => ClipFormat;
+    readonly when?: (options: z.output<Schema>, config: ResolvedConfig) => boolean;
   }[];
   /** With several ranks, BatchNorm sees the batch of all of them, not each rank its own. Default true. */
   readonly syncNorm?: boolean;
@@ -158,9 +161,10 @@ export function defineMethod<
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
-    encoders: encoders.map(({ name, format }) => ({
+    encoders: encoders.map(({ name, format, when }) => ({
       name,
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),
+      when: (config) => when?.(optionsOf(config), config) ?? true,
     })),
   };
   Object.defineProperty(method, BRAND, { value: true });

@@ -223,6 +223,7 @@ export const modist = defineMethod({
     { name: 'visual' },
     {
       name: 'motion',
+      when: hasMotion,
       format: (options, { data }) => {
         const { modality, frames, stride } = motionFormat(options, data);
         const clip = { ...data.clip, frames, stride };

@@ -14,7 +14,8 @@ export function checkKernels(): DoctorCheck {
   const name = 'kernels addon';
   if (!addon) {
     const found = attempts.map((a) => `${a.path}: ${a.message}`).join('; ');
-    return judge(name, false, found, 'fault', "build it: 'npx vssl-native build'", { attempts });
+    const remedy = attempts.find((a) => a.remedy)?.remedy ?? "get it, or build it: 'npx vssl-native setup'";
+    return judge(name, false, found, 'fault', remedy, { attempts });
   }
   const isa = (addon as KernelsAddon).isa();
   const found = `loaded from ${attempts.at(-1)!.path}, ${isa.selected} (processor: ${isa.detected.join(', ')})`;
@@ -61,8 +62,9 @@ export function checkEngine({ probe, death }: EngineResult): DoctorCheck[] {
     const found = death ?? attempts.map((a) => `${a.path}: ${a.message}`).join('; ');
     const absent = death === undefined && attempts.every((a) => a.code === 'absent');
     const remedy = absent
-      ? "get libtorch and build it: 'npx vssl-native setup'"
-      : "build it again for this machine's libtorch: 'npx vssl-native build'";
+      ? "get it, and libtorch: 'npx vssl-native setup'"
+      : (attempts.find((a) => a.remedy)?.remedy ??
+        "build it again for this machine's libtorch: 'npx vssl-native build'");
     return [judge(name, false, found, 'fault', remedy, { attempts })];
   }
   const loaded = judge(name, true, `loaded from ${attempts.at(-1)!.path}`, 'fault', undefined, { attempts });

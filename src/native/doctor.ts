@@ -153,15 +153,6 @@ const tools: readonly Tool[] = [
     remedy: 'apt-get install ninja-build',
   },
   {
-    name: 'pip',
-    commands: [
-      ['python3', '-m', 'pip', '--version'],
-      ['pip3', '--version'],
-    ],
-    purpose: 'gets libtorch',
-    remedy: 'apt-get install python3-pip, or set LIBTORCH to an unpacked libtorch',
-  },
-  {
     name: 'FFmpeg development files',
     commands: [['pkg-config', '--modversion', 'libavformat']],
     purpose: 'opens video files',

@@ -40,7 +40,7 @@ export function lookAround(): FlavourFacts {
     cudaBuild: places.find((path) => existsSync(path)) ?? null,
     howToBuild: own
       ? `'npx vssl-native build --methods ${dirname(dirname(own))} --cuda' builds it`
-      : "'npx vssl-native setup --cuda' builds it (with NVIDIA's nvcc and 6 GB of disk)",
+      : "'npx vssl-native setup --cuda' gets it, or builds it (with NVIDIA's nvcc and 6 GB of disk)",
     driver: lookForDriver(),
   };
 }

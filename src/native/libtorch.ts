@@ -26,6 +26,17 @@ function locator(): Locator | null {
   return folder === null ? null : (ownRequire()(join(folder, 'tools', 'locate-libtorch.cjs')) as Locator);
 }
 
+/** Where libtorch, and what is known of engines, is kept; '' where there is no package to ask. */
+export function cacheFolder(): string {
+  return locator()?.cacheFolder() ?? '';
+}
+
+/** The library of a libtorch that brings all others into a process. */
+export function mainLibrary(prefix: string, flavour: Flavour): string {
+  if (flavour === 'cuda') return join(prefix, 'lib', 'libtorch_cuda.so');
+  return locator()?.mainLibrary(prefix) ?? '';
+}
+
 /** Throws ERR_VSSL_LIBTORCH where a variable names a folder that is none. */
 export function findLibtorch(flavour: Flavour = 'cpu'): Libtorch | null {
   return coded(() => locator()?.locateLibtorch(undefined, flavour) ?? null);

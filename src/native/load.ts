@@ -16,6 +16,7 @@ import {
   ownRequire,
   setOwnEngine,
 } from './places.js';
+import { libraryFor, prebuiltFault } from './prebuilt.js';
 
 export { packageRoot } from './package-root.js';
 export { packageVersion } from './version.js';
@@ -23,8 +24,10 @@ export { packageVersion } from './version.js';
 /** One place that was looked at, and what was found there. */
 export interface LoadAttempt {
   readonly path: string;
-  readonly code: 'loaded' | 'absent' | 'version' | 'failed';
+  readonly code: 'loaded' | 'absent' | 'version' | 'failed' | 'libtorch';
   readonly message: string;
+  /** What to do, where it is known better than from the code. */
+  readonly remedy?: string;
 }
 
 const API_VERSION = { kernels: 3, engine: 3 } as const;
@@ -78,7 +81,9 @@ export async function openEngine(device: DeviceChoice = 'auto'): Promise<EngineA
     const path = placesFor('engine', device).find((file) => existsSync(file));
     // What is wrong with a file is for loadEngine to say.
     const kernels = path && tryLoad('kernels').addon;
-    if (kernels) await (kernels as KernelsAddon).preloadAsync(path).catch(() => {});
+    if (kernels && prebuiltFault(path) === null)
+      for (const file of [libraryFor(path), path])
+        if (file !== null) await (kernels as KernelsAddon).preloadAsync(file).catch(() => {});
   }
   return loadEngine(device);
 }
@@ -109,6 +114,13 @@ export function tryLoad(
       continue;
     }
     try {
+      const fault = prebuiltFault(path);
+      if (fault !== null) {
+        attempts.push({ path, ...fault });
+        continue;
+      }
+      const library = libraryFor(path);
+      if (library !== null) loadKernels().preload(library);
       const addon = require(path) as Record<string, unknown>;
       const version = addon[name === 'kernels' ? 'kernelApiVersion' : 'engineApiVersion'];
       if (version !== API_VERSION[name]) {
@@ -154,17 +166,17 @@ function load(name: AddonName, device: DeviceChoice): unknown {
     );
   const tried = attempts.map((a) => `  ${a.path}: ${a.message}`).join('\n');
   const failed = attempts.find((a) => a.code === 'failed');
+  const libtorch = attempts.find((a) => a.code === 'libtorch');
   const version = attempts.find((a) => a.code === 'version');
   const flavour = name === 'engine' ? chooseFlavour(device, lookAround()).flavour : 'cpu';
   const rebuild = `rebuild with 'npx vssl-native build${buildFlags(name, flavour)}'`;
   const [code, next] = failed
-    ? (['ERR_VSSL_LOAD', `${rebuild}, and see 'npx vssl-native doctor'`] as const)
-    : version
-      ? (['ERR_VSSL_VERSION_MISMATCH', rebuild] as const)
-      : ([
-          'ERR_VSSL_NO_BINARY',
-          `build it with 'npx vssl-native setup${flavour === 'cuda' ? ' --cuda' : ''}' (gets libtorch, builds from source)`,
-        ] as const);
+    ? (['ERR_VSSL_LOAD', failed.remedy ?? `${rebuild}, and see 'npx vssl-native doctor'`] as const)
+    : libtorch
+      ? (['ERR_VSSL_LIBTORCH', libtorch.remedy] as const)
+      : version
+        ? (['ERR_VSSL_VERSION_MISMATCH', version.remedy ?? rebuild] as const)
+        : (['ERR_VSSL_NO_BINARY', wayToGet(name, flavour)] as const);
   const other = flavour === 'cuda' ? '; VSSL_ENGINE=cpu takes the engine for the CPU instead' : '';
   throw new VsslError(
     code,
@@ -173,6 +185,13 @@ function load(name: AddonName, device: DeviceChoice): unknown {
       details: { attempts },
     },
   );
+}
+
+function wayToGet(name: AddonName, flavour: Flavour): string {
+  const setup = `'npx vssl-native setup${flavour === 'cuda' ? ' --cuda' : ''}'`;
+  return name === 'engine'
+    ? `get it with ${setup} (it gets libtorch, and the engine of this system or builds it)`
+    : `install vssl-native with its optional dependencies (no --omit=optional), or build it with ${setup}`;
 }
 
 /** Of the command that builds the addon again. */

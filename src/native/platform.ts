@@ -4,7 +4,8 @@ export function platformTag(): string {
   return `${process.platform}${musl ? 'musl' : ''}-${process.arch}`;
 }
 
-function glibcVersion(): string | undefined {
+/** Of this system, '2.36'; undefined: another libc. */
+export function glibcVersion(): string | undefined {
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
   return report?.header?.glibcVersionRuntime;
 }

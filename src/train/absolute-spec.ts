@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fsPath } from '../data/file-names.js';
-import { isNamedSource, pathOfSource } from '../data/manifest.js';
+import { isNamedSource, pathOfSource, schemeOf } from '../data/manifest.js';
 
 /** A data specification with its path made absolute; named sources without one (`synthetic:motion`) are left as they are. */
 export function absoluteSpec(spec: string): string {
@@ -11,7 +11,7 @@ export function absoluteSpec(spec: string): string {
     const at = spec.indexOf(':') + 1;
     return spec.slice(0, at) + resolve(path) + spec.slice(at + path.length);
   }
-  if (isNamedSource(spec) || /^[a-z][a-z0-9]+:/.test(spec)) return spec;
+  if (isNamedSource(spec) || schemeOf(spec) !== undefined) return spec;
   const mark = spec.indexOf('?');
   return mark < 0 ? resolve(spec) : resolve(spec.slice(0, mark)) + spec.slice(mark);
 }

@@ -11,35 +11,33 @@ import { type EncoderDescription, writeEncoderFile } from '../weights/encoder-fi
 import type { RunPaths } from './run-folder.js';
 import { runWriteError } from './run-log.js';
 
-/**
- * Throws ERR_VSSL_METHOD when the engine trains an encoder under the method's name that the method does not export, or not
- * the first of those that it does.
- */
-export function checkEncoders(method: string, session: Pick<NativeSession, 'encoderNames'>): void {
-  const said = getMethod(method).encoders.map(({ name }) => name);
+/** What a configuration exports; first the encoder that the method's paper evaluates. */
+function encodersOf(config: ResolvedConfig): readonly ExportedEncoder[] {
+  return getMethod(config.method).encoders.filter(({ when }) => when(config));
+}
+
+/** Throws ERR_VSSL_METHOD when the encoders that a configuration exports are not those that the engine trains for it. */
+export function checkEncoders(config: ResolvedConfig, session: Pick<NativeSession, 'encoderNames'>): void {
+  const { method } = config;
+  const said = encodersOf(config).map(({ name }) => name);
   const trained = session.encoderNames();
-  if (trained[0] === said[0] && trained.every((name) => said.includes(name))) return;
+  if (said.join() === trained.join()) return;
   throw new VsslError(
     'ERR_VSSL_METHOD',
-    `the method '${method}' exports the encoders ${said.join(', ')}, but the engine trains ${trained.join(', ')} for it; name these, in this order`,
+    `the method '${method}' exports the encoders ${said.join(', ')}, but the engine trains ${trained.join(', ')} with these options; ` +
+      'name these, in this order, and say by `when` which options have them',
     { details: { method, said, trained } },
   );
 }
 
-/**
- * Those that the engine has. The one that the method's paper evaluates is written last: its step tells that all are of that
- * step.
- */
+/** The encoder that the method's paper evaluates is written last: its step tells that all are of that step. */
 export async function exportEncoders(
   session: NativeSession,
   config: ResolvedConfig,
   paths: RunPaths,
   step: number,
 ): Promise<void> {
-  const trained = session.encoderNames();
-  const [evaluated, ...others] = getMethod(config.method).encoders.filter(({ name }) =>
-    trained.includes(name),
-  );
+  const [evaluated, ...others] = encodersOf(config);
   const failed = (path: string) => (error: unknown) => {
     throw runWriteError(paths.folder, error, path);
   };

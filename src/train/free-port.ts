@@ -1,7 +1,7 @@
 /** A port for the ranks of one machine to meet at. */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { VsslError } from '../errors.js';
+import { messageOf, VsslError } from '../errors.js';
 
 /**
  * Below what systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere): one of those may take a port
@@ -22,13 +22,8 @@ export async function freePort(): Promise<number> {
       why = error;
     }
   }
-  throw new VsslError(
-    'ERR_VSSL_RANKS',
-    `no port to be had for the ranks to meet at: ${(why as Error).message}`,
-    {
-      cause: why,
-    },
-  );
+  const message = `no port to be had for the ranks to meet at: ${messageOf(why)}`;
+  throw new VsslError('ERR_VSSL_RANKS', message, { cause: why });
 }
 
 function listenOnce(port: number): Promise<void> {

@@ -31,7 +31,7 @@ export async function openSession(
     session = await engine.createSession(
       buildSessionSpec(config, { accumulate, device, ranks: group.sessionSpec }),
     );
-    checkEncoders(config.method, session);
+    checkEncoders(config, session);
     if (!group.isFirst) await session.shareState();
     else if (state) await session.importState(state);
     else if (init) await loadInitWeights(session, session.encoderNames()[0]!, init);

@@ -14,7 +14,6 @@ test('doctor reports on everything, with a remedy for what is wrong', async (t) 
     'processor',
     'write access',
     'CMake',
-    'pip',
   ])
     t.true(names.includes(name), name);
   for (const { name, status, found, remedy } of report.checks) {

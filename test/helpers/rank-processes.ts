@@ -15,15 +15,6 @@ export function ranksOf(pid: number): number[] {
   return pids.sort((a, b) => rankOf(a) - rankOf(b));
 }
 
-/** A process that is there and is no zombie. */
-export function lives(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
 /** Waits until a run has written `lines` lines of its log; `goesOn` throws when it has ended before. */
 export async function linesOf({ out }: RunOptions, lines: number, goesOn: () => void): Promise<void> {
   const log = join(out, 'metrics.jsonl');

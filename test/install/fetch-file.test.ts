@@ -64,6 +64,8 @@ test('a file is put in its place, and told of on the way', async (t) => {
   t.true(isWhole());
   t.is(progress.at(-1), content.length);
   t.deepEqual(server.requests, ['/file']);
+  await get();
+  t.is(server.requests.length, 1, 'it is there');
 });
 
 test('what is there of it is not loaded again', async (t) => {

@@ -63,6 +63,7 @@ test.serial('a method that is wrong is refused with its key, and nothing of it s
     [{ planView: spec.planViews, planViews: undefined }, 'planView', /did you mean 'planViews'\?/],
     [{ configSchema: {} }, 'configSchema', /zod schema/],
     [{ encoders: [] }, 'encoders', />=1/],
+    [{ encoders: [{ name: 'encoder', when: () => true }] }, 'encoders', /always there/],
     [{ description: undefined }, 'description', /expected string/],
     [{ claims: [{ ...claim, arms: [] }] }, 'claims.0.arms', /two arms/],
     [{ claims: [claim, { ...claim, measure: 'lineer' }] }, 'claims.1.measure', /did you mean 'linear'\?/],

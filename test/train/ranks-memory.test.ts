@@ -6,9 +6,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { isAlive } from '../helpers/is-alive.js';
 import { type RunOptions, runToEnd, start } from '../helpers/killed-run.js';
 import { type MemoryGroup, makeMemoryGroup } from '../helpers/memory-group.js';
-import { linesOf, lives, startLaunched } from '../helpers/rank-processes.js';
+import { linesOf, startLaunched } from '../helpers/rank-processes.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const MB = 2 ** 20;
@@ -70,7 +71,7 @@ async function checkGoesOn(t: ExecutionContext, run: RunOptions, whole: RunOptio
       first!.stderr,
       new RegExp(`error: rank 1 \\(.*process \\d+\\) ended: ${reason.source}.*ERR_VSSL_RANKS`),
     );
-    for (const { child } of processes) t.false(lives(child.pid!), 'no process is left behind');
+    for (const { child } of processes) t.false(isAlive(child.pid!), 'no process is left behind');
     await checkGoesOn(t, run, { ...run, out: join(root, 'refused-whole') }, 1);
   },
 );
@@ -105,7 +106,7 @@ async function crowdOut(group: MemoryGroup, rank: number): Promise<void> {
     t.is(ended!.code, 1, ended!.stderr);
     t.is(ended!.stderr.match(/error:/g)?.length, 1, ended!.stderr);
     t.regex(ended!.stderr, /rank 1 \(.*process \d+\) is gone without a word: killed, out of memory/);
-    for (const { pid } of [first!, second!]) t.false(lives(pid!), 'no process is left behind');
+    for (const { pid } of [first!, second!]) t.false(isAlive(pid!), 'no process is left behind');
     const steps = (await readLines(join(run.out, 'metrics.jsonl'))).length;
     await checkGoesOn(t, run, { ...run, out: join(root, 'killed-whole') }, steps);
   },

@@ -11,8 +11,9 @@ import test, { type ExecutionContext } from 'ava';
 import { freePort } from '#src/train/free-port.js';
 import { listCheckpoints } from '#src/weights/checkpoint.js';
 import { readSafetensors } from '#src/weights/safetensors.js';
+import { isAlive } from '../helpers/is-alive.js';
 import { comparable, type RunOptions, resumeAndCompare, runToEnd, start } from '../helpers/killed-run.js';
-import { asLaunched, disturb, lives } from '../helpers/rank-processes.js';
+import { asLaunched, disturb } from '../helpers/rank-processes.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const STEPS = 14;
@@ -74,7 +75,7 @@ async function checkLost(
   t.regex(end.stderr, says);
   t.is(end.stderr.match(/error:/g)?.length, 1, end.stderr);
   t.true(end.seconds < longest, `${end.seconds} s`);
-  for (const pid of end.ranks) t.false(lives(pid), 'no process is left behind');
+  for (const pid of end.ranks) t.false(isAlive(pid), 'no process is left behind');
 }
 
 for (const rank of [1, 0])
@@ -106,14 +107,14 @@ test.serial('Ctrl-C stops all ranks at one step, with a checkpoint', async (t) =
   const end = await disturb(run, 5, (_, launcher) => process.kill(launcher, 'SIGINT'));
   t.is(end.code, 130, end.stderr);
   t.regex(end.stderr, /stopped after step \d+, with a checkpoint/);
-  for (const pid of end.ranks) t.false(lives(pid));
+  for (const pid of end.ranks) t.false(isAlive(pid));
   await resumeAndCompare(t, run, unbroken);
 });
 
 test.serial('a launcher that is killed leaves no rank behind', async (t) => {
   const end = await disturb(runAt('orphans'), 3, (_, launcher) => process.kill(launcher, 'SIGKILL'));
-  for (let i = 0; i < 200 && end.ranks.some(lives); i++) await delay(50);
-  for (const pid of end.ranks) t.false(lives(pid));
+  for (let i = 0; i < 200 && end.ranks.some(isAlive); i++) await delay(50);
+  for (const pid of end.ranks) t.false(isAlive(pid));
 });
 
 test.serial('a run goes on with another number of ranks', async (t) => {

@@ -19,7 +19,8 @@ export interface TableRecord {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-const KNOWN = new Set(['path', 'label', 'group', 'start', 'end']);
+/** Columns that are known here; the others are a row's own. */
+export const KNOWN_COLUMNS: ReadonlySet<string> = new Set(['path', 'label', 'group', 'start', 'end']);
 const NO_EXTRA: VideoRow['extra'] = Object.freeze({});
 /** Different texts of which one copy is held, at most. */
 const MOST_SHARED = 65_536;
@@ -56,7 +57,7 @@ export class RowMaker {
   #makeRow({ line, fields }: TableRecord, given: string, source: ClipSource | null): ListRow {
     const start = this.#seconds(fields, 'start', line);
     const end = this.#seconds(fields, 'end', line);
-    if (end !== undefined && end <= (start ?? 0))
+    if (isReversed(start, end))
       throw wrongLine(this.#file, line, `ends at ${end} s, which is not after its start at ${start ?? 0} s`);
     const name = sep === '\\' ? given.replaceAll('\\', '/') : given;
     const id = nameOfPart(name, { start, end });
@@ -66,11 +67,10 @@ export class RowMaker {
     return new ListRow({ id, label, group, start, end, extra }, this.#folder, given, source);
   }
 
-  /** The columns that are not known here. */
   #further(fields: TableRecord['fields']): VideoRow['extra'] {
     let extra: Record<string, unknown> | null = null;
     for (const key in fields) {
-      if (KNOWN.has(key)) continue;
+      if (KNOWN_COLUMNS.has(key)) continue;
       extra ??= {};
       extra[key] = this.#share(fields[key]);
     }
@@ -87,16 +87,14 @@ export class RowMaker {
   }
 
   #seconds(fields: TableRecord['fields'], key: 'start' | 'end', line: number): number | undefined {
-    const given = cellText(fields[key]);
-    if (given === undefined) return undefined;
-    const value = Number(given);
-    if (!Number.isFinite(value) || value < 0)
+    const seconds = cellSeconds(fields[key]);
+    if (Number.isNaN(seconds))
       throw wrongLine(
         this.#file,
         line,
-        `has ${key} '${given}'; expected seconds in the file's own clock, such as 12.5`,
+        `has ${key} '${cellText(fields[key])}'; expected seconds in the file's own clock, such as 12.5`,
       );
-    return value;
+    return seconds;
   }
 
   /** A folder of pictures, whatever its name looks like. */
@@ -145,6 +143,19 @@ async function localPath(given: string, folder: string): Promise<string> {
 export function cellText(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   return typeof value === 'string' ? value : String(value);
+}
+
+/** Seconds in a file's own clock; undefined for nothing, NaN for what cannot be that. */
+export function cellSeconds(value: unknown): number | undefined {
+  const text = cellText(value);
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : Number.NaN;
+}
+
+/** Whether a part of a file ends no later than it begins: no picture is in it. */
+export function isReversed(start: number | undefined, end: number | undefined): boolean {
+  return end !== undefined && end <= (start ?? 0);
 }
 
 /** ERR_VSSL_DATA for one line of a manifest. */

@@ -76,7 +76,8 @@ async function matching(pattern: string): Promise<string[]> {
       () => true,
       () => false,
     );
-  if (!pattern.includes('*') || (await isThere(pattern))) return (await isThere(pattern)) ? [pattern] : [];
+  if (await isThere(pattern)) return [pattern];
+  if (!pattern.includes('*')) return [];
   let folders: string[] = [sep];
   for (const part of pattern.split(sep).filter((name) => name !== '')) {
     if (!part.includes('*')) {

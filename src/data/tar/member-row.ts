@@ -1,11 +1,10 @@
 import type { ClipSource } from '../plan.js';
-import type { ListedRow } from '../readers/list-row.js';
-import type { VideoRow } from '../rows.js';
+import { LazyRow, type RowDetails } from '../rows.js';
 
 export type MemberSource = Extract<ClipSource, { kind: 'member' }>;
 
-/** Where a member lies. */
-type Place = Pick<MemberSource, 'name' | 'offset' | 'size'>;
+/** Where a member lies in its archive. */
+export type MemberPlace = Pick<MemberSource, 'name' | 'offset' | 'size'>;
 
 interface Archive {
   /** Absolute. */
@@ -14,24 +13,13 @@ interface Archive {
   readonly shown: string;
 }
 
-/** A member of a tar file as a row. There may be millions: path and source are made when they are asked for. */
-export class MemberRow implements VideoRow {
-  readonly id: string;
-  readonly label: string | undefined;
-  readonly group: string | undefined;
-  readonly start: number | undefined;
-  readonly end: number | undefined;
-  readonly extra: VideoRow['extra'];
+/** A member of a tar file as a row. */
+export class MemberRow extends LazyRow {
   readonly #archive: Archive;
-  readonly #place: Place;
+  readonly #place: MemberPlace;
 
-  constructor(said: ListedRow, archive: Archive, { name, offset, size }: Place) {
-    this.id = said.id;
-    this.label = said.label;
-    this.group = said.group;
-    this.start = said.start;
-    this.end = said.end;
-    this.extra = said.extra;
+  constructor(said: RowDetails, archive: Archive, { name, offset, size }: MemberPlace) {
+    super(said);
     this.#archive = archive;
     this.#place = { name, offset, size };
   }

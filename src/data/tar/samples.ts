@@ -4,12 +4,12 @@
  */
 import { messageOf } from '../../errors.js';
 import type { LeftOut } from '../readers/left-out.js';
-import { cellText } from '../readers/table.js';
+import { cellSeconds, cellText, isReversed, KNOWN_COLUMNS } from '../readers/table.js';
 import { decodeText } from '../readers/text.js';
-import type { VideoRow } from '../rows.js';
+import type { RowDetails } from '../rows.js';
 import { MOST_TEXT, type TarMember } from './list-tar.js';
 
-export interface TarSample extends Pick<VideoRow, 'label' | 'group' | 'start' | 'end' | 'extra'> {
+export interface TarSample extends Omit<RowDetails, 'id'> {
   readonly key: string;
   readonly video: TarMember;
 }
@@ -25,9 +25,6 @@ const VIDEO_SUFFIXES: ReadonlySet<string> = new Set(
 /** What stands beside a video and is read. */
 const TEXTS = ['json', 'cls', 'txt'] as const;
 type Text = (typeof TEXTS)[number];
-
-/** Columns of every row; those of a .json are its own. */
-const KNOWN = new Set(['path', 'label', 'group', 'start', 'end']);
 
 /** `dog/001.cam1.mp4` as key `dog/001` and suffix `cam1.mp4`, in small letters; null: no key, or no suffix. */
 export function splitName(name: string): { readonly key: string; readonly suffix: string } | null {
@@ -122,31 +119,20 @@ function describe(texts: ReadonlyMap<Text, TarMember>): Omit<TarSample, 'key' | 
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
       return 'its .json is no object, such as {"label": "walk"}';
   }
-  const seconds = windowOf(fields);
-  if (typeof seconds === 'string') return seconds;
+  const [start, end] = [cellSeconds(fields.start), cellSeconds(fields.end)];
+  if (Number.isNaN(start) || Number.isNaN(end)) return 'its start or end is no number of seconds';
+  if (isReversed(start, end)) return `it ends at ${end} s, not after its start at ${start ?? 0} s`;
   const [cls, txt] = [read('cls'), read('txt')];
-  const further = Object.entries(fields).filter(([name]) => !KNOWN.has(name));
+  const further = Object.entries(fields).filter(([name]) => !KNOWN_COLUMNS.has(name));
   return {
     label: cellText(fields.label) ?? cellText(cls),
     group: cellText(fields.group),
-    ...seconds,
+    start,
+    end,
     extra: {
       ...(cls !== undefined && { cls }),
       ...(txt !== undefined && { txt }),
       ...Object.fromEntries(further),
     },
   };
-}
-
-function windowOf(fields: Record<string, unknown>): Pick<VideoRow, 'start' | 'end'> | string {
-  const [start, end] = [fields.start, fields.end].map((value) => {
-    const text = cellText(value);
-    return text === undefined ? undefined : Number(text);
-  });
-  const isWrong = (value: number | undefined) =>
-    value !== undefined && !(Number.isFinite(value) && value >= 0);
-  if (isWrong(start) || isWrong(end)) return 'its start or end is no number of seconds';
-  if (end !== undefined && end <= (start ?? 0))
-    return `it ends at ${end} s, not after its start at ${start ?? 0} s`;
-  return { start, end };
 }
