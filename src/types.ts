@@ -22,6 +22,7 @@ export type {
 export type { AugmentOptions } from './data/augment/options.js';
 export type { RandomCropOptions } from './data/augment/random-crop.js';
 export type { ClipFormat } from './data/clip-plan.js';
+export type { CopyFormat } from './data/packed.js';
 export type {
   ArrayRow,
   ArrayView,
@@ -86,6 +87,7 @@ export type {
   NativeClipFailure,
   NativeConvolutionTime,
   NativeEncoder,
+  NativeFilePart,
   NativeLinearFit,
   NativeLoader,
   NativeLoadResult,
@@ -96,6 +98,7 @@ export type {
   NativeSession,
   NativeStepResult,
   NativeVideoIndex,
+  NativeVideoWriter,
   NativeView,
 } from './native/bindings.js';
 export type { Calibration } from './predict/calibration.js';
