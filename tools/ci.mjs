@@ -8,7 +8,7 @@ import { isProgram, log, main, ToolError } from './common.mjs';
 import { locateLibtorch } from './locate-libtorch.cjs';
 import { prebuild } from './prebuild.mjs';
 import { haveLibtorch } from './setup.mjs';
-import { check, runAva, runSteps, runSuites } from './test-runner.mjs';
+import { checkBiome, runAva, runSteps, runSuites } from './test-runner.mjs';
 
 /** Rooms of the tests that need an engine, and no GPU. */
 const ENGINE_ROOMS = ['engine', 'embed', 'methods', 'train', 'video', 'weights'];
@@ -19,12 +19,7 @@ const tests = (rooms) => rooms.map((room) => `build/test/${room}/**/*.test.js`);
 const jobs = {
   lint: () => [
     async function biome() {
-      await check('biome', process.execPath, [
-        'node_modules/@biomejs/biome/bin/biome',
-        'check',
-        '--error-on-warnings',
-        '.',
-      ]);
+      await checkBiome();
     },
     async function documents() {
       buildTypeScript();

@@ -13,6 +13,9 @@ const isMusl = process.platform === 'linux' && !process.report.getReport().heade
 /** As src/native/platform.ts. */
 export const platformTag = `${process.platform}${isMusl ? 'musl' : ''}-${process.arch}`;
 
+/** Of a small file, in hexadecimal digits. */
+export const sha256Of = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
 /** A fault with the exit code that the command line gives it, 1 failed, 3 environment, and its own code where it has one. */
 export class ToolError extends Error {
   constructor(message, exitCode = 1, code = undefined) {

@@ -1,11 +1,10 @@
 // `node tools/make-packages.mjs [--prebuilds DIR] [--out DIR] [--all]`: the tarballs that are published. One for each prebuilt
 // addon that tools/prebuild.mjs made, and that of vssl-native itself, which names those of the kernels. --all: an addon that
 // is missing is an error, as it is for a release. The last line of stdout is JSON.
-import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isProgram, log, main, output, root, ToolError } from './common.mjs';
+import { isProgram, log, main, output, root, sha256Of, ToolError } from './common.mjs';
 import { nameOf, packages } from './package-list.mjs';
 
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
@@ -89,9 +88,15 @@ function pack(stage, out) {
   if (!text) throw new ToolError(`npm pack failed in ${stage}`);
   const [{ name, filename, size, unpackedSize, files }] = JSON.parse(text);
   const file = join(out, filename);
-  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
   log(`${name}: ${file}, ${(size / 1e6).toFixed(2)} MB`);
-  return { name, file, bytes: size, unpacked: unpackedSize, sha256, files: files.map(({ path }) => path) };
+  return {
+    name,
+    file,
+    bytes: size,
+    unpacked: unpackedSize,
+    sha256: sha256Of(file),
+    files: files.map(({ path }) => path),
+  };
 }
 
 /** { name, file, bytes, unpacked, sha256, files } of each tarball in `out`, vssl-native last: the others have to be there before. */

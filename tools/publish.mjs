@@ -1,11 +1,10 @@
 // `node tools/publish.mjs --tag v1.2.3 [--packages DIR] [--dry-run]`: publishes the tarballs that tools/make-packages.mjs made,
 // vssl-native last, because it names the others. Those that are published already are left out, so that a release which
 // broke off can be given again. A version with a '-' is published under the tag `next`.
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isProgram, log, main, output, root, run, ToolError } from './common.mjs';
+import { isProgram, log, main, output, root, run, sha256Of, ToolError } from './common.mjs';
 
 const isMain = (file) => /^vssl-native-\d/.test(file);
 
@@ -14,9 +13,7 @@ export function publishOrder(folder) {
   const lines = readFileSync(join(folder, 'SHA256SUMS'), 'utf8').trim().split('\n');
   const files = lines.map((line) => {
     const [sha256, file] = line.split('  ');
-    const found = createHash('sha256')
-      .update(readFileSync(join(folder, file)))
-      .digest('hex');
+    const found = sha256Of(join(folder, file));
     if (found !== sha256)
       throw new ToolError(`${file} is not the file that was made: its SHA-256 is ${found}`);
     return file;

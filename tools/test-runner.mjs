@@ -48,6 +48,15 @@ export async function check(name, program, args) {
   }
 }
 
+/** Format and lint of all that is not C++. */
+export const checkBiome = () =>
+  check('biome', process.execPath, [
+    'node_modules/@biomejs/biome/bin/biome',
+    'check',
+    '--error-on-warnings',
+    '.',
+  ]);
+
 /** What was not tried, and why. */
 export function skip(why) {
   log(why);

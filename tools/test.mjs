@@ -5,11 +5,10 @@ import { cmakeBuild } from './build-native.mjs';
 import { filesUnder, have, main, root } from './common.mjs';
 import { locateLibtorch } from './locate-libtorch.cjs';
 import { setup } from './setup.mjs';
-import { check, count, runAva, runSteps, runSuites, skip } from './test-runner.mjs';
+import { check, checkBiome, count, runAva, runSteps, runSuites, skip } from './test-runner.mjs';
 
 async function style() {
-  if (existsSync(join(root, 'node_modules/.bin/biome')))
-    await check('biome', 'node_modules/.bin/biome', ['check', '--error-on-warnings', '.']);
+  if (existsSync(join(root, 'node_modules/@biomejs/biome'))) await checkBiome();
   if (have('clang-format')) {
     const sources = filesUnder('native').filter((file) => /\.(h|cpp|inl|cu|cuh)$/.test(file));
     await check('clang-format', 'clang-format', ['--dry-run', '-Werror', ...sources]);
