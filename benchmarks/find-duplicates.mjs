@@ -1,4 +1,5 @@
-// Clips, each with four copies, among which `index.duplicates` looks for what is the same; and the same by difference hashes.
+// Clips, each with four copies, among which `index.duplicates` looks for what is the same, by pictures and by vectors; and the
+// same by difference hashes.
 // A threshold is fixed on other clips, of other groups, which have copies as well: where precision and recall of their pairs
 // are highest together (F1).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

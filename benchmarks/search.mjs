@@ -123,14 +123,17 @@ async function measurePairs({ tuned, tested }, pairsOf) {
   return { ...score(tested.videos, pairs, threshold), f1OfOthers: f1, seconds };
 }
 
-/** By the vectors of one encoder: with the threshold of the other clips, and with that which is chosen on the data. */
-async function measureEncoder(name, which, encoder, both) {
+/**
+ * With one encoder, by pictures or by its vectors alone: with the threshold of the other clips, and with that which is chosen
+ * on the data.
+ */
+async function measureEncoder(name, which, encoder, both, compare) {
   const { pairsOfIndex, score } = await import('./find-duplicates.mjs');
   const db = (half) => join(work, `${name}-${which}-${half}.index`);
-  const all = { threshold: 1e-6 };
+  const all = { compare, threshold: 1e-6 };
   const fixed = await measurePairs(both, (half, videos) => pairsOfIndex(encoder, videos, db(half), all));
   const { videos } = both.tested;
-  const own = await pairsOfIndex(encoder, videos, db('tested'), { precision: PRECISION });
+  const own = await pairsOfIndex(encoder, videos, db('tested'), { compare, precision: PRECISION });
   const chosen = { ...score(videos, own.pairs, own.threshold), expectedPrecision: own.expectedPrecision };
   return { fixed, chosen };
 }
@@ -151,13 +154,14 @@ async function measureDuplicates() {
       trained: () => trained(run, list, { preset: PRESET, steps: STEPS, seed: 0, input: 'rgb', clip }),
       untrained: () => untrained(clip, clips, 0),
     };
-    for (const [which, open] of Object.entries(encoders))
-      await add(which, async () => {
-        const encoder = await open();
-        const measured = await measureEncoder(name, which, encoder, both);
-        await encoder.dispose();
-        return measured;
-      });
+    for (const compare of ['pictures', 'vectors'])
+      for (const [which, open] of Object.entries(encoders))
+        await add(`${compare}-${which}`, async () => {
+          const encoder = await open();
+          const measured = await measureEncoder(name, which, encoder, both, compare);
+          await encoder.dispose();
+          return measured;
+        });
     for (const average of ['mean', 'median'])
       await add(`dhash-${average}`, async () => {
         const kept = (half) => join(work, `hashes-${name}-${half}.json`);
@@ -203,10 +207,16 @@ function linesOf(ways) {
   return [...ways.filter(({ way }) => !way.startsWith('dhash')), best];
 }
 
+/** `pictures-trained` as a reader has it. */
+function nameOf(way) {
+  const [by, which] = way.split('-');
+  return by === 'dhash' ? `dHash, ${which} of pictures` : `${by}, ${which} encoder`;
+}
+
 function duplicatesTable(results) {
   const rows = results.flatMap(({ name, ways }) =>
     linesOf(ways).map(({ way, fixed }) => [
-      ...[VIDEOS[name], way.replace(/^dhash-(.*)/, 'dHash, $1 of pictures')],
+      ...[VIDEOS[name], nameOf(way)],
       share(fixed.right, fixed.found),
       share(fixed.right, fixed.duplicates),
       ...fixed.kinds.map((found) => percent(found / fixed.families)),
@@ -221,7 +231,7 @@ function chosenTable(results) {
     ways
       .filter(({ chosen }) => chosen)
       .map(({ way, chosen }) => [
-        ...[VIDEOS[name], way, percent(PRECISION)],
+        ...[VIDEOS[name], nameOf(way), percent(PRECISION)],
         chosen.expectedPrecision === null ? '' : percent(chosen.expectedPrecision),
         share(chosen.right, chosen.found),
         share(chosen.right, chosen.duplicates),

@@ -1,17 +1,25 @@
-/** Videos of an index that show the same, all of it or a part. Exact: every window is compared with every other. */
-import { throwIfAborted } from '../checks.js';
-import { type Library, type LibraryVideo, nearVideos, openLibrary } from './library.js';
-import { bestOverlap, type Overlap, type Timeline } from './overlap.js';
+/** Videos of an index that show the same, all of it or a part. */
+import type { UnusableVideo } from '../embed/unusable.js';
+import type { Alike } from './alike.js';
+import { comparePictures } from './compare-pictures.js';
+import { compareVectors } from './compare-vectors.js';
+import { openLibrary } from './library.js';
+import type { Timeline } from './overlap.js';
 import type { StoreView } from './store.js';
-import { type Chance, chanceOf, expectedByChance, thresholdFor } from './threshold.js';
-import { dots } from './top-k.js';
 
 export interface DuplicateOptions {
+  /**
+   * `pictures` (default): the pictures of videos whose vectors are alike are compared, which finds the same footage; the
+   * files have to be there. `vectors`: what the encoder says is alike.
+   */
+  readonly compare?: 'pictures' | 'vectors';
   /** Likeness from which on two stretches count as the same, above 0 to 1. Default: chosen on the data for `precision`. */
   readonly threshold?: number;
   /** Share of the found pairs that should be duplicates, expected. Default 0.95. */
   readonly precision?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Counts the pairs whose pictures are compared. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** A stretch of a video, in seconds of the file. */
@@ -33,7 +41,10 @@ export interface DuplicatePair {
   readonly first: Stretch;
   readonly second: Stretch;
   readonly kind: DuplicateKind;
-  /** Mean likeness of the windows that lie over one another, and of one more that has nothing in common: 0 to 1. */
+  /**
+   * 0 to 1. Of pictures: how surely the stretch is the same footage. Of vectors: the mean likeness of the windows that lie
+   * over one another, and of one more that has nothing in common.
+   */
   readonly similarity: number;
   /** Seconds of the second for one of the first. */
   readonly pace: number;
@@ -47,131 +58,39 @@ export interface Duplicates {
   readonly pairs: readonly DuplicatePair[];
   /** Paths of videos that are the same as one another, by way of others too; the larger first. */
   readonly clusters: readonly (readonly string[])[];
+  /** Videos whose pictures could not be read: they are not compared. */
+  readonly unread: readonly UnusableVideo[];
 }
 
-/** Nearest windows that are looked at for each, beside those of its own video. */
-const NEIGHBOURS = 24;
-/** Pairs drawn to learn how alike videos are by chance; with fewer than LEAST of them nothing can be said. */
-const DRAWN = 2000;
-const LEAST_DRAWN = 20;
-/** Without enough videos to learn from. */
-const FALLBACK = 0.95;
 /** Of a video: nearly all. */
 const NEARLY_ALL = 0.8;
 
-interface Alike {
-  readonly a: LibraryVideo;
-  readonly b: LibraryVideo;
-  readonly overlap: Overlap;
-  readonly similarity: number;
-}
-
 export async function findDuplicates(view: StoreView, options: DuplicateOptions): Promise<Duplicates> {
-  const { threshold, precision = 0.95, signal } = options;
+  const { compare = 'pictures', threshold, precision = 0.95, signal, onProgress } = options;
   const library = await openLibrary(view, signal);
-  const { videos } = library;
-  const total = (videos.length * (videos.length - 1)) / 2;
-  const drawn = drawPairs(videos.length);
-  const bar = barOf(library, drawn);
-  const compare = (i: number, j: number) => alikeOf(library, videos[i]!, videos[j]!, bar);
-  const chance =
-    drawn.length < LEAST_DRAWN ? null : chanceOf(drawn.map(([i, j]) => compare(i, j).similarity));
-  const alike: Alike[] = [];
-  for await (const [i, j] of candidates(library, bar, signal)) alike.push(compare(i, j));
-  alike.sort((x, y) => y.similarity - x.similarity);
-  const chosen = choose(alike, total, chance, threshold, precision);
-  const pairs = alike.filter(({ similarity }) => similarity >= chosen.threshold).map(pairOf);
-  return { ...chosen, pairs, clusters: clustersOf(pairs) };
+  const how = { threshold, precision, signal, onProgress };
+  const { alike, ...compared } = await (compare === 'pictures' ? comparePictures : compareVectors)(
+    library,
+    how,
+  );
+  const pairs = alike
+    .filter(({ similarity }) => similarity >= compared.threshold)
+    .sort((x, y) => y.similarity - x.similarity)
+    .map(pairOf);
+  return { ...compared, pairs, clusters: clustersOf(pairs) };
 }
 
-function choose(
-  alike: readonly Alike[],
-  total: number,
-  chance: Chance | null,
-  given: number | undefined,
-  precision: number,
-): Pick<Duplicates, 'threshold' | 'expectedPrecision'> {
-  const similarities = alike.map(({ similarity }) => similarity);
-  if (given === undefined && chance)
-    return thresholdFor(chance, total, similarities, precision) ?? { threshold: 1, expectedPrecision: null };
-  const threshold = given ?? FALLBACK;
-  const count = similarities.filter((similarity) => similarity >= threshold).length;
-  if (!chance || count === 0) return { threshold, expectedPrecision: null };
-  return {
-    threshold,
-    expectedPrecision: Math.max(0, 1 - expectedByChance(chance, total, threshold) / count),
-  };
-}
-
-/** Pairs of different videos, spread evenly over all; all of them where they are few. The same each time. */
-function drawPairs(count: number): [number, number][] {
-  const total = (count * (count - 1)) / 2;
-  const pairs: [number, number][] = [];
-  const step = Math.max(1, total / DRAWN);
-  for (let at = 0; Math.floor(at) < total; at += step) {
-    // pair number n in the order (0,1), (0,2), (1,2), (0,3)...
-    const n = Math.floor(at);
-    const j = Math.floor((1 + Math.sqrt(1 + 8 * n)) / 2);
-    pairs.push([n - (j * (j - 1)) / 2, j]);
-  }
-  return pairs;
-}
-
-/** A likeness that one window in ten has to a window of another video by chance. */
-function barOf({ videos, dim }: Library, drawn: readonly [number, number][]): number {
-  const scores: number[] = [];
-  for (const [i, j] of drawn.slice(0, 500)) {
-    const [a, b] = [videos[i]!, videos[j]!];
-    const row = ({ vectors }: LibraryVideo, at: number) => vectors.subarray(at * dim, (at + 1) * dim);
-    for (let k = 0; k < 8; k++) {
-      const from = (k * 7) % a.timeline.starts.length;
-      const to = (k * 5) % b.timeline.starts.length;
-      scores.push(dots(row(a, from), row(b, to), dim)[0]!);
-    }
-  }
-  scores.sort((a, b) => a - b);
-  return scores[Math.floor(0.9 * scores.length)] ?? 0;
-}
-
-/** A short stretch that is alike says less than a long one: as if one more window had nothing in common. */
-function alikeOf({ dim, whitened }: Library, a: LibraryVideo, b: LibraryVideo, bar: number): Alike {
-  const overlap = bestOverlap(a.timeline, b.timeline, dots(a.vectors, b.vectors, dim), bar);
-  const { similarity, windows } = overlap;
-  return { a, b, overlap, similarity: whitened ? (similarity * windows) / (windows + 1) : similarity };
-}
-
-/** Pairs of videos of which a window of one is among the nearest of the other's, and above the bar. Each pair once. */
-async function* candidates(
-  library: Library,
-  bar: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<[number, number]> {
-  const { videos } = library;
-  const seen = new Set<number>();
-  for (const video of videos) {
-    throwIfAborted(signal);
-    const i = video.number;
-    for (const j of await nearVideos(library, video, { most: NEIGHBOURS, bar, signal })) {
-      const key = Math.min(i, j) * videos.length + Math.max(i, j);
-      if (i === j || seen.has(key)) continue;
-      seen.add(key);
-      yield [Math.min(i, j), Math.max(i, j)];
-    }
-  }
-}
-
-function pairOf({ a, b, overlap, similarity }: Alike): DuplicatePair {
-  const { pace } = overlap;
+function pairOf({ a, b, first, second, pace, similarity }: Alike): DuplicatePair {
   const share = ([start, end]: readonly [number, number], { starts, ends }: Timeline) => {
     const all = ends.at(-1)! - starts[0]!;
-    return all > 0 ? (end - start) / all : 1;
+    return all > 0 ? Math.min(1, (end - start) / all) : 1;
   };
-  const [of, by] = [share(overlap.first, a.timeline), share(overlap.second, b.timeline)];
+  const [of, by] = [share(first, a.timeline), share(second, b.timeline)];
   const nearly = (x: number) => x >= NEARLY_ALL;
   const kind = nearly(of) && nearly(by) ? 'same' : nearly(of) || nearly(by) ? 'contained' : 'overlap';
   return {
-    first: { path: a.path, start: overlap.first[0], end: overlap.first[1], share: of },
-    second: { path: b.path, start: overlap.second[0], end: overlap.second[1], share: by },
+    first: { path: a.path, start: first[0], end: first[1], share: of },
+    second: { path: b.path, start: second[0], end: second[1], share: by },
     ...{ kind, similarity, pace },
   };
 }

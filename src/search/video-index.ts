@@ -139,11 +139,13 @@ export class VideoIndex {
   }
 
   /**
-   * Videos that show the same, all of it or a part of it, whatever their size, encoding or (nearly) pace, and where. Every
-   * window is compared with every other. Throws ERR_VSSL_INVALID_ARGUMENT, ERR_VSSL_INDEX and the signal's reason.
+   * Videos that show the same, all of it or a part of it, whatever their size, encoding, crop or (nearly) pace, and where.
+   * Every window is compared with every other, and then the pictures of what is near. Throws ERR_VSSL_INVALID_ARGUMENT,
+   * ERR_VSSL_INDEX, ERR_VSSL_NO_USABLE_VIDEO where no file can be read, and the signal's reason.
    */
   async duplicates(options: DuplicateOptions = {}): Promise<Duplicates> {
-    checkOptions(options, ['threshold', 'precision', 'signal']);
+    checkOptions(options, ['compare', 'threshold', 'precision', 'signal', 'onProgress']);
+    if (options.compare !== undefined) checkOneOf('compare', options.compare, ['pictures', 'vectors']);
     for (const name of ['threshold', 'precision'] as const) {
       const value = options[name];
       if (value !== undefined && !(value > 0 && value <= 1))

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { Rng } from '#src/data/rng.js';
 import { bestOverlap } from '#src/search/overlap.js';
-import { chanceOf, expectedByChance, thresholdFor } from '#src/search/threshold.js';
+import { chanceBetween, chanceOfDrawn, expectedByChance, thresholdFor } from '#src/search/threshold.js';
 import { VideoIndex } from '#src/search/video-index.js';
 
 const DIM = 48;
@@ -110,27 +110,43 @@ test('single windows and films that have nothing in common have a best place too
 test('chance is learned from pairs that are no duplicates', (t) => {
   const next = seededRandom(6);
   const draw = () => Math.tanh(0.2 - 0.1 * Math.log(1 - next()));
-  const chance = chanceOf(Array.from({ length: 2000 }, draw));
+  const chance = chanceOfDrawn(Array.from({ length: 2000 }, draw), 100_000);
   const drawn = Array.from({ length: 100_000 }, draw);
   for (const similarity of [0.5, 0.6, 0.7]) {
     const truth = drawn.filter((x) => x >= similarity).length;
-    const expected = expectedByChance(chance, drawn.length, similarity);
+    const expected = expectedByChance(chance, similarity);
     t.true(expected > truth / 3 && expected < 3 * truth, `${similarity}: ${expected}, in truth ${truth}`);
   }
   const found = [...drawn.filter((x) => x > 0.5), ...Array.from({ length: 300 }, (_, i) => 0.9 + i / 4000)];
-  const chosen = thresholdFor(chance, drawn.length, found, 0.95)!;
+  const chosen = thresholdFor(chance, found, 0.95)!;
   t.true(chosen.threshold > 0.7 && chosen.threshold <= 0.9, String(chosen.threshold));
   t.true(chosen.expectedPrecision >= 0.95);
-  t.is(thresholdFor(chance, 1e9, [0.5, 0.4], 0.95), null);
+  t.is(thresholdFor(chance, [0.5, 0.4], 0.95), null);
+  t.is(thresholdFor(chance, found, 0.95, 0.95)!.threshold >= 0.95, true);
 });
 
 test('of pairs that are drawn, one in fifty may be duplicates', (t) => {
   const next = seededRandom(7);
   const others = Array.from({ length: 1960 }, () => Math.tanh(0.05 - 0.05 * Math.log(1 - next())));
-  const plain = chanceOf(others);
-  const mixed = chanceOf([...others, ...Array.from({ length: 40 }, () => 0.7 + 0.3 * next())]);
+  const plain = chanceOfDrawn(others, 1e5);
+  const mixed = chanceOfDrawn([...others, ...Array.from({ length: 40 }, () => 0.7 + 0.3 * next())], 1e5);
   t.true(mixed.scale < 1.5 * plain.scale, `${plain.scale} without, ${mixed.scale} with them`);
-  t.true(expectedByChance(mixed, 1e5, 0.7) < 1);
+  t.true(expectedByChance(mixed, 0.7) < 1);
+});
+
+test('chance is learned beside duplicates from what is less alike than they are', (t) => {
+  const next = seededRandom(8);
+  const others = Array.from({ length: 3000 }, () => Math.tanh(-0.12 * Math.log(1 - next())));
+  const copies = Array.from({ length: 2000 }, () => 0.6 + 0.4 * next());
+  const within = { low: 0.15, high: 0.45, least: 20 };
+  const chance = chanceBetween([...others, ...copies], within)!;
+  t.true(Math.abs(chance.scale - 0.12) < 0.015, `${chance.scale}`);
+  for (const similarity of [0.3, 0.4, 0.5]) {
+    const truth = others.filter((x) => x >= similarity).length;
+    const expected = expectedByChance(chance, similarity);
+    t.true(expected > truth / 2 && expected < 2 * truth, `${similarity}: ${expected}, in truth ${truth}`);
+  }
+  t.is(chanceBetween([0.2, 0.3, ...copies], within), null);
 });
 
 test('an index tells copies, pieces and shared ends, and what belongs together', async (t) => {
@@ -144,7 +160,7 @@ test('an index tells copies, pieces and shared ends, and what belongs together',
     { path: 'end of 7', windows: windowsOf(films[7]!, 16, 24, { seed: 3 }) },
     { path: 'fast 9', windows: windowsOf(films[9]!, 0, 23, { pace: 0.96, noise: 0.1, seed: 4 }) },
   ]);
-  const { pairs, clusters, threshold, expectedPrecision } = await index.duplicates();
+  const { pairs, clusters, threshold, expectedPrecision } = await index.duplicates({ compare: 'vectors' });
   t.deepEqual(pairs.map(({ first, second, kind }) => [first.path, second.path, kind].join(', ')).sort(), [
     'copy of 3, piece of 3, contained',
     'film3, copy of 3, same',
@@ -162,7 +178,7 @@ test('an index tells copies, pieces and shared ends, and what belongs together',
   ]);
   t.true(threshold > 0.5 && threshold < 1 && expectedPrecision! >= 0.95);
 
-  const strict = await index.duplicates({ threshold: 0.9 });
+  const strict = await index.duplicates({ compare: 'vectors', threshold: 0.9 });
   t.true(strict.pairs.length > 0 && strict.pairs.every(({ similarity }) => similarity >= 0.9));
   await t.throwsAsync(index.duplicates({ threshold: 2 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
   const stopped = await index.duplicates({ signal: AbortSignal.abort() }).catch(({ name }) => name);
@@ -178,14 +194,14 @@ test('a long stretch says more than a short one; few videos are compared as they
   await using index = await VideoIndex.open(join(folder, 'long'), { encoder: { digest: 'films', dim: DIM } });
   await index.add(films.map((film, i) => ({ path: `film${i}`, windows: windowsOf(film, 0, 24) })));
   await index.add(copies);
-  const { pairs } = await index.duplicates({ threshold: 0.4 });
+  const { pairs } = await index.duplicates({ compare: 'vectors', threshold: 0.4 });
   const alike = (path: string) => pairs.find(({ second }) => second.path === path)!.similarity;
   t.true(Math.abs(alike('long') - 12 / 13) < 0.01, `${alike('long')}`);
   t.true(Math.abs(alike('short') - 1 / 2) < 0.01, `${alike('short')}`);
 
   await using few = await VideoIndex.open(join(folder, 'few'), { encoder: { digest: 'films', dim: DIM } });
   await few.add([{ path: 'film1', windows: windowsOf(films[1]!, 0, 24) }, copies[1]!]);
-  const { threshold, expectedPrecision, pairs: found } = await few.duplicates();
+  const { threshold, expectedPrecision, pairs: found } = await few.duplicates({ compare: 'vectors' });
   t.deepEqual([threshold, expectedPrecision, found.length], [0.95, null, 1]);
   t.true(found[0]!.similarity > 0.999 && found[0]!.kind === 'contained');
 });

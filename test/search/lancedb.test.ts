@@ -74,7 +74,8 @@ async function sameAnswers(
         const how = { top, perVideo, ...(filter && { filter }) };
         t.deepEqual(await lance.search(query, how), await flat.search(query, how), JSON.stringify(how));
       }
-  t.deepEqual(await lance.duplicates(), await flat.duplicates());
+  const byVectors = { compare: 'vectors' } as const;
+  t.deepEqual(await lance.duplicates(byVectors), await flat.duplicates(byVectors));
 }
 
 for (const type of ['fp16', 'fp32'] as const)

@@ -1,11 +1,12 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DuplicatePair, Duplicates } from '../../search/duplicates.js';
-import { parseNumber, unlessStopped } from '../action-helpers.js';
+import { leftOut, metered, needsNoGpu, parseNumber, unlessStopped } from '../action-helpers.js';
 import { addCommonOptions, runAction } from '../run-action.js';
 import { formatTable, right } from '../table.js';
 
 interface DuplicatesFlags {
   readonly db: string;
+  readonly compare?: 'pictures' | 'vectors';
   readonly threshold?: number;
   readonly precision?: number;
   readonly html?: string;
@@ -18,8 +19,14 @@ export function registerDuplicates(program: Command): void {
       'find videos that are the same, nearly the same, or part of one another, and where they overlap',
     )
     .requiredOption('--db <dir>', "folder of the index, as 'index' makes it")
+    .addOption(
+      new Option(
+        '--compare <what>',
+        'the pictures of what the index says is alike, or its vectors alone (default: pictures)',
+      ).choices(['pictures', 'vectors']),
+    )
     .option(
-      '--threshold <cosine>',
+      '--threshold <likeness>',
       'likeness from which on two count as the same (default: chosen on the data)',
       parseNumber,
     )
@@ -30,11 +37,17 @@ export function registerDuplicates(program: Command): void {
     )
     .option('--html <file>', 'also as a page of moving pictures, one file')
     .action(
-      runAction<DuplicatesFlags>(async ({ print, signal }, { db, threshold, precision, html }) => {
+      runAction<DuplicatesFlags>(async (context, { db, html, ...options }) => {
+        const { print, signal, logger } = context;
+        needsNoGpu();
         const { VideoIndex } = await import('../../search/video-index.js');
         const index = await VideoIndex.open(db);
         try {
-          const result = await unlessStopped(signal, index.duplicates({ threshold, precision, signal }));
+          const { compare, threshold, precision } = options;
+          const result = await metered(context, 'compared', (onProgress) =>
+            index.duplicates({ compare, threshold, precision, signal, onProgress }),
+          );
+          for (const video of result.unread) logger.warn(leftOut(video));
           print(formatDuplicates(result));
           if (html !== undefined) await unlessStopped(signal, writePage(html, result, signal));
           return result;
