@@ -63,7 +63,8 @@ async function compare() {
   const index = await VideoIndex.open(db);
   try {
     const threshold = values.threshold === undefined ? undefined : Number(values.threshold);
-    return { failures, ...(await index.duplicates({ threshold, signal })) };
+    const { unread, ...found } = await index.duplicates({ threshold, signal });
+    return { ...found, failures: [...failures, ...unread] };
   } finally {
     await index.close();
   }
