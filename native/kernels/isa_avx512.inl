@@ -51,6 +51,9 @@ inline Vec add_neighbours(Vec a, Vec b) {
   return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
 }
 
+// The order in which sums_of() adds lanes: two neighbours of it, then two such sums, and so on.
+constexpr int64_t kLaneOrder[kWidth] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+
 // Lane i of the result is the sum of a[i]'s lanes.
 inline Vec sums_of(const Vec (&a)[kWidth]) {
   Vec fours[4];  // quarter q of fours[i] has what is left of a[4 q + i]

@@ -69,8 +69,8 @@ class Search {
         workspace_(bytes()),
         best_(workspace_.take<Best>(threads_ * batch_)),
         keys_(workspace_.take<Key>(threads_ * batch_ * capacity_)),
-        packed_queries_(workspace_.take<float>(batch_ * padded(rows.dim))),
-        packed_rows_(workspace_.take<float>(threads_ * block_rows(rows.dim) * padded(rows.dim))) {}
+        packed_queries_(workspace_.take<float>(packed_query_floats(batch_, rows.dim))),
+        packed_rows_(workspace_.take<float>(threads_ * packed_row_floats(rows.dim))) {}
 
   // Ends early, and throws, when nobody waits for the result any more: it then may read memory whose owner
   // waits.
@@ -117,13 +117,12 @@ class Search {
     const int64_t floats = static_cast<int64_t>(sizeof(float)), bests = threads_ * batch_;
     return Workspace::padded(bests * static_cast<int64_t>(sizeof(Best))) +
            Workspace::padded(bests * capacity_ * static_cast<int64_t>(sizeof(Key))) +
-           Workspace::padded(batch_ * padded(rows_.dim) * floats) +
-           Workspace::padded(threads_ * block_rows(rows_.dim) * padded(rows_.dim) * floats);
+           Workspace::padded(packed_query_floats(batch_, rows_.dim) * floats) +
+           Workspace::padded(threads_ * packed_row_floats(rows_.dim) * floats);
   }
 
   void prepare(int64_t first, int64_t count) {
-    loops_.pack(packed_queries_, queries_ + first * rows_.dim, count, count == 1 ? 1 : kTileQueries,
-                rows_.dim);
+    loops_.pack(packed_queries_, queries_ + first * rows_.dim, count, rows_.dim);
     for (int64_t i = 0; i < threads_ * batch_; ++i) best_[i].reset(keys_ + i * capacity_, k_, capacity_);
     scan_.reset((rows_.count + ticket_rows_ - 1) / ticket_rows_);
     finish_.reset(count);
@@ -139,7 +138,7 @@ class Search {
       loops.scan_one(*best, packed_queries_, rows_, begin, end);
     } else {
       loops.scan_many(best, {packed_queries_, count}, rows_, begin, end,
-                      packed_rows_ + member * block_rows(rows_.dim) * padded(rows_.dim));
+                      packed_rows_ + member * packed_row_floats(rows_.dim));
     }
   }
 

@@ -39,7 +39,7 @@ inline Vec last_vector(const typename Rows::Value* row, int64_t dim, int64_t cou
   return Rows::vector_at(values);
 }
 
-void pack(float* packed, const float* queries, int64_t count, int64_t group, int64_t dim) {
+inline void pack_groups(float* packed, const float* queries, int64_t count, int64_t group, int64_t dim) {
   const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
   const Vec lanes = last_lanes(rest);
   for (int64_t i = 0; i < (count + group - 1) / group * group; ++i) {
@@ -53,6 +53,42 @@ void pack(float* packed, const float* queries, int64_t count, int64_t group, int
       store(to + v * group * kWidth, values);
     }
   }
+}
+
+// Many queries are multiplied in panels, whose lanes are queries, while one lane of all vectors of a row
+// after the other is broadcast. The chains are those of tiles, and so is the tree that joins them, so the
+// bits are the same; but nothing has to be added up along a vector, which costs as much as two multiply-adds
+// each.
+constexpr int64_t kPanelRows = 6, kPanelVectors = kWidth > 8 ? 4 : 2;
+constexpr int64_t kPanelQueries = kPanelVectors * kWidth, kPanelChains = kPanelRows * kPanelVectors;
+static_assert(kPanelRows <= kMostPanelRows && kMostQueries % kPanelQueries == 0);
+
+// Whether so many queries fill panels well enough: tiles waste nothing, and are slower.
+inline bool fill_panels(int64_t count) {
+  return 4 * count >= 3 * ((count + kPanelQueries - 1) / kPanelQueries * kPanelQueries);
+}
+
+// [panel][lane, in the order of kLaneOrder][vector of the query][query]; missing queries are zero.
+inline void pack_panels(float* packed, const float* queries, int64_t count, int64_t dim) {
+  const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
+  const Vec lanes = last_lanes(rest);
+  for (int64_t i = 0; i < (count + kPanelQueries - 1) / kPanelQueries * kPanelQueries; ++i) {
+    const float* query = queries + i * dim;
+    float* to = packed + i / kPanelQueries * kPanelQueries * vectors * kWidth + i % kPanelQueries;
+    for (int64_t v = 0; v < vectors; ++v) {
+      float values[kWidth] = {};
+      if (i < count) {
+        store(values, v < whole ? load(query + v * kWidth) : last_vector<Fp32Rows>(query, dim, rest, lanes));
+      }
+      for (int64_t step = 0; step < kWidth; ++step)
+        to[(step * vectors + v) * kPanelQueries] = values[kLaneOrder[step]];
+    }
+  }
+}
+
+void pack(float* packed, const float* queries, int64_t count, int64_t dim) {
+  if (count > 1 && fill_panels(count)) return pack_panels(packed, queries, count, dim);
+  pack_groups(packed, queries, count, count == 1 ? 1 : kTileQueries, dim);
 }
 
 // Asks for `bytes` from `from` on to come from memory: processors' own prefetchers start anew at each page.
@@ -215,8 +251,8 @@ inline void offer_tile(TileTerms& terms, float* scores, const float* scales, int
 }
 
 template <class Rows>
-void scan_many(Best* best, const PackedQueries& queries, const DotRows& rows, int64_t begin, int64_t end,
-               float* packed_rows) {
+void scan_tiles(Best* best, const PackedQueries& queries, const DotRows& rows, int64_t begin, int64_t end,
+                float* packed_rows) {
   const int64_t dim = rows.dim, vectors = (dim + kWidth - 1) / kWidth, most = block_rows(dim);
   const int64_t groups = (queries.count + kTileQueries - 1) / kTileQueries;
   const int64_t row_bytes = dim * static_cast<int64_t>(sizeof(typename Rows::Value));
@@ -244,6 +280,113 @@ void scan_many(Best* best, const PackedQueries& queries, const DotRows& rows, in
       }
     }
   }
+}
+
+// Rows of a panel, widened, one after the other. Those that it lacks are zero.
+template <class Rows>
+inline void pack_panel_rows(float* packed, const typename Rows::Value* values, int64_t count, int64_t dim) {
+  const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
+  const Vec lanes = last_lanes(rest);
+  for (int64_t r = 0; r < kPanelRows; ++r) {
+    float* to = packed + r * vectors * kWidth;
+    if (r >= count) {
+      for (int64_t v = 0; v < vectors; ++v) store(to + v * kWidth, zero());
+      continue;
+    }
+    const typename Rows::Value* row = values + r * dim;
+    for (int64_t v = 0; v < whole; ++v) store(to + v * kWidth, Rows::vector_at(row + v * kWidth));
+    if (rest > 0) store(to + whole * kWidth, last_vector<Rows>(row, dim, rest, lanes));
+  }
+}
+
+// scores[row][query] of a panel, unscaled. Asks for `share` bytes from `next` on at each lane.
+inline void multiply_panel(float* scores, const float* rows, const float* queries, int64_t vectors,
+                           const char* next, int64_t share) {
+  constexpr int kLevels = kWidth > 8 ? 4 : kWidth > 4 ? 3 : 2;
+  alignas(64) float waiting[kLevels][kPanelChains * kWidth];  // of the tree: what waits for its other half
+  const int64_t length = vectors * kWidth;
+  for (int64_t step = 0; step < kWidth; ++step, next += share) {
+    fetch(next, share);
+    const float* const row = rows + kLaneOrder[step];
+    const float* const query = queries + step * vectors * kPanelQueries;
+    Vec chains[kPanelChains];
+#pragma GCC unroll 24
+    for (int64_t i = 0; i < kPanelChains; ++i) chains[i] = zero();
+    for (int64_t v = 0; v < vectors; ++v) {
+      Vec of_query[kPanelVectors];
+#pragma GCC unroll 4
+      for (int64_t q = 0; q < kPanelVectors; ++q)
+        of_query[q] = load(query + (v * kPanelVectors + q) * kWidth);
+#pragma GCC unroll 6
+      for (int64_t r = 0; r < kPanelRows; ++r) {
+        const Vec value = set1(row[r * length + v * kWidth]);
+#pragma GCC unroll 4
+        for (int64_t q = 0; q < kPanelVectors; ++q)
+          chains[r * kPanelVectors + q] = fma(value, of_query[q], chains[r * kPanelVectors + q]);
+      }
+    }
+    int level = 0;
+    for (; (step >> level & 1) != 0; ++level) {
+#pragma GCC unroll 24
+      for (int64_t i = 0; i < kPanelChains; ++i)
+        chains[i] = add(load(waiting[level] + i * kWidth), chains[i]);
+    }
+    float* const to = level < kLevels ? waiting[level] : scores;
+#pragma GCC unroll 24
+    for (int64_t i = 0; i < kPanelChains; ++i) store(to + i * kWidth, chains[i]);
+  }
+}
+
+// The scores of a panel that beat their queries' floors.
+inline void offer_panel(Best* best, float* floors, const float* scores, const DotRows& rows, int64_t row,
+                        int64_t count, int64_t queries) {
+  for (int64_t r = 0; r < count; ++r) {
+    const Vec scale = set1(rows.scales != nullptr ? rows.scales[row + r] : 1.0f);
+    for (int64_t first = 0; first < kPanelQueries; first += kWidth) {
+      const Vec scaled = mul(load(scores + r * kPanelQueries + first), scale);
+      const unsigned hits = above(scaled, load(floors + first));
+      if (hits == 0) continue;
+      float values[kWidth];
+      store(values, scaled);
+      for (int64_t q = first; q < std::min(first + kWidth, queries); ++q) {
+        if ((hits >> (q - first) & 1) == 0) continue;
+        best[q].add(values[q - first], row + r);
+        floors[q] = best[q].floor();
+      }
+    }
+  }
+}
+
+template <class Rows>
+void scan_panels(Best* best, const PackedQueries& queries, const DotRows& rows, int64_t begin, int64_t end,
+                 float* packed_rows) {
+  const int64_t dim = rows.dim, vectors = (dim + kWidth - 1) / kWidth;
+  const int64_t panels = (queries.count + kPanelQueries - 1) / kPanelQueries;
+  const int64_t row_bytes = dim * static_cast<int64_t>(sizeof(typename Rows::Value));
+  const int64_t share = kPanelRows * row_bytes / (panels * kWidth) + 1;  // of the next rows, beside a lane
+  const auto* const values = static_cast<const typename Rows::Value*>(rows.values);
+  alignas(64) float floors[kMostQueries];
+  for (int64_t q = 0; q < kMostQueries; ++q)
+    floors[q] = q < queries.count ? best[q].floor() : std::numeric_limits<float>::infinity();
+  for (int64_t first = begin; first < end; first += kPanelRows) {
+    const int64_t count = std::min(kPanelRows, end - first);
+    pack_panel_rows<Rows>(packed_rows, values + first * dim, count, dim);
+    const char* next = reinterpret_cast<const char*>(values + (first + count) * dim);
+    for (int64_t panel = 0; panel < panels; ++panel, next += share * kWidth) {
+      alignas(64) float scores[kPanelChains * kWidth];
+      multiply_panel(scores, packed_rows, queries.values + panel * kPanelQueries * vectors * kWidth, vectors,
+                     next, share);
+      const int64_t from = panel * kPanelQueries;
+      offer_panel(best + from, floors + from, scores, rows, first, count, queries.count - from);
+    }
+  }
+}
+
+template <class Rows>
+void scan_many(Best* best, const PackedQueries& queries, const DotRows& rows, int64_t begin, int64_t end,
+               float* packed_rows) {
+  if (fill_panels(queries.count)) return scan_panels<Rows>(best, queries, rows, begin, end, packed_rows);
+  scan_tiles<Rows>(best, queries, rows, begin, end, packed_rows);
 }
 
 const TopkLoops kTable = {{{scan_one<Fp32Rows>, scan_many<Fp32Rows>},
