@@ -108,10 +108,16 @@ export class TrackReader {
       }
     }
     if (fault && sound === 0) throw fault;
-    const whole = gridsOf(grey, count, WHOLE);
-    const coarse = { whole: coarsen(whole), middle: coarsen(gridsOf(grey, count, MIDDLE)) };
-    return { start, end, count, grey, whole, coarse };
+    return trackOf(start, end, grey);
   }
+}
+
+/** `grey`: (n, SIDE, SIDE), n pictures from `start` on. */
+export function trackOf(start: number, end: number, grey: Uint8Array): FrameTrack {
+  const count = grey.length / (SIDE * SIDE);
+  const whole = gridsOf(grey, count, WHOLE);
+  const coarse = { whole: coarsen(whole), middle: coarsen(gridsOf(grey, count, MIDDLE)) };
+  return { start, end, count, grey, whole, coarse };
 }
 
 type Span = readonly [at: number, count: number];

@@ -37,10 +37,14 @@ const PLACES = 3;
 /** Pictures of a stretch by which the crop is found, and by which it is made exact. */
 const PROBES = 4;
 const FINE_PROBES = 12;
-/** Pictures that a long stretch is judged by, spread over it. */
+/** Pictures that a long stretch is looked for by, and judged by, spread over it. */
+const LOOKED_AT = 4096;
 const JUDGED = 512;
-/** Fewer pictures show no movement. */
+/** Pictures beside a stretch that it may turn out to have as well. */
+const BESIDE = 8 * RATE;
+/** Fewer pictures show no movement: they are enough of a video that has no more. */
 const LEAST = 3;
+const leastOf = (a: FrameTrack, b: FrameTrack) => Math.min(LEAST, a.count, b.count);
 /** Two pictures of one place correlate with 0.9 whatever happens there, so the correlation counts to this power. */
 const POWER = 4;
 /** Pictures that count as unlike, the more of the shorter video the stretch leaves out: a second of them for nearly all. */
@@ -98,7 +102,7 @@ function placesOf(a: FrameTrack, b: FrameTrack, shifts: readonly number[] | null
     for (const offset of offsetsOf(a, b, pace, shifts, near))
       for (const [x, y] of variants) {
         const place = richestRun(x, y, a.count, b.count, pace, offset);
-        if (place) places.push(place);
+        if (place && place.to - place.from >= leastOf(a, b) - 1) places.push(place);
       }
   places.sort((p, q) => q.sum - p.sum);
   const kept: Place[] = [];
@@ -142,7 +146,7 @@ function richestRun(
 ): Place | null {
   const first = Math.max(0, Math.ceil((-0.5 - offset) / pace));
   const last = Math.min(count - 1, Math.floor((beside - 0.51 - offset) / pace));
-  const step = Math.max(1, Math.ceil((last - first) / JUDGED));
+  const step = Math.max(1, Math.ceil((last - first) / LOOKED_AT));
   let [begin, running] = [first, 0];
   let best: Place | null = null;
   for (let i = first; i <= last; i += step) {
@@ -154,7 +158,7 @@ function richestRun(
     running += step * (dot - FIRST_BAR);
     if (running > (best?.sum ?? 0)) best = { pace, offset, from: begin, to: i, sum: running };
   }
-  return best && best.to - best.from >= LEAST - 1 ? best : null;
+  return best;
 }
 
 /**
@@ -310,10 +314,15 @@ interface Judged extends Registration {
 function judge(found: Registration): Judged | null {
   const { cropped, other, from, to, begin, end } = found;
   const rate = to > from ? (end - begin) / (to - from) : 1;
-  const first = Math.max(0, Math.ceil(from + (-0.5 - begin) / rate));
-  const last = Math.min(cropped.count - 1, Math.floor(from + (other.count - 0.5 - begin) / rate));
-  const count = last - first + 1;
-  if (count < LEAST) return null;
+  // a long video has much else beside the stretch
+  const beside = to - from + BESIDE;
+  const first = Math.max(0, from - beside, Math.ceil(from + (-0.5 - begin) / rate));
+  const last = Math.min(
+    cropped.count - 1,
+    to + beside,
+    Math.floor(from + (other.count - 0.5 - begin) / rate),
+  );
+  if (last < first) return null;
   const all = spread(first, last, JUDGED);
   const xs = new Float32Array(all.length * GRID_SIZE);
   const grid = gridOf(found.crop);
@@ -326,7 +335,7 @@ function judge(found: Registration): Judged | null {
   if (!run) return null;
   const [low, high] = run;
   const n = all[high]! - all[low]! + 1;
-  if (high - low + 1 < LEAST) return null;
+  if (high - low + 1 < leastOf(cropped, other)) return null;
   let sum = 0;
   for (let i = low; i <= high; i++) sum += each[i]!;
   const r = sum / (high - low + 1);

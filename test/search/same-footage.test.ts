@@ -4,6 +4,8 @@ import test from 'ava';
 import { Rng } from '#src/data/rng.js';
 import { loadEngine } from '#src/native/load.js';
 import type { DuplicatePair } from '#src/search/duplicates.js';
+import { RATE, trackOf } from '#src/search/frame-track.js';
+import { layOver } from '#src/search/lay-over.js';
 import { correlation, GRID_SIZE, gridOf, resample, SIDE } from '#src/search/resample.js';
 import { VideoIndex } from '#src/search/video-index.js';
 import { scratch } from '../embed/make-videos.js';
@@ -211,6 +213,47 @@ test('videos that are not there are told, and the others compared; none that is 
     code: 'ERR_VSSL_INVALID_ARGUMENT',
   });
   t.is(await index.duplicates({ signal: AbortSignal.abort() }).catch(({ name }) => name), 'AbortError');
+});
+
+/** A track whose picture at second t shows `shown(t)`. */
+function drawn(seconds: number, shown: (t: number) => { pixels: Pixels; at: number }) {
+  const grey = new Uint8Array(Math.round(seconds * RATE) * SIDE * SIDE);
+  for (let i = 0; i < grey.length; i++) {
+    const { pixels, at } = shown((Math.floor(i / (SIDE * SIDE)) + 0.5) / RATE);
+    const [y, x] = [Math.floor(i / SIDE) % SIDE, i % SIDE];
+    grey[i] = pixels((x + 0.5) / SIDE, (y + 0.5) / SIDE, at);
+  }
+  return trackOf(0, seconds, grey);
+}
+
+test('twelve seconds that two films of ten minutes share', (t) => {
+  const shared = actionAt(placeOf(8), 8);
+  // a scene of six seconds after the other
+  const scenes = (film: number) =>
+    Array.from({ length: 100 }, (_, i) => actionAt(placeOf(1000 * film + i), 1000 * film + i));
+  const filmOf = (film: number, from: number) => {
+    const own = scenes(film);
+    return drawn(600, (at) =>
+      at >= from && at < from + 12
+        ? { pixels: shared, at: at - from }
+        : { pixels: own[Math.floor(at / 6)]!, at },
+    );
+  };
+  const [a, b] = [filmOf(1, 402), filmOf(2, 57)];
+  const laid = layOver(a, b, [80, -345.3, 12], 0.6)!;
+  t.true(laid.likeness > 0.5, JSON.stringify(laid));
+  t.true(Math.abs(laid.first[0] - 402) < 0.3 && Math.abs(laid.first[1] - 414) < 0.3, JSON.stringify(laid));
+  t.true(Math.abs(laid.second[0] - 57) < 0.3 && Math.abs(laid.second[1] - 69) < 0.3, JSON.stringify(laid));
+  t.true((layOver(a, b, [80, 12], 0.6)?.likeness ?? 0) < 0.3);
+});
+
+test('single pictures are the same or are not', (t) => {
+  const still = (place: number) => drawn(1 / RATE, () => ({ pixels: placeOf(place), at: 0 }));
+  t.true(layOver(still(1), still(1), null, 0)!.likeness > 0.95);
+  t.true((layOver(still(1), still(2), null, 0)?.likeness ?? 0) < 0.3);
+  // black ones are like nothing
+  const black = trackOf(0, 1, new Uint8Array(RATE * SIDE * SIDE));
+  t.is(layOver(black, black, null, 0), null);
 });
 
 test('a grid is the mean of what lies in its cells, and correlation is that of doubles', (t) => {
