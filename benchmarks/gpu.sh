@@ -56,7 +56,8 @@ stage() {
     *) state="failed ($code)" ;;
   esac
   # Without a GPU a program does its part by saying so.
-  if [ -n "$dry" ] && grep -qiE "no usable|no CUDA|CUDA_UNAVAILABLE|skipped" "$results/$name.log"; then
+  if [ -n "$dry" ] && grep -qiE "no usable|no CUDA|driver version is insufficient|CUDA_UNAVAILABLE|skipped" \
+    "$results/$name.log"; then
     state="dry run: no device"
   fi
   printf '%s\t%s\t%s\t%s\n' "$name" "$state" $((SECONDS - start)) "$(tail -1 "$results/$name.log" | tr '\t' ' ')" \
@@ -97,6 +98,12 @@ build() {
     -DVSSL_FLOW=OFF -DVSSL_LIBTORCH="$torch" && cmake --build $out --parallel "$jobs" --target "${targets[@]}"
 }
 
+# A program of the build, if that was made.
+built() {
+  [ -x "$out/$1" ] || { echo "$1 was not built: skipped"; return 77; }
+  "$out/$1" "${@:2}"
+}
+
 train() {
   command -v node >/dev/null && [ -f build/Release/cuda/vssl_engine.node ] || {
     echo "no Node, or no CUDA build of the package: skipped"
@@ -112,19 +119,20 @@ peers() {
   python3 -c 'import torch' 2>/dev/null || { echo "python3 has no PyTorch: skipped"; return 77; }
   python3 benchmarks/peers/gpu_peers.py
 }
-export -f build train peers
+export -f build built train peers
 export out jobs results
 
 : >"$results/stages.tsv"
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.max.sm,power.limit --format=csv,noheader 2>/dev/null ||
   [ -n "$dry" ] || { echo "there is no NVIDIA GPU here; --dry-run does what can be done without"; exit 1; }
 
-stage build 300 bash -c build
-stage kernels 120 $out/cuda_kernels_test
-stage engine 180 $out/engine_device_test cuda
-stage methods 180 $out/engine_device_test cuda steps
-stage bench-kernels 120 $out/vssl_cuda_bench
-stage bench-engine 120 $out/vssl_engine_bench cuda
+# 300 s are what 16 cores take at most
+stage build $((jobs < 16 ? 4800 / jobs : 300)) bash -c build
+stage kernels 120 bash -c 'built cuda_kernels_test'
+stage engine 180 bash -c 'built engine_device_test cuda'
+stage methods 180 bash -c 'built engine_device_test cuda steps'
+stage bench-kernels 120 bash -c 'built vssl_cuda_bench'
+stage bench-engine 120 bash -c 'built vssl_engine_bench cuda'
 stage train 180 bash -c train
 stage peers 300 bash -c peers
 

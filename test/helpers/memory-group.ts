@@ -27,6 +27,18 @@ function own(): { folder: string; limit: string; events: string } | null {
   return null;
 }
 
+/** What a process holds that has loaded the engine and done nothing: for CUDA it is more. */
+export function engineBytes(): number {
+  const load = JSON.stringify(import.meta.resolve('#src/native/load.js'));
+  const program = `(await import(${load})).loadEngine(); console.log(process.memoryUsage().rss);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  const bytes = Number(stdout);
+  if (!(bytes > 0)) throw new Error(`the engine does not load: ${stderr}`);
+  return bytes;
+}
+
 /** A new group below this process's own, or null where none may be made (no rights, no such system). */
 export function makeMemoryGroup(bytes: number): MemoryGroup | null {
   try {

@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isAlive } from '../helpers/is-alive.js';
 import { type RunOptions, runToEnd, start } from '../helpers/killed-run.js';
-import { type MemoryGroup, makeMemoryGroup } from '../helpers/memory-group.js';
+import { engineBytes, type MemoryGroup, makeMemoryGroup } from '../helpers/memory-group.js';
 import { linesOf, startLaunched } from '../helpers/rank-processes.js';
 import { makeTinyVideos, readLines, tinyConfig } from '../helpers/tiny-run.js';
 
 const MB = 2 ** 20;
 const linux = process.platform === 'linux';
-const [refusing, killing] = linux ? [makeMemoryGroup(400 * MB), makeMemoryGroup(700 * MB)] : [null, null];
+const beside = (bytes: number) => (linux ? makeMemoryGroup(engineBytes() + bytes) : null);
+const [refusing, killing] = [beside(220 * MB), beside(520 * MB)];
 
 const root = await mkdtemp(join(tmpdir(), 'vssl-ranks-memory-'));
 const videos = await makeTinyVideos(9);
