@@ -1,13 +1,17 @@
-/** How long `work` takes, and the longest time for which the event loop stood still meanwhile, in milliseconds. */
+/**
+ * How long `work` takes, and the longest time for which the event loop stood still meanwhile, in milliseconds: by the clock, or
+ * by what the process took of the processors where that is less, so that what other programs take of them does not count.
+ */
 export async function longestStall(work: () => Promise<unknown>): Promise<{ stall: number; total: number }> {
-  let [stall, last] = [0, performance.now()];
+  const start = performance.now();
+  let [stall, last, used] = [0, start, process.cpuUsage()];
   const look = () => {
     const now = performance.now();
-    stall = Math.max(stall, now - last);
-    last = now;
+    const { user, system } = process.cpuUsage(used);
+    stall = Math.max(stall, Math.min(now - last, (user + system) / 1000));
+    [last, used] = [now, process.cpuUsage()];
   };
   const timer = setInterval(look, 2);
-  const start = last;
   try {
     await work();
   } finally {
