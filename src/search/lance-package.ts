@@ -43,7 +43,7 @@ export interface LanceQuery extends AsyncIterable<ArrowBatch> {
 export interface LanceTable {
   version(): Promise<number>;
   checkout(version: number): Promise<void>;
-  countRows(): Promise<number>;
+  countRows(filter?: string): Promise<number>;
   query(): LanceQuery;
   add(table: object): Promise<{ readonly version: number }>;
   delete(sql: string): Promise<{ readonly version: number }>;

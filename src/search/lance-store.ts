@@ -43,6 +43,8 @@ const KEPT_MS = 10 * 60_000;
 const DELETED_AT_ONCE = 5000;
 /** Times that a commit is tried which another writer has come before. */
 const ATTEMPTS = 20;
+/** What LanceDB says of a commit that may go well the next time. */
+const PASSING = /conflict|_versions\/\S+ not found/i;
 
 export class LanceStore implements IndexStore {
   readonly header: IndexHeader;
@@ -133,7 +135,12 @@ export class LanceStore implements IndexStore {
     const from = Math.max(tickNow(), catalogue.nextTick);
     const fresh = lastOfEach(videos).map((video, i) => ({ ...video, id: idOf(from + i, this.#writer) }));
     const table = tableOf(loadLance().arrow, this.header, fresh);
-    const { version } = await this.#commit(() => this.#table.add(table));
+    const first = among([fresh[0]!.id]);
+    const { version } = await this.#commit(async (attempt) => {
+      // all of them are one commit, and rows must not come twice
+      const isDone = attempt > 1 && (await this.#table.countRows(first)) > 0;
+      return isDone ? { version: await this.#version() } : await this.#table.add(table);
+    });
     for (const { id, record, rows } of fresh)
       catalogue.put(keyOf(record), { id, windows: rows.length / this.header.dim });
     catalogue.follow(version);
@@ -203,15 +210,18 @@ export class LanceStore implements IndexStore {
     }
   }
 
-  /** LanceDB refuses what does not go together with a commit that came before it, and has then done nothing. */
-  async #commit<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * LanceDB refuses what does not go together with a commit that came before it, and loses its way when another process
+   * clears old versions away meanwhile. `work` may be done again.
+   */
+  async #commit<T>(work: (attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const done = await work();
+        const done = await work(attempt);
         this.#commits++;
         return done;
       } catch (error) {
-        if (attempt === ATTEMPTS || !/conflict/i.test(said(error))) throw unwritable(this.#db, error);
+        if (attempt === ATTEMPTS || !PASSING.test(said(error))) throw unwritable(this.#db, error);
         await delay(randomInt(10, 20 * attempt));
       }
     }

@@ -61,7 +61,12 @@ lanceTest('index, search and duplicates over either store', async (t) => {
   const parts = ['0/3', '1/3', '2/3'].map((shard) =>
     spawn(process.execPath, indexArgs('parts', '--store', 'lancedb', '--shard', shard), { stdio: 'ignore' }),
   );
-  for (const part of parts) t.deepEqual(await once(part, 'close'), [0, null]);
+  const ends = await Promise.all(parts.map((part) => once(part, 'close')));
+  t.deepEqual(ends, [
+    [0, null],
+    [0, null],
+    [0, null],
+  ]);
   const whole = call(...indexArgs('parts', '--json'));
   t.deepEqual([whole.unchanged, whole.added, whole.videos], [4, 0, 4]);
 
