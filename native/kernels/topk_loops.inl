@@ -92,8 +92,10 @@ void pack(float* packed, const float* queries, int64_t count, int64_t dim) {
 }
 
 // Asks for `bytes` from `from` on to come from memory: processors' own prefetchers start anew at each page.
+template <int kNearness = 2>  // into L2; 3: into L1
 inline void fetch(const void* from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);
+  for (int64_t i = 0; i < bytes; i += 64)
+    __builtin_prefetch(static_cast<const char*>(from) + i, 0, kNearness);
 }
 
 // chains[r] is that of row r against one query. Four vectors at a time, so that a line is asked for about
@@ -299,14 +301,14 @@ inline void pack_panel_rows(float* packed, const typename Rows::Value* values, i
   }
 }
 
-// scores[row][query] of a panel, unscaled. Asks for `share` bytes from `next` on at each lane.
-inline void multiply_panel(float* scores, const float* rows, const float* queries, int64_t vectors,
-                           const char* next, int64_t share) {
+// scores[row][query] of a panel, unscaled. Each row is `length` floats after the other. Asks for `share`
+// bytes from `next` on at each lane.
+inline void multiply_panel(float* scores, const float* rows, int64_t length, const float* queries,
+                           int64_t vectors, const char* next, int64_t share) {
   constexpr int kLevels = kWidth > 8 ? 4 : kWidth > 4 ? 3 : 2;
   alignas(64) float waiting[kLevels][kPanelChains * kWidth];  // of the tree: what waits for its other half
-  const int64_t length = vectors * kWidth;
   for (int64_t step = 0; step < kWidth; ++step, next += share) {
-    fetch(next, share);
+    fetch<3>(next, share);
     const float* const row = rows + kLaneOrder[step];
     const float* const query = queries + step * vectors * kPanelQueries;
     Vec chains[kPanelChains];
@@ -370,12 +372,17 @@ void scan_panels(Best* best, const PackedQueries& queries, const DotRows& rows, 
     floors[q] = q < queries.count ? best[q].floor() : std::numeric_limits<float>::infinity();
   for (int64_t first = begin; first < end; first += kPanelRows) {
     const int64_t count = std::min(kPanelRows, end - first);
-    pack_panel_rows<Rows>(packed_rows, values + first * dim, count, dim);
+    const float* panel_rows = packed_rows;
+    if (rows.type == RowType::kFp32 && count == kPanelRows && dim % kWidth == 0) {
+      panel_rows = reinterpret_cast<const float*>(values + first * dim);  // as they lie
+    } else {
+      pack_panel_rows<Rows>(packed_rows, values + first * dim, count, dim);
+    }
     const char* next = reinterpret_cast<const char*>(values + (first + count) * dim);
     for (int64_t panel = 0; panel < panels; ++panel, next += share * kWidth) {
       alignas(64) float scores[kPanelChains * kWidth];
-      multiply_panel(scores, packed_rows, queries.values + panel * kPanelQueries * vectors * kWidth, vectors,
-                     next, share);
+      multiply_panel(scores, panel_rows, vectors * kWidth,
+                     queries.values + panel * kPanelQueries * vectors * kWidth, vectors, next, share);
       const int64_t from = panel * kPanelQueries;
       offer_panel(best + from, floors + from, scores, rows, first, count, queries.count - from);
     }
