@@ -46,6 +46,11 @@ const ATTEMPTS = 20;
 /** What LanceDB says of a commit that may go well the next time. */
 const PASSING = /conflict|_versions\/\S+ not found/i;
 
+interface Newest {
+  readonly catalogue: LanceCatalogue;
+  readonly view: LanceView;
+}
+
 export class LanceStore implements IndexStore {
   readonly header: IndexHeader;
   readonly #db: string;
@@ -150,13 +155,14 @@ export class LanceStore implements IndexStore {
   }
 
   async remove(paths: ReadonlySet<string>, keys: ReadonlySet<string>): Promise<number> {
-    const { catalogue, view } = await this.#newest();
-    const all = new Set(keys);
-    if (paths.size > 0)
-      for await (const batch of view.batches(['path', 'name'], 'window = 0'))
-        for (let row = 0; row < batch.numRows; row++)
-          if (paths.has(textOf(batch, 'path', row))) all.add(textOf(batch, 'name', row));
-    const names = [...all].filter((name) => catalogue.names.has(name));
+    const { catalogue, names } = await this.#readNewest(async ({ catalogue, view }) => {
+      const all = new Set(keys);
+      if (paths.size > 0)
+        for await (const batch of view.batches(['path', 'name'], 'window = 0'))
+          for (let row = 0; row < batch.numRows; row++)
+            if (paths.has(textOf(batch, 'path', row))) all.add(textOf(batch, 'name', row));
+      return { catalogue, names: [...all].filter((name) => catalogue.names.has(name)) };
+    });
     if (names.length === 0) return 0;
     // what they replaced goes first: it would come back
     await this.#delete(catalogue, [...catalogue.replaced.keys()]);
@@ -167,11 +173,12 @@ export class LanceStore implements IndexStore {
   }
 
   async read(key: string): Promise<NewVideo | null> {
-    const { catalogue, view } = await this.#newest();
-    const video = catalogue.names.get(key);
-    if (!video) return null;
-    for await (const { record, rows } of view.read([video.id])) return { record, rows };
-    return null;
+    return this.#readNewest(async ({ catalogue, view }) => {
+      const video = catalogue.names.get(key);
+      if (!video) return null;
+      for await (const { record, rows } of view.read([video.id])) return { record, rows };
+      return null;
+    });
   }
 
   async compact(signal: AbortSignal | undefined): Promise<void> {
@@ -195,10 +202,22 @@ export class LanceStore implements IndexStore {
   }
 
   /** As it is now, for whoever changes it. */
-  async #newest(): Promise<{ catalogue: LanceCatalogue; view: LanceView }> {
+  async #newest(): Promise<Newest> {
     this.#writes = true;
     const view = await this.view();
     return { catalogue: this.#catalogue!, view };
+  }
+
+  /** What is read of it; again when another process clears that version away meanwhile. */
+  async #readNewest<T>(read: (newest: Newest) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const newest = await this.#newest();
+      try {
+        return await read(newest);
+      } catch (error) {
+        if (attempt === ATTEMPTS || !(await this.outdated(error, newest.view))) throw error;
+      }
+    }
   }
 
   async #delete(catalogue: LanceCatalogue, ids: readonly bigint[]): Promise<void> {
@@ -235,12 +254,15 @@ export class LanceStore implements IndexStore {
 
   /** Takes out what is not whole: rows that something else has added, or has left of a video. */
   async #repair(): Promise<void> {
-    const { catalogue, view } = await this.#newest();
-    const missing = new Map<bigint, number>();
-    for await (const batch of view.batches(['video', 'windows', 'vector'])) {
-      const windows = integersOf(batch, 'windows');
-      for (const [row, id] of idsOf(batch).entries()) missing.set(id, (missing.get(id) ?? windows[row]!) - 1);
-    }
+    const { catalogue, missing } = await this.#readNewest(async ({ catalogue, view }) => {
+      const missing = new Map<bigint, number>();
+      for await (const batch of view.batches(['video', 'windows', 'vector'])) {
+        const windows = integersOf(batch, 'windows');
+        for (const [row, id] of idsOf(batch).entries())
+          missing.set(id, (missing.get(id) ?? windows[row]!) - 1);
+      }
+      return { catalogue, missing };
+    });
     const known = new Set([...catalogue.names.values()].map(({ id }) => id));
     const broken = [...missing].filter(([id, count]) => count !== 0 || !known.has(id)).map(([id]) => id);
     await this.#delete(catalogue, broken);
