@@ -43,8 +43,6 @@ const KEPT_MS = 10 * 60_000;
 const DELETED_AT_ONCE = 5000;
 /** Times that a commit is tried which another writer has come before. */
 const ATTEMPTS = 20;
-/** What LanceDB says of a commit that may go well the next time. */
-const PASSING = /conflict|_versions\/\S+ not found/i;
 
 interface Newest {
   readonly catalogue: LanceCatalogue;
@@ -240,10 +238,16 @@ export class LanceStore implements IndexStore {
         this.#commits++;
         return done;
       } catch (error) {
-        if (attempt === ATTEMPTS || !PASSING.test(said(error))) throw unwritable(this.#db, error);
+        if (attempt === ATTEMPTS || !(await this.#isPassing(error))) throw unwritable(this.#db, error);
         await delay(randomInt(10, 20 * attempt));
       }
     }
+  }
+
+  /** A commit that may go well the next time: others have written, and a file that it began with may be gone. */
+  async #isPassing(error: unknown): Promise<boolean> {
+    if (/conflict/i.test(said(error))) return true;
+    return /not found/i.test(said(error)) && (await this.#version()) !== this.#catalogue?.version;
   }
 
   /** Many small commits are many small files. When it cannot be done now, it is done another time. */
