@@ -44,8 +44,12 @@ test.serial('a search', async (t) => {
 
 test.serial('duplicates', async (t) => {
   const page = file('duplicates.html');
-  write('duplicates', '--db', db, '--threshold', '0.9999', '--html', page);
+  write('duplicates', '--db', db, '--threshold', '0.8', '--html', page);
   await lookAt(t, browser, page, 'duplicates');
+  const { page: shown, close } = await openFile(browser, page);
+  const names = await shown.locator('.name').allTextContents();
+  t.true(names.includes('copy of another.mp4'), names.join(', '));
+  await close();
 });
 
 test.serial('nothing was found', async (t) => {
