@@ -49,7 +49,7 @@ inline Vec scale_by_exp2(Vec p, Vec n) {
 inline Vec both(Vec a, Vec b) { return _mm256_and_ps(a, b); }
 
 // The order in which sums_of() adds lanes: two neighbours of it, then two such sums, and so on.
-constexpr int64_t kLaneOrder[kWidth] = {0, 1, 2, 3, 4, 5, 6, 7};
+[[maybe_unused]] constexpr int64_t kLaneOrder[kWidth] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 // Lane i of the result is the sum of a[i]'s lanes.
 inline Vec sums_of(const Vec (&a)[kWidth]) {

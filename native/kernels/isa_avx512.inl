@@ -52,7 +52,8 @@ inline Vec add_neighbours(Vec a, Vec b) {
 }
 
 // The order in which sums_of() adds lanes: two neighbours of it, then two such sums, and so on.
-constexpr int64_t kLaneOrder[kWidth] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+[[maybe_unused]] constexpr int64_t kLaneOrder[kWidth] = {0, 8, 4, 12, 2, 10, 6, 14,
+                                                         1, 9, 5, 13, 3, 11, 7, 15};
 
 // Lane i of the result is the sum of a[i]'s lanes.
 inline Vec sums_of(const Vec (&a)[kWidth]) {

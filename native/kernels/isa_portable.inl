@@ -75,7 +75,7 @@ inline Vec scale_by_exp2(Vec p, Vec n) {
 inline Vec both(Vec a, Vec b) { return (Vec)((IntVec)a & (IntVec)b); }
 
 // The order in which sums_of() adds lanes: two neighbours of it, then two such sums, and so on.
-constexpr int64_t kLaneOrder[kWidth] = {0, 2, 1, 3};
+[[maybe_unused]] constexpr int64_t kLaneOrder[kWidth] = {0, 2, 1, 3};
 
 // Lane i of the result is the sum of a[i]'s lanes.
 inline Vec sums_of(const Vec (&a)[kWidth]) {
