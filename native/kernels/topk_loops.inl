@@ -174,20 +174,23 @@ void scan_one(Best& best, const float* query, const DotRows& rows, int64_t begin
   }
 }
 
-// A block of rows, packed: tiles one after the other. Rows that the last tile lacks are zero.
-template <class Rows>
-inline void pack_rows(float* packed, const typename Rows::Value* values, int64_t count, int64_t dim) {
+// `all` rows, widened and packed: tiles of kSideBySide rows one after the other. Of those `count` are there,
+// the others are zero.
+template <class Rows, int64_t kSideBySide>
+inline void pack_rows(float* packed, const typename Rows::Value* values, int64_t count, int64_t all,
+                      int64_t dim) {
   const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
   const Vec lanes = last_lanes(rest);
-  for (int64_t i = 0; i < (count + kTileRows - 1) / kTileRows * kTileRows; ++i) {
+  for (int64_t i = 0; i < all; ++i) {
     const typename Rows::Value* row = values + i * dim;
-    float* to = packed + (i / kTileRows * kTileRows * vectors + i % kTileRows) * kWidth;
+    float* to = packed + (i / kSideBySide * kSideBySide * vectors + i % kSideBySide) * kWidth;
     if (i >= count) {
-      for (int64_t v = 0; v < vectors; ++v) store(to + v * kTileRows * kWidth, zero());
+      for (int64_t v = 0; v < vectors; ++v) store(to + v * kSideBySide * kWidth, zero());
       continue;
     }
-    for (int64_t v = 0; v < whole; ++v) store(to + v * kTileRows * kWidth, Rows::vector_at(row + v * kWidth));
-    if (rest > 0) store(to + whole * kTileRows * kWidth, last_vector<Rows>(row, dim, rest, lanes));
+    for (int64_t v = 0; v < whole; ++v)
+      store(to + v * kSideBySide * kWidth, Rows::vector_at(row + v * kWidth));
+    if (rest > 0) store(to + whole * kSideBySide * kWidth, last_vector<Rows>(row, dim, rest, lanes));
   }
 }
 
@@ -268,7 +271,8 @@ void scan_tiles(Best* best, const PackedQueries& queries, const DotRows& rows, i
   for (int64_t group = 0; group < groups; ++group) renew_floors(terms, group);
   for (int64_t first = begin; first < end; first += most) {
     const int64_t count = std::min(most, end - first);
-    pack_rows<Rows>(packed_rows, values + first * dim, count, dim);
+    pack_rows<Rows, kTileRows>(packed_rows, values + first * dim, count,
+                               (count + kTileRows - 1) / kTileRows * kTileRows, dim);
     for (int64_t i = 0; rows.scales != nullptr && i < count * kTileQueries; ++i)
       terms.scales[i] = rows.scales[first + i / kTileQueries];
     const char* next = reinterpret_cast<const char*>(values + (first + count) * dim);
@@ -281,23 +285,6 @@ void scan_tiles(Best* best, const PackedQueries& queries, const DotRows& rows, i
         offer_tile(terms, scores, terms.scales + row * kTileQueries, group, first + row, count - row);
       }
     }
-  }
-}
-
-// Rows of a panel, widened, one after the other. Those that it lacks are zero.
-template <class Rows>
-inline void pack_panel_rows(float* packed, const typename Rows::Value* values, int64_t count, int64_t dim) {
-  const int64_t whole = dim / kWidth, rest = dim % kWidth, vectors = whole + (rest > 0);
-  const Vec lanes = last_lanes(rest);
-  for (int64_t r = 0; r < kPanelRows; ++r) {
-    float* to = packed + r * vectors * kWidth;
-    if (r >= count) {
-      for (int64_t v = 0; v < vectors; ++v) store(to + v * kWidth, zero());
-      continue;
-    }
-    const typename Rows::Value* row = values + r * dim;
-    for (int64_t v = 0; v < whole; ++v) store(to + v * kWidth, Rows::vector_at(row + v * kWidth));
-    if (rest > 0) store(to + whole * kWidth, last_vector<Rows>(row, dim, rest, lanes));
   }
 }
 
@@ -376,7 +363,7 @@ void scan_panels(Best* best, const PackedQueries& queries, const DotRows& rows, 
     if (rows.type == RowType::kFp32 && count == kPanelRows && dim % kWidth == 0) {
       panel_rows = reinterpret_cast<const float*>(values + first * dim);  // as they lie
     } else {
-      pack_panel_rows<Rows>(packed_rows, values + first * dim, count, dim);
+      pack_rows<Rows, 1>(packed_rows, values + first * dim, count, kPanelRows, dim);
     }
     const char* next = reinterpret_cast<const char*>(values + (first + count) * dim);
     for (int64_t panel = 0; panel < panels; ++panel, next += share * kWidth) {

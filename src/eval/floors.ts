@@ -1,3 +1,5 @@
+import { luma } from '../data/luma.js';
+
 /**
  * What raw pixels alone achieve: features with nothing learnt, for the same protocols as an encoder. A trained
  * encoder that does not pass them has learnt nothing that the pixels did not say.
@@ -47,11 +49,6 @@ export function floorFeatures(
     for (let t = 0; t < frames; t++) pixels[t * cells + cell]! -= mean;
   }
   return { appearance: centre(appearance), 'motion energy': centre(energy), 'motion pixels': centre(pixels) };
-}
-
-/** ITU-R 601. */
-function luma(r: number, g: number, b: number): number {
-  return 0.299 * r + 0.587 * g + 0.114 * b;
 }
 
 /** Cell that a pixel lies in, along a side of `size` pixels. */

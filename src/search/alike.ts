@@ -1,16 +1,20 @@
 import type { UnusableVideo } from '../embed/unusable.js';
 import type { LibraryVideo } from './library.js';
+import type { SharedStretch } from './overlap.js';
 
 /** Two videos, and the stretch of each that is most like one of the other. */
-export interface Alike {
+export interface Alike extends SharedStretch {
   readonly a: LibraryVideo;
   readonly b: LibraryVideo;
-  /** Seconds of each file. */
-  readonly first: readonly [start: number, end: number];
-  readonly second: readonly [start: number, end: number];
-  /** Seconds of the second for one of the first. */
-  readonly pace: number;
   readonly similarity: number;
+}
+
+export interface CompareOptions {
+  /** undefined: chosen on the data. */
+  readonly threshold: number | undefined;
+  readonly precision: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((done: number, total: number) => void) | undefined;
 }
 
 export interface Compared {

@@ -7,12 +7,12 @@ import { throwIfAborted } from '../checks.js';
 import { noneUsable, type UnusableVideo, unusableVideo } from '../embed/unusable.js';
 import { isEnvironmentCode, toVsslError } from '../errors.js';
 import { openEngine } from '../native/load.js';
-import type { Alike, Compared } from './alike.js';
+import type { Alike, Compared, CompareOptions } from './alike.js';
 import { barOf, candidates, drawPairs } from './candidates.js';
 import { type FrameTrack, RATE, TrackReader } from './frame-track.js';
 import { layOver } from './lay-over.js';
 import type { Library, LibraryVideo } from './library.js';
-import { chanceBetween, expectedPrecisionAt, thresholdFor } from './threshold.js';
+import { chanceBetween, chooseThreshold } from './threshold.js';
 import { dots } from './top-k.js';
 
 /** Where nothing can be learned. Fixed on other clips than those of docs/search.md. */
@@ -28,17 +28,7 @@ const HINTS = 12;
 
 export async function comparePictures(
   library: Library,
-  {
-    threshold,
-    precision,
-    signal,
-    onProgress,
-  }: {
-    readonly threshold: number | undefined;
-    readonly precision: number;
-    readonly signal: AbortSignal | undefined;
-    readonly onProgress: ((done: number, total: number) => void) | undefined;
-  },
+  { threshold, precision, signal, onProgress }: CompareOptions,
 ): Promise<Compared> {
   const { videos } = library;
   const bar = library.whitened ? barOf(library, drawPairs(videos.length)) : -1;
@@ -64,23 +54,12 @@ export async function comparePictures(
     }
     const { unread, read } = tracks;
     if (read === 0 && unread.length > 0) throw noneUsable(unread.length, unread);
-    return { ...choose(alike, threshold, precision), alike, unread };
+    const found = alike.map(({ similarity }) => similarity);
+    const how = { given: threshold, precision, usual: USUAL, floor: FLOOR };
+    return { ...chooseThreshold(chanceBetween(found, OTHERS), found, how), alike, unread };
   } finally {
     tracks.close();
   }
-}
-
-function choose(
-  alike: readonly Alike[],
-  given: number | undefined,
-  precision: number,
-): Pick<Compared, 'threshold' | 'expectedPrecision'> {
-  const found = alike.map(({ similarity }) => similarity);
-  const chance = chanceBetween(found, OTHERS);
-  if (given === undefined && chance)
-    return thresholdFor(chance, found, precision, FLOOR) ?? { threshold: 1, expectedPrecision: null };
-  const threshold = given ?? USUAL;
-  return { threshold, expectedPrecision: expectedPrecisionAt(chance, found, threshold) };
 }
 
 /** The pictures of the videos of a library, and which of them cannot be had. */

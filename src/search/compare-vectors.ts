@@ -1,9 +1,9 @@
 /** Videos compared by what the encoder says of them alone: what looks alike, whether or not it is the same footage. */
-import type { Alike, Compared } from './alike.js';
+import type { Alike, Compared, CompareOptions } from './alike.js';
 import { barOf, candidates, drawPairs } from './candidates.js';
 import type { Library, LibraryVideo } from './library.js';
 import { bestOverlap } from './overlap.js';
-import { chanceOfDrawn, expectedPrecisionAt, thresholdFor } from './threshold.js';
+import { chanceOfDrawn, chooseThreshold } from './threshold.js';
 import { dots } from './top-k.js';
 
 /** Pairs drawn at random with which something can be said about chance. */
@@ -13,15 +13,7 @@ const FALLBACK = 0.95;
 
 export async function compareVectors(
   library: Library,
-  {
-    threshold,
-    precision,
-    signal,
-  }: {
-    readonly threshold: number | undefined;
-    readonly precision: number;
-    readonly signal: AbortSignal | undefined;
-  },
+  { threshold, precision, signal }: CompareOptions,
 ): Promise<Compared> {
   const { videos } = library;
   const drawn = drawPairs(videos.length);
@@ -38,13 +30,7 @@ export async function compareVectors(
   const alike: Alike[] = [];
   for await (const [i, j] of candidates(library, bar, signal)) alike.push(compare(i, j));
   const found = alike.map(({ similarity }) => similarity);
-  const chosen =
-    threshold === undefined && chance
-      ? (thresholdFor(chance, found, precision) ?? { threshold: 1, expectedPrecision: null })
-      : {
-          threshold: threshold ?? FALLBACK,
-          expectedPrecision: expectedPrecisionAt(chance, found, threshold ?? FALLBACK),
-        };
+  const chosen = chooseThreshold(chance, found, { given: threshold, precision, usual: FALLBACK });
   return { ...chosen, alike, unread: [] };
 }
 

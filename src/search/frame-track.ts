@@ -1,6 +1,7 @@
 /** The pictures of a video, small, grey and at a steady rate: what two videos are compared by when one is laid over the other. */
 import { throwIfAborted } from '../checks.js';
 import { plainAugment } from '../data/augment/draw-augment.js';
+import { luma } from '../data/luma.js';
 import { type ClipPlan, PLAN_VERSION } from '../data/plan.js';
 import { clipFailure } from '../embed/clip-failure.js';
 import { readFacts, videoRow } from '../embed/video-facts.js';
@@ -141,15 +142,11 @@ function bytesOf({ grey, whole, coarse }: FrameTrack): number {
   return grey.byteLength + whole.byteLength + 2 * coarse.whole.byteLength;
 }
 
-/** Luma, after BT.601. */
 function greyOf(rgb: Float32Array, out: Uint8Array): void {
   for (let i = 0; 3 * i < rgb.length; i++)
     out[i] = Math.min(
       255,
-      Math.max(
-        0,
-        Math.round(255 * (0.299 * rgb[3 * i]! + 0.587 * rgb[3 * i + 1]! + 0.114 * rgb[3 * i + 2]!)),
-      ),
+      Math.max(0, Math.round(255 * luma(rgb[3 * i]!, rgb[3 * i + 1]!, rgb[3 * i + 2]!))),
     );
 }
 

@@ -3,6 +3,7 @@
  * it is the same footage and not the same place. Crops, other sizes, brightness and small changes of pace are undone.
  */
 import { type FrameTrack, RATE } from './frame-track.js';
+import type { SharedStretch } from './overlap.js';
 import {
   COARSE_SIZE,
   type Crop,
@@ -14,15 +15,11 @@ import {
   resample,
   WHOLE,
 } from './resample.js';
+import { RichestRun } from './richest-run.js';
 
-export interface Laid {
+export interface Laid extends SharedStretch {
   /** How surely the stretch is the same footage: 0 to 1. */
   readonly likeness: number;
-  /** Seconds of each video's file. */
-  readonly first: readonly [start: number, end: number];
-  readonly second: readonly [start: number, end: number];
-  /** Seconds of the second video for one of the first. */
-  readonly pace: number;
 }
 
 /** Paces that are tried; others between them are found from these. */
@@ -147,18 +144,16 @@ function richestRun(
   const first = Math.max(0, Math.ceil((-0.5 - offset) / pace));
   const last = Math.min(count - 1, Math.floor((beside - 0.51 - offset) / pace));
   const step = Math.max(1, Math.ceil((last - first) / LOOKED_AT));
-  let [begin, running] = [first, 0];
-  let best: Place | null = null;
+  const run = new RichestRun(first, 0);
   for (let i = first; i <= last; i += step) {
     const j = Math.min(beside - 1, Math.max(0, Math.round(pace * i + offset)));
-    if (running < 0) [begin, running] = [i, 0];
     let dot = 0;
     const [p, q] = [i * COARSE_SIZE, j * COARSE_SIZE];
     for (let cell = 0; cell < COARSE_SIZE; cell++) dot += x[p + cell]! * y[q + cell]!;
-    running += step * (dot - FIRST_BAR);
-    if (running > (best?.sum ?? 0)) best = { pace, offset, from: begin, to: i, sum: running };
+    run.add(i, step * (dot - FIRST_BAR));
   }
-  return best;
+  const { from, to, sum } = run;
+  return from < 0 ? null : { pace, offset, from, to, sum };
 }
 
 /**
@@ -331,9 +326,10 @@ function judge(found: Registration): Judged | null {
   const each = Float32Array.from(all, (_, number) =>
     correlation(xs, number * GRID_SIZE, ys, number * GRID_SIZE, GRID_SIZE),
   );
-  const run = runAbove(each, BAR);
-  if (!run) return null;
-  const [low, high] = run;
+  const run = new RichestRun(0, 0);
+  for (const [i, value] of each.entries()) run.add(i, value - BAR);
+  const { from: low, to: high } = run;
+  if (low < 0) return null;
   const n = all[high]! - all[low]! + 1;
   if (high - low + 1 < leastOf(cropped, other)) return null;
   let sum = 0;
@@ -348,18 +344,6 @@ function judge(found: Registration): Judged | null {
     ...{ from: all[low]!, to: all[high]!, begin: place(all[low]!), end: place(all[high]!) },
     likeness: known * r ** POWER * Math.max(0, q),
   };
-}
-
-/** The stretch whose values are above the bar by the most in all: its first and last. */
-function runAbove(values: Float32Array, bar: number): [number, number] | null {
-  let best: [number, number] | null = null;
-  let [begin, running, most] = [0, 0, 0];
-  for (const [i, value] of values.entries()) {
-    if (running < 0) [begin, running] = [i, 0];
-    running += value - bar;
-    if (running > most) [most, best] = [running, [begin, i]];
-  }
-  return best;
 }
 
 /** Correlation of what is left of each picture without its brightness and without each cell's mean over all of them. */

@@ -3,22 +3,28 @@
  * same pace or nearly so.
  */
 
+import { RichestRun } from './richest-run.js';
+
 /** The windows of a video: when each begins and ends, in seconds, in order. */
 export interface Timeline {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
 
-export interface Overlap {
-  /** Mean cosine over the windows of the stretch. */
-  readonly similarity: number;
-  /** Windows of the first video. */
-  readonly windows: number;
-  /** Seconds of each video. */
+/** What two videos have in common. */
+export interface SharedStretch {
+  /** Seconds of each file. */
   readonly first: readonly [start: number, end: number];
   readonly second: readonly [start: number, end: number];
   /** Seconds of the second video for one of the first. */
   readonly pace: number;
+}
+
+export interface Overlap extends SharedStretch {
+  /** Mean cosine over the windows of the stretch. */
+  readonly similarity: number;
+  /** Windows of the first video. */
+  readonly windows: number;
 }
 
 /** Paces that are tried: films are sped up by 4 % for television, and cameras drop frames. */
@@ -95,19 +101,13 @@ function windowsBeside(
 
 /** The run of windows [from, to] whose likeness is above the bar by the most in all. */
 function richestRun(path: Int32Array, scores: Float32Array, count: number, bar: number) {
-  let [from, to, sum] = [-1, -1, Number.NEGATIVE_INFINITY];
-  let [begin, running] = [0, 0];
+  const run = new RichestRun(0, Number.NEGATIVE_INFINITY);
   for (let i = 0; i < path.length; i++) {
     const j = path[i]!;
-    if (j < 0) {
-      [begin, running] = [i + 1, 0];
-      continue;
-    }
-    if (running < 0) [begin, running] = [i, 0];
-    running += scores[i * count + j]! - bar;
-    if (running > sum) [from, to, sum] = [begin, i, running];
+    if (j < 0) run.restart(i + 1);
+    else run.add(i, scores[i * count + j]! - bar);
   }
-  return { from, to, sum };
+  return run;
 }
 
 function overlapOf(

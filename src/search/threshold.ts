@@ -92,13 +92,30 @@ export function thresholdFor(
   return chosen;
 }
 
-/** Share of what is found from a likeness on that is expected to be duplicates; null where nothing is known, or found. */
-export function expectedPrecisionAt(
+/**
+ * What was given; else what is chosen on the data (1, which nothing reaches, where nothing will do); else, where nothing is
+ * known of chance, what is usual. Beside it the share of what is found that is expected to be duplicates; null where
+ * nothing is known, or found.
+ */
+export function chooseThreshold(
   chance: Chance | null,
   found: readonly number[],
-  threshold: number,
-): number | null {
+  {
+    given,
+    precision,
+    usual,
+    floor,
+  }: {
+    readonly given: number | undefined;
+    readonly precision: number;
+    readonly usual: number;
+    readonly floor?: number;
+  },
+): { readonly threshold: number; readonly expectedPrecision: number | null } {
+  if (given === undefined && chance)
+    return thresholdFor(chance, found, precision, floor) ?? { threshold: 1, expectedPrecision: null };
+  const threshold = given ?? usual;
   const count = found.filter((similarity) => similarity >= threshold).length;
-  if (!chance || count === 0) return null;
-  return Math.max(0, 1 - expectedByChance(chance, threshold) / count);
+  if (!chance || count === 0) return { threshold, expectedPrecision: null };
+  return { threshold, expectedPrecision: Math.max(0, 1 - expectedByChance(chance, threshold) / count) };
 }
