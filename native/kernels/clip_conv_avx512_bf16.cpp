@@ -15,14 +15,7 @@ namespace vssl::clip_conv_rows {
 namespace avx512_bf16 {
 namespace {
 
-constexpr int kAccumulators = 28;  // of 32 registers
-
-// Two values of x, in all lanes.
-inline __m512bh broadcast(const uint16_t* x) {
-  int32_t pair;
-  __builtin_memcpy(&pair, x, sizeof pair);
-  return (__m512bh)_mm512_set1_epi32(pair);
-}
+#include "bf16_blocks.inl"
 
 // kCount outputs from position `first`, for kVecs vectors of filters.
 template <int kVecs, int kCount>
@@ -66,43 +59,19 @@ inline void block(const Row& row, int64_t first) {
   }
 }
 
-// The last whole block ends with the row, and may make some outputs a second time.
-template <int kVecs, int kCount>
-void blocks_of(const Row& row) {
-  for (int64_t i = 0; i < row.width; i += kCount) block<kVecs, kCount>(row, std::min(i, row.width - kCount));
-}
-
-struct Blocks {
-  int64_t count;
-  void (*run)(const Row& row);
-};
-
-// Of those that fit into the row the one that makes the fewest outputs in all; the widest of equals.
 template <int kVecs>
-void blocks(const Row& row) {
-  constexpr int kMost = kAccumulators / kVecs;
-  constexpr Blocks kinds[] = {{kMost, blocks_of<kVecs, kMost>},
-                              {kMost * 6 / 7, blocks_of<kVecs, kMost * 6 / 7>},
-                              {kMost * 5 / 7, blocks_of<kVecs, kMost * 5 / 7>},
-                              {kMost * 4 / 7, blocks_of<kVecs, kMost * 4 / 7>},
-                              {4, blocks_of<kVecs, 4>},
-                              {1, blocks_of<kVecs, 1>}};
-  const Blocks* best = nullptr;
-  int64_t fewest = 0;
-  for (const Blocks& kind : kinds) {
-    const int64_t made = (row.width + kind.count - 1) / kind.count * kind.count;
-    if (kind.count > row.width || (best != nullptr && made >= fewest)) continue;
-    best = &kind;
-    fewest = made;
+struct Rows {
+  template <int kCount>
+  static void run(const Row& row, int64_t first) {
+    block<kVecs, kCount>(row, first);
   }
-  best->run(row);
-}
+};
 
 void run(const Row& row) {
   if (row.filters - row.first_filter > kLanes) {
-    blocks<2>(row);
+    in_blocks<Rows<2>, kAccumulators / 2>(row, row.width);
   } else {
-    blocks<1>(row);
+    in_blocks<Rows<1>, kAccumulators>(row, row.width);
   }
 }
 

@@ -6,6 +6,10 @@
 
 #include "../common/error.h"
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
+
 namespace vssl {
 namespace {
 
@@ -92,6 +96,16 @@ bool has_avx512_bf16() {
 #if defined(__x86_64__) && defined(__GNUC__)
   static const bool found = cpu_has(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16");
   return found;
+#else
+  return false;
+#endif
+}
+
+bool has_bf16_matrices() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  constexpr unsigned kAmxBf16 = 1u << 22;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
 #else
   return false;
 #endif

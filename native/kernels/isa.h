@@ -21,8 +21,11 @@ Isa selected_isa();
 /// Whether `vdpbf16ps` exists beside AVX-512.
 bool has_avx512_bf16();
 
-/// Whether it exists and the path in use is AVX-512. Elsewhere rounding to bf16 would cost time and gain
-/// nothing.
+/// Whether a unit for matrices of bf16 (AMX) exists, which libraries use.
+bool has_bf16_matrices();
+
+/// Whether `vdpbf16ps` exists and the path in use is AVX-512. Elsewhere rounding to bf16 would cost time and
+/// gain nothing.
 inline bool selects_avx512_bf16() { return selected_isa() == Isa::kAvx512 && has_avx512_bf16(); }
 
 /// For tests: overrides the selection for the whole process; false when the CPU lacks it.

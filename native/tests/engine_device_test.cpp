@@ -172,14 +172,20 @@ void test_methods() {
   test_method(cvrl, {{"channelsLast", false}}, "in the other layout");
 }
 
-// What bf16 rounds is the same on both; sums are taken in another order.
+// The kernels of a CPU may round what the device's do not, so both are beside fp32.
 void test_bf16() {
   const Case c = cases()[1];
-  Session here(spec_on(c, "cpu", {{"precision", "bf16"}})),
-      there(spec_on(c, device, {{"precision", "bf16"}}));
-  const double a = here.step(batch_of(c, 7), numbers_of(c, 0, 0.01)).losses.at("loss");
-  const double b = there.step(batch_of(c, 7), numbers_of(c, 0, 0.01)).losses.at("loss");
-  check_at_most(std::fabs(a - b), 0.05 * a, "SimCLR in bf16");
+  for (const int seed : {7, 8, 9}) {
+    const auto loss = [&](const std::string& where, const Object& settings) {
+      Session session(spec_on(c, where, settings));
+      return session.step(batch_of(c, seed), numbers_of(c, 0, 0.01)).losses.at("loss");
+    };
+    const double exact = loss(device, {});
+    for (const auto& where : {std::string("cpu"), std::string(device)}) {
+      check_at_most(std::fabs(loss(where, {{"precision", "bf16"}}) - exact), 0.1,
+                    "SimCLR in bf16 on " + where + ", batch " + std::to_string(seed));
+    }
+  }
 }
 
 // Gradients within fp16 layers are scaled, all that is seen of them is not.

@@ -50,7 +50,9 @@ test('a process that is killed: the same command makes what an unbroken one make
   const args = ['prepare', '--data', copy.data, '--out', killed, '--format', 'jpeg', '--threads', '1'];
   const child = spawn(process.execPath, [main, ...args], { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  while (!existsSync(join(killed, 'finished.jsonl')) && child.exitCode === null) await delay(1);
+  const finished = join(killed, 'finished.jsonl');
+  const hasOne = () => existsSync(finished) && readFileSync(finished).includes('\n');
+  while (!hasOne() && child.exitCode === null) await delay(1);
   child.kill('SIGKILL');
   await ended;
   const { videos, reused } = await prepare({ ...copy, out: killed });

@@ -17,6 +17,7 @@
 
 #include <cmath>
 #include <mutex>
+#include <tuple>
 
 #include "../../common/ending.h"
 #include "../../common/memory.h"
@@ -24,6 +25,7 @@
 #include "first_order.h"
 #include "gradient_scale.h"
 #include "new_calls.h"
+#include "winograd_conv.h"
 
 namespace vssl::engine {
 
@@ -136,30 +138,37 @@ std::tuple<Tensor, Tensor> library_gradients(const Tensor& grad_output, const Te
   return {grad_input, grad_weight};
 }
 
+// How a convolution is made, and from what.
+struct Ways {
+  Tensor weight;                               // in the type of x, for the library
+  const std::vector<uint32_t>* few = nullptr;  // packed for pictures
+  Tensor winograd, winograd_to_input;          // packed for those, forward and backward
+};
+
 struct ConvFunction : torch::autograd::Function<ConvFunction> {
-  // weight and bias are the fp32 leaves that receive the gradients; shadow is the weight in the type of x,
-  // packed the same for pictures, or empty.
+  // weight and bias are the fp32 leaves that receive the gradients.
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
-                        std::optional<Tensor> bias, const Tensor& shadow, const std::vector<uint32_t>* packed,
-                        std::vector<int64_t> stride, std::vector<int64_t> padding) {
-    ctx->save_for_backward({x, shadow});
+                        std::optional<Tensor> bias, const Ways& ways, std::vector<int64_t> stride,
+                        std::vector<int64_t> padding) {
+    ctx->save_for_backward({x, ways.weight, ways.winograd_to_input});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["bias"] = bias.has_value();
-    if (packed)
-      return few_channels_conv(x, *packed, weight.sizes(), bias.value_or(Tensor()),
-                               {stride[0], stride[1], stride[2]}, {padding[0], padding[1], padding[2]},
-                               false);
+    const Triple s{stride[0], stride[1], stride[2]}, p{padding[0], padding[1], padding[2]};
+    if (ways.few)
+      return few_channels_conv(x, *ways.few, weight.sizes(), bias.value_or(Tensor()), s, p, false);
+    if (ways.winograd.defined())
+      return winograd_conv(x, ways.winograd, weight.sizes(), bias.value_or(Tensor()), p, false, {});
     if (bias) bias = bias->detach().to(x.scalar_type());
-    const NewCall call(NewCall::kForward, {x, shadow}, {stride, padding, {bias.has_value()}});
-    return at::conv3d(x, shadow, bias, stride, padding);
+    const NewCall call(NewCall::kForward, {x, ways.weight}, {stride, padding, {bias.has_value()}});
+    return at::conv3d(x, ways.weight, bias, stride, padding);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     refuse_second_order("the 3-D convolution");
     ending::check();
     const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1];
+    const Tensor &x = saved[0], &w = saved[1], &to_input = saved[2];
     const auto s = ctx->saved_data["stride"].toIntVector(), p = ctx->saved_data["padding"].toIntVector();
     const Triple stride{s[0], s[1], s[2]}, padding{p[0], p[1], p[2]};
     const bool want_x = ctx->needs_input_grad(0), want_w = ctx->needs_input_grad(1);
@@ -169,14 +178,25 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
         grads[0]
             .to(x.scalar_type())
             .contiguous(channels_last ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous);
-    const bool own = want_w && needs_own_way(g, w);
-    const NewCall call(NewCall::kBackward, {g, x, w}, {s, p, {want_x, want_w}});
-    auto [grad_x, grad_w] = library_gradients(g, x, w, stride, padding, want_x, want_w && !own);
-    if (own) grad_w = weight_gradient_own_way(g, x, w, stride, padding);
+    const InputGradient back(w.sizes(), padding);
+    const bool winograd_x =
+        want_x && to_input.defined() && has_winograd_conv(g, back.weight_sizes, {1, 1, 1}, back.padding);
+    const bool winograd_w = want_w && has_winograd_conv(x, w.sizes(), stride, padding);
+    const bool own = want_w && !winograd_w && needs_own_way(g, w);
+    Tensor grad_x, grad_w;
+    {
+      const bool asks_x = want_x && !winograd_x, asks_w = want_w && !winograd_w;
+      const NewCall call(NewCall::kBackward, {g, x, w}, {s, p, {asks_x, asks_w}});
+      if (asks_x || (asks_w && !own))
+        std::tie(grad_x, grad_w) = library_gradients(g, x, w, stride, padding, asks_x, asks_w && !own);
+      if (own) grad_w = weight_gradient_own_way(g, x, w, stride, padding);
+    }
+    if (winograd_x) grad_x = winograd_conv(g, to_input, back.weight_sizes, {}, back.padding, false, {});
+    if (winograd_w) grad_w = winograd_weight_gradient(g, x, w.sizes(), padding);
     if (want_w) grad_w = grad_w.to(at::kFloat);
     Tensor grad_b;
     if (ctx->saved_data["bias"].toBool()) grad_b = g.sum({0, 2, 3, 4}, false, at::kFloat);
-    return {grad_x, grad_w, grad_b, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {grad_x, grad_w, grad_b, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -223,23 +243,29 @@ Tensor Conv3d::forward(const Tensor& x, const Pass& pass) const {
         {{i[0], i[1], i[2], i[3], i[4]}, k[0], {k[2], k[3], k[4]}, stride_, padding_, bias_.defined()});
   }
   check(x);
-  const bool few = has_few_channels(x);
-  Tensor shadow;
-  const std::vector<uint32_t>* packed = nullptr;
+  const bool to_input = at::GradMode::is_enabled() && x.requires_grad();
+  Ways ways;
   {
     const std::lock_guard<std::mutex> lock(shadows);
-    if (shadow_version_ != weights_->version() || shadow_.scalar_type() != pass.compute) {
-      const at::NoGradGuard no_grad;
-      shadow_ = weight_.detach().to(pass.compute);
-      packed_.clear();
-      shadow_version_ = weights_->version();
+    const at::NoGradGuard no_grad;
+    if (shadow_.version != weights_->version() || shadow_.weight.scalar_type() != pass.compute)
+      shadow_ = {weights_->version(), weight_.detach().to(pass.compute), {}, {}, {}};
+    ways.weight = shadow_.weight;
+    if (has_few_channels(x)) {
+      if (shadow_.few.empty()) shadow_.few = pack_few_channels(weight_.detach());
+      ways.few = &shadow_.few;
+    } else if (has_winograd_conv(x, weight_.sizes(), stride_, padding_)) {
+      if (!shadow_.winograd.defined()) shadow_.winograd = pack_winograd_conv(weight_.detach());
+      ways.winograd = shadow_.winograd;
+      if (to_input) {
+        if (!shadow_.winograd_to_input.defined())
+          shadow_.winograd_to_input = pack_winograd_conv(weight_.detach(), true);
+        ways.winograd_to_input = shadow_.winograd_to_input;
+      }
     }
-    if (few && packed_.empty()) packed_ = pack_few_channels(weight_.detach());
-    shadow = shadow_;
-    if (few) packed = &packed_;
   }
-  return ConvFunction::apply(x, entering(weight_, pass), given(entering(bias_, pass)), shadow, packed,
-                             list(stride_), list(padding_));
+  return ConvFunction::apply(x, entering(weight_, pass), given(entering(bias_, pass)), ways, list(stride_),
+                             list(padding_));
 }
 
 }  // namespace vssl::engine

@@ -22,10 +22,14 @@ class Conv3d {
   const Weights* weights_;
   Triple stride_, padding_;
   Tensor weight_, bias_;
-  // The weight in the compute type, made once for each version of the weights.
-  mutable Tensor shadow_;
-  mutable std::vector<uint32_t> packed_;  // the same for pictures
-  mutable int64_t shadow_version_ = -1;
+  // The weight as convolutions read it, made once for each version of the weights.
+  struct Shadow {
+    int64_t version = -1;
+    Tensor weight;                       // in the compute type
+    std::vector<uint32_t> few;           // for pictures, where it was asked for
+    Tensor winograd, winograd_to_input;  // for those, and for the gradient of x
+  };
+  mutable Shadow shadow_;
 };
 
 // Gradient of a convolution's weight, (out, in, kT, kH, kW). Where libtorch computes it rightly this is

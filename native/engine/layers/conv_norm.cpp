@@ -7,6 +7,7 @@
 #include "../../common/ending.h"
 #include "few_channels.h"
 #include "new_calls.h"
+#include "winograd_conv.h"
 
 namespace vssl::engine {
 
@@ -65,11 +66,15 @@ Tensor ConvNorm::forward(const Tensor& x, const Pass& pass, bool relu, const Ten
   return relu ? at::relu(sum) : sum;
 }
 
-const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, bool few) const {
+ConvNorm::Way ConvNorm::way_of(const Tensor& x, bool adds) const {
+  if (has_few_channels(x) && !adds) return Way::kFewChannels;
+  return has_winograd_conv(x, conv_.weight().sizes(), stride_, padding_) ? Way::kWinograd : Way::kLibrary;
+}
+
+const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, Way way) const {
   const std::lock_guard<std::mutex> lock(folds);
   Folded& f = folded_;
-  if (f.version == weights_->version() && few != f.packed.empty() && f.type == compute &&
-      x.sizes().slice(1) == f.input)
+  if (f.version == weights_->version() && f.way == way && f.type == compute && x.sizes().slice(1) == f.input)
     return f;
   Tensor weight = conv_.weight(), bias = conv_.bias();
   if (norm_) {
@@ -77,25 +82,29 @@ const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, 
     weight = weight * scale.view({-1, 1, 1, 1, 1});
     bias = shift;
   }
-  f = {weights_->version(), compute, x.sizes().slice(1).vec(), {}, bias, {}};
-  if (few) {
+  f = {weights_->version(), compute, way, x.sizes().slice(1).vec(), {}, bias, {}};
+  if (way == Way::kFewChannels) {
     f.packed = pack_few_channels(weight);
-    return f;
+  } else if (way == Way::kWinograd) {
+    f.weight = pack_winograd_conv(weight);
+  } else {
+    f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(compute).contiguous().to_mkldnn(), padding_,
+                                                stride_, kNoDilation, 1, x.sizes());
+    f.bias = bias.to(compute);
   }
-  f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(compute).contiguous().to_mkldnn(), padding_, stride_,
-                                              kNoDilation, 1, x.sizes());
-  f.bias = bias.to(compute);
   return f;
 }
 
 Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const {
   ending::check();
   conv_.check(x);
-  const bool few = has_few_channels(x) && !residual.defined();
+  const Way way = way_of(x, residual.defined());
+  const Folded& f = fold(x, pass.compute, way);
+  const at::IntArrayRef sizes = conv_.weight().sizes();
+  if (way == Way::kFewChannels) return few_channels_conv(x, f.packed, sizes, f.bias, stride_, padding_, relu);
+  if (way == Way::kWinograd) return winograd_conv(x, f.weight, sizes, f.bias, padding_, relu, residual);
   const NewCall call(NewCall::kFolded, {x, conv_.weight()},
                      {stride_, padding_, {relu, residual.defined(), pass.compute == at::kFloat}});
-  const Folded& f = fold(x, pass.compute, few);
-  if (few) return few_channels_conv(x, f.packed, conv_.weight().sizes(), f.bias, stride_, padding_, relu);
   if (residual.defined())
     return pointwise_binary()->call(x, residual, f.weight, f.bias, padding_, stride_, kNoDilation, 1, "add",
                                     1.0, relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),

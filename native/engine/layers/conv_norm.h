@@ -25,15 +25,18 @@ class ConvNorm {
   std::optional<BatchNorm> norm_;
   // In the compute type, for one version of the weights and one size of clip, for which oneDNN chooses
   // blocks.
+  enum class Way { kLibrary, kFewChannels, kWinograd };
   struct Folded {
     int64_t version = -1;
     at::ScalarType type = at::kFloat;
+    Way way = Way::kLibrary;
     std::vector<int64_t> input;
-    Tensor weight, bias;
+    Tensor weight, bias;           // the weight as that way reads it
     std::vector<uint32_t> packed;  // of pictures, in the weight's place
   };
-  // What x meets; `few`: packed for the kernel of pictures.
-  const Folded& fold(const Tensor& x, at::ScalarType compute, bool few) const;
+  Way way_of(const Tensor& x, bool adds) const;
+  // What x meets.
+  const Folded& fold(const Tensor& x, at::ScalarType compute, Way way) const;
   Tensor folded(const Tensor& x, const Pass& pass, bool relu, const Tensor& residual) const;
   mutable Folded folded_;
 };

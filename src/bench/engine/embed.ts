@@ -16,13 +16,15 @@ type EmbedParameters = {
 
 const PEERS = ['torch', 'torch BatchNorm folded', 'torch bare convolutions'];
 /**
- * How far features may be from those of another way to compute them, relative to their norm. In bf16 every layer rounds.
+ * How far features may be from those of another way to compute them, relative to their norm. In bf16 every layer rounds:
+ * R3D-18 at 2 clips of 32 x 32 is 0.016 from fp32 with libtorch's convolutions, 0.022 with Winograd's; at 112 x 112, 0.005
+ * and 0.006.
  * R(2+1)D, with weights at random, makes more of it the smaller its clips are: at 2 clips of 32 x 32 libtorch's bf16 is
  * 0.2 from its fp32, at 112 x 112 0.04. An operation that is left out shows as 1.
  */
 function toleranceOf({ arch, precision }: EmbedParameters): number {
   if (precision === 'fp32') return 1e-4;
-  return arch.startsWith('r2plus1d') ? 0.3 : 0.02;
+  return arch.startsWith('r2plus1d') ? 0.3 : 0.03;
 }
 
 const full = { width: 1, precision: 'bf16', clips: 8, frames: 16, size: 112 } as const;
