@@ -40,11 +40,19 @@ inline void transform(const __m512 (&d)[4], __m512 (&out)[4]) {
 // The 4 x 4 pixels that a square sees.
 template <class Lines>
 inline void find(const uint16_t* (&pixels)[4][4], const Lines& s, int64_t square) {
+  const int64_t first = s.first_column + 2 * square;
+  const bool inside = first >= 0 && first + 4 <= s.width;
+#pragma GCC unroll 4
   for (int64_t i = 0; i < 4; ++i) {
+    if (inside && s.lines[i] != nullptr) {
+      const uint16_t* const line = s.lines[i] + first * s.channels;
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < 4; ++j) pixels[i][j] = line + j * s.channels;
+      continue;
+    }
     for (int64_t j = 0; j < 4; ++j) {
-      const int64_t column = s.first_column + 2 * square + j;
-      const bool outside = s.lines[i] == nullptr || column < 0 || column >= s.width;
-      pixels[i][j] = outside ? s.zeros : s.lines[i] + column * s.channels;
+      const bool outside = s.lines[i] == nullptr || first + j < 0 || first + j >= s.width;
+      pixels[i][j] = outside ? s.zeros : s.lines[i] + (first + j) * s.channels;
     }
   }
 }
@@ -234,11 +242,10 @@ void gather_in(const Gather& g, std::index_sequence<kCounts...>) {
 }
 
 void gather(const Gather& g) {
-  constexpr auto counts = std::make_index_sequence<kMostChannels>();
   if (g.filters > kLanes) {
-    gather_in<2>(g, counts);
+    gather_in<2>(g, std::make_index_sequence<most_channels(kFilterBlock)>());
   } else {
-    gather_in<1>(g, counts);
+    gather_in<1>(g, std::make_index_sequence<most_channels(kLanes)>());
   }
 }
 

@@ -32,7 +32,7 @@ class Gradient {
         across_(2 * in_whole(width_, 4)),
         channels_(2 * pairs_of(shape)),
         filters_(blocks_of(shape) * kFilterBlock),
-        parts_(in_whole(shape.channels, loops::kMostChannels)),
+        parts_(in_whole(shape.channels, loops::most_channels(shape.filters))),
         unit_(unit()),
         slots_(unit_.frames + shape.taps - 1) {}
 

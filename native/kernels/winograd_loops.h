@@ -9,9 +9,11 @@ constexpr int64_t kLanes = 16;        // channels or filters of a vector
 constexpr int64_t kFilterBlock = 32;  // of one pass over squares
 constexpr int64_t kProducts = 16;     // of a square and a channel
 constexpr int64_t kMostTaps = 16;
-constexpr int64_t kWeights = 9;        // of a tap and a channel
-constexpr int64_t kMostChannels = 14;  // whose gradients fit the registers
+constexpr int64_t kWeights = 9;  // of a tap and a channel
 constexpr int64_t kMostFrames = 16;
+
+// Whose gradients fit the registers, beside so many filters that are left.
+constexpr int64_t most_channels(int64_t filters) { return filters > kLanes ? 14 : 28; }
 
 // B' d B of the squares beside one another in four rows of a picture.
 struct Squares {
@@ -72,7 +74,7 @@ struct PairedGradients {
 struct Gather {
   float* out;        // [channel][kWeights][kFilterBlock], of the first channel
   int64_t pitch;     // from one channel to the next
-  int64_t channels;  // at most kMostChannels
+  int64_t channels;  // at most most_channels()
   int64_t filters;   // that are left, of this block or of later ones
   int64_t frames;
   const uint32_t* squares[kMostFrames];    // of the first channel: [product][...][pair][channel]
