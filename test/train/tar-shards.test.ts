@@ -156,7 +156,8 @@ test.serial('check, embed, eval, index and search', async (t) => {
   const alone = await encoder.embed(path, { clips: 1 });
   t.deepEqual(alone, await encoder.embed(String(vectors[0]![2]!.path), { clips: 1 }));
   const db = join(root, 'videos.index');
-  t.is((await indexVideos({ weights: unbroken, data, db })).added, 10);
+  // fp32: after so few steps all vectors are nearly the same, and rounding them would decide who is nearest
+  t.is((await indexVideos({ weights: unbroken, data, db, type: 'fp32' })).added, 10);
   t.is((await indexVideos({ weights: unbroken, data, db })).unchanged, 10);
   const { hits } = await searchVideos({ db, clip: path, top: 2 });
   t.is(hits[0]!.path, path);
