@@ -9,6 +9,22 @@ inline __m512bh broadcast(const uint16_t* x) {
   return (__m512bh)_mm512_set1_epi32(pair);
 }
 
+// Adds to kCount rows, whose pairs of values lie `pitch` values apart, what kVecs vectors of weights give. A
+// call would keep the sums in memory.
+template <int kVecs, int kCount>
+__attribute__((always_inline)) inline void add_products(__m512 (&sum)[kCount][kVecs], const uint32_t* weights,
+                                                        const uint16_t* x, int64_t pitch) {
+  __m512bh w[kVecs];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVecs; ++v) w[v] = (__m512bh)_mm512_loadu_si512(weights + v * kLanes);
+#pragma GCC unroll 28
+  for (int i = 0; i < kCount; ++i) {
+    const __m512bh value = broadcast(x + i * pitch);
+#pragma GCC unroll 2
+    for (int v = 0; v < kVecs; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], w[v], value);
+  }
+}
+
 // The last whole block ends with the rows, and may make some a second time.
 template <class Kernel, int kCount, class Call>
 void blocks_of(const Call& call, int64_t rows) {

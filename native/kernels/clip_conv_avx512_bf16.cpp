@@ -34,17 +34,8 @@ inline void block(const Row& row, int64_t first) {
     for (int64_t line = 0; line < row.lines; ++line) {
       const uint16_t* x = row.x + time * row.time_pitch + line * row.line_pitch + first * row.step;
       const uint32_t* w = row.packed + time * row.packed_time_pitch + line * row.packed_line_pitch;
-      for (int64_t pair = 0; pair < row.pairs; ++pair, x += 2, w += kFilterBlock) {
-        __m512bh weights[kVecs];
-#pragma GCC unroll 2
-        for (int v = 0; v < kVecs; ++v) weights[v] = (__m512bh)_mm512_loadu_si512(w + v * kLanes);
-#pragma GCC unroll 28
-        for (int i = 0; i < kCount; ++i) {
-          const __m512bh value = broadcast(x + i * row.step);
-#pragma GCC unroll 2
-          for (int v = 0; v < kVecs; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], weights[v], value);
-        }
-      }
+      for (int64_t pair = 0; pair < row.pairs; ++pair, x += 2, w += kFilterBlock)
+        add_products(sum, w, x, row.step);
     }
   }
 #pragma GCC unroll 28

@@ -142,20 +142,10 @@ class Run {
       loops::Squares squares;
       squares.product_pitch = slots_ * slot_pitch_;
       squares.square_pitch = 2 * r_.pairs_;
-      squares.zeros = scratch_.zeros;
-      squares.width = s.width;
-      squares.channels = s.channels;
-      squares.count = r_.across_;
-      squares.first_column = -s.padding[2];
       squares.out = scratch_.factors + frame % slots_ * slot_pitch_;
       for (int64_t clip = clip_; clip < clip_ + clips_; ++clip) {
         for (int64_t line = line_; line < line_ + lines_; ++line) {
-          for (int64_t i = 0; i < 4; ++i) {
-            const int64_t h = 2 * line + i - s.padding[1];
-            squares.lines[i] = h < 0 || h >= s.height ? nullptr
-                                                      : r_.x_ + ((clip * s.frames + frame) * s.height + h) *
-                                                                    s.width * s.channels;
-          }
+          see(squares, s, r_.x_, clip, frame, line, r_.across_, scratch_.zeros);
           r_.inner_.squares(squares);
           squares.out += r_.across_ * squares.square_pitch;
         }

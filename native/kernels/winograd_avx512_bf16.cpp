@@ -190,17 +190,8 @@ void gather_of(const Gather& g) {
     for (int64_t frame = 0; frame < g.frames; ++frame) {
       const uint32_t* x = g.squares[frame] + product * g.squares_product_pitch;
       const uint32_t* y = g.gradients[frame] + product * g.gradients_product_pitch;
-      for (int64_t pair = 0; pair < g.pairs; ++pair, x += g.squares_pair_pitch, y += g.gradients_pair_pitch) {
-        __m512bh gradients[kVecs];
-#pragma GCC unroll 2
-        for (int v = 0; v < kVecs; ++v) gradients[v] = (__m512bh)_mm512_loadu_si512(y + v * kLanes);
-#pragma GCC unroll 28
-        for (int i = 0; i < kCount; ++i) {
-          const __m512bh value = (__m512bh)_mm512_set1_epi32(static_cast<int32_t>(x[i]));
-#pragma GCC unroll 2
-          for (int v = 0; v < kVecs; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], gradients[v], value);
-        }
-      }
+      for (int64_t pair = 0; pair < g.pairs; ++pair, x += g.squares_pair_pitch, y += g.gradients_pair_pitch)
+        add_products(sum, y, reinterpret_cast<const uint16_t*>(x), 2);
     }
 #pragma GCC unroll 28
     for (int i = 0; i < kCount; ++i) {
@@ -262,17 +253,7 @@ inline void block(const Multiply& m, int64_t first) {
   const int64_t pitch = 2 * m.pairs;
   for (int64_t tap = 0; tap < m.count; ++tap) {
     const uint16_t* x = m.taps[tap] + first * pitch;
-    for (int64_t pair = 0; pair < m.pairs; ++pair, x += 2, w += kFilterBlock) {
-      __m512bh weights[kVecs];
-#pragma GCC unroll 2
-      for (int v = 0; v < kVecs; ++v) weights[v] = (__m512bh)_mm512_loadu_si512(w + v * kLanes);
-#pragma GCC unroll 28
-      for (int i = 0; i < kCount; ++i) {
-        const __m512bh value = broadcast(x + i * pitch);
-#pragma GCC unroll 2
-        for (int v = 0; v < kVecs; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], weights[v], value);
-      }
-    }
+    for (int64_t pair = 0; pair < m.pairs; ++pair, x += 2, w += kFilterBlock) add_products(sum, w, x, pitch);
   }
 #pragma GCC unroll 28
   for (int i = 0; i < kCount; ++i) {

@@ -103,17 +103,7 @@ class Gradient {
       squares.out = squares_ + (frame % slots_ * step.pairs + pair) * channels_;
       squares.product_pitch = squares_pitch(step);
       squares.pair_pitch = channels_;
-      for (int64_t i = 0; i < 4; ++i) {
-        const int64_t h = 2 * line + i - s_.padding[1];
-        squares.lines[i] = h < 0 || h >= s_.height
-                               ? nullptr
-                               : x_ + ((clip * s_.frames + frame) * s_.height + h) * s_.width * s_.channels;
-      }
-      squares.zeros = zeros_;
-      squares.width = s_.width;
-      squares.channels = s_.channels;
-      squares.count = across_;
-      squares.first_column = -s_.padding[2];
+      see(squares, s_, x_, clip, frame, line, across_, zeros_);
       inner_.paired_squares(squares);
     }
     for (int64_t frame = step.frame; frame < step.frame + step.frames; ++frame) {

@@ -15,15 +15,19 @@ constexpr int64_t kMostFrames = 16;
 // Whose gradients fit the registers, beside so many filters that are left.
 constexpr int64_t most_channels(int64_t filters) { return filters > kLanes ? 14 : 28; }
 
-// B' d B of the squares beside one another in four rows of a picture.
-struct Squares {
-  uint16_t* out;             // of the first square: [product][...][channel, a whole number of vectors]
-  int64_t product_pitch;     // from one product to the next
-  int64_t square_pitch;      // from one square to the next
+// What squares beside one another see of a picture: four rows of it.
+struct Pixels {
   const uint16_t* lines[4];  // (width, channels); null outside
   const uint16_t* zeros;     // a pixel of them
   int64_t width, channels;
   int64_t count, first_column;  // of squares; of the first one's pixels, below 0 in the padding
+};
+
+// B' d B of them.
+struct Squares : Pixels {
+  uint16_t* out;          // of the first square: [product][...][channel, a whole number of vectors]
+  int64_t product_pitch;  // from one product to the next
+  int64_t square_pitch;   // from one square to the next
 };
 
 // For one of the 16 products: `rows` squares times a block of filters, summed over taps and channels.
@@ -49,13 +53,9 @@ struct Outputs {
 
 // As Squares, two beside one another in a word for each channel: [product][...][pair][channel], and `count`
 // is even.
-struct PairedSquares {
+struct PairedSquares : Pixels {
   uint32_t* out;
   int64_t product_pitch, pair_pitch;
-  const uint16_t* lines[4];
-  const uint16_t* zeros;
-  int64_t width, channels;
-  int64_t count, first_column;
 };
 
 // A g A' of the squares beside one another in two rows of the output's gradient, two in a word for each

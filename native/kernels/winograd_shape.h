@@ -59,6 +59,22 @@ inline Unit unit_of(const WinogradConv& s, int64_t lines, int64_t across, int64_
 // Whether packed weights stay in a core's cache.
 inline bool are_cached(const WinogradConv& s) { return packed_winograd_size(s) * 4 <= 512 << 10; }
 
+// What `count` squares of a line of them see of a frame of x.
+inline void see(winograd_loops::Pixels& pixels, const WinogradConv& s, const uint16_t* x, int64_t clip,
+                int64_t frame, int64_t line, int64_t count, const uint16_t* zeros) {
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t h = 2 * line + i - s.padding[1];
+    pixels.lines[i] = h < 0 || h >= s.height
+                          ? nullptr
+                          : x + ((clip * s.frames + frame) * s.height + h) * s.width * s.channels;
+  }
+  pixels.zeros = zeros;
+  pixels.width = s.width;
+  pixels.channels = s.channels;
+  pixels.count = count;
+  pixels.first_column = -s.padding[2];
+}
+
 inline double flops_of(const WinogradConv& s) {
   const int64_t squares = in_whole(s.output(1), 2) * in_whole(s.output(2), 2);
   return 2.0 * kProducts * static_cast<double>(s.clips * s.output(0) * squares) *

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../kernels/clip_conv.h"
+#include "bf16_values.h"
 #include "testing.h"
 
 namespace vssl {
@@ -16,13 +17,6 @@ uint16_t upper_half(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return static_cast<uint16_t>(bits >> 16);
-}
-
-float from_bf16(uint16_t x) {
-  const uint32_t bits = static_cast<uint32_t>(x) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
 }
 
 std::vector<uint16_t> random_bf16(std::mt19937_64& random, int64_t count) {

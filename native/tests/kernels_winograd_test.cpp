@@ -10,17 +10,11 @@
 #include <vector>
 
 #include "../kernels/winograd.h"
+#include "bf16_values.h"
 #include "testing.h"
 
 namespace vssl {
 namespace {
-
-float from_bf16(uint16_t x) {
-  const uint32_t bits = static_cast<uint32_t>(x) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 // The nearest, ties to even.
 uint16_t to_bf16_bits(double x) {
