@@ -63,16 +63,17 @@ export function skip(why) {
   count.skipped++;
 }
 
-/** C++ suites, programs in `folder` whose last line counts. */
-export async function runSuites(folder, suites) {
+/** C++ suites, programs in `folder` whose last line counts. `launcher`: a program, with arguments, that runs them. */
+export async function runSuites(folder, suites, launcher = []) {
   for (const suite of suites) {
     log(`C++ tests: ${suite}`);
     let last = '';
-    const code = await stream(join(root, folder, suite), [], (line) => {
+    const [program, ...args] = [...launcher, join(root, folder, suite)];
+    const code = await stream(program, args, (line) => {
       if (last) console.log(last);
       last = line;
     });
-    const counts = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(last);
+    const counts = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\r?$/.exec(last);
     if (!counts || (code !== 0 && counts[2] === '0')) {
       count.failed++;
       console.log(`${last}\nFAILED ${suite}: ended with ${code} and without a count of failures`);

@@ -13,7 +13,7 @@
 namespace vssl {
 namespace {
 
-constexpr Isa kAllIsas[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512};
+constexpr Isa kAllIsas[] = {Isa::kPortable, Isa::kNeon, Isa::kAvx2, Isa::kAvx512};
 
 std::atomic<int> forced_isa{-1};
 
@@ -27,8 +27,12 @@ bool cpu_has(Isa isa) {
     case Isa::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && cpu_has(Isa::kAvx2);
+    case Isa::kNeon:
+      return false;
   }
   return false;
+#elif defined(__aarch64__)
+  return isa == Isa::kPortable || isa == Isa::kNeon;
 #else
   return isa == Isa::kPortable;
 #endif
@@ -55,7 +59,8 @@ Choice choose() {
     if (!detected(isa)) choice.error = "VSSL_ISA=" + std::string(name) + " is not supported by this CPU";
     return choice;
   }
-  choice.error = "expected portable, avx2 or avx512 for VSSL_ISA but received '" + std::string(name) + "'";
+  choice.error =
+      "expected portable, neon, avx2 or avx512 for VSSL_ISA but received '" + std::string(name) + "'";
   return choice;
 }
 
@@ -63,6 +68,8 @@ Choice choose() {
 
 const char* isa_name(Isa isa) {
   switch (isa) {
+    case Isa::kNeon:
+      return "neon";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvx512:

@@ -6,7 +6,7 @@
 
 namespace vssl {
 
-enum class Isa { kPortable, kAvx2, kAvx512 };
+enum class Isa { kPortable, kNeon, kAvx2, kAvx512 };
 
 const char* isa_name(Isa isa);
 
@@ -14,7 +14,7 @@ const char* isa_name(Isa isa);
 const std::vector<Isa>& detected_isas();
 
 /// The path in use: the fastest detected, or the one named by the environment variable VSSL_ISA
-/// (portable | avx2 | avx512), read at the first call.
+/// (portable | neon | avx2 | avx512), read at the first call.
 /// Throws vssl::Error (ERR_VSSL_INVALID_ARGUMENT) when VSSL_ISA is unknown or not supported here.
 Isa selected_isa();
 

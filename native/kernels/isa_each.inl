@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace VSSL_FAMILY {
@@ -39,12 +41,23 @@ namespace {
 #include "target_end.inl"
 }  // namespace avx512
 
+#elif defined(__aarch64__)
+
+namespace neon {  // which every such CPU has
+namespace {
+#include "isa_neon.inl"
+#include VSSL_LOOPS
+}  // namespace
+}  // namespace neon
+
 #endif
 
 const decltype(portable::kTable)& table_of(Isa isa) {
 #if defined(__x86_64__) && defined(__GNUC__)
   if (isa == Isa::kAvx512) return avx512::kTable;
   if (isa == Isa::kAvx2) return avx2::kTable;
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return neon::kTable;
 #endif
   return portable::kTable;  // all that another build selects
 }

@@ -154,7 +154,7 @@ const nativeRoomOf = (file: string) =>
 const bindingHeaders = /^native\/(common\/\w+|kernels\/\w+|engine\/engine|video\/(video|writer))\.h$/;
 const isSystemHeader = (header: string) =>
   /^[a-z0-9_]+$/.test(header) ||
-  /^(windows|math|immintrin|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched|netdb|netinet\/in)\.h$/.test(
+  /^(windows|delayimp|math|immintrin|arm_neon|cpuid|x86intrin|dlfcn|fcntl|unistd|pthread|sched|netdb|netinet\/in)\.h$/.test(
     header,
   ) ||
   /^sys\/\w+\.h$/.test(header);

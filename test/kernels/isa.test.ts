@@ -42,7 +42,7 @@ test('portable is always there, the fastest detected is the default', (t) => {
   t.is(withIsa('').selected, detected.at(-1));
 });
 
-for (const isa of ['portable', 'avx2', 'avx512']) {
+for (const isa of ['portable', 'neon', 'avx2', 'avx512']) {
   test(`VSSL_ISA=${isa}`, (t) => {
     const result = withIsa(isa);
     if (!detected.includes(isa)) {
