@@ -84,13 +84,17 @@ function buildKernels(force) {
   writeRecord({ kernels: print });
 }
 
-/** CMake's output stays in the flavour's folder, or `folder`, so that a second build only compiles what changed. */
+/**
+ * CMake's output stays in the flavour's folder, or `folder`, so that a second build only compiles what changed. `ffmpeg`: of
+ * tools/build-ffmpeg.mjs, for an engine that carries it; default: the system's.
+ */
 export function cmakeBuild({
   libtorch,
   target,
   defines = {},
   flavour = 'cpu',
   folder = flavours[flavour].folder,
+  ffmpeg = '',
 }) {
   const own = flavours[flavour].defines;
   const [program, args] = npmTool('cmake-js', 8);
@@ -98,7 +102,7 @@ export function cmakeBuild({
   // A build folder that another checkout configured cannot be used again.
   if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`))
     rmSync(join(root, folder), { recursive: true });
-  const settings = { VSSL_LIBTORCH: libtorch, ...own, ...defines };
+  const settings = { VSSL_LIBTORCH: libtorch, VSSL_FFMPEG: ffmpeg, ...own, ...defines };
   run(program, [
     ...[
       ...args,
@@ -133,11 +137,13 @@ function installEngine(flavour, built, target) {
     install(`${folder}/vssl_flow.so`, 'vssl_flow.so', join(target, place));
 }
 
-function buildEngine(flavour, libtorch, force) {
+function buildEngine(flavour, libtorch, { force, ffmpeg }) {
   const files = ['common', 'kernels', 'video', 'engine', 'binding', 'cmake'].flatMap((room) =>
     filesUnder(`native/${room}`),
   );
-  const libav = output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '';
+  const libav = ffmpeg
+    ? readFileSync(join(ffmpeg, 'built-from'), 'utf8')
+    : (output('pkg-config', ['--modversion', 'libavformat', 'libavcodec']) ?? '');
   const facts = [libtorch.prefix, libtorch.version, libav, flowHeader() ?? ''];
   if (flavour === 'cuda') facts.push(requireNvcc(libtorch.cuda));
   const print = fingerprint([...files, 'CMakeLists.txt'], ...facts);
@@ -146,7 +152,7 @@ function buildEngine(flavour, libtorch, force) {
   if (!force && existsSync(join(release, place, 'vssl_engine.node')) && before.engine === print) return;
   requireWritable();
   log(`building ${title} (cmake-js, libtorch ${libtorch.version}); a first build takes some minutes`);
-  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine', flavour });
+  cmakeBuild({ libtorch: libtorch.prefix, target: 'vssl_engine', flavour, ffmpeg });
   installEngine(flavour, 'Release/vssl_engine.node', release);
   const built = { engine: print, libtorch };
   writeRecord(flavour === 'cpu' ? built : { [flavour]: built });
@@ -189,8 +195,8 @@ function buildMethods(flavour, folder, libtorch) {
   installEngine(flavour, 'own/vssl_engine.node', join(folder, 'build'));
 }
 
-/** `cuda`: the engine for CUDA too, against the libtorch that it names or that is found. */
-export function buildNative({ libtorch, kernelsOnly = false, force = false, methods, cuda } = {}) {
+/** `cuda`: the engine for CUDA too, against the libtorch that it names or that is found. `ffmpeg`: as for cmakeBuild. */
+export function buildNative({ libtorch, kernelsOnly = false, force = false, methods, cuda, ffmpeg } = {}) {
   if (cuda) requireNvcc();
   buildKernels(force);
   if (kernelsOnly) return;
@@ -201,7 +207,7 @@ export function buildNative({ libtorch, kernelsOnly = false, force = false, meth
       const [what, flag] = flavour === 'cuda' ? ['libtorch for CUDA', ' --cuda'] : ['libtorch', ''];
       throw new ToolError(`${why}${what} was not found. Run 'npx vssl-native setup${flag}' to get it`, 3);
     }
-    buildEngine(flavour, found, force);
+    buildEngine(flavour, found, { force, ffmpeg });
     if (methods) buildMethods(flavour, resolve(methods), found);
   }
 }

@@ -1,10 +1,14 @@
 // `node tools/ci.mjs lint|kernels|engine|engine-cuda [--prebuild DIR [--any-system]]`: what the jobs of .github/workflows do,
-// here as there. Each builds what it needs and tests it; --prebuild also makes the addon that is published, and --any-system
-// lets that need as new a system as this one. Needs the npm packages (`npm ci`).
+// here as there. Each builds what it needs and tests it, an engine with the FFmpeg that is published in it; --prebuild also
+// makes the addon that is published, and --any-system lets that need as new a system as this one. kernels --built FILE tests an
+// addon that was built elsewhere. Needs the npm packages (`npm ci`).
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildTypeScript } from './build.mjs';
+import { buildFfmpeg } from './build-ffmpeg.mjs';
 import { buildNative, cmakeBuild } from './build-native.mjs';
-import { isProgram, log, main, ToolError } from './common.mjs';
+import { isProgram, log, main, root, ToolError } from './common.mjs';
 import { locateLibtorch } from './locate-libtorch.cjs';
 import { prebuild } from './prebuild.mjs';
 import { haveLibtorch } from './setup.mjs';
@@ -26,8 +30,12 @@ const jobs = {
       await runAva(['build/test/install/{docs,doors,functions,workflows}.test.js']);
     },
   ],
-  kernels: () => {
-    buildNative({ kernelsOnly: true });
+  kernels: ({ built }) => {
+    if (built === undefined) buildNative({ kernelsOnly: true });
+    else {
+      mkdirSync(join(root, 'build/Release'), { recursive: true });
+      copyFileSync(built, join(root, 'build/Release/vssl_kernels.node'));
+    }
     buildTypeScript();
     return [
       async function kernels() {
@@ -37,9 +45,10 @@ const jobs = {
   },
   engine: async () => {
     const { prefix } = await haveLibtorch('cpu', { yes: true });
-    buildNative({ libtorch: prefix });
+    const ffmpeg = buildFfmpeg();
+    buildNative({ libtorch: prefix, ffmpeg });
     buildTypeScript();
-    cmakeBuild({ libtorch: prefix, target: 'vssl_tests' });
+    cmakeBuild({ libtorch: prefix, target: 'vssl_tests', ffmpeg });
     return [
       async function suites() {
         await runSuites('build/cmake', ['engine_test', 'video_test']);
@@ -55,6 +64,7 @@ const jobs = {
     buildNative({
       libtorch: (await haveLibtorch('cpu', { yes: true })).prefix,
       cuda: { libtorch: locateLibtorch(undefined, 'cuda').prefix },
+      ffmpeg: buildFfmpeg(),
     });
     buildTypeScript();
     return [
@@ -68,13 +78,13 @@ const jobs = {
 if (isProgram(import.meta.url))
   await main(async () => {
     const { values, positionals } = parseArgs({
-      options: { prebuild: { type: 'string' }, 'any-system': { type: 'boolean' } },
+      options: { prebuild: { type: 'string' }, 'any-system': { type: 'boolean' }, built: { type: 'string' } },
       allowPositionals: true,
     });
     const [name] = positionals;
     if (positionals.length !== 1 || !(name in jobs))
       throw new ToolError(`expected one of ${Object.keys(jobs).join(', ')}`, 2);
-    const steps = await jobs[name]();
+    const steps = await jobs[name](values);
     if (values.prebuild !== undefined)
       steps.push(async function published() {
         log(`making the package's ${name}`);

@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isProgram, log, main, output, root, sha256Of, ToolError } from './common.mjs';
+import { sources } from './ffmpeg-sources.mjs';
 import { nameOf, packages } from './package-list.mjs';
 
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
@@ -16,13 +17,13 @@ function repositoryOf({ GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = p
 }
 
 /** The one template of the packages beside vssl-native. */
-function manifestOf(entry, { version, license, engines }) {
+function manifestOf(entry, { version, license, engines }, hasFfmpeg) {
   const { os, cpu, libc, addon, what, tag } = entry;
   return {
     name: nameOf(entry),
     version,
     description: `${what} of vssl-native, prebuilt for ${tag}`,
-    license,
+    license: hasFfmpeg ? [license, ...sources.map(({ terms }) => terms)].join(' AND ') : license,
     ...repositoryOf(),
     engines,
     os,
@@ -61,7 +62,7 @@ function stageAddon(entry, prebuilds, stage, manifest) {
   cpSync(from, stage, { recursive: true, dereference: true });
   cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'));
   writeFileSync(join(stage, 'README.md'), readmeOf(entry));
-  writeJson(join(stage, 'package.json'), manifestOf(entry, manifest));
+  writeJson(join(stage, 'package.json'), manifestOf(entry, manifest, existsSync(join(stage, 'licenses'))));
 }
 
 /** What `npm pack` takes, with a manifest that names the kernels and nothing that is of the repository alone. */

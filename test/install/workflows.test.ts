@@ -101,7 +101,8 @@ test('each package that is published has a job that makes its addon, and the rel
   });
   t.deepEqual(artifacts.sort(), packages.map(({ folder: name }) => name).sort());
   const { needs } = build.jobs.packages!;
-  t.deepEqual([...needs!].sort(), ['lint', ...makers.map(([name]) => name)].sort());
+  const checks = ['lint', 'cross', 'kernels-windows-test'];
+  t.deepEqual([...needs!].sort(), [...checks, ...makers.map(([name]) => name)].sort());
   t.is(workflows.get('release.yml')!.jobs.publish!.needs, 'build');
 });
 
