@@ -128,7 +128,8 @@ function tryOut(folder, libtorch, packages) {
     return done;
   };
   const bare = at(
-    '! command -v cc gcc g++ clang make cmake python3 python pip ffmpeg; ! ldconfig -p | grep -E "libav|libtorch"',
+    'for name in cc gcc g++ clang make cmake python3 python pip ffmpeg; do if command -v $name; then exit 1; fi; done; ' +
+      'if ldconfig -p | grep -E "libav|libtorch"; then exit 1; fi',
   );
   passed('the machine is bare', bare.status === 0, bare.out.trim() || 'no compiler, no Python, no FFmpeg');
 
