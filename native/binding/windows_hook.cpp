@@ -18,6 +18,8 @@ FARPROC WINAPI host_instead(unsigned event, PDelayLoadInfo info) {
 
 }  // namespace
 
-extern "C" PfnDliHook __pfnDliNotifyHook2 = host_instead;
+extern "C" {
+PfnDliHook __pfnDliNotifyHook2 = host_instead;
+}
 
 #endif
