@@ -1,7 +1,8 @@
 // What pretraining without labels is worth to fine-tuning: the whole network learns the labels, beginning with the weights
 // of a small preset that saw the same videos without them, and, in as many steps, from no weights. Writes
-// benchmarks/results/finetune.json and the table of docs/methods/finetune.md. What is in the work folder is not made again: a
-// call that was stopped goes on, and a new folder begins anew.
+// benchmarks/results/finetune.json and the table of docs/methods/finetune.md. A seed that stands in the results is not measured
+// again, nor is what is in the work folder: a call that was stopped goes on, on another machine too. Delete the results to begin
+// anew.
 //
 //   node benchmarks/finetune.mjs DATA_ROOT [--set KEY=VALUE]... [--work DIR]    --set changes the fine-tuning, prints, writes nothing
 //   node benchmarks/finetune.mjs --table [--check]
@@ -53,18 +54,21 @@ function measureSeed({ name, train, test }, dataRoot, seed) {
   return accuracies;
 }
 
-function table({ sets, cpu, commit }) {
+function table({ sets }) {
   const rows = sets.map(({ name, train, test, seeds }) => {
     const more = seeds.map(({ trained, random }) => trained - random);
     const each = (key) => seeds.map((seed) => percent(seed[key])).join(', ');
     return [
       `${name} (trained on ${train}, tested on ${test})`,
       ...[each('trained'), each('random')],
-      percentInterval(meanInterval(more)),
+      seeds.length < SEEDS
+        ? `(${seeds.length} of ${SEEDS} seeds so far)`
+        : percentInterval(meanInterval(more)),
     ];
   });
+  const all = (key) => [...new Set(sets.flatMap(({ seeds }) => seeds.map((seed) => seed[key])))].join(', ');
   const columns = ['accuracy, %', `begun with ${PRESET}`, 'begun with nothing', 'more (95 %)'];
-  return `${markdown(columns, rows)}\n\n(\`${TUNING}\`, as many steps for both; ${SEEDS} seeds of both trainings. ${cpu}, commit ${commit}.)\n`;
+  return `${markdown(columns, rows)}\n\n(\`${TUNING}\`, as many steps for both; ${SEEDS} seeds of both trainings. ${all('cpu')}; commit ${all('commit')}.)\n`;
 }
 
 function measure() {
@@ -72,16 +76,21 @@ function measure() {
   if (dataRoot === undefined)
     throw new Error('expected the folder of the labelled sets: node benchmarks/finetune.mjs DATA_ROOT');
   mkdirSync(flags.work, { recursive: true });
+  const publishes = flags.set.length === 0;
+  const known = publishes && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).sets : [];
   const sets = SETS.map((set) => ({
     ...set,
-    seeds: Array.from({ length: SEEDS }, (_, seed) => measureSeed(set, dataRoot, seed)),
+    seeds: known.find(({ name }) => name === set.name)?.seeds ?? [],
   }));
-  const result = {
-    ...{ format: 'vssl-native finetune', formatVersion: 1, preset: PRESET, tuning: TUNING, commit: commit() },
-    ...{ cpu: cpus()[0]?.model, date: new Date().toISOString().slice(0, 10), sets },
-  };
+  const result = { format: 'vssl-native finetune', formatVersion: 1, preset: PRESET, tuning: TUNING, sets };
+  const when = { commit: commit(), cpu: cpus()[0]?.model, date: new Date().toISOString().slice(0, 10) };
+  for (const { seeds, ...set } of sets)
+    for (let seed = 0; seed < SEEDS; seed++) {
+      if (seeds.some((one) => one.seed === seed)) continue;
+      seeds.push({ seed, ...measureSeed(set, dataRoot, seed), ...when });
+      if (publishes) writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
+    }
   console.log(table(result));
-  if (flags.set.length === 0) writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
 }
 
 if (!flags.table) measure();

@@ -7,6 +7,7 @@ import { type DoctorCheck, judge, output } from './doctor-check.js';
 import { checkCuda, findFlavour, hasUnusedCuda } from './doctor-cuda.js';
 import { checkEngine, checkKernels, checkLibtorch, probeEngine } from './doctor-engine.js';
 import { packageRoot, packageVersion } from './load.js';
+import { nodeFault } from './node-version.js';
 import { platformTag } from './platform.js';
 
 export interface DoctorReport {
@@ -58,12 +59,10 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
 }
 
 function checkNode(): DoctorCheck {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const napi = Number(process.versions.napi ?? 0);
-  const good = (major > 20 || (major === 20 && minor >= 17)) && napi >= 9;
+  const { node, napi } = process.versions;
   const found = `${process.version}, Node-API ${napi}, ${platformTag()}`;
-  const details = { node: process.versions.node, napi };
-  return judge('Node.js', good, found, 'fault', 'install Node.js 20.17 or newer', details);
+  const details = { node, napi: Number(napi ?? 0) };
+  return judge('Node.js', nodeFault() === null, found, 'fault', 'install Node.js 20.17 or newer', details);
 }
 
 function checkBundle(): DoctorCheck[] {

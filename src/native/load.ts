@@ -7,6 +7,7 @@ import type { EngineAddon, KernelsAddon } from './bindings.js';
 import { bundleAdvice, bundlePlace } from './bundled.js';
 import { chooseDevice } from './device.js';
 import { chooseFlavour, lookAround } from './flavour.js';
+import { nodeFault } from './node-version.js';
 import {
   type AddonName,
   addonPlaces,
@@ -58,7 +59,7 @@ export function useEngine(path: string): void {
   setOwnEngine(file);
 }
 
-/** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD or ERR_VSSL_VERSION_MISMATCH. */
+/** Loads vssl_kernels.node. Throws ERR_VSSL_NO_BINARY, ERR_VSSL_BUNDLED, ERR_VSSL_LOAD, ERR_VSSL_VERSION_MISMATCH or ERR_VSSL_ENVIRONMENT. */
 export function loadKernels(): KernelsAddon {
   return load('kernels', 'auto') as KernelsAddon;
 }
@@ -155,6 +156,9 @@ function placesFor(name: AddonName, device: DeviceChoice): string[] {
 }
 
 function load(name: AddonName, device: DeviceChoice): unknown {
+  const wrongNode = nodeFault();
+  if (wrongNode !== null)
+    throw new VsslError('ERR_VSSL_ENVIRONMENT', `${wrongNode}; install a newer Node.js`);
   const { addon, attempts } = tryLoad(name, device);
   if (addon) return addon;
   const bundle = bundlePlace();

@@ -206,6 +206,21 @@ test('the kernels load from their package, as either kind of module, with no lib
   );
 });
 
+test('a Node.js that is too old, or has not the interface of the addons, is named before anything is loaded', (t) => {
+  const on = (versions: object) => `
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, ...${JSON.stringify(versions)} } });
+    import('vssl-native/kernels')
+      .then(({ ntXent }) => ntXent(new Float32Array(16).fill(1), { rows: 4, dim: 4 }))
+      .then(({ loss }) => console.log('computed', loss > 0), (error) => console.log(error.code, error.message));`;
+  t.is(call(on({ node: '20.17.0' })).out, 'computed true');
+  t.regex(
+    call(on({ node: '20.16.1' })).out,
+    /^ERR_VSSL_ENVIRONMENT expected Node\.js 20\.17 or newer, with Node-API 9, but this is 20\.16\.1, with .*newer Node\.js$/,
+  );
+  t.regex(call(on({ node: '18.20.8' }), {}, 'commonjs').out, /^ERR_VSSL_ENVIRONMENT .*but this is 18\.20\.8/);
+  t.regex(call(on({ napi: '8' })).out, /^ERR_VSSL_ENVIRONMENT .*with Node-API 8; install a newer Node\.js$/);
+});
+
 test('the types are those of either kind of module', (t) => {
   const source = `import { ntXent } from 'vssl-native/kernels';
 import { type VideoEncoder, VsslError } from 'vssl-native';
