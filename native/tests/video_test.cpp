@@ -251,6 +251,10 @@ void test_writer_errors(const TemporaryFolder& folder) {
   fails("no-such-codec", "a.mp4", o);
   o.codec = "gif";
   fails("does not take codec", "b.mp4", o);
+  for (const char* codec : {"ffv1", "libsvtav1"}) {
+    o.codec = codec;
+    if (avcodec_find_encoder_by_name(codec)) fails("does not take codec", "b.flv", o);
+  }
   o = {};
   fails("container", "c.unknown", o);
   fails("cannot create", "absent/d.mp4", o);

@@ -140,6 +140,10 @@ VideoOutput::VideoOutput(const char* container, const char* url, int64_t h, int6
   if (rc < 0 || !raw) fail_to_write("no container is known for this file name; use .mp4, .avi or .mkv", rc);
   format_.reset(raw);
   raw->flags |= AVFMT_FLAG_BITEXACT;
+  // Asked before an encoder is opened: SVT-AV1 1.4 never comes back when it is closed before its first
+  // picture.
+  const AVCodec* codec = avcodec_find_encoder_by_name(o.codec.c_str());
+  if (codec && avformat_query_codec(raw->oformat, codec->id, FF_COMPLIANCE_NORMAL) == 0) fail_to_take();
   codec_ = open_encoder(h, w, o, (raw->oformat->flags & AVFMT_GLOBALHEADER) != 0);
   stream_ = avformat_new_stream(raw, nullptr);
   if (!stream_) throw std::bad_alloc();
@@ -157,7 +161,11 @@ VideoOutput::VideoOutput(const char* container, const char* url, int64_t h, int6
 void VideoOutput::begin(AVIOContext* bytes) {
   format_->pb = bytes;
   const int rc = avformat_write_header(format_.get(), nullptr);
-  if (rc < 0) fail_to_write("this container does not take codec '" + codec_name_ + "'", rc);
+  if (rc < 0) fail_to_take(rc);
+}
+
+void VideoOutput::fail_to_take(int code) const {
+  fail_to_write("this container does not take codec '" + codec_name_ + "'", code);
 }
 
 void VideoOutput::add(const uint8_t* rgb) {

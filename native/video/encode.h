@@ -60,6 +60,7 @@ class VideoOutput {
     void operator()(AVFormatContext* c) const { avformat_free_context(c); }
   };
 
+  [[noreturn]] void fail_to_take(int code = 0) const;
   void encode(const AVFrame* frame);  // null: the end
   int64_t duration_of(int64_t pts) const;
 

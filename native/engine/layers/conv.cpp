@@ -25,6 +25,7 @@
 #include "first_order.h"
 #include "gradient_scale.h"
 #include "new_calls.h"
+#include "wide_products.h"
 #include "winograd_conv.h"
 
 namespace vssl::engine {
@@ -159,25 +160,26 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
       return few_channels_conv(x, *ways.few, weight.sizes(), bias.value_or(Tensor()), s, p, false);
     if (ways.winograd.defined())
       return winograd_conv(x, ways.winograd, weight.sizes(), bias.value_or(Tensor()), p, false, {});
-    if (bias) bias = bias->detach().to(x.scalar_type());
-    const NewCall call(NewCall::kForward, {x, ways.weight}, {stride, padding, {bias.has_value()}});
-    return at::conv3d(x, ways.weight, bias, stride, padding);
+    if (bias) bias = widened(bias->detach().to(x.scalar_type()));
+    const Tensor input = widened(x), kernel = widened(ways.weight);
+    const NewCall call(NewCall::kForward, {input, kernel}, {stride, padding, {bias.has_value()}});
+    return at::conv3d(input, kernel, bias, stride, padding).to(x.scalar_type());
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     refuse_second_order("the 3-D convolution");
     ending::check();
     const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1], &to_input = saved[2];
+    const Tensor x = widened(saved[0]), w = widened(saved[1]);
+    const Tensor& to_input = saved[2];
+    const at::ScalarType type = saved[0].scalar_type();
     const auto s = ctx->saved_data["stride"].toIntVector(), p = ctx->saved_data["padding"].toIntVector();
     const Triple stride{s[0], s[1], s[2]}, padding{p[0], p[1], p[2]};
     const bool want_x = ctx->needs_input_grad(0), want_w = ctx->needs_input_grad(1);
     // A gradient that is expanded from a mean has no layout of its own; oneDNN wants the layout of the input.
     const bool channels_last = x.is_contiguous(at::MemoryFormat::ChannelsLast3d);
-    const Tensor g =
-        grads[0]
-            .to(x.scalar_type())
-            .contiguous(channels_last ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous);
+    const Tensor g = widened(grads[0].to(type).contiguous(channels_last ? at::MemoryFormat::ChannelsLast3d
+                                                                        : at::MemoryFormat::Contiguous));
     const InputGradient back(w.sizes(), padding);
     const bool winograd_x =
         want_x && to_input.defined() && has_winograd_conv(g, back.weight_sizes, {1, 1, 1}, back.padding);
@@ -193,6 +195,7 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
     }
     if (winograd_x) grad_x = winograd_conv(g, to_input, back.weight_sizes, {}, back.padding, false, {});
     if (winograd_w) grad_w = winograd_weight_gradient(g, x, w.sizes(), padding);
+    if (want_x) grad_x = grad_x.to(type);
     if (want_w) grad_w = grad_w.to(at::kFloat);
     Tensor grad_b;
     if (ctx->saved_data["bias"].toBool()) grad_b = g.sum({0, 2, 3, 4}, false, at::kFloat);
@@ -204,9 +207,9 @@ struct ConvFunction : torch::autograd::Function<ConvFunction> {
 
 Tensor conv3d_weight_gradient(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
                               Triple stride, Triple padding) {
-  if (needs_own_way(grad_output, weight))
-    return weight_gradient_own_way(grad_output, input, weight, stride, padding);
-  return std::get<1>(library_gradients(grad_output, input, weight, stride, padding, false, true));
+  const Tensor g = widened(grad_output), x = widened(input), w = widened(weight);
+  if (needs_own_way(g, w)) return weight_gradient_own_way(g, x, w, stride, padding);
+  return std::get<1>(library_gradients(g, x, w, stride, padding, false, true));
 }
 
 namespace {

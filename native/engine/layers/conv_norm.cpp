@@ -7,6 +7,7 @@
 #include "../../common/ending.h"
 #include "few_channels.h"
 #include "new_calls.h"
+#include "wide_products.h"
 #include "winograd_conv.h"
 
 namespace vssl::engine {
@@ -88,9 +89,9 @@ const ConvNorm::Folded& ConvNorm::fold(const Tensor& x, at::ScalarType compute, 
   } else if (way == Way::kWinograd) {
     f.weight = pack_winograd_conv(weight);
   } else {
-    f.weight = at::mkldnn_reorder_conv3d_weight(weight.to(compute).contiguous().to_mkldnn(), padding_,
-                                                stride_, kNoDilation, 1, x.sizes());
-    f.bias = bias.to(compute);
+    f.weight = at::mkldnn_reorder_conv3d_weight(widened(weight.to(compute)).contiguous().to_mkldnn(),
+                                                padding_, stride_, kNoDilation, 1, x.sizes());
+    f.bias = widened(bias.to(compute));
   }
   return f;
 }
@@ -103,14 +104,16 @@ Tensor ConvNorm::folded(const Tensor& x, const Pass& pass, bool relu, const Tens
   const at::IntArrayRef sizes = conv_.weight().sizes();
   if (way == Way::kFewChannels) return few_channels_conv(x, f.packed, sizes, f.bias, stride_, padding_, relu);
   if (way == Way::kWinograd) return winograd_conv(x, f.weight, sizes, f.bias, padding_, relu, residual);
-  const NewCall call(NewCall::kFolded, {x, conv_.weight()},
-                     {stride_, padding_, {relu, residual.defined(), pass.compute == at::kFloat}});
-  if (residual.defined())
-    return pointwise_binary()->call(x, residual, f.weight, f.bias, padding_, stride_, kNoDilation, 1, "add",
-                                    1.0, relu ? std::optional<Name>("relu") : std::nullopt, Scalars(),
-                                    std::nullopt);
-  return pointwise()->call(x, f.weight, f.bias, padding_, stride_, kNoDilation, 1, relu ? "relu" : "none",
-                           Scalars(), std::nullopt);
+  const Tensor input = widened(x), added = widened(residual);
+  const NewCall call(NewCall::kFolded, {input, conv_.weight()},
+                     {stride_, padding_, {relu, added.defined(), input.scalar_type() == at::kFloat}});
+  const Tensor y = added.defined()
+                       ? pointwise_binary()->call(
+                             input, added, f.weight, f.bias, padding_, stride_, kNoDilation, 1, "add", 1.0,
+                             relu ? std::optional<Name>("relu") : std::nullopt, Scalars(), std::nullopt)
+                       : pointwise()->call(input, f.weight, f.bias, padding_, stride_, kNoDilation, 1,
+                                           relu ? "relu" : "none", Scalars(), std::nullopt);
+  return y.to(pass.compute);
 }
 
 }  // namespace vssl::engine

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gradient_scale.h"
+#include "wide_products.h"
 
 namespace vssl::engine {
 
@@ -12,10 +13,10 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, double gain, bool bi
 }
 
 Tensor Linear::forward(const Tensor& x, const Pass& pass) const {
-  const auto computed = [&](const Tensor& t) { return entering(t, pass).to(pass.compute); };
+  const auto computed = [&](const Tensor& t) { return widened(entering(t, pass).to(pass.compute)); };
   auto bias = given(bias_);
   if (bias) bias = computed(*bias);
-  return at::linear(computed(x), computed(weight_), bias);
+  return at::linear(computed(x), computed(weight_), bias).to(pass.compute);
 }
 
 }  // namespace vssl::engine
