@@ -41,6 +41,7 @@ export function momentumFields({ temperature: tau, head, decay }: MomentumDefaul
       .describe(
         'Parts of the batch that BatchNorm sees one by one, the keys in another order: shuffling BN on one device',
       ),
+    shuffle: flag(true).describe('false: keys pass BatchNorm in the groups of their queries, which leaks'),
   };
 }
 
@@ -73,19 +74,28 @@ export function checkMomentum(
     );
 }
 
+/** Steps until the queue holds keys of the videos alone. */
+export function stepsToFill(
+  { queue }: MomentumOptions,
+  { train }: ResolvedConfig,
+  symmetric: boolean,
+): number {
+  return Math.ceil(queue / (train.batch * (symmetric ? 2 : 1)));
+}
+
 /** Those of the options that the engine's queue and networks take. */
 export function nativeMomentum(options: MomentumOptions) {
-  const { temperature, queue, decay, decayOn, ageUnit, normGroups, head } = options;
-  return { temperature, queue, decay, decayOn, ageUnit, normGroups, ...nativeHead(head) };
+  const { temperature, queue, decay, decayOn, ageUnit, normGroups, shuffle, head } = options;
+  return { temperature, queue, decay, decayOn, ageUnit, normGroups, shuffle, ...nativeHead(head) };
 }
 
 /** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */
 export function momentumHyper(
-  { momentum, momentumSchedule, normGroups }: MomentumOptions,
+  { momentum, momentumSchedule, normGroups, shuffle: isShuffled }: MomentumOptions,
   { step, totalSteps }: StepPosition,
   seed: number,
 ): Record<string, number> {
   const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
   const shuffle = new Rng(seed, 'shuffle keys', step).bits();
-  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && { shuffle }) };
+  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && isShuffled && { shuffle }) };
 }

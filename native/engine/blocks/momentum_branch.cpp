@@ -12,12 +12,13 @@ MomentumOptions read_momentum(Options& options) {
       options.choice<DecayOn>("decayOn", {{"logit", DecayOn::kLogit}, {"weight", DecayOn::kWeight}});
   o.queue.age_unit =
       options.choice<AgeUnit>("ageUnit", {{"enqueue", AgeUnit::kEnqueue}, {"key", AgeUnit::kKey}});
-  o.norm_groups = options.count("normGroups", 1);
+  o.groups.count = options.count("normGroups", 1);
+  o.groups.shuffled = options.flag("shuffle");
   return o;
 }
 
 MomentumBranch::MomentumBranch(const MethodPlan& plan, const MomentumOptions& options)
-    : MomentumPair(plan, options.head, options.norm_groups), temperature_(options.temperature) {
+    : MomentumPair(plan, options.head, options.groups), temperature_(options.temperature) {
   MomentumQueueOptions queue = options.queue;
   queue.dim = options.head.out;
   queue.seed = plan.seed;

@@ -11,10 +11,10 @@ struct MomentumOptions {
   HeadOptions head;
   double temperature = 0;
   MomentumQueueOptions queue;  // dim is filled from the head, seed from the plan
-  int64_t norm_groups = 1;     // BatchNorm sees the batch in so many parts, the keys in another order
+  NormGroups groups;
 };
 
-// temperature, queue (its keys), decay, decayOn, ageUnit, normGroups and the head's options.
+// temperature, queue (its keys), decay, decayOn, ageUnit, normGroups, shuffle and the head's options.
 MomentumOptions read_momentum(Options& options);
 
 class MomentumBranch : public MomentumPair {
