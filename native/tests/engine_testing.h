@@ -63,6 +63,7 @@ inline Object method_options(const std::string& method, const Object& changes = 
                                         {"queue", 65536},
                                         {"normGroups", 1},
                                         {"shuffle", true},
+                                        {"skipOwnKeys", false},
                                         {"decay", decay},
                                         {"decayOn", "logit"},
                                         {"ageUnit", "enqueue"}});

@@ -14,6 +14,7 @@ import {
   nativeMomentum,
   stepsToFill,
   tinyMomentum,
+  videoSide,
 } from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
@@ -43,7 +44,10 @@ export const moco = defineMethod({
     },
   },
   check: checkMomentum,
-  planViews: planUniformPair,
+  planViews: (context, options) => ({
+    ...planUniformPair(context, options),
+    ...videoSide(context, options),
+  }),
   least: (options, config) => ({
     ...leastPair(config, options),
     steps: stepsToFill(options, config, options.symmetric),

@@ -22,6 +22,7 @@ import {
   nativeMomentum,
   stepsToFill,
   tinyMomentum,
+  videoSide,
 } from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 
@@ -158,7 +159,7 @@ function planViews(context: ViewContext, options: Options): SamplePlan {
     ...(mv || mm ? [moving('m1', aligned ? second : first, 0)] : []),
     ...(vm || mm ? [moving('m2', aligned ? first : second, 1)] : []),
   ];
-  return { views };
+  return { views, ...videoSide(context, options) };
 }
 
 function nativeOptions(options: Options, config: ResolvedConfig) {

@@ -17,6 +17,7 @@ import {
   nativeMomentum,
   stepsToFill,
   tinyMomentum,
+  videoSide,
 } from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
@@ -92,7 +93,10 @@ export const videomoco = defineMethod({
     checkMomentum(options, config);
     checkDrop(options, config);
   },
-  planViews: planUniformPair,
+  planViews: (context, options) => ({
+    ...planUniformPair(context, options),
+    ...videoSide(context, options),
+  }),
   least: (options, config) => {
     const { symmetric, drop, dropFrom } = options;
     const toDrop = drop === 'none' || dropFrom === 1 ? 1 : Math.floor(1 / (1 - dropFrom));

@@ -6,7 +6,7 @@ import type { VideoRow } from '#src/data/rows.js';
 import type { VsslError } from '#src/errors.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod, listMethods, listPresets } from '#src/methods/registry.js';
-import { planClips } from '../helpers/view-context.js';
+import { planClips, planSample } from '../helpers/view-context.js';
 
 function factsOf(frames: number): VideoFacts {
   const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
@@ -86,6 +86,7 @@ test('the engine is given what it knows', (t) => {
     symmetric: false,
     normGroups: 8,
     shuffle: true,
+    skipOwnKeys: false,
     headLayers: 2,
     headHidden: 0,
     headDim: 128,
@@ -206,6 +207,21 @@ test('a row’s window is honoured, short videos are looped', (t) => {
         t.is(new Set(short.map(({ clip }) => clip.times.join())).size, short.length, `${method} ${seed}`);
     }
     t.throws(() => views({ method }, 0, 10, { ...ROW, start: 5 }), { code: 'ERR_VSSL_VIDEO_WINDOW' });
+  }
+});
+
+test('a queue that leaves own keys out is told which video a sample is of; off by default', (t) => {
+  const sideOf = (config: TrainConfig, id: string, seed: number) =>
+    planSample(resolveConfig(config), { row: { ...ROW, id }, facts: factsOf(200), rng: new Rng(seed) }).side;
+  for (const method of ['moco', 'videomoco', 'modist'] as const) {
+    t.is(sideOf({ method } as TrainConfig, 'a', 0), undefined);
+    const skips = { method, [method]: { skipOwnKeys: true } } as TrainConfig;
+    const [side] = sideOf(skips, 'a', 0)!;
+    t.like(side!, { name: 'video', dtype: 'int64', shape: [] });
+    t.deepEqual(sideOf(skips, 'a', 9), [side], 'the same in every epoch');
+    t.notDeepEqual(sideOf(skips, 'b', 0), [side]);
+    t.true(Number.isSafeInteger(side!.values[0]) && Number(side!.values[0]) >= 0);
+    t.true((loadConfig({ preset: `${method}-tiny` })[method] as { skipOwnKeys: boolean }).skipOwnKeys);
   }
 });
 

@@ -179,6 +179,7 @@ test('the engine is given both networks and the four weights', (t) => {
     ageUnit: 'enqueue',
     normGroups: 8,
     shuffle: true,
+    skipOwnKeys: false,
     headLayers: 1,
     headDim: 128,
     headNorm: false,
