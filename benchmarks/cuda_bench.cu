@@ -223,10 +223,10 @@ void bench_queue(Bench& bench, const std::string& path, Precision precision) {
   const int64_t rows = 256;
   Memory memory(cuda::queue_bytes(options));
   const cuda::DeviceQueue ring{options, memory.get<void>()};
-  cuda::queue_restore(ring, nullptr, nullptr, 0, 0, nullptr);
+  cuda::queue_restore(ring, nullptr, nullptr, nullptr, 0, 0, nullptr);
   const auto fresh = random_floats(4096 * options.dim, 3);
   for (int64_t done = 0; done < options.capacity + 8192; done += 4096)
-    cuda::queue_enqueue(ring, fresh->get(), 4096, nullptr);
+    cuda::queue_enqueue(ring, fresh->get(), 4096, nullptr, nullptr);
   must(cudaDeviceSynchronize(), "queue_enqueue");
   InfoNceOptions loss_options;
   loss_options.precision = precision;

@@ -7,8 +7,10 @@
 //   node benchmarks/systems.mjs --table            writes the tables from the committed results
 //   node benchmarks/systems.mjs --table --check    ends with 1 when one is out of date
 //
-// Every method trains as its preset says. Small networks leave part of a second thread unused: two calls side by side
-// with other --sets or --methods and --threads 1 are done sooner than one.
+// Every method trains as its preset says, but for as many steps as its preset makes in 180 seconds
+// (benchmarks/results/runs.json), and on the motion benchmark without flips, since a label there is a direction; rows of
+// their own have the same number of steps for all, and ten times as many videos without labels. Small networks leave part
+// of a second thread unused: two calls side by side with other --sets or --methods and --threads 1 are done sooner than one.
 //
 // DATA_ROOT holds the folders sprites5, msr20-render, ut-interaction and asl24, each with a manifest.csv. --steps makes
 // shorter runs, whose results go to a folder of their own (--results) and, printed, into a table of its own.
@@ -22,13 +24,20 @@ import { percentSpread } from './percent.mjs';
 
 const committed = join(root, 'benchmarks/results/systems');
 
-/** Training videos, on which the encoder and then its probes are trained, and test videos that share no group. */
+/** Seconds that every method's steps take. */
+const SECONDS = 180;
+
+/**
+ * Training videos, on which the encoder and then its probes are trained, and test videos that share no group; what is set
+ * for all methods, and how they are evaluated where that is not as usual.
+ */
 const SETS = [
   {
     name: 'motion',
     seeds: 3,
     train: 'synthetic:motion?split=train&count=480',
     test: 'synthetic:motion?split=test&count=480',
+    set: ['data.augment.flip=0'],
   },
   {
     name: 'sprites5',
@@ -41,6 +50,7 @@ const SETS = [
     seeds: 1,
     train: 'msr20-render?group=s01,s03,s05,s07,s09',
     test: 'msr20-render?group=s02,s04,s06,s08,s10',
+    evaluate: ['--windows', '10'],
   },
   {
     name: 'ut-interaction',
@@ -48,9 +58,22 @@ const SETS = [
     train: 'ut-interaction?group=set1*',
     test: 'ut-interaction?group=set2*',
   },
+  {
+    name: 'ut-interaction, back',
+    seeds: 1,
+    train: 'ut-interaction?group=set2*',
+    test: 'ut-interaction?group=set1*',
+  },
   { name: 'asl24', seeds: 1, train: 'asl24?group=jack', test: 'asl24?group=tom' },
 ];
 const PROTOCOLS = ['knn', 'linear', 'retrieval'];
+
+/** Rows of their own, each for some sets: other steps, or other videos to train the encoder on than the probes'. */
+const VARIANTS = [
+  { name: '' },
+  { name: '450 steps', sets: ['motion'], steps: 450 },
+  { name: '4,800 videos', sets: ['motion'], train: 'synthetic:motion?split=train&count=4800' },
+];
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -81,12 +104,13 @@ function brief(protocol, score) {
   if (!score) return undefined;
   if (protocol === 'retrieval')
     return { r1: score.label.recall[1], chance: score.label.chance[1], queries: score.label.queries };
-  const { accuracy, interval, count, merged } = score;
+  const { accuracy, interval, count, merged, standardized } = score;
   return {
     accuracy,
     interval,
     count,
     ...(merged ? { merged: merged.accuracy, mergedChance: merged.chance } : {}),
+    ...(standardized ? { standardized: standardized.accuracy } : {}),
   };
 }
 
@@ -102,13 +126,24 @@ function readResults(folder) {
   return files.sort().map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
 }
 
-function runOne({ method, set, seed, dataRoot, results }) {
-  const name = `${set.name}-${method}-seed${seed}`;
+/** The preset's steps, as many as it makes in SECONDS. */
+function stepsIn(method) {
+  const { rows } = JSON.parse(readFileSync(join(root, 'benchmarks/results/runs.json'), 'utf8'));
+  const { steps, seconds } = rows.find(({ name }) => name === `${method}-tiny`);
+  return Math.round((steps * SECONDS) / seconds);
+}
+
+const fileName = (text) => text.replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '');
+
+function runOne({ method, set, variant, seed, dataRoot, results }) {
+  const name = [...[set.name, method, variant.name].filter(Boolean).map(fileName), `seed${seed}`].join('-');
   const file = join(results, `${name}.json`);
   if (existsSync(file)) return;
   const run = join(flags.work, flags.steps ? `steps${flags.steps}` : 'full', name);
   const [train, test] = [set.train, set.test].map((spec) => located(spec, dataRoot, seed));
-  const { trained, seconds } = trainOne({ method, run, train, seed });
+  const videos = variant.train === undefined ? train : located(variant.train, dataRoot, seed);
+  const steps = Number(flags.steps ?? variant.steps ?? stepsIn(method));
+  const { trained, seconds } = trainOne({ method, run, videos, seed, steps, set });
   const { model, data } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
   const encoder = encoderOf({ ...model, ...data });
   // methods with the same clips have the same pixels and the same untrained network: once a set and seed is enough
@@ -118,13 +153,17 @@ function runOne({ method, set, seed, dataRoot, results }) {
   const beside = known ? [] : ['--baseline', 'random', '--baseline-seed', `${seed}`, '--floors'];
   const result = {
     format: 'vssl-native systems',
-    formatVersion: 1,
-    ...{ method, preset: `${method}-tiny`, set: set.name, seed, steps: trained.totalSteps },
-    data: { train: set.train, test: set.test },
+    formatVersion: 2,
+    ...{ method, preset: `${method}-tiny`, set: set.name, variant: variant.name, seed },
+    ...{ steps: trained.totalSteps, settings: set.set ?? [] },
+    data: { train: variant.train ?? set.train, labelled: set.train, test: set.test },
     ...{ trainSeconds: seconds, threads: Number(flags.threads ?? cpus().length) },
     ...{ commit: commit(), cpu: cpus()[0]?.model, cores: cpus().length },
     ...{ date: new Date().toISOString().slice(0, 10), encoder },
-    ...evaluateOne(['--run', run, '--train', train, '--test', test, ...beside, ...threads]),
+    ...evaluateOne([
+      ...['--run', run, '--train', train, '--test', test],
+      ...[...(set.evaluate ?? []), ...beside, ...threads],
+    ]),
   };
   mkdirSync(results, { recursive: true });
   writeFileSync(`${file}.part`, `${JSON.stringify(result, null, 1)}\n`);
@@ -133,14 +172,16 @@ function runOne({ method, set, seed, dataRoot, results }) {
 }
 
 /** `seconds` only of a run that this call did as a whole. */
-function trainOne({ method, run, train, seed }) {
-  const shorter = flags.steps
-    ? ['--set', `train.steps=${flags.steps}`, '--set', 'train.schedule.warmupSteps=0']
-    : [];
+function trainOne({ method, run, videos, seed, steps, set }) {
+  // a twentieth of warm-up, as the presets have it
+  const length = [
+    `train.steps=${steps}`,
+    `train.schedule.warmupSteps=${flags.steps ? 0 : Math.round(steps / 20)}`,
+  ];
   const started = performance.now();
   const trained = cli([
-    ...['train', '--preset', `${method}-tiny`, '--data', train, '--out', run, '--seed', `${seed}`],
-    ...shorter,
+    ...['train', '--preset', `${method}-tiny`, '--data', videos, '--out', run, '--seed', `${seed}`],
+    ...[...length, ...(set.set ?? [])].flatMap((entry) => ['--set', entry]),
     ...threads,
   ]);
   const isWhole = trained.stepsDone === trained.totalSteps;
@@ -151,7 +192,8 @@ function trainOne({ method, run, train, seed }) {
 function evaluateOne(options) {
   const result = {};
   for (const protocol of PROTOCOLS) {
-    const { data, trained, random, floors } = cli(['eval', protocol, ...options]);
+    const more = protocol === 'knn' ? ['--standardize'] : [];
+    const { data, trained, random, floors } = cli(['eval', protocol, ...options, ...more]);
     const scores = Object.entries(floors ?? {}).map(([floor, score]) => [floor, brief(protocol, score)]);
     result.videos = { used: data.used, classes: data.labels.length };
     result[protocol] = {
@@ -187,33 +229,46 @@ function runAll() {
   const methods = chosen(methodNames(), flags.methods, 'methods');
   // one seed of everything first: a stopped series is then a whole table
   const most = Math.max(...sets.map(({ seeds }) => seeds));
-  for (let seed = 0; seed < Math.min(most, Number(flags.seeds ?? most)); seed++)
-    for (const set of sets.filter(({ seeds }) => seed < seeds))
-      for (const method of methods) runOne({ method, set, seed, dataRoot, results });
+  for (const variant of VARIANTS)
+    for (let seed = 0; seed < Math.min(most, Number(flags.seeds ?? most)); seed++)
+      for (const set of sets.filter(
+        ({ name, seeds }) => seed < seeds && (variant.sets?.includes(name) ?? true),
+      ))
+        for (const method of methods) runOne({ method, set, variant, seed, dataRoot, results });
 }
+
+/** A method, with what sets a row of its own apart. */
+const nameOfRow = ({ method, variant = '' }) => (variant === '' ? method : `${method}, ${variant}`);
+
+const accuracyOf = (score) => score.accuracy;
 
 /** Protocol, title of its table, and the score that it shows. */
 const TABLES = [
-  ['knn', 'kNN accuracy, %', (score) => score.accuracy],
-  ['linear', 'Linear probe accuracy, %', (score) => score.accuracy],
+  ['knn', 'kNN accuracy, %', accuracyOf],
+  ['knn', 'kNN accuracy on standardised features, %', (score) => score.standardized],
+  ['linear', 'Linear probe accuracy, %', accuracyOf],
   ['retrieval', 'Retrieval R@1 by label, %', (score) => score.r1],
 ];
 
 function tables(results) {
   if (results.length === 0)
     return '(No result has been committed yet: `node benchmarks/systems.mjs DATA_ROOT`.)\n';
-  const parts = TABLES.map((table) => protocolTable(results, table));
+  const isThere = ([protocol, , value]) => results.some((one) => value(one[protocol].trained) !== undefined);
+  const parts = TABLES.filter(isThere).map((table) => protocolTable(results, table));
   const commits = [...new Set(results.map((result) => result.commit.slice(0, 10)))].join(', ');
   const seedsOf = (set) => new Set(results.filter((one) => one.set === set).map(({ seed }) => seed)).size;
-  const seeds = SETS.map(({ name }) => `${name} ${seedsOf(name)}`).join(', ');
+  const seeds = SETS.filter(({ name }) => seedsOf(name) > 0)
+    .map(({ name }) => `${name} ${seedsOf(name)}`)
+    .join(', ');
   return `${parts.join('\n\n')}\n\n(Seeds: ${seeds}; ± is the deviation over seeds. ${results[0].cpu}, commit ${commits}.)\n`;
 }
 
 /** A row a method, then what untrained networks and pixels achieve, and chance; a column a set. */
 function protocolTable(results, [protocol, title, value]) {
-  const columns = SETS.flatMap(({ name }) => [
+  const there = SETS.filter(({ name }) => results.some(({ set }) => set === name));
+  const columns = there.flatMap(({ name }) => [
     [name, name, value],
-    ...(name === 'motion' && protocol !== 'retrieval'
+    ...(name === 'motion' && value === accuracyOf
       ? [['motion, flips merged', name, (score) => score.merged]]
       : []),
   ]);
@@ -224,7 +279,8 @@ function protocolTable(results, [protocol, title, value]) {
       percentSpread(
         of(set)
           .flatMap((result) => pick(result[protocol], result) ?? [])
-          .map(shown),
+          .map(shown)
+          .filter((score) => score !== undefined),
       ),
     ),
   ];
@@ -238,9 +294,11 @@ function protocolTable(results, [protocol, title, value]) {
   const encoders = sorted('encoder');
   const floors = [...new Set(results.flatMap(({ knn }) => Object.keys(knn.floors ?? {})))];
   const rows = [
-    ...sorted('method').map((method) =>
-      row(method, (scores, result) => (result.method === method ? scores.trained : undefined)),
-    ),
+    ...[...new Set(results.map(nameOfRow))]
+      .sort()
+      .map((name) =>
+        row(name, (scores, result) => (nameOfRow(result) === name ? scores.trained : undefined)),
+      ),
     ...encoders.map((encoder) => beside(`untrained ${encoder}`, encoder, ({ random }) => random)),
     ...floors.flatMap((floor) =>
       encoders.map((encoder) =>
@@ -249,7 +307,10 @@ function protocolTable(results, [protocol, title, value]) {
     ),
     row('chance', ({ trained }, result) =>
       of(result.set)[0] === result
-        ? { accuracy: 1 / result.videos.classes, merged: trained.mergedChance, r1: trained.chance }
+        ? {
+            ...{ accuracy: 1 / result.videos.classes, standardized: 1 / result.videos.classes },
+            ...{ merged: trained.mergedChance, r1: trained.chance },
+          }
         : undefined,
     ),
   ];

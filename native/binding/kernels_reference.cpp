@@ -46,7 +46,7 @@ bool is_second(const Napi::Value& value, const char* name, const char* first, co
 }
 
 Napi::Value info_nce(const Napi::CallbackInfo& info) {
-  expect_arguments(info, 11);
+  expect_arguments(info, 13);
   const int64_t rows = integer(info[3], "rows"), dim = integer(info[4], "dim");
   const int64_t size = matrix_size(rows, dim);
   if (!info[6].IsTypedArray()) reject("ages", "a Float64Array");
@@ -62,8 +62,17 @@ Napi::Value info_nce(const Napi::CallbackInfo& info) {
   double* gradient = info[2].IsNull() ? nullptr : doubles(info[2], "gradient", size).Data();
   const double* queue_keys = doubles(info[5], "queueKeys", matrix_size(length, dim)).Data();
   const double* ages = doubles(info[6], "ages", length).Data();
-  return Napi::Number::New(info.Env(), info_nce_reference(gradient, queries, keys, rows, dim, queue_keys,
-                                                          ages, length, queue, options));
+  std::vector<int64_t> ids, queue_ids;
+  if (!info[11].IsNull()) {
+    const double* numbers = doubles(info[11], "ids", rows).Data();
+    const double* queued = doubles(info[12], "queueIds", length).Data();
+    ids.assign(numbers, numbers + rows);
+    queue_ids.assign(queued, queued + length);
+    options.ids = ids.data();
+  }
+  return Napi::Number::New(
+      info.Env(), info_nce_reference(gradient, queries, keys, rows, dim, queue_keys, ages, length, queue,
+                                     options, queue_ids.empty() ? nullptr : queue_ids.data()));
 }
 
 struct Clip {

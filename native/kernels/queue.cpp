@@ -32,6 +32,12 @@ void validate(const MomentumQueueOptions& options) {
   }
 }
 
+void expect_ids(const MomentumQueueOptions& options, const int64_t* ids) {
+  if (options.ids == (ids != nullptr)) return;
+  throw Error(kInvalidArgument, options.ids ? "expected ids, one a key, of a queue whose keys have numbers"
+                                            : "expected no ids of a queue whose keys have no numbers");
+}
+
 int64_t padded(int64_t dim) { return (dim + kBlock - 1) / kBlock * kBlock; }
 
 bool is_broken(const float* row) { return std::isnan(row[0]); }  // such rows are NaN throughout
@@ -77,7 +83,7 @@ void MomentumQueue::fill_at_random() {
     const double norm = std::sqrt(square);
     for (int64_t k = 0; k < dim; ++k) row[k] = static_cast<float>(draws[k] / norm);
     if (slot % kKeyPanel == 0) writable(slot);
-    write(slot, row.data(), now_.clock);
+    write(slot, row.data(), now_.clock, -1);
   }
   now_.length = options_.capacity;
 }
@@ -86,7 +92,7 @@ void MomentumQueue::fill_at_random() {
 Panel& MomentumQueue::writable(int64_t slot) {
   std::shared_ptr<Panel>& panel = now_.panels[slot / kKeyPanel];
   if (panel == nullptr) {
-    panel = std::make_shared<Panel>(padded(options_.dim));
+    panel = std::make_shared<Panel>(padded(options_.dim), options_.ids);
   } else if (panel.use_count() > 1) {
     panel = std::make_shared<Panel>(*panel);
   } else {
@@ -96,18 +102,20 @@ Panel& MomentumQueue::writable(int64_t slot) {
   return *panel;
 }
 
-void MomentumQueue::write(int64_t slot, const float* key, uint32_t born) {
+void MomentumQueue::write(int64_t slot, const float* key, uint32_t born, int64_t id) {
   Panel& panel = *now_.panels[slot / kKeyPanel];
   float* row = panel.row(slot % kKeyPanel);
   now_.broken += is_broken(key) - is_broken(row);
   panel.born[slot % kKeyPanel] = born;
+  if (panel.ids) panel.ids[slot % kKeyPanel] = id < 0 ? -1 : id;
   for (int64_t first = 0; first < options_.dim; first += kBlock) {
     std::copy_n(key + first, std::min(kBlock, options_.dim - first), row + first * kKeyPanel);
   }
 }
 
-void MomentumQueue::enqueue(const float* keys, int64_t rows) {
+void MomentumQueue::enqueue(const float* keys, int64_t rows, const int64_t* ids) {
   expect_memory(keys, keys);
+  expect_ids(options_, ids);
   if (rows < 1) {
     throw Error(kInvalidArgument, "expected 1 or more for rows but received " + std::to_string(rows));
   }
@@ -129,14 +137,16 @@ void MomentumQueue::enqueue(const float* keys, int64_t rows) {
     const double factor = std::isfinite(norm) ? 1 / std::max(norm, kNormEps) : NAN;
     for (int64_t k = 0; k < dim; ++k) key[k] = static_cast<float>(x[k] * factor);
     const int64_t born = by_key ? skipped + r : 0;
-    write((begin + r) % capacity, key.data(), now_.clock + static_cast<uint32_t>(born));
+    write((begin + r) % capacity, key.data(), now_.clock + static_cast<uint32_t>(born),
+          ids == nullptr ? -1 : ids[skipped + r]);
   }
   now_.clock += by_key ? static_cast<uint32_t>(rows) : 1;
   now_.length = std::min(capacity, now_.length + kept);
   now_.next = (begin + kept) % capacity;
 }
 
-void MomentumQueue::restore(const float* keys, const float* ages, int64_t length, int64_t next) {
+void MomentumQueue::restore(const float* keys, const float* ages, int64_t length, int64_t next,
+                            const int64_t* ids) {
   const int64_t capacity = options_.capacity, dim = options_.dim;
   if (length < 0 || length > capacity || next < 0 || next >= capacity ||
       (length < capacity && next != length)) {
@@ -145,6 +155,7 @@ void MomentumQueue::restore(const float* keys, const float* ages, int64_t length
   if (length > 0 && (keys == nullptr || ages == nullptr)) {
     throw Error(kInvalidArgument, "expected keys and ages but received null");
   }
+  if (length > 0) expect_ids(options_, ids);
   const int64_t oldest = length < capacity ? 0 : next;
   double older = static_cast<double>(kMostQueueKeys);
   for (int64_t i = 0; i < length; ++i) {
@@ -165,7 +176,8 @@ void MomentumQueue::restore(const float* keys, const float* ages, int64_t length
     if (slot % kKeyPanel == 0) fresh.writable(slot);
     const float* key = keys + slot * dim;
     const bool finite = std::isfinite(squared_norm(key, dim));
-    fresh.write(slot, finite ? key : broken.data(), 0u - static_cast<uint32_t>(ages[slot]));
+    fresh.write(slot, finite ? key : broken.data(), 0u - static_cast<uint32_t>(ages[slot]),
+                ids == nullptr ? -1 : ids[slot]);
   }
   std::lock_guard<std::mutex> lock(mutex_);
   fresh.now_.options = options_;
@@ -206,6 +218,11 @@ void copy_ages(float* ages, const QueueSnapshot& queue) {
     const uint32_t born = queue.panels[slot / kKeyPanel]->born[slot % kKeyPanel];
     ages[slot] = static_cast<float>(queue.clock - born);
   }
+}
+
+void copy_ids(int64_t* ids, const QueueSnapshot& queue) {
+  for (int64_t slot = 0; slot < queue.length; ++slot)
+    ids[slot] = queue.panels[slot / kKeyPanel]->ids[slot % kKeyPanel];
 }
 
 }  // namespace vssl

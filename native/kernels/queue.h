@@ -40,6 +40,7 @@ struct MomentumQueueOptions {
   AgeUnit age_unit = AgeUnit::kEnqueue;
   QueueInit init = QueueInit::kRandom;
   uint64_t seed = 0;
+  bool ids = false;  ///< keys have numbers, of the video that each is of: see InfoNceOptions::ids
 };
 
 struct InfoNceOptions {
@@ -48,6 +49,10 @@ struct InfoNceOptions {
                               ///< through it
   Precision precision = Precision::kFp32;
   int threads = 0;  ///< upper bound; 0: one per physical core
+  /// One for each query, of a queue whose keys have numbers: queued keys of the query's own number are not
+  /// among its negatives. Below 0: of none. null: all keys are negatives of all queries, and it costs
+  /// nothing.
+  const int64_t* ids = nullptr;
 };
 
 /// The queue as it was at one moment: what is enqueued later does not change it. Shares the keys' memory with
@@ -68,13 +73,15 @@ struct QueueSnapshot {
 ///   x_ij = (z_i . k_j) / tau,          w_j = t^age_j  decay on the weight
 ///   L    = 1/rows sum_i [ log( exp(z_i . p_i / tau) + sum_j w_j exp(x_ij) ) - z_i . p_i / tau ]
 ///
-/// The positive does not decay. Loss and gradient take one pass over the queue: no product is computed twice.
+/// The positive does not decay. Keys of the query's own number (options.ids) are left out of its sum. Loss
+/// and gradient take one pass over the queue: no product is computed twice.
 ///
 /// gradient  rows x dim, dL/d queries, overwritten; null computes the loss only; may be `queries` itself
 /// queries   rows x dim;  keys  rows x dim, constants of the gradient;  rows >= 1
 /// Memory: 2 x rows x dim floats, and partial gradients of 9000 rows at most; never rows x capacity.
 /// NaN or infinite input (or squares beyond fp32 when normalize is off), here or in a queued key, gives a NaN
-/// loss and a NaN gradient. An empty queue gives 0 and zeros.
+/// loss and a NaN gradient. An empty queue gives 0 and zeros, and so does a row of which all keys are left
+/// out.
 double info_nce(float* gradient, const float* queries, const float* keys, int64_t rows,
                 const QueueSnapshot& queue, const InfoNceOptions& options);
 
@@ -82,8 +89,8 @@ double info_nce(float* gradient, const float* queries, const float* keys, int64_
 /// queue as it was when they began.
 ///
 /// Memory: capacity x dim floats (capacity counted as a multiple of 64, dim of 32), half as much again from
-/// the first bf16 call on, where the CPU multiplies bf16; 4 bytes a key for its age. Panels of 64 keys are
-/// allocated when first used.
+/// the first bf16 call on, where the CPU multiplies bf16; 4 bytes a key for its age, 8 for its number. Panels
+/// of 64 keys are allocated when first used.
 class MomentumQueue {
  public:
   explicit MomentumQueue(const MomentumQueueOptions& options);
@@ -91,8 +98,9 @@ class MomentumQueue {
   const MomentumQueueOptions& options() const { return options_; }
 
   /// Appends keys (rows x dim, L2-normalised on the way; a zero row stays zero), overwriting the oldest. They
-  /// land where they would one by one: of more rows than the capacity the last ones stay. rows >= 1.
-  void enqueue(const float* keys, int64_t rows);
+  /// land where they would one by one: of more rows than the capacity the last ones stay. rows >= 1. `ids`,
+  /// one a row, where keys have numbers; a key of a number below 0 is left out of no sum.
+  void enqueue(const float* keys, int64_t rows, const int64_t* ids = nullptr);
 
   double info_nce(float* gradient, const float* queries, const float* keys, int64_t rows,
                   const InfoNceOptions& options) const {
@@ -108,11 +116,12 @@ class MomentumQueue {
   /// queue it came from. Throws unless the sizes fit, the rows are finite and no longer than 1 (or all NaN,
   /// as enqueue() keeps what is not finite), and the ages are whole numbers that do not rise from the oldest
   /// key to the newest.
-  void restore(const float* keys, const float* ages, int64_t length, int64_t next);
+  void restore(const float* keys, const float* ages, int64_t length, int64_t next,
+               const int64_t* ids = nullptr);
 
  private:
   queue::Panel& writable(int64_t slot);
-  void write(int64_t slot, const float* key, uint32_t born);
+  void write(int64_t slot, const float* key, uint32_t born, int64_t id);
   void fill_at_random();
 
   MomentumQueueOptions options_;
@@ -120,8 +129,10 @@ class MomentumQueue {
   QueueSnapshot now_;
 };
 
-/// In slot order: keys length x dim, ages length.
+/// In slot order: keys length x dim, ages length, ids length.
 void copy_keys(float* keys, const QueueSnapshot& queue);
 void copy_ages(float* ages, const QueueSnapshot& queue);
+/// Of a queue whose keys have numbers; -1 for one of none.
+void copy_ids(int64_t* ids, const QueueSnapshot& queue);
 
 }  // namespace vssl

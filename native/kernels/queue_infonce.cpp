@@ -21,6 +21,7 @@
 #include "isa.h"
 #include "parallel.h"
 #include "queue.h"
+#include "queue_own.h"
 #include "queue_panel.h"
 #include "queue_rows.h"
 #include "queue_shape.h"
@@ -53,6 +54,7 @@ class InfoNce {
         on_logit_(queue.options.decay_on == DecayOn::kLogit),
         tiles_(table_of(selected_isa())),
         bf16_(options.precision == Precision::kBf16 ? bf16_products() : nullptr),
+        own_(queue, options.ids, shape.rows),
         workspace_(bytes()) {
     buffers_.lay_out(shape_, gradient_ != nullptr, bf16_ != nullptr, [&](auto*& place, int64_t count) {
       place = workspace_.take<std::remove_reference_t<decltype(*place)>>(count);
@@ -224,7 +226,7 @@ class InfoNce {
       const int64_t n = std::min(kQueryPanel, nq - first);
       tiles_.scores(tile, keys, first == 0 ? keys_of_next : nullptr, buffers_.qt + (begin + first) * dim, nk,
                     n, dim);
-      weigh(tile, terms, place + first, nk, n, fixed);
+      weigh(tile, terms, own_.of(panel, begin + first, n), begin + first, place + first, nk, n, fixed);
       if (gradient_)
         tiles_.add_keys(buffers_.g + (place + first) * shape_.padded_dim, tile, keys, nk, n, dim);
     }
@@ -241,21 +243,25 @@ class InfoNce {
       const int64_t n = std::min(kQueryPanel, nq - first);
       bf16_->scores(tile, keys, first == 0 ? keys_of_next : nullptr,
                     buffers_.qt16 + (begin + first) * words_of(dim), nk, n, dim);
-      weigh(tile, terms, place + first, nk, n, fixed);
+      weigh(tile, terms, own_.of(panel, begin + first, n), begin + first, place + first, nk, n, fixed);
       if (gradient_) bf16_->pair_weights(pairs + first * kKeyPanel / 2, tile, nk, n);
     }
     if (gradient_) bf16_->add_keys(buffers_.g + place * shape_.padded_dim, pairs, keys, nk, nq, dim);
   }
 
-  // tile: S' to W'.
-  void weigh(float* tile, const KeyTerms& terms, int64_t place, int64_t nk, int64_t nq, bool fixed) {
+  // tile: S' to W', of the queries from `row` on; `own` keys of theirs are left out.
+  void weigh(float* tile, const KeyTerms& terms, const OwnKeys::Range& own, int64_t row, int64_t place,
+             int64_t nk, int64_t nq, bool fixed) {
+    float *sums = buffers_.sums + place, *tops = buffers_.tops + place;
+    const OwnColumns columns(own, row, tile, sums, tops, nk);
     if (fixed) {
-      tiles_.weigh_fixed(tile, buffers_.sums + place, terms, decays_ && on_logit_, nk, nq);
+      tiles_.weigh_fixed(tile, sums, terms, decays_ && on_logit_, nk, nq);
+      columns.weigh_fixed(tile, sums, terms);
       return;
     }
     alignas(64) float factors[kQueryPanel];
-    const bool moved =
-        tiles_.weigh_running(tile, buffers_.sums + place, buffers_.tops + place, factors, terms, nk, nq);
+    const bool all_moved = tiles_.weigh_running(tile, sums, tops, factors, terms, nk, nq);
+    const bool moved = columns.weigh_running(tile, sums, tops, factors, terms) || all_moved;
     if (moved && gradient_) tiles_.rescale(buffers_.g + place * shape_.padded_dim, factors, nq, shape_.dim);
   }
 
@@ -303,7 +309,7 @@ class InfoNce {
         const double d = kLn2 * (tops[r] + std::log2(sums[r]) - above);
         loss += d > 0 ? d + std::log1p(std::exp(-d)) : std::log1p(std::exp(d));
         pull = d > 0 ? 1 / (1 + std::exp(-d)) : std::exp(d) / (1 + std::exp(d));
-        inverse_sum = 1 / sums[r];
+        inverse_sum = sums[r] > 0 ? 1 / sums[r] : 0;  // 0: all keys are left out, d is -infinity
       }
       if (gradient_ == nullptr) continue;
       const bool projects = normalize_ && buffers_.query_factors[row] < 1 / kNormEps;
@@ -326,6 +332,7 @@ class InfoNce {
   const bool decays_, on_logit_;
   const QueueTiles& tiles_;
   const QueueBf16Tiles* const bf16_;  // null: fp32 products
+  const OwnKeys own_;
   Workspace workspace_;
   Buffers buffers_;
   Phase load_, sweep_, finish_;
@@ -346,6 +353,8 @@ double info_nce(float* gradient, const float* queries, const float* keys, int64_
                 const QueueSnapshot& snapshot, const InfoNceOptions& options) {
   const int64_t dim = snapshot.options.dim;
   queue::validate(queries, keys, rows, dim, options);
+  if (options.ids != nullptr && !snapshot.options.ids)
+    throw Error(kInvalidArgument, "expected no ids of a queue whose keys have no numbers");
   const queue::Shape shape(rows, dim, snapshot.length);
   return queue::InfoNce(gradient, queries, keys, shape, snapshot, options)
       .run(useful_threads(options.threads, 4.0 * static_cast<double>(rows * dim) * snapshot.length,

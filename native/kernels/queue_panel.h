@@ -42,12 +42,16 @@ std::unique_ptr<T[], FreePanel> allocate_zeros(int64_t count) {
 /// Keys in the layout of queue_tiles.h, and their birth stamps. Whoever shares a panel only reads it, but for
 /// the bf16 copy, which is made when it is first asked for.
 struct Panel {
-  explicit Panel(int64_t padded_dim)
-      : size(kKeyPanel * padded_dim), values(allocate_zeros<float>(size)), born{} {}
+  Panel(int64_t padded_dim, bool with_ids)
+      : size(kKeyPanel * padded_dim),
+        values(allocate_zeros<float>(size)),
+        born{},
+        ids(with_ids ? new int64_t[kKeyPanel] : nullptr) {}
 
-  Panel(const Panel& other) : Panel(other.size / kKeyPanel) {
+  Panel(const Panel& other) : Panel(other.size / kKeyPanel, other.ids != nullptr) {
     std::copy_n(other.values.get(), size, values.get());
     std::copy_n(other.born, kKeyPanel, born);
+    if (ids) std::copy_n(other.ids.get(), kKeyPanel, ids.get());
   }
   Panel& operator=(const Panel&) = delete;
 
@@ -69,13 +73,15 @@ struct Panel {
 
   int64_t bytes() const {
     const int64_t floats = has_words.load(std::memory_order_relaxed) ? size + size / 2 : size;
-    return floats * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(sizeof(Panel));
+    return floats * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(sizeof(Panel)) +
+           (ids ? kKeyPanel * static_cast<int64_t>(sizeof(int64_t)) : 0);
   }
 
   const int64_t size;  // floats
   std::unique_ptr<float[], FreePanel> values;
   uint32_t born[kKeyPanel];
-  std::atomic<bool> is_packed{false};  // words say what values say
+  const std::unique_ptr<int64_t[]> ids;  // where keys have numbers
+  std::atomic<bool> is_packed{false};    // words say what values say
 
  private:
   std::mutex packing;

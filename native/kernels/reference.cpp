@@ -73,7 +73,8 @@ NtXentResult nt_xent_reference(double* gradient, const double* embeddings, int64
 
 double info_nce_reference(double* gradient, const double* queries, const double* keys, int64_t rows,
                           int64_t dim, const double* queue_keys, const double* ages, int64_t length,
-                          const MomentumQueueOptions& queue_options, const InfoNceOptions& options) {
+                          const MomentumQueueOptions& queue_options, const InfoNceOptions& options,
+                          const int64_t* queue_ids) {
   const double tau = options.temperature;
   const bool on_logit = queue_options.decay_on == DecayOn::kLogit;
   double loss = 0;
@@ -94,6 +95,9 @@ double info_nce_reference(double* gradient, const double* queries, const double*
     for (int64_t j = 0; j < length; ++j) {
       const double s = dot(z.data(), &queue_keys[j * dim], dim) / tau;
       x[j] = on_logit ? powers[j] * s : s + std::log(queue_options.decay) * ages[j];
+      const bool is_own = queue_ids != nullptr && options.ids != nullptr && options.ids[i] >= 0 &&
+                          options.ids[i] == queue_ids[j];
+      if (is_own) x[j] = -std::numeric_limits<double>::infinity();
       top = std::max(top, x[j]);
     }
     double sum = std::exp(positive - top);

@@ -18,11 +18,13 @@ NtXentResult nt_xent_reference(double* gradient, const double* embeddings, int64
 
 /// As info_nce(), in double throughout, against `queue_keys` (length x dim, taken as they are) of `ages`,
 /// with the decay of `queue_options`; its capacity, dim, init and seed, and `precision` and `threads`, are
-/// ignored. gradient  rows x dim or null queries   rows x dim;  keys  rows x dim Memory: rows * dim + length;
-/// time: rows * length * dim.
+/// ignored. `queue_ids`, one a queued key, where options.ids has those of the queries.
+/// gradient  rows x dim or null;  queries  rows x dim;  keys  rows x dim
+/// Memory: rows * dim + length; time: rows * length * dim.
 double info_nce_reference(double* gradient, const double* queries, const double* keys, int64_t rows,
                           int64_t dim, const double* queue_keys, const double* ages, int64_t length,
-                          const MomentumQueueOptions& queue_options, const InfoNceOptions& options);
+                          const MomentumQueueOptions& queue_options, const InfoNceOptions& options,
+                          const int64_t* queue_ids = nullptr);
 
 /// As dct(). out keep x pixels (frames x pixels when inverse). Time: frames^2 * pixels.
 void dct_reference(double* out, const double* clip, int64_t frames, int64_t pixels,

@@ -13,8 +13,10 @@ class QueueOnDevice {
       : memory_(queue_bytes(queue.options())), queue_{queue.options(), memory_.get()} {
     const QueueSnapshot now = queue.snapshot();
     const DeviceArray<float> keys(keys_of(queue)), ages(ages_of(queue));
+    const DeviceArray<int64_t> ids(ids_of(queue));
     enqueue_work([&](cudaStream_t stream) {
-      queue_restore(queue_, keys.get(), ages.get(), now.length, now.next, stream);
+      queue_restore(queue_, keys.get(), ages.get(), queue.options().ids ? ids.get() : nullptr, now.length,
+                    now.next, stream);
     });
   }
 
@@ -32,7 +34,9 @@ struct QueueOutcome {
 
 inline QueueOutcome run_info_nce(const QueueCase& c, const QueueInput& in, bool gradient = true,
                                  bool in_place = false, int replays = 0) {
-  const InfoNceOptions options = c.options();
+  InfoNceOptions options = c.options();
+  const DeviceArray<int64_t> ids(in.ids);
+  if (c.videos > 0) options.ids = ids.get();
   const QueueOnDevice queue(in.queue);
   const std::size_t bytes = info_nce_workspace(c.queue_options(), c.rows, options, gradient);
   DeviceArray<unsigned char> workspace(bytes);
@@ -61,12 +65,12 @@ inline void widen_for_bf16(QueueExpected& expected, const QueueCase& c, const Qu
   for (std::vector<double>* values : {&q, &p, &k}) {
     for (double& value : *values) value = rounded_to_bf16(value);
   }
-  InfoNceOptions options = c.options();
+  InfoNceOptions options = in.options(c);
   options.normalize = false;
   std::vector<double> g(size), through(size);
-  const double loss =
-      info_nce_reference(g.data(), q.data(), p.data(), c.rows, c.dim, k.data(),
-                         wide(ages_of(in.queue)).data(), in.queue.length(), c.queue_options(), options);
+  const double loss = info_nce_reference(g.data(), q.data(), p.data(), c.rows, c.dim, k.data(),
+                                         wide(ages_of(in.queue)).data(), in.queue.length(), c.queue_options(),
+                                         options, ids_or_null(ids_of(in.queue)));
   if (c.normalize) {
     normalize_rows_backward_reference(through.data(), g.data(), x.data(), c.rows, c.dim);
   } else {
@@ -152,18 +156,26 @@ inline void check_ring(const QueueCase& c) {
        {int64_t{1}, c.capacity / 2, c.capacity / 3 + 1, c.capacity, int64_t{2}, 2 * c.capacity + 3}) {
     const std::vector<float> keys = make(c.data, std::max<int64_t>(1, rows), c.dim, ++draw);
     const int64_t count = static_cast<int64_t>(keys.size()) / c.dim;
-    on_cpu.enqueue(keys.data(), count);
+    const std::vector<int64_t> ids = draw_ids(c, count, draw);
+    on_cpu.enqueue(keys.data(), count, ids_or_null(ids));
     const DeviceArray<float> sent(keys, 1);
-    enqueue_work([&](cudaStream_t stream) { queue_enqueue(on_device.get(), sent.get(), count, stream); });
-    const DeviceArray<float> read_keys(c.capacity * c.dim), read_ages(c.capacity);
-    const DeviceArray<int64_t> read_length(1);
+    const DeviceArray<int64_t> sent_ids(ids);
     enqueue_work([&](cudaStream_t stream) {
-      queue_read(read_keys.get(), read_ages.get(), read_length.get(), on_device.get(), stream);
+      queue_enqueue(on_device.get(), sent.get(), count, c.videos > 0 ? sent_ids.get() : nullptr, stream);
+    });
+    const DeviceArray<float> read_keys(c.capacity * c.dim), read_ages(c.capacity);
+    const DeviceArray<int64_t> read_length(1), read_ids(c.capacity);
+    enqueue_work([&](cudaStream_t stream) {
+      queue_read(read_keys.get(), read_ages.get(), c.videos > 0 ? read_ids.get() : nullptr, read_length.get(),
+                 on_device.get(), stream);
     });
     std::vector<float> k = read_keys.read(), ages = read_ages.read();
     const int64_t length = read_length.read()[0];
     k.resize(length * c.dim);
     ages.resize(length);
+    std::vector<int64_t> numbers = read_ids.read();
+    numbers.resize(c.videos > 0 ? length : 0);
+    check(numbers == ids_of(on_cpu), name(c) + ": other numbers");
     check(length == on_cpu.length() && ages == ages_of(on_cpu), name(c) + ": other ages");
     check(distance(wide(k), wide(keys_of(on_cpu))) <= 1e-6, name(c) + ": other keys");
   }
@@ -201,6 +213,17 @@ inline std::vector<QueueCase> queue_cases() {
   }
   add(33, 300, 64, 1.0, 0.9, DecayOn::kWeight, AgeUnit::kKey, Data::kNormal, false);
   add(33, 300, 3, 40.0, 0.9, DecayOn::kLogit, AgeUnit::kEnqueue, Data::kNormal, false);
+  // Own keys left out: few videos, one, more than there are keys; fixed shift and running maximum.
+  for (int64_t videos : {1, 5, 1000}) {
+    for (DecayOn on : {DecayOn::kLogit, DecayOn::kWeight}) {
+      QueueCase c{33, 300, 65, 0.07, 0.99, on, AgeUnit::kKey};
+      c.videos = videos;
+      cases.push_back(c);
+      c.data = Data::kConfident;
+      c.tau = 0.02;
+      cases.push_back(c);
+    }
+  }
   if (!kEmulated) {
     add(256, 16384 + 5, 128, 0.07, 0.99999, DecayOn::kLogit, AgeUnit::kEnqueue);
     add(1030, 1300, 260, 0.1, 0.9, DecayOn::kLogit, AgeUnit::kEnqueue);
@@ -226,7 +249,12 @@ inline void add_queue_checks(Checks& checks) {
     add(c, check_empty);
   }
   for (AgeUnit unit : {AgeUnit::kEnqueue, AgeUnit::kKey}) {
-    for (int64_t dim : {3, 70}) add({1, 37, dim, 0.07, 0.9, DecayOn::kLogit, unit}, check_ring);
+    for (int64_t dim : {3, 70}) {
+      QueueCase ring{1, 37, dim, 0.07, 0.9, DecayOn::kLogit, unit};
+      add(ring, check_ring);
+      ring.videos = 4;
+      add(ring, check_ring);
+    }
   }
 }
 

@@ -42,6 +42,13 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
   }
   if (c.method == "finetune" || c.method == "attentive") return labelled_batch(kSamples, 4, 16, seed);
   video::Batch batch = make_batch(kSamples, 4, 16, seed);
+  if (c.options.count("skipOwnKeys")) {
+    video::ViewBuffer videos{"video", video::DType::kInt64, {kSamples}, {}, {}, {}};
+    videos.allocate();
+    for (int64_t i = 0; i < kSamples; ++i)
+      videos.ints()[i] = static_cast<int64_t>((seed * 5 + i) % (2 * kSamples));
+    batch.side = {videos};
+  }
   if (c.method == "cate") {
     video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}, {}};
     codes.allocate();
@@ -79,6 +86,7 @@ inline std::vector<Case> cases() {
           {"simclr", "simclr", {}},
           {"moco", "moco", small},
           {"moco in groups", "moco", with(small, {{"normGroups", 4}, {"symmetric", true}})},
+          {"moco without own keys", "moco", with(small, {{"skipOwnKeys", true}})},
           {"videomoco", "videomoco", small},
           {"videomoco, random frames", "videomoco", with(small, {{"drop", "random"}})},
           {"modist", "modist", small},

@@ -202,6 +202,8 @@ void test_groups() {
   Fixture shuffled("moco", {{"normGroups", 2}});
   const double c = shuffled.step({{"shuffle", 7}})["loss"];
   check(c != a && std::fabs(c - a) < 0.5, "shuffled keys are near what they were, not the same");
+  Fixture unshuffled("moco", {{"normGroups", 2}, {"shuffle", false}});
+  check(unshuffled.step({{"shuffle", 7}})["loss"] == a, "without shuffling the order is not asked for");
   Fixture whole("moco"), same("moco", {{"normGroups", 1}});
   check(whole.step()["loss"] == same.step({{"shuffle", 7}})["loss"], "one group has nothing to shuffle");
 }

@@ -135,6 +135,12 @@ void test_node_contrast() {
       return sum / 5;
     };
     const std::string what = "node contrast of " + std::to_string(nodes);
+    // With the nodes of all graphs as negatives: one graph of them all.
+    const Tensor a = u.detach().clone().requires_grad_(), b = w.detach().clone().requires_grad_();
+    check_loss(
+        node_contrast(a, b, 0.5, true), {a, b},
+        [&](const std::vector<Vector>& in) { return node_contrast_twin(in[0], in[1], 5 * nodes, 0.5); },
+        what + ", of the whole batch");
     const Tensor loss = node_contrast(u, w, 0.5);
     if (nodes > 1) {
       check_loss(loss, {u, w}, twin, what);
@@ -197,16 +203,16 @@ void test_snippets() {
   const std::vector<const Rows*> plain{&raw[0], &raw[1], &raw[2]},
       zero{&centred[0], &centred[1], &centred[2]};
   const Orders orders{{2, 0, 1}, {1, 0, 2}};
-  const int64_t begin = 1;
+  const std::vector<int64_t> rows_of_batch{1, 2}, gap{0, 2};
   for (const int64_t repeat : {1, 2}) {
     for (const int64_t drop : {0, 1, 2}) {
       const int64_t sets = drop == 2 ? 2 : 4, frames = 8 / sets;
-      const SnippetBatch batch(drop == 0 ? plain : zero, orders, begin, {sets, drop, repeat});
+      const SnippetBatch batch(drop == 0 ? plain : zero, orders, rows_of_batch, {sets, drop, repeat});
       const Tensor snippets = batch.snippets(), cut = batch.frame_sets();
       double snippet_error = 0, set_error = 0;
       for (int64_t p = 0; p < 3; ++p)
         for (int64_t n = 0; n < 2; ++n) {
-          const Tensor source = raw[orders[n][p]].data[begin + n];  // (3, T, H, W), never filtered
+          const Tensor source = raw[orders[n][p]].data[rows_of_batch[n]];  // (3, T, H, W), never filtered
           snippet_error = worse(snippet_error, error_of(snippets[p * 2 + n], without_low(source, drop)));
           for (int64_t s = 0; s < sets; ++s) {
             const Tensor own = without_low(source.slice(1, s * frames, (s + 1) * frames), drop);
@@ -220,15 +226,19 @@ void test_snippets() {
     }
   }
   // What the kernel's own twin makes of a snippet, for a stronger filter.
-  const SnippetBatch batch(zero, orders, begin, {2, 3, 1});
-  const Vector rows = values_of(centred[1].data[begin + 1].permute({1, 2, 3, 0}));  // at place 0 of sample 1
+  const SnippetBatch batch(zero, orders, rows_of_batch, {2, 3, 1});
+  const Vector rows = values_of(centred[1].data[2].permute({1, 2, 3, 0}));  // at place 0 of sample 1
   Vector expected(rows.size());
   DctMotionOptions motion;
   motion.drop_low = 3;
   dct_motion_reference(expected.data(), rows.data(), 8, static_cast<int64_t>(rows.size()) / 8, motion);
   check_at_most(worst(batch.snippets()[1].permute({1, 2, 3, 0}), expected), 1e-6, "as the kernel's twin");
+  const SnippetBatch apart(zero, orders, gap, {4, 1, 1});
+  check(error_of(apart.snippets()[0], centred[2].data[0]) == 0 &&
+            error_of(apart.snippets()[1], centred[1].data[2]) == 0,
+        "rows that do not follow each other");
   const auto refused = [&](const SnippetOptions& options) {
-    return code_of([&] { SnippetBatch b(zero, orders, 0, options); }) == "ERR_VSSL_INVALID_ARGUMENT";
+    return code_of([&] { SnippetBatch b(zero, orders, gap, options); }) == "ERR_VSSL_INVALID_ARGUMENT";
   };
   check(refused({3, 1, 1}), "8 frames in 3 sets are refused");
   check(refused({8, 1, 1}), "a frame less its own mean is refused");
@@ -268,6 +278,13 @@ void test_corruption() {
 struct Fixture : MethodAlone {
   Fixture(const Object& changes, int64_t places) : MethodAlone("tcgl", changes) {
     views = snippet_views(places, 8, true);
+    if (options.get_bool("separateViews", false))
+      for (Rows again : snippet_views(places, 8, true)) {
+        again.name = "again" + again.name.substr(std::string("snippet").size());
+        // Another look at the same snippet: mirrored.
+        again.data = again.data.flip({4}).contiguous(at::MemoryFormat::ChannelsLast3d);
+        views.push_back(again);
+      }
     hyper = Value(Object{{"orderSeed", 11}, {"corruptionSeed", 12}});
   }
 };
@@ -314,6 +331,46 @@ void test_steps() {
   check_step("passes apart", {{"separatePasses", true}});
   check_step("repeated frames", {{"repeat", 2}});
   check_step("two chunks", {}, 2);
+  check_step("negatives of the batch", {{"batchNegatives", true}});
+  check_step("negatives of the batch in two chunks", {{"batchNegatives", true}}, 2);
+  check_step("separate views", {{"separateViews", true}});
+  check_step("separate views, negatives of the batch, passes apart",
+             {{"separateViews", true}, {"batchNegatives", true}, {"separatePasses", true}});
+}
+
+// Nothing is learned of held-out samples: losses and gradients are those of the twin without them, and their
+// order is told by the encoder in evaluation.
+void test_held_out() {
+  for (const int64_t accumulate : {1, 2}) {
+    for (const std::set<int64_t>& held : {std::set<int64_t>{1}, std::set<int64_t>{0, 2}}) {
+      Fixture f({{"heldOut", true}}, 3);
+      const int64_t samples = f.views[0].data.size(0);
+      const Tensor side = at::zeros({samples}, at::kLong);
+      for (const int64_t i : held) side[i] = 1;
+      f.side = {{"heldOut", side, {}}};
+      const auto encoder = create_model(f.model, 3, Placement{});
+      Weights &graphs = f.network("graphs"), &order = f.network("order");
+      TcglTwin twin(*encoder, graphs, order, twin_options({}));
+      const auto expected = twin.step(f.views, accumulate, held);
+      const auto gradients = gradients_of(encoder->weights());
+      for (Weights* weights : {&graphs, &order})
+        for (const Tensor& p : parameters_of(*weights)) p.mutable_grad() = Tensor();
+      const auto losses = f.step(accumulate);
+      for (const auto& [name, value] : expected)
+        check_at_most(std::fabs(losses.at(name) - value), 1e-5, "held out: " + name);
+      check_at_most(error_of(gradients_of(f.encoder().weights()), gradients), 1e-4, "held out: gradient");
+      if (accumulate == 1)
+        check_at_most(std::fabs(losses.at("heldOutAccuracy") - twin.accuracy(f.encoder(), f.views, held)),
+                      1e-6, "held out: how often the order is told right");
+    }
+  }
+  Fixture f({{"heldOut", true}}, 3);
+  f.side = {{"heldOut", at::ones({f.views[0].data.size(0)}, at::kLong), {}}};
+  const auto losses = f.step(1);
+  check(losses.at("loss") == 0 && losses.count("intra") && losses.count("heldOutAccuracy"),
+        "of a batch of held-out samples nothing is learned, and all is named");
+  f.side[0].data = at::zeros({f.views[0].data.size(0)}, at::kLong);
+  check(f.step(1).count("heldOutAccuracy") == 0, "of a batch without any there is no accuracy");
 }
 
 void test_statistics() {
@@ -399,9 +456,9 @@ void test_specs() {
 int main() {
   using namespace vssl::engine::testing;
   vssl::engine::set_threads(2);
-  for (auto* test :
-       {test_orders, test_graph_conv, test_leak, test_node_contrast, test_order_head, test_snippets,
-        test_corruption, test_steps, test_statistics, test_resume, test_learning, test_specs}) {
+  for (auto* test : {test_orders, test_graph_conv, test_leak, test_node_contrast, test_order_head,
+                     test_snippets, test_corruption, test_steps, test_held_out, test_statistics, test_resume,
+                     test_learning, test_specs}) {
     try {
       test();
     } catch (const std::exception& e) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "engine_methods.h"
 
@@ -128,7 +130,7 @@ inline Tensor without_low(const Tensor& clip, int64_t drop) {
 
 struct TwinOptions {
   int64_t places, sets, drop, repeat, layers, dim;
-  bool full, none, both, by_batch, gates, apart;
+  bool full, none, both, by_batch, gates, apart, batch_negatives, separate;
   double edge_drop, feature_mask, tau, dropout, intra, inter, order;
 };
 
@@ -150,6 +152,8 @@ inline TwinOptions twin_options(const Object& changes) {
           o.get_string("edgeDraws", "graph") == "batch",
           o.get_bool("gates", true),
           o.get_bool("separatePasses", false),
+          o.get_bool("batchNegatives", false),
+          o.get_bool("separateViews", false),
           number("edgeDrop", 0.2),
           number("featureMask", 0.1),
           number("temperature", 0.5),
@@ -170,12 +174,16 @@ class TcglTwin {
     while (std::next_permutation(places.begin(), places.end()));
   }
 
-  std::map<std::string, double> step(const std::vector<Rows>& views, int64_t chunks) {
+  // Nothing is learned of the samples that `held` names.
+  std::map<std::string, double> step(const std::vector<Rows>& views, int64_t chunks,
+                                     const std::set<int64_t>& held = {}) {
     std::map<std::string, double> losses{{"loss", 0}};
-    const int64_t n = views[0].data.size(0);
+    const int64_t samples = views[0].data.size(0), n = samples - static_cast<int64_t>(held.size());
     for (int64_t c = 0; c < chunks; ++c) {
-      const int64_t begin = n * c / chunks, end = n * (c + 1) / chunks;
-      const std::map<std::string, Tensor> parts = chunk_losses(views, begin, end);
+      std::vector<int64_t> rows;
+      for (int64_t i = samples * c / chunks; i < samples * (c + 1) / chunks; ++i)
+        if (held.count(i) == 0) rows.push_back(i);
+      const std::map<std::string, Tensor> parts = chunk_losses(views, rows);
       Tensor total = at::zeros({}, at::TensorOptions(at::kDouble));
       for (const auto& [name, part] : parts) {
         const double weight = name == "intra" ? o_.intra : name == "inter" ? o_.inter : o_.order;
@@ -189,6 +197,23 @@ class TcglTwin {
     return losses;
   }
 
+  // The part of the samples whose order is told right, by an encoder in evaluation.
+  double accuracy(const VideoNet& encoder, const std::vector<Rows>& views,
+                  const std::set<int64_t>& of) const {
+    double right = 0;
+    for (const int64_t i : of) {
+      std::vector<Tensor> nodes;
+      for (int64_t p = 0; p < o_.places; ++p) {
+        const Tensor clip = without_low(views[order_of(i)[p]].data[i], o_.drop).unsqueeze(0);
+        nodes.push_back(
+            encoder.embed(clip.contiguous(at::MemoryFormat::ChannelsLast3d), Pass()).to(at::kDouble)[0]);
+      }
+      const Tensor h = convolve(at::stack(nodes), inter_adjacency(order_of(i)), "inter", o_.layers);
+      right += order_logits(h, -1).argmax(1).item<int64_t>() == label_of(i);
+    }
+    return right / static_cast<double>(of.size());
+  }
+
  private:
   Tensor entry(const Weights& weights, const std::string& name) const {
     for (const auto& e : weights.entries())
@@ -200,42 +225,71 @@ class TcglTwin {
   }
 
   // Sums over the samples of a chunk.
-  std::map<std::string, Tensor> chunk_losses(const std::vector<Rows>& views, int64_t begin, int64_t end) {
-    const int64_t frames = views[0].data.size(2) / o_.sets;
-    std::vector<Tensor> snippets, sets;  // by place, sample; by place, set, sample
-    for (int64_t p = 0; p < o_.places; ++p) {
-      for (int64_t i = begin; i < end; ++i)
-        snippets.push_back(without_low(views[order_of(i)[p]].data[i], o_.drop));
+  std::map<std::string, Tensor> chunk_losses(const std::vector<Rows>& views,
+                                             const std::vector<int64_t>& rows) {
+    const int64_t frames = views[0].data.size(2) / o_.sets, draws = o_.separate ? 2 : 1;
+    std::vector<Tensor> snippets, sets;  // by draw, place, sample; by draw, place, set, sample
+    for (int64_t p = 0; p < draws * o_.places; ++p) {
+      const auto clip = [&](int64_t i) {
+        return views[p / o_.places * o_.places + order_of(i)[p % o_.places]].data[i];
+      };
+      for (const int64_t i : rows) snippets.push_back(without_low(clip(i), o_.drop));
       for (int64_t s = 0; s < o_.sets; ++s)
-        for (int64_t i = begin; i < end; ++i)
-          sets.push_back(
-              without_low(views[order_of(i)[p]].data[i].slice(1, s * frames, (s + 1) * frames), o_.drop)
-                  .repeat_interleave(o_.repeat, 1));
+        for (const int64_t i : rows)
+          sets.push_back(without_low(clip(i).slice(1, s * frames, (s + 1) * frames), o_.drop)
+                             .repeat_interleave(o_.repeat, 1));
     }
-    const int64_t n = end - begin;
-    const Tensor of_snippets = embed(snippets, o_.places), of_sets = embed(sets, o_.places * o_.sets);
+    const auto n = static_cast<int64_t>(rows.size());
+    const Tensor of_snippets = embed(snippets, draws * o_.places),
+                 of_sets = embed(sets, draws * o_.places * o_.sets);
     std::map<std::string, Tensor> sums;
     const auto add = [&](const char* name, const Tensor& value) {
       sums[name] = sums[name].defined() ? sums[name] + value : value;
     };
-    for (int64_t i = 0; i < n; ++i) {
-      std::vector<Tensor> nodes;
-      for (int64_t p = 0; p < o_.places; ++p) nodes.push_back(of_snippets[p * n + i]);
-      const Tensor x = at::stack(nodes), adjacency = inter_adjacency(order_of(begin + i));
-      add("inter", contrast(x, adjacency, "inter", o_.layers, begin + i, 0));
-      const Tensor logits = order_logits(convolve(x, adjacency, "inter", o_.layers), begin + i);
-      const int64_t label = label_of(begin + i);
+    Graphs inter, intra;
+    for (int64_t k = 0; k < n; ++k) {
+      const int64_t i = rows[k];
+      const auto snippet_nodes = [&](int64_t draw) {
+        std::vector<Tensor> nodes;
+        for (int64_t p = 0; p < o_.places; ++p) nodes.push_back(of_snippets[(draw * o_.places + p) * n + k]);
+        return at::stack(nodes);
+      };
+      const Tensor x = snippet_nodes(0), adjacency = inter_adjacency(order_of(i));
+      add_views(inter, {x, snippet_nodes(draws - 1)}, adjacency, "inter", o_.layers, i, 0);
+      const Tensor logits = order_logits(convolve(x, adjacency, "inter", o_.layers), i);
+      const int64_t label = label_of(i);
       add("order", -logits.log_softmax(1)[0][label]);
       add("orderAccuracy", logits.argmax(1).eq(label).to(at::kDouble)[0]);
       for (int64_t p = 0; p < o_.places; ++p) {
-        nodes.clear();
-        for (int64_t s = 0; s < o_.sets; ++s) nodes.push_back(of_sets[(p * o_.sets + s) * n + i]);
-        const Tensor in_place =
-            contrast(at::stack(nodes), intra_adjacency(), "intra." + std::to_string(p), 1, begin + i, p + 1);
-        add("intra", in_place / static_cast<double>(o_.places));
+        const auto set_nodes = [&](int64_t draw) {
+          std::vector<Tensor> nodes;
+          for (int64_t s = 0; s < o_.sets; ++s)
+            nodes.push_back(of_sets[((draw * o_.places + p) * o_.sets + s) * n + k]);
+          return at::stack(nodes);
+        };
+        add_views(intra, {set_nodes(0), set_nodes(draws - 1)}, intra_adjacency(),
+                  "intra." + std::to_string(p), 1, i, p + 1);
       }
     }
+    sums["inter"] = mean_contrast(inter) * static_cast<double>(n);
+    sums["intra"] = mean_contrast(intra) * static_cast<double>(n);
     return sums;
+  }
+
+  // Both views of graphs, projected, (V, dim) each.
+  using Graphs = std::array<std::vector<Tensor>, 2>;
+
+  void add_views(Graphs& to, const std::array<Tensor, 2>& nodes, const Tensor& adjacency,
+                 const std::string& name, int64_t layers, int64_t sample, int64_t graph) const {
+    for (int64_t v = 0; v < 2; ++v)
+      to[v].push_back(view(nodes[v], adjacency, name, layers, sample, graph, v));
+  }
+
+  Tensor mean_contrast(const Graphs& graphs) const {
+    if (o_.batch_negatives) return contrast(at::cat(graphs[0]), at::cat(graphs[1]));
+    Tensor sum = at::zeros({}, at::TensorOptions(at::kDouble));
+    for (size_t g = 0; g < graphs[0].size(); ++g) sum = sum + contrast(graphs[0][g], graphs[1][g]);
+    return sum / static_cast<double>(graphs[0].size());
   }
 
   Tensor embed(const std::vector<Tensor>& clips, int64_t groups) const {
@@ -298,11 +352,9 @@ class TcglTwin {
     return linear(graphs_, "projection.1", at::elu(linear(graphs_, "projection.0", z)));
   }
 
-  Tensor contrast(const Tensor& x, const Tensor& adjacency, const std::string& name, int64_t layers,
-                  int64_t sample, int64_t graph) const {
+  Tensor contrast(const Tensor& first, const Tensor& second) const {
     const auto unit = [](const Tensor& z) { return z / z.norm(2, {1}, true); };
-    const Tensor u = unit(view(x, adjacency, name, layers, sample, graph, 0));
-    const Tensor w = unit(view(x, adjacency, name, layers, sample, graph, 1));
+    const Tensor u = unit(first), w = unit(second);
     const Tensor uw = (u.mm(w.t()) / o_.tau).exp(), uu = (u.mm(u.t()) / o_.tau).exp(),
                  ww = (w.mm(w.t()) / o_.tau).exp();
     const Tensor there = -(uw.diag() / (uw.sum(1) + uu.sum(1) - uu.diag())).log();
@@ -323,7 +375,7 @@ class TcglTwin {
     Tensor hidden = linear(order_, "order.0", at::cat(parts, 1)).relu();
     const Tensor kept = at::ones_like(hidden).detach();
     const CounterRandom random(12, "dropout");
-    for (int64_t d = 0; d < o_.dim; ++d)
+    for (int64_t d = 0; d < o_.dim && sample >= 0; ++d)  // none without a sample
       kept[0][d] = random.uniform(sample * o_.dim + d) < o_.dropout ? 0 : 1 / (1 - o_.dropout);
     return linear(order_, "order.1", hidden * kept);
   }

@@ -62,6 +62,8 @@ inline Object method_options(const std::string& method, const Object& changes = 
     return merged(head(layers, false), {{"temperature", temperature},
                                         {"queue", 65536},
                                         {"normGroups", 1},
+                                        {"shuffle", true},
+                                        {"skipOwnKeys", false},
                                         {"decay", decay},
                                         {"decayOn", "logit"},
                                         {"ageUnit", "enqueue"}});
@@ -114,6 +116,9 @@ inline Object method_options(const std::string& method, const Object& changes = 
            {"dim", 0},
            {"separatePasses", false},
            {"setStatistics", false},
+           {"batchNegatives", false},
+           {"separateViews", false},
+           {"heldOut", false},
            {"intraWeight", 1},
            {"interWeight", 1},
            {"orderWeight", 1}};

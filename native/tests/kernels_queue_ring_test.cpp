@@ -21,6 +21,7 @@ struct Model {
   MomentumQueueOptions options;
   std::vector<std::vector<double>> keys;
   std::vector<double> ages;
+  std::vector<int64_t> ids;
   int64_t next = 0;
 
   explicit Model(const MomentumQueue& queue) : options(queue.options()) {
@@ -28,10 +29,11 @@ struct Model {
     for (int64_t i = 0; i < queue.length(); ++i) {
       keys.emplace_back(now.begin() + i * options.dim, now.begin() + (i + 1) * options.dim);
       ages.push_back(0);
+      ids.push_back(-1);
     }
   }
 
-  void enqueue(const std::vector<float>& x, int64_t rows) {
+  void enqueue(const std::vector<float>& x, int64_t rows, const std::vector<int64_t>& numbers) {
     const bool by_key = options.age_unit == AgeUnit::kKey;
     if (!by_key) {
       for (double& age : ages) age += 1;
@@ -46,9 +48,11 @@ struct Model {
       if (static_cast<int64_t>(keys.size()) < options.capacity) {
         keys.push_back(key);
         ages.push_back(1);
+        ids.push_back(numbers[r]);
       } else {
         keys[next] = key;
         ages[next] = 1;
+        ids[next] = numbers[r];
       }
       next = (next + 1) % options.capacity;
     }
@@ -57,6 +61,7 @@ struct Model {
   bool agrees_with(const MomentumQueue& queue) const {
     const std::vector<float> now = keys_of(queue), old = ages_of(queue);
     if (queue.length() != static_cast<int64_t>(keys.size()) || queue.snapshot().next != next) return false;
+    if (ids_of(queue) != ids) return false;
     for (size_t i = 0; i < keys.size(); ++i) {
       if (old[i] != ages[i]) return false;
       for (int64_t d = 0; d < options.dim; ++d) {
@@ -81,14 +86,18 @@ void test_order() {
     for (QueueInit init : {QueueInit::kRandom, QueueInit::kEmpty}) {
       for (int64_t capacity : {1, 2, 3, 63, 64, 65, 129, 200}) {
         for (int64_t dim : {1, 31, 32, 33, 70}) {
-          MomentumQueue queue(options_of(capacity, dim, unit, init));
+          MomentumQueueOptions options = options_of(capacity, dim, unit, init);
+          options.ids = true;
+          MomentumQueue queue(options);
           Model model(queue);
           unsigned step = 0;
           // The last ones are more than fit, once and several times over.
           for (int64_t rows : {1, 2, 63, 64, 65, 100, 130, 1, 201, 1000, 7}) {
             const std::vector<float> x = make(Data::kNormal, rows, dim, ++step);
-            queue.enqueue(x.data(), rows);
-            model.enqueue(x, rows);
+            std::vector<int64_t> numbers(rows);
+            for (int64_t r = 0; r < rows; ++r) numbers[r] = r % 5 == 4 ? -1 : 1000 * step + r;
+            queue.enqueue(x.data(), rows, numbers.data());
+            model.enqueue(x, rows, numbers);
             check(model.agrees_with(queue), "capacity " + std::to_string(capacity) + " dim " +
                                                 std::to_string(dim) + ": other keys after " +
                                                 std::to_string(rows) + " more");

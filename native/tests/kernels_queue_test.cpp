@@ -107,6 +107,53 @@ void test_values() {
   }
 }
 
+// Keys of the query's own video left out: of every video, of a few, of more than there are keys.
+void test_own_keys() {
+  for (int64_t videos : {1, 3, 17, 1000}) {
+    for (const Decay& decay : kDecays) {
+      for (Data data : {Data::kNormal, Data::kConfident, Data::kDuplicates}) {
+        for (double tau : {0.02, 0.5}) {
+          QueueCase c{67, 300, 33, tau, decay.t, decay.on, decay.unit, data};
+          c.videos = videos;
+          compare_on_all_isas(c);
+        }
+      }
+    }
+  }
+  // More rows than a group of panels, and a queue of several splits.
+  QueueCase large{1030, 4099, 16, 0.07, 0.999, DecayOn::kLogit, AgeUnit::kEnqueue};
+  large.videos = 200;
+  compare_on_all_isas(large);
+  // One key that says all, and is left out: what remains is exact.
+  MomentumQueueOptions options;
+  options.capacity = 3;
+  options.dim = 2;
+  options.init = QueueInit::kEmpty;
+  options.ids = true;
+  MomentumQueue queue(options);
+  const std::vector<float> keys{1, 0, 0, 1, -1, 0}, q{1, 0}, p{0, 1};
+  const std::vector<int64_t> numbers{5, 6, 5}, own{5};
+  queue.enqueue(keys.data(), 3, numbers.data());
+  InfoNceOptions loss;
+  loss.temperature = 0.01;
+  loss.ids = own.data();
+  std::vector<float> gradient(2, NAN);
+  // s+ = 0 and the one key left has similarity 0: log(1 + 1)
+  check(std::fabs(queue.info_nce(gradient.data(), q.data(), p.data(), 1, loss) - std::log(2.0)) < 1e-6,
+        "own keys that dominate are left out without a trace");
+  MomentumQueue again(options);
+  const std::vector<int64_t> kept = ids_of(queue);
+  again.restore(keys_of(queue).data(), ages_of(queue).data(), 3, 0, kept.data());
+  check(ids_of(again) == kept && again.info_nce(nullptr, q.data(), p.data(), 1, loss) ==
+                                     queue.info_nce(nullptr, q.data(), p.data(), 1, loss),
+        "numbers are restored");
+  MomentumQueueOptions plain = options;
+  plain.ids = false;
+  MomentumQueue without(plain);
+  without.enqueue(keys.data(), 3);
+  check(without.bytes() < queue.bytes(), "numbers take memory only where they are");
+}
+
 void test_not_normalised() {
   for (int64_t rows : {1, 33, 70}) {
     for (int64_t dim : {1, 3, 64, 129}) {
@@ -298,6 +345,7 @@ int main() {
   test_decays();
   test_tiny_decay();
   test_values();
+  test_own_keys();
   test_not_normalised();
   test_equal_bits();
   std::printf("worst: loss %.3f, gradient %.3f tolerances\n", worst_loss, worst_gradient);

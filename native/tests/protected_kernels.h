@@ -51,35 +51,41 @@ class ProtectedKernels final : public DeviceKernels {
     *result = vssl::nt_xent(gradient, embeddings, rows, dim, options);
   }
 
-  // keys, ages, length, next
+  // length, next, ids, keys, ages
   size_t queue_bytes(const MomentumQueueOptions& o) const override {
-    return static_cast<size_t>(o.capacity * (o.dim + 1)) * sizeof(float) + 2 * sizeof(int64_t) + 8;
+    return static_cast<size_t>(o.capacity * (o.dim + 1)) * sizeof(float) +
+           static_cast<size_t>(2 + (o.ids ? o.capacity : 0)) * sizeof(int64_t) + 8;
   }
-  void queue_restore(QueuePlace queue, const float* keys, const float* ages, int64_t length, int64_t next,
-                     void* stream) const override {
-    const Call call(*this, stream, queue.memory, keys, ages);
+  void queue_restore(QueuePlace queue, const float* keys, const float* ages, const int64_t* ids,
+                     int64_t length, int64_t next, void* stream) const override {
+    const Call call(*this, stream, queue.memory, keys, ages, ids);
     Ring ring(queue);
     std::copy_n(keys, length * queue.options.dim, ring.keys);
     std::copy_n(ages, length, ring.ages);
+    if (ids != nullptr) std::copy_n(ids, length, ring.ids);
     *ring.length = length;
     *ring.next = next;
   }
-  void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, void* stream) const override {
-    const Call call(*this, stream, queue.memory, keys);
+  void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, const int64_t* ids,
+                     void* stream) const override {
+    const Call call(*this, stream, queue.memory, keys, ids);
     Ring ring(queue);
     const auto twin = ring.open();
-    twin->enqueue(keys, rows);
+    twin->enqueue(keys, rows, ids);
     const QueueSnapshot now = twin->snapshot();
     copy_keys(ring.keys, now);
     copy_ages(ring.ages, now);
+    if (ring.ids != nullptr) copy_ids(ring.ids, now);
     *ring.length = now.length;
     *ring.next = now.next;
   }
-  void queue_read(float* keys, float* ages, int64_t* length, QueuePlace queue, void* stream) const override {
-    const Call call(*this, stream, queue.memory, keys, ages, length);
+  void queue_read(float* keys, float* ages, int64_t* ids, int64_t* length, QueuePlace queue,
+                  void* stream) const override {
+    const Call call(*this, stream, queue.memory, keys, ages, ids, length);
     const Ring ring(queue);
     std::copy_n(ring.keys, *ring.length * queue.options.dim, keys);
     std::copy_n(ring.ages, *ring.length, ages);
+    if (ids != nullptr) std::copy_n(ring.ids, *ring.length, ids);
     *length = *ring.length;
   }
   size_t info_nce_room(const MomentumQueueOptions& queue, int64_t rows,
@@ -88,9 +94,10 @@ class ProtectedKernels final : public DeviceKernels {
   }
   void info_nce(double* loss, float* gradient, const float* queries, const float* keys, int64_t rows,
                 QueuePlace queue, const InfoNceOptions& options, Room room, void* stream) const override {
-    const Call call(*this, stream, loss, gradient, queries, keys, queue.memory);
+    InfoNceOptions opened = options;
+    const Call call(*this, stream, loss, gradient, queries, keys, queue.memory, opened.ids);
     use_up(room, info_nce_room(queue.options, rows, options));
-    *loss = Ring(queue).open()->info_nce(gradient, queries, keys, rows, options);
+    *loss = Ring(queue).open()->info_nce(gradient, queries, keys, rows, opened);
   }
 
   void ema_update(const EmaSpan* spans, int64_t count, double momentum, void* stream) const override {
@@ -278,18 +285,19 @@ class ProtectedKernels final : public DeviceKernels {
     explicit Ring(QueuePlace queue) : options(queue.options) {
       length = static_cast<int64_t*>(queue.memory);
       next = length + 1;
-      keys = reinterpret_cast<float*>(next + 1);
+      ids = options.ids ? next + 1 : nullptr;
+      keys = reinterpret_cast<float*>(next + 1 + (options.ids ? options.capacity : 0));
       ages = keys + options.capacity * options.dim;
     }
     std::unique_ptr<MomentumQueue> open() const {
       MomentumQueueOptions empty = options;
       empty.init = QueueInit::kEmpty;
       auto twin = std::make_unique<MomentumQueue>(empty);
-      twin->restore(keys, ages, *length, *next);
+      twin->restore(keys, ages, *length, *next, *length > 0 ? ids : nullptr);
       return twin;
     }
     MomentumQueueOptions options;
-    int64_t *length, *next;
+    int64_t *length, *next, *ids;
     float *keys, *ages;
   };
 

@@ -14,6 +14,7 @@ import { train } from '../train/train.js';
 import { listCheckpoints } from '../weights/checkpoint.js';
 import { readSafetensorsMetadata } from '../weights/safetensors.js';
 import type { ArmPlan, PlannedArm, PlannedClaim } from './plan-arms.js';
+import { configOfSeed } from './seeded.js';
 
 export function runFolder(out: string, { id }: Pick<PlannedArm, 'id'>, seed: number): string {
   return join(out, `arm-${id}`, `seed-${seed}`);
@@ -24,7 +25,7 @@ export async function checkFlow(
   { arms, claims }: ArmPlan,
   rows: readonly VideoRow[],
   out: string,
-  { seeds, device = 'auto' }: { readonly seeds: number; readonly device?: DeviceChoice },
+  { seeds, device = 'auto' }: { readonly seeds: readonly number[]; readonly device?: DeviceChoice },
 ): Promise<void> {
   const engine = await openEngine(device);
   if (engine.info().flowVersion) return;
@@ -41,8 +42,12 @@ export async function checkFlow(
   throw noFlow(engine, others.length === 0 ? leave : `${leave}: --claim ${others.join(' ')}`);
 }
 
-async function isUnfinished({ id, config }: PlannedArm, out: string, seeds: number): Promise<boolean> {
-  for (let seed = 0; seed < seeds; seed++) {
+async function isUnfinished(
+  { id, config }: PlannedArm,
+  out: string,
+  seeds: readonly number[],
+): Promise<boolean> {
+  for (const seed of seeds) {
     const { checkpoints } = runPaths(runFolder(out, { id }, seed));
     const last = (await listCheckpoints(checkpoints)).at(-1);
     if ((last?.step ?? 0) < config.train.steps!) return true;
@@ -57,8 +62,7 @@ export async function trainArm(
   folder: string,
   { signal, onEvent }: { readonly signal?: AbortSignal; readonly onEvent?: (event: TrainEvent) => void },
 ): Promise<boolean> {
-  const config = { ...arm.config, train: { ...arm.config.train, seed } };
-  const run = train(config, { out: folder, ...(signal ? { signal } : {}) });
+  const run = train(configOfSeed(arm.config, seed), { out: folder, ...(signal ? { signal } : {}) });
   for await (const event of run) onEvent?.(event);
   return (await run.result).stepsDone > 0;
 }
@@ -67,17 +71,18 @@ export async function trainArm(
  * A finished run is taken as it is, and train looks at no video then. Gives a check, for one call, that its videos are
  * those of today: throws ERR_VSSL_RESUME_MISMATCH otherwise, as train does for an unfinished one.
  */
-export function checkFinished(): (arm: PlannedArm, folder: string) => Promise<void> {
-  let known: Promise<string> | undefined;
-  return async ({ config }, folder) => {
+export function checkFinished(): (arm: PlannedArm, seed: number, folder: string) => Promise<void> {
+  const known = new Map<string, Promise<string>>();
+  return async ({ config }, seed, folder) => {
     const last = (await listCheckpoints(runPaths(folder).checkpoints)).at(-1);
     if (!last || last.step < config.train.steps!) return;
     const metadata = await readSafetensorsMetadata(last.path).catch(() => null); // train says what is wrong with it
     if (!metadata?.state) return;
     const state = JSON.parse(metadata.state) as RunState;
-    const spec = config.data.path!;
-    known ??= loadManifest(spec, { except: [folder] }).then(videosFingerprint);
-    if ((await known) !== state.videos)
+    const spec = configOfSeed(config, seed).data.path!;
+    const videos = known.get(spec) ?? loadManifest(spec, { except: [folder] }).then(videosFingerprint);
+    known.set(spec, videos);
+    if ((await videos) !== state.videos)
       checkSameVideos(folder, state, await loadManifest(spec, { except: [folder] }));
   };
 }

@@ -69,12 +69,13 @@ export async function measureRun(
   const isSame = Object.entries(made).every(([key, value]) => isDeepStrictEqual(kept?.[key], value));
   if (isSame) return kept;
   const request = { run, ...data, device, threads, precision, signal };
-  const { value, resolution, warnings = [], failures = [] } = await take(request);
+  const { value, resolution, noise = 0, warnings = [], failures = [] } = await take(request);
   if (!Number.isFinite(value))
     throw invalidArgument(`the value of the measure '${measure}'`, 'a finite number', value);
   if (!(resolution >= 0))
     throw invalidArgument(`the resolution of the measure '${measure}'`, 'a number from 0', resolution);
-  const measured = { ...made, value, resolution, warnings, failures };
+  if (!(noise >= 0)) throw invalidArgument(`the noise of the measure '${measure}'`, 'a number from 0', noise);
+  const measured = { ...made, value, resolution, noise, warnings, failures };
   await writeMeasures(run, file, measured);
   return measured;
 }

@@ -2,27 +2,38 @@
 
 import { join, resolve } from 'node:path';
 import { checkCount, checkSignal, checkText, LIMITS, requireOptions, throwIfAborted } from '../checks.js';
+import { loadManifest } from '../data/manifest.js';
 import type { EncoderOptions } from '../embed/encoder-options.js';
 import type { UnusableVideo } from '../embed/unusable.js';
+import { readFacts } from '../embed/video-facts.js';
 import { toVsslError } from '../errors.js';
-import { type DataOptions, labelledRows, loadEvaluationData } from '../eval/evaluation-data.js';
+import {
+  type DataOptions,
+  type EvaluationData,
+  labelledRows,
+  loadEvaluationData,
+} from '../eval/evaluation-data.js';
 import type { Measurement } from '../eval/measure.js';
 import { getMeasure } from '../eval/measures.js';
-import { chooseTestData } from '../eval/test-data.js';
 import { getMethod } from '../methods/registry.js';
-import { packageVersion } from '../native/load.js';
+import { openEngine, packageVersion } from '../native/load.js';
 import { absoluteSpec } from '../train/absolute-spec.js';
 import type { TrainEvent } from '../train/events.js';
 import { makeOutFolder } from '../train/run-folder.js';
 import { checkFinished, checkFlow, runFolder, trainArm } from './arm-runs.js';
-import { judgeClaim } from './judge.js';
+import { judgeClaims, LEVEL, measuredClaim } from './judge.js';
 import { describeMeasuring, type MeasuredWith, measureRun, writeMeasures } from './measure-run.js';
 import { chooseClaims, type PlannedArm, planArms } from './plan-arms.js';
+import { checkArms } from './pre-checks.js';
 import { CLAIMS_FORMAT_VERSION, type ClaimsResult } from './result.js';
+import { ofSeed, testDataOf, variesBySeed } from './seeded.js';
 
 export interface ClaimsOptions extends EncoderOptions {
   readonly method: string;
-  /** Videos to train on; with a named source that keeps a test set, that set tests. */
+  /**
+   * Videos to train on; with a named source that keeps a test set, that set tests. `{seed}` here and in `test` stands for
+   * the seed of a run, so that each seed has videos of its own.
+   */
   readonly data: string;
   /** Labelled test videos; the features of `data` are then the training side. */
   readonly test?: string;
@@ -30,8 +41,10 @@ export interface ClaimsOptions extends EncoderOptions {
   readonly folds?: string;
   /** Steps of an arm. */
   readonly budget: number;
-  /** Seeds 0 .. seeds - 1. */
+  /** Seeds, from `firstSeed` on. */
   readonly seeds: number;
+  /** Default 0. */
+  readonly firstSeed?: number;
   /** Folder of the runs and of claims.json. */
   readonly out: string;
   /** Names; default all. */
@@ -64,7 +77,7 @@ export type ClaimsEvent =
   | { readonly type: 'failed'; readonly arm: string; readonly seed: number; readonly reason: string };
 
 const KNOWN =
-  'method data test folds budget seeds out claims preset set signal onEvent device threads precision'.split(
+  'method data test folds budget seeds firstSeed out claims preset set signal onEvent device threads precision'.split(
     ' ',
   );
 
@@ -75,37 +88,76 @@ const KNOWN =
  */
 export async function runClaims(options: ClaimsOptions): Promise<ClaimsResult> {
   requireOptions(options, KNOWN);
-  const { seeds } = options;
+  const seeds = seedsOf(options);
   checkSignal(options.signal);
   const out = resolve(checkText('out', 'a folder', options.out));
-  checkCount('seeds', seeds, 1, LIMITS.seeds);
   const method = getMethod(options.method);
   const chosen = chooseClaims(method, options.claims);
   const measures = chosen.map(({ measure }) => getMeasure(measure));
   const plan = planArms(method, chosen, { ...options, data: absoluteSpec(options.data) });
-  const data = await chooseTestData(options);
-  const evaluation = await loadEvaluationData(data);
-  if (measures.some(({ labels }) => labels)) labelledRows(evaluation);
-  await checkFlow(plan, evaluation.rows, out, options);
+  const labels = measures.some((measure) => measure.labels);
+  const tested = await loadBySeed(options, seeds, labels);
+  const [first] = tested.values() as IterableIterator<Tested>;
+  await checkFlow(plan, first!.evaluation.rows, out, { ...options, seeds });
+  const engine = await openEngine(options.device ?? 'auto');
+  const { rows } = await loadManifest(ofSeed(options.data, seeds[0]!));
+  await checkArms(plan, rows, (row) => readFacts(engine, row));
   await makeOutFolder(out);
-  const runs = new Runs(data, await describeMeasuring(evaluation.rows, options), options);
-  runs.note({ warnings: evaluation.warnings, failures: [] });
-  for (let seed = 0; seed < seeds; seed++)
-    for (const arm of plan.arms) await runs.add(arm, seed, out, seeds * plan.arms.length);
+  const runs = new Runs(tested, options);
+  for (const seed of seeds)
+    for (const arm of plan.arms) await runs.add(arm, seed, out, seeds.length * plan.arms.length);
   const { budget, preset = `${method.name}-tiny`, set = [] } = options;
   const { trained, found, failures, warnings, leftOut } = runs;
   const result: ClaimsResult = {
     formatVersion: CLAIMS_FORMAT_VERSION,
     packageVersion,
     method: method.name,
-    ...{ preset, set, budget, seeds, data },
-    interval: '95 %, paired by seed, Student t',
-    claims: plan.claims.map((claim) => judgeClaim(claim, seeds, runs)),
+    ...{ preset, set, budget, firstSeed: seeds[0]!, seeds: seeds.length },
+    ...{ data: first!.data, dataBySeed: variesBySeed(options) },
+    interval: '95 %, paired by seed, Student t, one deviation for all pairs of a measure',
+    ...judgeClaims(plan.claims.map((claim) => measuredClaim(claim, seeds, runs))),
+    level: LEVEL,
     ...{ trained, found, failures, warnings, leftOut },
     file: join(out, 'claims.json'),
   };
   await writeMeasures(out, result.file, result);
   return result;
+}
+
+function seedsOf({ seeds, firstSeed = 0 }: ClaimsOptions): readonly number[] {
+  checkCount('seeds', seeds, 1, LIMITS.seeds);
+  checkCount('firstSeed', firstSeed, 0, Number.MAX_SAFE_INTEGER - LIMITS.seeds);
+  return Array.from({ length: seeds }, (_, i) => firstSeed + i);
+}
+
+/** What trains and tests the probes of a seed. */
+interface Tested {
+  readonly data: DataOptions;
+  readonly evaluation: EvaluationData;
+  /** Made when a run is measured. */
+  measuring?: MeasuredWith;
+}
+
+/** By seed; all seeds have the same where the specifications do not name them. */
+async function loadBySeed(
+  options: ClaimsOptions,
+  seeds: readonly number[],
+  labels: boolean,
+): Promise<ReadonlyMap<number, Tested>> {
+  const tested = new Map<number, Tested>();
+  const isOne = !variesBySeed(options);
+  for (const seed of seeds) {
+    const same = isOne ? tested.get(seeds[0]!) : undefined;
+    if (same) {
+      tested.set(seed, same);
+      continue;
+    }
+    const data = await testDataOf(options, seed);
+    const evaluation = await loadEvaluationData(data);
+    if (labels) labelledRows(evaluation);
+    tested.set(seed, { data, evaluation });
+  }
+  return tested;
 }
 
 /** The runs of a call, and what was met on the way: warnings and left-out videos are told once, every run meets the same. */
@@ -120,10 +172,12 @@ class Runs {
   readonly #sameVideos = checkFinished();
 
   constructor(
-    readonly data: DataOptions,
-    readonly measuring: MeasuredWith,
+    readonly tested: ReadonlyMap<number, Tested>,
     readonly options: ClaimsOptions,
-  ) {}
+  ) {
+    for (const { evaluation } of new Set(tested.values()))
+      this.note({ warnings: evaluation.warnings, failures: [] });
+  }
 
   /** Trains an arm with a seed, as far as it is not, and measures it; of `total` runs. */
   async add(arm: PlannedArm, seed: number, out: string, total: number): Promise<void> {
@@ -131,7 +185,7 @@ class Runs {
     const number = this.trained + this.found + this.failures.length + 1;
     this.#tell({ type: 'run', number, total, arm: arm.name, seed, folder });
     try {
-      await this.#sameVideos(arm, folder);
+      await this.#sameVideos(arm, seed, folder);
       const { signal } = this.options;
       const onEvent = (event: TrainEvent) => this.#tell({ type: 'train', event });
       if (await trainArm(arm, seed, folder, { signal, onEvent })) this.trained++;
@@ -143,10 +197,12 @@ class Runs {
       this.#tell({ type: 'failed', arm: arm.name, seed, reason });
       return;
     }
+    const tested = this.tested.get(seed)!;
+    tested.measuring ??= await describeMeasuring(tested.evaluation.rows, this.options);
     for (const measure of arm.measures) {
       throwIfAborted(this.options.signal);
       this.#tell({ type: 'measure', measure });
-      const measured = await measureRun(measure, folder, this.data, this.measuring, this.options);
+      const measured = await measureRun(measure, folder, tested.data, tested.measuring, this.options);
       this.note(measured);
       this.#values.set(`${arm.id} ${seed} ${measure}`, measured);
     }

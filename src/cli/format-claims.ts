@@ -1,23 +1,49 @@
-import type { ClaimResult, ClaimsResult } from '../claims/result.js';
+import type { ClaimResult, ClaimsResult, MeasurePool } from '../claims/result.js';
 import { getMeasure } from '../eval/measures.js';
 import { meanAndSpread } from '../eval/metrics.js';
 import type { Method } from '../methods/method.js';
 import { formatTable, right } from './table.js';
 
+/** Between an arm and the next one. */
+const SIGNS = { better: '>', 'at least as good': '>=' } as const;
+
 /** What `eval claims` prints: each claim, its arms, its neighbouring pairs and the verdict. */
 export function formatClaims(result: ClaimsResult): string {
-  const { method, preset, budget, seeds, data } = result;
+  const { method, preset, budget, firstSeed, seeds, data } = result;
   const where =
     data.folds === undefined ? `${data.train}, tested on ${data.test}` : `${data.data}, folds ${data.folds}`;
   return [
-    `${method} (${preset}), ${budget} steps an arm, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}, on ${where}`,
+    `${method} (${preset}), ${budget} steps an arm, ${seedsText(firstSeed, seeds)}, on ${where}`,
     ...result.claims.map(formatClaim),
-    `Intervals: ${result.interval}. holds: above 0; does not hold: below 0; cannot tell: 0 lies inside, or one seed.`,
+    [...result.pools.map(formatPool), formatCorrection(result)].join('\n'),
   ].join('\n\n');
 }
 
+function seedsText(first: number, count: number): string {
+  return count === 1 ? `seed ${first}` : `seeds ${first} to ${first + count - 1}`;
+}
+
+/** What the pairs of a measure have in common. */
+function formatPool({ measure, margin, deviation, degrees, pairs }: MeasurePool): string {
+  const { title, scale = 1 } = getMeasure(measure);
+  const points = (value: number) => (scale * value).toFixed(1);
+  const pooled =
+    deviation === null
+      ? 'no pair has two seeds, so nothing can be told'
+      : `deviation of a difference ${points(deviation)}, of ${pairs} ${pairs === 1 ? 'pair' : 'pairs'} with ` +
+        `${degrees.toFixed(1)} degrees of freedom`;
+  return `${title}: ${pooled}; ${margin > 0 ? `equal: within ${points(margin)}` : 'no margin'}.`;
+}
+
+function formatCorrection({ interval, tests, level }: ClaimsResult): string {
+  return (
+    `Intervals: ${interval}; each of its pair alone. Verdicts are of ${tests} ${tests === 1 ? 'test' : 'tests'} together, ` +
+    `of which a part of ${level} may be wrong (Benjamini-Hochberg).`
+  );
+}
+
 function formatClaim(claim: ClaimResult): string {
-  const { name, statement, source, measure, arms, pairs, verdict } = claim;
+  const { name, statement, source, measure, relation, arms, pairs, verdict } = claim;
   const { title, scale = 1 } = getMeasure(measure);
   const points = (value: number) => (scale * value).toFixed(1);
   const armRows = arms.map(({ name: arm, values }) => {
@@ -31,7 +57,7 @@ function formatClaim(claim: ClaimResult): string {
     ];
   });
   const pairRows = pairs.map(({ better, worse, difference, interval, seeds, verdict: of }) => [
-    `${better} > ${worse}`,
+    `${better} ${SIGNS[relation]} ${worse}`,
     seeds === 0 ? '-' : points(difference),
     interval === null ? '-' : interval.map(points).join(' to '),
     of,
@@ -59,7 +85,7 @@ export function formatClaimList(methods: readonly Method[]): string {
         claim.measure,
         claim.arms
           .map((arm) => arm.name + (arm.budget === undefined ? '' : ` (x ${arm.budget})`))
-          .join(' > '),
+          .join(` ${SIGNS[claim.relation ?? 'better']} `),
         claim.statement,
       ]);
       return `${name}\n${rows.length === 0 ? 'makes no claim' : formatTable(columns, rows)}`;

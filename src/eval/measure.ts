@@ -12,6 +12,8 @@ export interface Measurement {
   readonly value: number;
   /** The least difference that means something: what one test video more or less makes. */
   readonly resolution: number;
+  /** Standard error of the value that comes of which videos happen to be tested; default 0. */
+  readonly noise?: number;
   readonly warnings: readonly string[];
   /** Videos that could not be used. */
   readonly failures: readonly { readonly path: string; readonly code: string; readonly reason: string }[];
@@ -24,6 +26,8 @@ export interface Measure {
   readonly title: string;
   /** Factor on values that are shown. Default 1. */
   readonly scale?: number;
+  /** Two arms that differ by less count as equal: in the measure's own unit, chosen before anything is measured. Default 0. */
+  readonly margin?: number;
   /** Whether the videos have to be labelled. Default false. */
   readonly labels?: boolean;
   /** Kept values of another version are taken again: raise it when the same run would give another value. */

@@ -7,7 +7,8 @@ import type { Measure, MeasureRequest } from './measure.js';
 const accuracy = (protocol: 'knn' | 'linear') => async (request: MeasureRequest) => {
   const { evaluate } = await import('./evaluate.js');
   const { trained, warnings, failures } = await evaluate({ ...request, protocol });
-  return { value: trained.accuracy, resolution: 1 / trained.count, warnings, failures };
+  const { accuracy, count, interval } = trained;
+  return { value: accuracy, resolution: 1 / count, noise: noiseOf(interval), warnings, failures };
 };
 
 /** Among videos of the same label: what hangs on a run's own augmentation would ask each arm another question. */
@@ -16,20 +17,23 @@ async function retrieveByLabel(request: MeasureRequest) {
   const { trained, warnings, failures } = await evaluate({ ...request, protocol: 'retrieval' });
   if (trained.label === undefined)
     throw new VsslError('ERR_VSSL_DATA', 'retrieval by label needs labelled videos; this data has no labels');
-  const { recall, queries } = trained.label;
-  return { value: recall[1]!, resolution: 1 / queries, warnings, failures };
+  const { recall, queries, intervals } = trained.label;
+  const noise = noiseOf(intervals[1]!);
+  return { value: recall[1]!, resolution: 1 / queries, noise, warnings, failures };
 }
 
+/** The standard error that a bootstrap interval over test videos stands for. */
+function noiseOf([low, high]: readonly [number, number]): number {
+  return (high - low) / (2 * 1.96);
+}
+
+/** Shares of right videos, of which 3 points count as no difference. */
+const ofLabels = { scale: 100, labels: true, margin: 0.03 } as const;
+
 const MEASURES: Measure[] = [
-  { name: 'knn', title: 'kNN accuracy, %', scale: 100, labels: true, run: accuracy('knn') },
-  { name: 'linear', title: 'linear probe accuracy, %', scale: 100, labels: true, run: accuracy('linear') },
-  {
-    name: 'retrieval',
-    title: 'retrieval R@1 (same label), %',
-    scale: 100,
-    labels: true,
-    run: retrieveByLabel,
-  },
+  { ...ofLabels, name: 'knn', title: 'kNN accuracy, %', run: accuracy('knn') },
+  { ...ofLabels, name: 'linear', title: 'linear probe accuracy, %', run: accuracy('linear') },
+  { ...ofLabels, name: 'retrieval', title: 'retrieval R@1 (same label), %', run: retrieveByLabel },
   {
     name: 'shift-probe',
     title: 'shift probe, R²',
@@ -60,14 +64,16 @@ export function registerMeasure(measure: Measure): void {
 
 /** What registerMeasure throws, `key` being what the error calls the measure. */
 export function checkMeasure(measure: Measure, key = 'measure'): void {
-  requireOptions(measure, ['name', 'title', 'scale', 'labels', 'version', 'run'], key);
-  const { name, title, scale = 1, labels = false, version = 1, run } = measure;
+  requireOptions(measure, ['name', 'title', 'scale', 'margin', 'labels', 'version', 'run'], key);
+  const { name, title, scale = 1, margin = 0, labels = false, version = 1, run } = measure;
   if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/i.test(name))
     throw invalidArgument(`${key}.name`, "letters, digits and '-'", name);
   if (MEASURES.some((other) => other.name === name))
     throw invalidArgument(`${key}.name`, 'a name that no other measure has', name);
   checkText(`${key}.title`, 'what it is called in tables', title);
   if (!Number.isFinite(scale)) throw invalidArgument(`${key}.scale`, 'a finite number', scale);
+  if (!(margin >= 0 && margin < Number.POSITIVE_INFINITY))
+    throw invalidArgument(`${key}.margin`, 'a finite number from 0', margin);
   if (!Number.isFinite(version)) throw invalidArgument(`${key}.version`, 'a finite number', version);
   checkBoolean(`${key}.labels`, labels);
   if (typeof run !== 'function') throw invalidArgument(`${key}.run`, 'a function', run);

@@ -26,6 +26,8 @@ export interface MomentumQueueOptions {
   readonly init?: 'random' | 'empty';
   /** Of the random keys. A whole number, default 0. */
   readonly seed?: number;
+  /** Keys have numbers, of the video that each is of: `enqueue` is given them. Default false. */
+  readonly ids?: boolean;
 }
 
 export interface InfoNceOptions {
@@ -41,6 +43,11 @@ export interface InfoNceOptions {
   readonly gradient?: boolean | Float32Array;
   /** Upper bound of threads; default: one per physical core. Does not change a bit of the result. */
   readonly threads?: number;
+  /**
+   * Numbers of the queries, one a row, of a queue whose keys have numbers: queued keys of a query's own number are left
+   * out of its sum. Below 0: of none. Default: nothing is left out.
+   */
+  readonly ids?: Float64Array;
 }
 
 export interface InfoNceResult {
@@ -63,11 +70,13 @@ export interface MomentumQueueState {
   readonly ages: Float32Array;
   /** The slot that the next key goes to. */
   readonly next: number;
+  /** In the same order, where keys have numbers. */
+  readonly ids?: Float64Array;
 }
 
-const QUEUE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'init', 'seed'];
-const LOSS_KEYS = ['rows', 'temperature', 'normalize', 'precision', 'gradient', 'threads'];
-const STATE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'keys', 'ages', 'next'];
+const QUEUE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'init', 'seed', 'ids'];
+const LOSS_KEYS = ['rows', 'temperature', 'normalize', 'precision', 'gradient', 'threads', 'ids'];
+const STATE_KEYS = ['capacity', 'dim', 'decay', 'decayOn', 'ageUnit', 'keys', 'ages', 'next', 'ids'];
 const MOST_KEYS = 2 ** 24; // ages do not pass it, so they are exact as floats
 
 type LossArguments = Parameters<NativeMomentumQueue['infoNce']>;
@@ -86,6 +95,7 @@ export class MomentumQueue {
   readonly decay: number;
   readonly decayOn: 'logit' | 'weight';
   readonly ageUnit: 'enqueue' | 'key';
+  readonly #hasIds: boolean;
   #native: NativeMomentumQueue | null;
   #enqueued: Promise<unknown> = Promise.resolve();
 
@@ -93,7 +103,7 @@ export class MomentumQueue {
   constructor(options: MomentumQueueOptions) {
     requireOptions(options, QUEUE_KEYS);
     const { capacity, dim, decay = 1, decayOn = 'logit', ageUnit = 'enqueue' } = options;
-    const { init = 'random', seed = 0 } = options;
+    const { init = 'random', seed = 0, ids = false } = options;
     checkCount('capacity', capacity, 1, MOST_KEYS);
     checkCount('dim', dim);
     checkDecay(decay);
@@ -101,25 +111,28 @@ export class MomentumQueue {
     checkOneOf('ageUnit', ageUnit, ['enqueue', 'key']);
     checkOneOf('init', init, ['random', 'empty']);
     checkCount('seed', seed, 0);
+    checkBoolean('ids', ids);
     const { MomentumQueue: Native } = loadKernels();
-    this.#native = coded(() => new Native(capacity, dim, decay, decayOn, ageUnit, init, seed));
+    this.#native = coded(() => new Native(capacity, dim, decay, decayOn, ageUnit, init, seed, ids));
     this.capacity = capacity;
     this.dim = dim;
     this.decay = decay;
     this.decayOn = decayOn;
     this.ageUnit = ageUnit;
+    this.#hasIds = ids;
   }
 
   /** A queue that goes on, bit for bit, where the one that gave `state` was. */
   static restore(state: MomentumQueueState): MomentumQueue {
     requireOptions(state, STATE_KEYS, 'state');
-    const { keys, ages, next, ...options } = state;
-    const queue = new MomentumQueue({ ...options, init: 'empty' });
+    const { keys, ages, next, ids, ...options } = state;
+    const queue = new MomentumQueue({ ...options, init: 'empty', ids: ids !== undefined });
     const length = isFloat32Array(ages) ? ages.length : 0;
     checkFloats('ages', ages, Math.min(length, queue.capacity), 'one a key, at most the capacity');
     checkFloats('keys', keys, length * queue.dim, 'one row of dim for each age');
     checkCount('next', next, 0, queue.capacity - 1);
-    coded(() => queue.#use().restore(keys, ages, length, next));
+    const numbers = queue.#checkIds(ids, length);
+    coded(() => queue.#use().restore(keys, ages, length, next, numbers));
     return queue;
   }
 
@@ -130,22 +143,25 @@ export class MomentumQueue {
    *
    * @param keys rows x dim
    * @param rows at least 1
+   * @param ids one whole number a row, of a queue whose keys have numbers; below 0: of none
    */
-  enqueue(keys: Float32Array, rows: number): void {
+  enqueue(keys: Float32Array, rows: number, ids?: Float64Array): void {
     const native = this.#use();
     this.#checkMatrix('keys', keys, rows);
-    coded(() => native.enqueue(keys, rows));
+    const numbers = this.#checkIds(ids, rows);
+    coded(() => native.enqueue(keys, rows, numbers));
   }
 
   /**
    * As enqueue(), off the event loop. The keys are copied at the call, and are in the queue when the promise
    * resolves; several take their turns in the order of the calls, which enqueue() does not wait for.
    */
-  async enqueueAsync(keys: Float32Array, rows: number): Promise<void> {
+  async enqueueAsync(keys: Float32Array, rows: number, ids?: Float64Array): Promise<void> {
     this.#use();
     this.#checkMatrix('keys', keys, rows);
+    const numbers = this.#checkIds(ids, rows)?.slice() ?? null;
     const own = keys.slice();
-    const done = this.#enqueued.then(() => this.#use().enqueueAsync(own, rows));
+    const done = this.#enqueued.then(() => this.#use().enqueueAsync(own, rows, numbers));
     this.#enqueued = done.catch(() => {});
     await codedAsync(() => done);
   }
@@ -207,11 +223,22 @@ export class MomentumQueue {
     return keys;
   }
 
+  /** Numbers of the keys, in the slot order of `ages`, of a queue whose keys have some: a copy. */
+  get ids(): Float64Array | undefined {
+    const native = this.#use();
+    if (!this.#hasIds) return undefined;
+    const ids = new Float64Array(native.length());
+    native.copyIds(ids);
+    return ids;
+  }
+
   /** A copy of everything, for `MomentumQueue.restore`. */
   state(): MomentumQueueState {
     const { capacity, dim, decay, decayOn, ageUnit } = this;
     const next = this.#use().next();
-    return { capacity, dim, decay, decayOn, ageUnit, keys: this.keys(), ages: this.ages, next };
+    const { ids } = this;
+    const numbers = ids === undefined ? {} : { ids };
+    return { capacity, dim, decay, decayOn, ageUnit, keys: this.keys(), ages: this.ages, next, ...numbers };
   }
 
   /** Gives the memory back, once calls in flight have ended. May be called again. */
@@ -243,7 +270,21 @@ export class MomentumQueue {
     checkBoolean('normalize', normalize);
     checkOneOf('precision', precision, ['fp32', 'bf16']);
     const target = gradientTarget(gradient, rows * this.dim);
-    return [queries, keys, target, rows, temperature, normalize, precision, checkThreads(options.threads)];
+    const ids = options.ids === undefined ? null : this.#checkIds(options.ids, rows);
+    const threads = checkThreads(options.threads);
+    return [queries, keys, target, rows, temperature, normalize, precision, threads, ids];
+  }
+
+  /** Throws unless there are numbers where the queue has some, one a row, and none where it has none. */
+  #checkIds(ids: unknown, rows: number): Float64Array | null {
+    if (!this.#hasIds && ids === undefined) return null;
+    if (!this.#hasIds) throw invalidArgument('ids', 'none: this queue was made without `ids: true`', ids);
+    const isNumbers = Object.prototype.toString.call(ids) === '[object Float64Array]';
+    if (!isNumbers || (ids as Float64Array).length !== rows)
+      throw invalidArgument('ids', `a Float64Array of ${rows} values, one a row`, ids);
+    if (!(ids as Float64Array).every((id) => Number.isSafeInteger(id)))
+      throw invalidArgument('ids', 'whole numbers', ids);
+    return ids as Float64Array;
   }
 }
 

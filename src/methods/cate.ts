@@ -8,7 +8,14 @@ import { auto, choice, flag, group, orNull, whole } from '../config/fields.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { type ClipFormat, clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import type { ClipPlan } from '../data/plan.js';
-import { countStarts, drawStartsWithin } from '../data/samplers/starts.js';
+import type { Rng } from '../data/rng.js';
+import {
+  type ClipSpan,
+  countStarts,
+  differingStart,
+  drawStartsWithin,
+  placesFor,
+} from '../data/samplers/starts.js';
 import type { SamplePlan, ViewContext } from '../data/views.js';
 import { configError } from '../errors.js';
 import {
@@ -93,6 +100,18 @@ function encodingOptions({ timeForm, timeScale, maxShift, cropFrame }: CateOptio
   return { timeForm, timeScale: scale, cropFrame };
 }
 
+/** Starts of two clips, at most `most` frames apart where that is not null; looped, they differ unless `most` is 0. */
+function drawCateStarts(spans: readonly [ClipSpan, ClipSpan], most: number | null, rng: Rng) {
+  const counted = spans.map((span) =>
+    most === 0 ? { places: countStarts(span) || span.length, isLooped: false } : placesFor(span),
+  );
+  const counts = counted.map(({ places }) => places) as [number, number];
+  const [first, second] =
+    most === null ? counts.map((count) => rng.int(count)) : drawStartsWithin(counts, most, rng);
+  const isLooped = counted.every((one) => one.isLooped);
+  return [first!, isLooped ? differingStart(first!, second!, spans[1]) : second!];
+}
+
 /**
  * Two clips at uniform times, at most maxShift apart, each at a speed and with an augmentation of its own; and beside
  * them what the head is told.
@@ -105,15 +124,11 @@ function planCatePair(context: ViewContext, options: CateOptions): SamplePlan {
     const speed = speeds[rng.fork('speed', view).int(speeds.length)]!;
     return { ...context.format, clip: { ...context.format.clip, stride: strideAt(speed, context.format) } };
   });
-  const counts = formats.map((format) => {
-    const span = spanOf(clock, format);
-    return countStarts(span) || span.length;
-  }) as [number, number];
-  const time = rng.fork('time');
-  const starts =
-    maxShift === null
-      ? counts.map((count) => time.int(count))
-      : drawStartsWithin(counts, Math.floor(maxShift / clock.period + 1e-6), time);
+  const starts = drawCateStarts(
+    formats.map((format) => spanOf(clock, format)) as [ClipSpan, ClipSpan],
+    maxShift === null ? null : Math.floor(maxShift / clock.period + 1e-6),
+    rng.fork('time'),
+  );
   const [first, second] = starts.map((start, view) =>
     planTrainingClip({
       ...context,
@@ -162,8 +177,12 @@ function checkOptions(options: CateOptions, config: ResolvedConfig): void {
     );
 }
 
-/** The head without what it is told: the arm to compare with, of the same size. */
-const untold = (encode: EncodingName[]) => ({ encode, constant: true });
+/** Seconds told as 1 in claims: no shift of a clip of 1.6 seconds within six seconds is longer. */
+const CLAIMED_SCALE = 4.5;
+
+/** A head that is told these; and one that is not, the arm to compare with, of the same size. */
+const told = (encode: EncodingName[]) => ({ encode, timeScale: CLAIMED_SCALE });
+const untold = (encode: EncodingName[]) => ({ ...told(encode), constant: true });
 
 export const cate = defineMethod({
   name: 'cate',
@@ -181,6 +200,11 @@ export const cate = defineMethod({
   defaults: { data: { augment: { crop: { area: [0.08, 1], aspect: [3 / 4, 4 / 3] } } } },
   check: checkOptions,
   planViews: planCatePair,
+  least({ speeds, maxShift }, config) {
+    const strides = speeds.map((speed) => strideAt(speed, config.data));
+    const frames = (config.data.clip.frames - 1) * Math.max(...strides) + 1;
+    return maxShift === null ? { frames: frames + 1 } : { frames, seconds: maxShift };
+  },
   nativeOptions(options) {
     const { temperature, head, encode, constant, reading, guard, anchors, transformer, mlp } = options;
     const { layers, heads, width, mlpRatio, dim } = transformer;
@@ -227,7 +251,7 @@ export const cate = defineMethod({
       source: 'abstract and project page; Something-Something',
       measure: 'linear',
       arms: [
-        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'time told', config: { cate: told(['time']) } },
         { name: 'not told', config: { cate: untold(['time']) } },
       ],
     },
@@ -237,8 +261,18 @@ export const cate = defineMethod({
       source: 'abstract and project page; Something-Something',
       measure: 'knn',
       arms: [
-        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'time told', config: { cate: told(['time']) } },
         { name: 'not told', config: { cate: untold(['time']) } },
+      ],
+    },
+    {
+      name: 'flip-encoding',
+      statement: 'A head that is told the flip beats one that is not, where a class is a direction',
+      source: 'abstract, as for time and crop: what is encoded is kept; on labels that a flip changes',
+      measure: 'linear',
+      arms: [
+        { name: 'flip told', config: { cate: told(['flip']) } },
+        { name: 'not told', config: { cate: untold(['flip']) } },
       ],
     },
     {
@@ -248,7 +282,7 @@ export const cate = defineMethod({
       source: 'abstract: the features keep what is encoded',
       measure: 'shift-probe',
       arms: [
-        { name: 'time told', config: { cate: { encode: ['time'] } } },
+        { name: 'time told', config: { cate: told(['time']) } },
         { name: 'not told', config: { cate: untold(['time']) } },
       ],
     },
@@ -257,9 +291,10 @@ export const cate = defineMethod({
       statement: 'Several encodings together are at least as good as one',
       source: 'abstract: the encodings can be composed',
       measure: 'linear',
+      relation: 'at least as good',
       arms: [
-        { name: 'time, crop and flip', config: { cate: { encode: ['time', 'crop', 'flip'] } } },
-        { name: 'time', config: { cate: { encode: ['time'] } } },
+        { name: 'time, crop and flip', config: { cate: told(['time', 'crop', 'flip']) } },
+        { name: 'time', config: { cate: told(['time']) } },
       ],
     },
     {
@@ -278,8 +313,8 @@ export const cate = defineMethod({
       source: 'paper, the motivation of the encodings',
       measure: 'linear',
       arms: [
-        { name: 'anywhere', config: { cate: { encode: ['time'] } } },
-        { name: 'half a second', config: { cate: { encode: ['time'], maxShift: 0.5 } } },
+        { name: 'anywhere', config: { cate: told(['time']) } },
+        { name: 'half a second', config: { cate: { ...told(['time']), maxShift: 0.5 } } },
       ],
     },
   ],

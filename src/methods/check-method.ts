@@ -26,6 +26,7 @@ const specSchema = z.strictObject({
   planViews: callable,
   nativeOptions: callable,
   hyper: callable.optional(),
+  least: callable.optional(),
   syncNorm: z.boolean().optional(),
   labels: z.boolean().optional(),
   presets: z
@@ -48,6 +49,7 @@ const specSchema = z.strictObject({
     .array(
       z.looseObject({
         ...{ name: text, statement: text, source: text, measure: text },
+        relation: z.enum(['better', 'at least as good']).optional(),
         arms: z
           .array(z.looseObject({ name: text, config: z.looseObject({}) }))
           .min(2, 'expected at least two arms, the better one first'),

@@ -13,6 +13,7 @@ import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
 import { tinySettings } from './tiny.js';
+import { leastPair } from './uniform-pair.js';
 
 /** No spatial augmentation at all: the arm that has temporal augmentation alone. */
 const NO_SPATIAL = { crop: null, flip: 0, jitter: { p: 0 }, gray: 0, blur: { p: 0 }, solarize: { p: 0 } };
@@ -58,6 +59,7 @@ export const cvrl = defineMethod({
     }));
     return { views };
   },
+  least: ({ sampling }, config) => leastPair(config, { sameWindow: sampling === 'same' }),
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
   presets: [
     // CVRL on Kinetics as published (configs/experiments/cvrl_pretrain_k600_200ep.yaml of the authors' code).
@@ -97,6 +99,16 @@ export const cvrl = defineMethod({
       arms: [
         { name: 'consistent', config: {} },
         { name: 'per frame', config: { data: { augment: { perFrame: true } } } },
+      ],
+    },
+    {
+      name: 'consistent-colours',
+      statement: 'The same of colours, flip and blur alone, with one crop for the clip in both arms',
+      source: 'not in the paper: it tells what the crops do apart from the rest',
+      measure: 'linear',
+      arms: [
+        { name: 'consistent', config: {} },
+        { name: 'same crop, the rest per frame', config: { data: { augment: { perFrame: 'same-crop' } } } },
       ],
     },
     {

@@ -39,12 +39,26 @@ export interface Claim {
    * (src/eval/shift-probe.ts). It needs no labels. Others are those of `registerMeasure`.
    */
   readonly measure: string;
+  /**
+   * What is said of an arm and the one after it. at least as good: not worse by more than the margin of the measure.
+   * Default better.
+   */
+  readonly relation?: 'better' | 'at least as good';
   /** From the best to the worst, as the paper orders them. At least 2. */
   readonly arms: readonly ClaimArm[];
 }
 
 /** Numbers that a step is told. */
 export type Hyper = Readonly<Record<string, number>>;
+
+/** What a run needs for everything in it to be as configured. */
+export interface LeastRun {
+  /** Length of a video: so many frames at the rate of the clips, and so many seconds more. */
+  readonly frames: number;
+  readonly seconds: number;
+  /** Steps of the run. */
+  readonly steps: number;
+}
 
 /** A way of training: its options, the views it wants of a video, and what its paper says of it. */
 export interface Method extends MethodSlice {
@@ -59,6 +73,8 @@ export interface Method extends MethodSlice {
   readonly nativeOptions: (config: ResolvedConfig) => Readonly<Record<string, unknown>>;
   /** What the engine's step is told besides the learning rate. What it must know of its samples is in their plans. */
   readonly hyper: (config: ResolvedConfig, position: StepPosition) => Hyper;
+  /** `eval claims` refuses an arm with less. */
+  readonly least: (config: ResolvedConfig) => LeastRun;
   /** With several ranks, BatchNorm sees the batch of all of them (train.syncNorm auto). */
   readonly syncNorm: boolean;
   /** It learns the labels of the data: a way to evaluate what others have trained, and it claims nothing. */
@@ -102,6 +118,8 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
     config: ResolvedConfig,
   ) => Readonly<Record<string, unknown>>;
   readonly hyper?: (options: z.output<Schema>, position: StepPosition, config: ResolvedConfig) => Hyper;
+  /** What a run needs; default a clip, which frames, seconds and steps that are left out are of. */
+  readonly least?: (options: z.output<Schema>, config: ResolvedConfig) => Partial<LeastRun>;
   /**
    * Default one, `encoder`. `format`: default the clips of the configuration's `data` section. `when`: whether there is
    * such a network with these options, default true; not for the first, which is evaluated.
@@ -117,6 +135,11 @@ export interface MethodSpec<Name extends string, Schema extends z.ZodType, Prese
   readonly labels?: boolean;
   readonly claims?: readonly Claim[];
   readonly measures?: readonly Measure[];
+}
+
+/** Frames of a video from the first of a clip to its last, both counted. */
+export function clipReach({ data: { clip } }: ResolvedConfig): number {
+  return (clip.frames - 1) * clip.stride + 1;
 }
 
 /** Marks what defineMethod made, in whichever build of this package. */
@@ -161,6 +184,10 @@ export function defineMethod<
     planViews: (context, config) => spec.planViews(context, optionsOf(config)),
     nativeOptions: (config) => spec.nativeOptions(optionsOf(config), config),
     hyper: (config, position) => spec.hyper?.(optionsOf(config), position, config) ?? {},
+    least: (config) => ({
+      ...{ frames: clipReach(config), seconds: 0, steps: 1 },
+      ...spec.least?.(optionsOf(config), config),
+    }),
     encoders: encoders.map(({ name, format, when }) => ({
       name,
       format: (config) => format?.(optionsOf(config), config) ?? clipFormatOf(config),

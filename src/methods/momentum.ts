@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { between, choice, flag, whole } from '../config/fields.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import { Rng } from '../data/rng.js';
-import type { StepPosition } from '../data/views.js';
+import type { SamplePlan, StepPosition, ViewContext } from '../data/views.js';
 import { configError } from '../errors.js';
 import { temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
@@ -21,7 +21,10 @@ export function momentumFields({ temperature: tau, head, decay }: MomentumDefaul
     head: headSchema(head).prefault({}),
     queue: whole(1, 2 ** 24)
       .default(65536)
-      .describe('Keys that are kept as negatives; more than the videos means meeting a video’s own old keys'),
+      .describe('Keys that are kept as negatives; among more than the videos are a video’s own old keys'),
+    skipOwnKeys: flag(false).describe(
+      'Keys in the queue that are of the query’s own video are not among its negatives',
+    ),
     decay: between(1e-6, 1).default(decay).describe('t: a key of age a counts t^a; 1: no decay'),
     decayOn: choice(['logit', 'weight'], 'logit').describe(
       't^age multiplies the similarity inside the exponential, or the exponential',
@@ -41,12 +44,14 @@ export function momentumFields({ temperature: tau, head, decay }: MomentumDefaul
       .describe(
         'Parts of the batch that BatchNorm sees one by one, the keys in another order: shuffling BN on one device',
       ),
+    shuffle: flag(true).describe('false: keys pass BatchNorm in the groups of their queries, which leaks'),
   };
 }
 
 /** Options of small presets, beside tinySettings: a queue shorter than the set and a copy that keeps up. */
 export const tinyMomentum = {
   queue: 192,
+  skipOwnKeys: true,
   momentum: 0.99,
   momentumSchedule: 'cosine',
   temperature: 0.1,
@@ -73,19 +78,39 @@ export function checkMomentum(
     );
 }
 
+/** Steps until the queue holds keys of the videos alone. */
+export function stepsToFill(
+  { queue }: MomentumOptions,
+  { train }: ResolvedConfig,
+  symmetric: boolean,
+): number {
+  return Math.ceil(queue / (train.batch * (symmetric ? 2 : 1)));
+}
+
 /** Those of the options that the engine's queue and networks take. */
 export function nativeMomentum(options: MomentumOptions) {
-  const { temperature, queue, decay, decayOn, ageUnit, normGroups, head } = options;
-  return { temperature, queue, decay, decayOn, ageUnit, normGroups, ...nativeHead(head) };
+  const { temperature, queue, skipOwnKeys, decay, decayOn, ageUnit, normGroups, shuffle, head } = options;
+  const queued = { queue, skipOwnKeys, decay, decayOn, ageUnit };
+  return { temperature, ...queued, normGroups, shuffle, ...nativeHead(head) };
+}
+
+/** The number of a sample's video, for a queue that leaves a query's own keys out. */
+export function videoSide(
+  { row }: Pick<ViewContext, 'row'>,
+  { skipOwnKeys }: MomentumOptions,
+): Pick<SamplePlan, 'side'> {
+  if (!skipOwnKeys) return {};
+  const number = Math.floor(new Rng('video', row.id).next() * 2 ** 53);
+  return { side: [{ name: 'video', dtype: 'int64', shape: [], values: [number] }] };
 }
 
 /** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */
 export function momentumHyper(
-  { momentum, momentumSchedule, normGroups }: MomentumOptions,
+  { momentum, momentumSchedule, normGroups, shuffle: isShuffled }: MomentumOptions,
   { step, totalSteps }: StepPosition,
   seed: number,
 ): Record<string, number> {
   const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
   const shuffle = new Rng(seed, 'shuffle keys', step).bits();
-  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && { shuffle }) };
+  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && isShuffled && { shuffle }) };
 }

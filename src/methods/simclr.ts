@@ -10,7 +10,7 @@ import { headSchema, nativeHead } from './head.js';
 import { larsOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
 import { tinySettings } from './tiny.js';
-import { planUniformPair } from './uniform-pair.js';
+import { leastPair, planUniformPair } from './uniform-pair.js';
 
 const NO_COLOUR = { jitter: { p: 0 }, gray: 0, blur: { p: 0 } };
 
@@ -44,6 +44,7 @@ export const simclr = defineMethod({
     },
   },
   planViews: planUniformPair,
+  least: (options, config) => leastPair(config, options),
   nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
   presets: [
     // SimCLR on video (facebookresearch/SlowFast, configs/contrastive_ssl/SimCLR_SlowR50_8x8.yaml).

@@ -1,6 +1,13 @@
+import type { ResolvedConfig } from '../config/schema.js';
 import { clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 import { drawUniformStarts } from '../data/samplers/starts.js';
 import type { SamplePlan, ViewContext } from '../data/views.js';
+import { clipReach } from './method.js';
+
+/** What two clips need: as much as one of them, and a frame more where their windows may not be the same. */
+export function leastPair(config: ResolvedConfig, { sameWindow }: { readonly sameWindow: boolean }) {
+  return { frames: clipReach(config) + (sameWindow ? 0 : 1) };
+}
 
 /** Two clips of a video, view1 and view2, at independent uniform times or of one window, each augmented by itself. */
 export function planUniformPair(

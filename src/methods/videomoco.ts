@@ -10,9 +10,17 @@ import { Rng } from '../data/rng.js';
 import { configError } from '../errors.js';
 import { lossWeight } from './fields.js';
 import { defineMethod } from './method.js';
-import { checkMomentum, momentumFields, momentumHyper, nativeMomentum, tinyMomentum } from './momentum.js';
+import {
+  checkMomentum,
+  momentumFields,
+  momentumHyper,
+  nativeMomentum,
+  stepsToFill,
+  tinyMomentum,
+  videoSide,
+} from './momentum.js';
 import { tinySettings, tinyTrain } from './tiny.js';
-import { planUniformPair } from './uniform-pair.js';
+import { leastPair, planUniformPair } from './uniform-pair.js';
 
 const configSchema = z.strictObject({
   sameWindow: flag(true).describe(
@@ -39,6 +47,14 @@ const configSchema = z.strictObject({
 });
 
 type Options = z.output<typeof configSchema>;
+
+const { data } = tinySettings;
+
+/**
+ * A decay that weighs the oldest key of the small presets' queue as the published one weighs the oldest of 65536 by its
+ * place: 0.9966^192 = 0.99999^65536 = 0.52. The published one itself would weigh it by 0.998 and change nothing.
+ */
+const DECAY = { decay: 0.9966, ageUnit: 'key' } as const;
 
 /** At least one frame is dropped and one is kept. Throws ERR_VSSL_CONFIG. */
 function checkDrop({ drop, dropFrom, dropRatio }: Options, { data: { clip } }: ResolvedConfig): void {
@@ -77,7 +93,18 @@ export const videomoco = defineMethod({
     checkMomentum(options, config);
     checkDrop(options, config);
   },
-  planViews: planUniformPair,
+  planViews: (context, options) => ({
+    ...planUniformPair(context, options),
+    ...videoSide(context, options),
+  }),
+  least: (options, config) => {
+    const { symmetric, drop, dropFrom } = options;
+    const toDrop = drop === 'none' || dropFrom === 1 ? 1 : Math.floor(1 / (1 - dropFrom));
+    return {
+      ...leastPair(config, options),
+      steps: Math.max(toDrop, stepsToFill(options, config, symmetric)),
+    };
+  },
   nativeOptions: (options) => {
     const { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale } = options;
     const own = { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale };
@@ -111,9 +138,9 @@ export const videomoco = defineMethod({
         },
       },
     },
-    // VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, frames dropped
-    // half the time. The views are two windows as there, not one window as published, so that what differs
-    // from MoCo is dropping and decay.
+    // VideoMoCo for two CPU cores and a few hundred short videos: the settings of moco-tiny, its head and its
+    // jitter too, frames dropped half the time. The views are two windows as there, not one window as
+    // published, so that what differs from MoCo is dropping and decay.
     {
       name: 'videomoco-tiny',
       description:
@@ -121,8 +148,9 @@ export const videomoco = defineMethod({
       config: {
         method: 'videomoco',
         ...tinySettings,
+        data: { ...data, augment: { ...data.augment, jitter: { ...data.augment.jitter, p: 0.8 } } },
         train: tinyTrain,
-        videomoco: { ...tinyMomentum, sameWindow: false },
+        videomoco: { ...tinyMomentum, ...DECAY, sameWindow: false, head: { hiddenLayers: 1 } },
       },
     },
   ],
@@ -196,8 +224,8 @@ export const videomoco = defineMethod({
       source: 'paper, ablation of t; age is the place in the queue, so that a short queue holds old keys too',
       measure: 'linear',
       arms: [
-        { name: 't 0.99999', config: { videomoco: { decay: 0.99999, ageUnit: 'key' } } },
-        { name: 't 0.9', config: { videomoco: { decay: 0.9, ageUnit: 'key' } } },
+        { name: 't 0.9966', config: {} },
+        { name: 't 0.9', config: { videomoco: { decay: 0.9 } } },
       ],
     },
     {

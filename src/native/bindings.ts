@@ -32,6 +32,7 @@ export interface KernelsAddon {
     ageUnit: 'enqueue' | 'key',
     init: 'random' | 'empty',
     seed: number,
+    ids: boolean,
   ) => NativeMomentumQueue;
   /** Frames x pixels to keep x pixels; back when `inverse`. Writes to `out`. */
   dct(
@@ -129,6 +130,8 @@ export interface KernelReference {
     decayOn: 'logit' | 'weight',
     temperature: number,
     normalize: boolean,
+    ids: Float64Array | null,
+    queueIds: Float64Array | null,
   ): number;
   dct(
     out: Float64Array,
@@ -160,8 +163,8 @@ export interface KernelReference {
 
 /** Keys in native memory. Disposed by garbage collection, or at once by dispose(). */
 export interface NativeMomentumQueue {
-  enqueue(keys: Float32Array, rows: number): void;
-  enqueueAsync(keys: Float32Array, rows: number): Promise<void>;
+  enqueue(keys: Float32Array, rows: number, ids: Float64Array | null): void;
+  enqueueAsync(keys: Float32Array, rows: number, ids: Float64Array | null): Promise<void>;
   infoNce(
     queries: Float32Array,
     keys: Float32Array,
@@ -171,6 +174,7 @@ export interface NativeMomentumQueue {
     normalize: boolean,
     precision: 'fp32' | 'bf16',
     threads: number,
+    ids: Float64Array | null,
   ): number;
   infoNceAsync: Async<NativeMomentumQueue['infoNce']>;
   length(): number;
@@ -178,7 +182,14 @@ export interface NativeMomentumQueue {
   next(): number;
   copyKeys(into: Float32Array): void;
   copyAges(into: Float32Array): void;
-  restore(keys: Float32Array, ages: Float32Array, length: number, next: number): void;
+  copyIds(into: Float64Array): void;
+  restore(
+    keys: Float32Array,
+    ages: Float32Array,
+    length: number,
+    next: number,
+    ids: Float64Array | null,
+  ): void;
   dispose(): void;
 }
 

@@ -61,7 +61,9 @@ test.serial('arms are trained, measured and compared; what is there is not done 
   const [pair] = claim!.pairs;
   t.is(pair!.seeds, 2);
   t.true(pair!.interval![0] <= pair!.difference && pair!.difference <= pair!.interval![1]);
-  t.true(['holds', 'does not hold', 'cannot tell'].includes(claim!.verdict));
+  t.true(['holds', 'does not hold', 'equal', 'cannot tell'].includes(claim!.verdict));
+  t.like(first, { firstSeed: 0, seeds: 2, dataBySeed: false, tests: 2, level: 0.05 });
+  t.like(first.pools[0]!, { measure: 'linear', margin: 0.03, degrees: 1, pairs: 1 });
   t.deepEqual(JSON.parse(readFileSync(first.file, 'utf8')), JSON.parse(JSON.stringify(first)));
   t.is(events.filter(({ type }) => type === 'run').length, 4);
   t.is(events.filter((event) => event.type === 'train' && event.event.type === 'step').length, 12);
@@ -80,6 +82,43 @@ test.serial('arms are trained, measured and compared; what is there is not done 
     more.claims[0]!.arms.map(({ values }) => values.slice(0, 2)),
     first.claims[0]!.arms.map(({ values }) => values),
   );
+  // and later seeds alone
+  const later = await runClaims({ ...options, firstSeed: 2, seeds: 1 });
+  t.is(later.trained, 0);
+  t.deepEqual(
+    later.claims[0]!.arms.map(({ values }) => values),
+    more.claims[0]!.arms.map(({ values }) => values.slice(2)),
+  );
+  await t.throwsAsync(runClaims({ ...options, firstSeed: -1 }), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+});
+
+test.serial('with {seed} in its data each seed trains and is tested on videos of its own', async (t) => {
+  const out = join(folder, 'seeded');
+  const seeded = `${data}&seed={seed}`;
+  const result = await runClaims({ ...options, out, data: seeded, firstSeed: 4 });
+  t.true(result.dataBySeed);
+  t.deepEqual(result.data, {
+    train: `${data}&seed=4`,
+    test: `${data.replace('train', 'test')}&seed=4`,
+  });
+  for (const { id } of result.claims[0]!.arms)
+    for (const seed of [4, 5]) {
+      const config = JSON.parse(readFileSync(join(out, `arm-${id}`, `seed-${seed}`, 'config.json'), 'utf8'));
+      t.is(config.data.path, `${data}&seed=${seed}`);
+      t.is(config.train.seed, seed);
+    }
+  const again = await runClaims({ ...options, out, data: seeded, firstSeed: 4 });
+  t.is(again.found, 4);
+  t.deepEqual(again.claims, result.claims);
+});
+
+test.serial('videos too short for an arm end the call before anything is trained', async (t) => {
+  const out = join(folder, 'short');
+  await t.throwsAsync(runClaims({ ...options, out, set: [...set, 'data.clip.stride=6'] }), {
+    code: 'ERR_VSSL_DATA',
+    message: /16 of 16 videos are too short for the arm 'consistent'/,
+  });
+  t.false(existsSync(out));
 });
 
 test.serial(
@@ -274,8 +313,9 @@ test.serial('command line: the table, and what is missing', async (t) => {
     .flatMap((entry) => ['--set', entry]);
   const { code, stdout, stderr } = await cli(...flags, ...settings);
   t.is(code, 0, stderr);
-  t.regex(stdout, /consistent-augmentation: (holds|does not hold|cannot tell)/);
+  t.regex(stdout, /consistent-augmentation: (holds|does not hold|equal|cannot tell)/);
   t.regex(stdout, /consistent > per frame/);
+  t.regex(stdout, /linear probe accuracy, %: deviation of a difference [\d.]+, of 1 pair/);
   t.deepEqual(readdirSync(options.out).filter((name) => name.startsWith('arm-')).length, 2, 'no further arm');
   t.is((await cli('--method', 'cvrl')).code, 2);
   t.is((await cli(...args, '--claim', 'nope')).code, 2);

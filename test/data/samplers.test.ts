@@ -4,8 +4,10 @@ import { bisectGap, drawGap, type GapLaw, gapCdf } from '#src/data/samplers/gap.
 import {
   countStarts,
   drawPairStarts,
+  drawShiftedStarts,
   drawStartsWithin,
   drawUniformStarts,
+  placesFor,
   spreadStarts,
 } from '#src/data/samplers/starts.js';
 
@@ -108,12 +110,12 @@ test('pair starts stay within the video; either view may be the earlier one', (t
   const law: GapLaw = { kind: 'decreasing', power: 1 };
   for (const length of [16, 31, 32, 40, 250]) {
     const span = { length, frames: 16, stride: 2 };
-    const starts = countStarts(span);
+    const starts = placesFor(span).places;
     let first = 0;
     for (let i = 0; i < 400; i++) {
       const [a, b] = drawPairStarts(span, law, new Rng(length, i));
       for (const start of [a, b]) {
-        t.true(Number.isInteger(start) && start >= 0 && start < (starts || length));
+        t.true(Number.isInteger(start) && start >= 0 && start < starts);
       }
       if (a < b) first++;
       if (a === b) first += 0.5;
@@ -122,24 +124,57 @@ test('pair starts stay within the video; either view may be the earlier one', (t
   }
 });
 
-test('a video shorter than a clip has independent starts anywhere', (t) => {
+test('a video shorter than a clip has two starts anywhere, which differ', (t) => {
   const span = { length: 10, frames: 16, stride: 2 };
   t.is(countStarts(span), 0);
   const seen = new Set<string>();
   for (let i = 0; i < 3000; i++)
     seen.add(drawPairStarts(span, { kind: 'decreasing', power: 1 }, new Rng(i)).join());
-  t.is(seen.size, 100);
+  t.is(seen.size, 90);
   const [a, b] = drawPairStarts(span, { kind: 'same', power: 1 }, new Rng(3));
   t.is(a, b);
 });
 
-test('the boundary of the short case: one start when the clip just fits', (t) => {
-  t.is(countStarts({ length: 31, frames: 16, stride: 2 }), 1);
-  t.is(countStarts({ length: 30, frames: 16, stride: 2 }), 0);
-  t.deepEqual(
-    drawPairStarts({ length: 31, frames: 16, stride: 2 }, { kind: 'decreasing', power: 1 }, new Rng(0)),
-    [0, 0],
-  );
+test('the boundary of the short case: a clip that just fits has one start, and the video is looped for two', (t) => {
+  const fits = { length: 31, frames: 16, stride: 2 };
+  t.is(countStarts(fits), 1);
+  t.is(countStarts({ ...fits, length: 30 }), 0);
+  t.deepEqual(placesFor(fits), { places: 31, isLooped: true });
+  t.deepEqual(placesFor({ ...fits, length: 32 }), { places: 2, isLooped: false });
+  t.deepEqual(drawPairStarts(fits, { kind: 'same', power: 1 }, new Rng(0)), [0, 0]);
+  t.deepEqual(drawUniformStarts(fits, 2, true, new Rng(0)), [0, 0]);
+});
+
+test('no sampler shows the same frames twice in a video without room for two starts', (t) => {
+  for (const length of [2, 3, 10, 30, 31])
+    for (let seed = 0; seed < 300; seed++) {
+      const span = { length, frames: 16, stride: 2 };
+      for (const [a, b] of [
+        drawPairStarts(span, { kind: 'decreasing', power: 1 }, new Rng(seed)),
+        drawPairStarts(span, { kind: 'increasing', power: 1 }, new Rng(seed)),
+        drawUniformStarts(span, 2, false, new Rng(seed)),
+        drawShiftedStarts(span, { least: 5, most: 9 }, new Rng(seed)),
+      ])
+        t.true(a !== b && a! < length && b! < length, `${length}: ${a} ${b}`);
+    }
+  // of one frame there is no other
+  t.deepEqual(drawUniformStarts({ length: 1, frames: 16, stride: 2 }, 2, false, new Rng(1)), [0, 0]);
+});
+
+test('a video too short for the least shift has one from the upper half of those that fit', (t) => {
+  // 36 frames leave 8 starts to a clip of 29: shifts of 7 at most, where 9 are asked for
+  const span = { length: 36, frames: 8, stride: 4 };
+  const counts = new Map<number, number>();
+  for (let seed = 0; seed < 2000; seed++) {
+    const [a, b] = drawShiftedStarts(span, { least: 9, most: 180 }, new Rng(seed));
+    t.true(a >= 0 && b >= 0 && a < 8 && b < 8);
+    const shift = Math.abs(a - b);
+    counts.set(shift, (counts.get(shift) ?? 0) + 1);
+  }
+  t.deepEqual([...counts.keys()].sort(), [4, 5, 6, 7]);
+  for (const [shift, count] of counts) t.true(Math.abs(count - 500) < 90, `${shift}: ${count}`);
+  const exact = drawShiftedStarts(span, { least: 7, most: 180 }, new Rng(1));
+  t.is(Math.abs(exact[0] - exact[1]), 7);
 });
 
 test('changing the law moves neither the coin nor anything but the gap', (t) => {

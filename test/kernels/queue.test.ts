@@ -71,6 +71,59 @@ for (const decay of decays) {
   });
 }
 
+test('queued keys of the query’s own number are left out; without numbers, nothing changes', (t) => {
+  const [rows, dim, temperature] = [3, 6, 0.2];
+  const fill = (options: Partial<MomentumQueueOptions>, ids?: Float64Array) => {
+    const queue = new MomentumQueue({ capacity: 8, dim, init: 'empty', ...options });
+    queue.enqueue(values(6 * dim, 5), 6, ids);
+    return queue;
+  };
+  const [q, p] = [values(rows * dim, 1), values(rows * dim, 2)];
+  const numbered = fill({ ids: true }, Float64Array.of(7, 8, 7, -1, 9, 8));
+  t.deepEqual(numbered.ids, Float64Array.of(7, 8, 7, -1, 9, 8));
+  const plain = fill({});
+  t.is(plain.ids, undefined);
+  const all = plain.infoNce(q, p, { rows, temperature });
+  t.deepEqual(
+    numbered.infoNce(q, p, { rows, temperature }),
+    all,
+    'nothing is left out where nothing is asked',
+  );
+  t.deepEqual(numbered.infoNce(q, p, { rows, temperature, ids: Float64Array.of(-1, 100, -1) }), all);
+  // by hand: of each query the sum without its own
+  const own = Float64Array.of(7, 8, -1);
+  const [z, positives] = [unitRows(q, dim), unitRows(p, dim)];
+  const keys = unitRows(values(6 * dim, 5), dim);
+  const ids = [...numbered.ids!];
+  let expected = 0;
+  z.forEach((row, i) => {
+    const positive = dot(row, positives[i]!) / temperature;
+    let sum = Math.exp(positive);
+    keys.forEach((key, j) => {
+      if (own[i]! < 0 || ids[j] !== own[i]) sum += Math.exp(dot(row, key) / temperature);
+    });
+    expected += (Math.log(sum) - positive) / rows;
+  });
+  const { loss } = numbered.infoNce(q, p, { rows, temperature, ids: own });
+  t.true(Math.abs(loss - expected) < 1e-5, `${loss} ${expected}`);
+  const again = MomentumQueue.restore(numbered.state());
+  t.is(again.infoNce(q, p, { rows, temperature, ids: own }).loss, loss);
+  const alone = new MomentumQueue({ capacity: 8, dim, init: 'empty', ids: true });
+  alone.enqueue(values(dim, 5), 1, Float64Array.of(3));
+  const nothing = alone.infoNce(q, p, { rows, ids: Float64Array.of(3, 3, 3) });
+  t.is(nothing.loss, 0);
+  t.true(nothing.gradient!.every((g) => g === 0));
+  for (const wrong of [
+    () => numbered.enqueue(values(dim, 1), 1),
+    () => plain.enqueue(values(dim, 1), 1, Float64Array.of(1)),
+    () => plain.infoNce(q, p, { rows, ids: own }),
+    () => numbered.infoNce(q, p, { rows, ids: Float64Array.of(1) }),
+    () => numbered.enqueue(values(dim, 1), 1, Float64Array.of(0.5)),
+    () => numbered.enqueue(values(dim, 1), 1, [1] as unknown as Float64Array),
+  ])
+    t.throws(wrong, { code: 'ERR_VSSL_INVALID_ARGUMENT', message: /ids/ });
+});
+
 test('defaults: temperature 0.07, normalised, fp32, no decay, random keys of seed 0', (t) => {
   const [rows, dim] = [5, 8];
   const queue = new MomentumQueue({ capacity: 30, dim });

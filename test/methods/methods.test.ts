@@ -6,7 +6,7 @@ import type { VideoRow } from '#src/data/rows.js';
 import type { VsslError } from '#src/errors.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod, listMethods, listPresets } from '#src/methods/registry.js';
-import { planClips } from '../helpers/view-context.js';
+import { planClips, planSample } from '../helpers/view-context.js';
 
 function factsOf(frames: number): VideoFacts {
   const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
@@ -85,6 +85,8 @@ test('the engine is given what it knows', (t) => {
     ageUnit: 'enqueue',
     symmetric: false,
     normGroups: 8,
+    shuffle: true,
+    skipOwnKeys: false,
     headLayers: 2,
     headHidden: 0,
     headDim: 128,
@@ -131,6 +133,7 @@ test('what a step is told besides its rate is a function of its place in the run
   t.not(hyper([], 7).shuffle, hyper([], 8).shuffle);
   t.not(hyper([], 7).shuffle, hyper(['train.seed=1'], 7).shuffle);
   t.false('shuffle' in hyper(['moco.normGroups=1'], 7));
+  t.false('shuffle' in hyper(['moco.shuffle=false'], 7));
 });
 
 test('options that the method refuses are refused with the configuration', (t) => {
@@ -194,13 +197,45 @@ test('a row’s window is honoured, short videos are looped', (t) => {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
       }
-      for (const { clip } of views({ method }, seed, 3)) {
+      const short = views({ method }, seed, 3);
+      for (const { clip } of short) {
         t.is(clip.times.length, 16);
         t.true(clip.times.every((time) => time >= 0 && time < 0.12));
       }
+      // one window for both is what videomoco wants
+      if (method !== 'videomoco')
+        t.is(new Set(short.map(({ clip }) => clip.times.join())).size, short.length, `${method} ${seed}`);
     }
     t.throws(() => views({ method }, 0, 10, { ...ROW, start: 5 }), { code: 'ERR_VSSL_VIDEO_WINDOW' });
   }
+});
+
+test('a queue that leaves own keys out is told which video a sample is of; off by default', (t) => {
+  const sideOf = (config: TrainConfig, id: string, seed: number) =>
+    planSample(resolveConfig(config), { row: { ...ROW, id }, facts: factsOf(200), rng: new Rng(seed) }).side;
+  for (const method of ['moco', 'videomoco', 'modist'] as const) {
+    t.is(sideOf({ method } as TrainConfig, 'a', 0), undefined);
+    const skips = { method, [method]: { skipOwnKeys: true } } as TrainConfig;
+    const [side] = sideOf(skips, 'a', 0)!;
+    t.like(side!, { name: 'video', dtype: 'int64', shape: [] });
+    t.deepEqual(sideOf(skips, 'a', 9), [side], 'the same in every epoch');
+    t.notDeepEqual(sideOf(skips, 'b', 0), [side]);
+    t.true(Number.isSafeInteger(side!.values[0]) && Number(side!.values[0]) >= 0);
+    t.true((loadConfig({ preset: `${method}-tiny` })[method] as { skipOwnKeys: boolean }).skipOwnKeys);
+  }
+});
+
+test('videomoco-tiny is moco-tiny but for dropping and decay', (t) => {
+  const [moco, videomoco] = ['moco', 'videomoco'].map((name) => loadConfig({ preset: `${name}-tiny` }));
+  const { moco: plain, method: _m, ...rest } = moco!;
+  const { videomoco: more, method: _v, ...others } = videomoco!;
+  t.deepEqual(others, rest);
+  const { decay, ageUnit, ...shared } = plain as Record<string, unknown>;
+  t.like(more as object, shared as object);
+  t.is(decay, 1);
+  t.is(ageUnit, 'enqueue');
+  t.like(more as object, { decay: 0.9966, ageUnit: 'key' });
+  t.true(Math.abs(0.9966 ** 192 - 0.99999 ** 65536) < 0.002);
 });
 
 test('every preset is a valid configuration of its method', (t) => {
@@ -270,8 +305,13 @@ test('what the engine would refuse, or would ignore, is refused with its key', (
   t.notThrows(() => loadConfig({ preset: 'modist', set: [motion, 'modist.lambda=0'] }));
   refused('cvrl-tiny', ['model.arch=c3d', 'data.clip.frames=4'], 'data.clip.frames', /c3d needs/);
   refused('cvrl-tiny', ['model.arch=c3d', 'data.clip.size=12'], 'data.clip.size', /16 x 16 but got 12 x 12/);
-  refused('tcgl-tiny', ['model.arch=c3d'], 'tcgl.repeat', /got 2 in a frame set: .*\(8\) .*tcgl\.sets \(4\)/);
-  t.notThrows(() => loadConfig({ preset: 'tcgl-tiny', set: ['model.arch=c3d', 'tcgl.repeat=4'] }));
+  refused(
+    'tcgl-tiny',
+    ['model.arch=c3d'],
+    'tcgl.repeat',
+    /got 4 in a frame set: .*\(16\) .*tcgl\.sets \(4\)/,
+  );
+  t.notThrows(() => loadConfig({ preset: 'tcgl-tiny', set: ['model.arch=c3d', 'tcgl.repeat=2'] }));
   refused('cate', ['cate.transformer.heads=3'], 'cate.transformer.width', /heads \(3\) but got 128/);
   refused('cate', ['cate.encode=[time, crop, time]'], 'cate.encode', /'time' stands twice/);
   refused('cate', ['cate.speeds=[0.5, 1]'], 'cate.speeds', /stride \(1\), but 0\.5, 1 make 1, 1/);

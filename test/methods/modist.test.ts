@@ -71,11 +71,12 @@ test('aligned: a query of pictures and its key of motion show the same moment', 
   }
 });
 
-test('a video too short for the shift has its clips as far apart as it allows', (t) => {
+test('a video too short for the shift has its clips in the upper half of what it allows', (t) => {
   for (let seed = 0; seed < 30; seed++) {
     // 8 frames with stride 2 reach over 15; 20 frames leave 6 starts.
     const { v1, v2 } = views({}, seed, 20);
-    t.deepEqual([startOf(v1), startOf(v2)].sort(), [0, 5]);
+    const shift = Math.abs(startOf(v1) - startOf(v2));
+    t.true(shift >= 3 && shift <= 5, String(shift));
     // Shorter than a clip: looped, half the video apart.
     const short = views({}, seed, 10);
     t.is((startOf(short.v1) - startOf(short.v2) + 10) % 10, 5);
@@ -177,6 +178,8 @@ test('the engine is given both networks and the four weights', (t) => {
     decayOn: 'logit',
     ageUnit: 'enqueue',
     normGroups: 8,
+    shuffle: true,
+    skipOwnKeys: false,
     headLayers: 1,
     headDim: 128,
     headNorm: false,

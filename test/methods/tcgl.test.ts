@@ -6,7 +6,7 @@ import { drawSnippetStarts } from '#src/data/samplers/snippets.js';
 import { loadConfig, resolveConfig, type TrainConfig } from '#src/methods/config.js';
 import { getMethod } from '#src/methods/registry.js';
 import { buildSessionSpec } from '#src/train/session-spec.js';
-import { planClips } from '../helpers/view-context.js';
+import { planClips, planSample } from '../helpers/view-context.js';
 
 const ROW: VideoRow = {
   id: 'a.mp4',
@@ -19,24 +19,22 @@ const ROW: VideoRow = {
   source: { kind: 'file', path: 'a.mp4' },
 };
 
+/** A video of so many pictures, 25 a second. */
+function factsOf(frames: number): VideoFacts {
+  const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
+  return { path: 'a.mp4', codec: 'h264', width: 320, height: 240, times, end: frames / 25, warnings: [] };
+}
+
 /** Numbers of the pictures of each snippet of a video of `frames` pictures. */
 function snippets(config: Omit<TrainConfig, 'method'>, seed: number, frames = 100) {
   const resolved = resolveConfig({ method: 'tcgl', ...config } as TrainConfig);
-  const times = Float64Array.from({ length: frames }, (_, i) => i / 25);
-  const facts: VideoFacts = {
-    path: 'a.mp4',
-    codec: 'h264',
-    width: 320,
-    height: 240,
-    times,
-    end: frames / 25,
-    warnings: [],
-  };
-  return planClips(resolved, { row: ROW, facts, rng: new Rng(seed) }).map(({ name, clip }) => ({
-    name,
-    clip,
-    frames: clip.times.map((time) => Math.floor(time * 25)),
-  }));
+  return planClips(resolved, { row: ROW, facts: factsOf(frames), rng: new Rng(seed) }).map(
+    ({ name, clip }) => ({
+      name,
+      clip,
+      frames: clip.times.map((time) => Math.floor(time * 25)),
+    }),
+  );
 }
 
 const options = (set: string[], preset = 'tcgl') => {
@@ -95,6 +93,40 @@ test('snippets of a short video move together, keep their order, and are looped 
   }
   const looped = snippets({}, 1, 5);
   t.true(looped.every(({ frames }) => frames.length === 16 && frames.every((i) => i >= 0 && i < 5)));
+});
+
+test('separate views: a second crop of the same frames of each snippet', (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const shared = snippets({}, seed);
+    const both = snippets({ tcgl: { views: 'separate' } }, seed);
+    t.deepEqual(both.slice(0, 3), shared, 'the first crops are those of shared views');
+    t.is(both.length, 6);
+    both.slice(3).forEach(({ clip }, p) => {
+      t.deepEqual(clip.times, shared[p]!.clip.times);
+      t.notDeepEqual(clip.augment, shared[p]!.clip.augment);
+    });
+  }
+  t.like(options(['tcgl.views=separate', 'tcgl.negatives=batch']), {
+    separateViews: true,
+    batchNegatives: true,
+    heldOut: false,
+  });
+});
+
+test('a part of the videos is held out, the same in every epoch', (t) => {
+  const held = (id: string, seed: number, part = 0.1) => {
+    const config = loadConfig({ preset: 'tcgl-tiny', set: [`tcgl.heldOut=${part}`] });
+    const { side } = planSample(config, { row: { ...ROW, id }, facts: factsOf(100), rng: new Rng(seed) });
+    t.is(side?.length ?? 0, part > 0 ? 1 : 0);
+    if (part === 0) return 0;
+    t.like(side![0]!, { name: 'heldOut', dtype: 'int64', shape: [] });
+    return Number(side![0]!.values[0]);
+  };
+  let count = 0;
+  for (let i = 0; i < 2000; i++) count += held(`v${i}`, i);
+  t.true(count > 150 && count < 250, String(count));
+  for (let i = 0; i < 20; i++) t.is(held(`v${i}`, 1), held(`v${i}`, 2));
+  held('v', 0, 0);
 });
 
 test('more or fewer snippets: what all have in common stays as it is', (t) => {

@@ -11,26 +11,37 @@ struct MomentumOptions {
   HeadOptions head;
   double temperature = 0;
   MomentumQueueOptions queue;  // dim is filled from the head, seed from the plan
-  int64_t norm_groups = 1;     // BatchNorm sees the batch in so many parts, the keys in another order
+  NormGroups groups;
 };
 
-// temperature, queue (its keys), decay, decayOn, ageUnit, normGroups and the head's options.
+// temperature, queue (its keys), skipOwnKeys, decay, decayOn, ageUnit, normGroups, shuffle and the head's
+// options.
 MomentumOptions read_momentum(Options& options);
 
 class MomentumBranch : public MomentumPair {
  public:
   MomentumBranch(const MethodPlan& plan, const MomentumOptions& options);
 
-  // Of queries with the keys of the same rows, against this branch's queue.
-  Tensor info_nce(const Tensor& queries, const Tensor& keys) const {
-    return queue_->info_nce_loss(queries, keys, temperature_);
+  // Of queries with the keys of the same rows, against this branch's queue; `videos` as videos_of() has them.
+  Tensor info_nce(const Tensor& queries, const Tensor& keys, const Tensor& videos) const {
+    return queue_->info_nce_loss(queries, keys, temperature_, videos);
   }
+  // The numbers of the samples' videos where the queue leaves a query's own keys out; undefined where not.
+  Tensor videos_of(const StepContext& context) const {
+    return skips_own_keys_ ? context.side("video") : Tensor();
+  }
+  static Tensor part_of(const Tensor& videos, const Chunk& chunk) {
+    return videos.defined() ? videos.slice(0, chunk.begin, chunk.end) : videos;
+  }
+  // What videos_of() reads.
+  std::vector<RowsSpec> side() const;
   // Moves the copy by the step's momentum; then the keys enter the queue.
   void commit(const StepContext& context, const std::vector<Tensor>& keys) const;
   KeyQueue& queue() const { return *queue_; }
 
  private:
   double temperature_;
+  bool skips_own_keys_;
   std::unique_ptr<KeyQueue> queue_;
 };
 

@@ -10,7 +10,7 @@ std::vector<std::pair<std::string, VideoNet*>> MomentumContrast::encoders() {
 }
 
 void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys,
-                                   double share) {
+                                   const Tensor& videos, double share) {
   Tensor q, loss;
   {
     const Stopwatch watch(context.times.forward);
@@ -18,7 +18,7 @@ void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, co
   }
   {
     const Stopwatch watch(context.times.loss);
-    loss = branch_.info_nce(q, keys) * share;
+    loss = branch_.info_nce(q, keys, videos) * share;
   }
   context.report("loss", loss);
   const Stopwatch watch(context.times.backward);
@@ -27,8 +27,10 @@ void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, co
 
 // The loss of a query needs no other query, so chunks are exact but for BatchNorm's statistics.
 void MomentumContrast::learn(StepContext& context, const Rows& view, const Tensor& keys) {
+  const Tensor videos = branch_.videos_of(context);
   for (const Chunk& chunk : context.chunks())
-    learn_chunk(context, context.clips(view, chunk), keys.slice(0, chunk.begin, chunk.end), chunk.share);
+    learn_chunk(context, context.clips(view, chunk), keys.slice(0, chunk.begin, chunk.end),
+                MomentumBranch::part_of(videos, chunk), chunk.share);
 }
 
 void MomentumContrast::step(StepContext& context) {

@@ -10,16 +10,19 @@ class MomentumContrast : public Method {
  public:
   explicit MomentumContrast(const MethodPlan& plan);
   std::vector<Network> networks() override { return branch_.networks(); }
-  Inputs inputs() const override { return {{clip_view("view1"), clip_view("view2")}, {}, branch_.numbers()}; }
+  Inputs inputs() const override {
+    return {{clip_view("view1"), clip_view("view2")}, branch_.side(), branch_.numbers()};
+  }
   void step(StepContext& context) override;
   void commit(const StepContext& context) override;
   std::vector<std::pair<std::string, Stored*>> stored() override { return {{"", &branch_.queue()}}; }
   std::vector<std::pair<std::string, VideoNet*>> encoders() override;
 
  protected:
-  // Adds the loss of some queries and its gradient: clips (n, 3, T, H, W) and their keys (n, D), which are
-  // `share` of the batch.
-  virtual void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, double share);
+  // Adds the loss of some queries and its gradient: clips (n, 3, T, H, W), their keys (n, D) and the numbers
+  // of their videos (n), undefined where nobody asks; they are `share` of the batch.
+  virtual void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys,
+                           const Tensor& videos, double share);
 
   const MomentumBranch& branch() const { return branch_; }
 

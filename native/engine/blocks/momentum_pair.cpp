@@ -54,14 +54,14 @@ void momentum_update(Weights& target, const Weights& source, double m) {
   target.changed();
 }
 
-MomentumPair::MomentumPair(const MethodPlan& plan, const HeadOptions& head, int64_t norm_groups)
-    : norm_groups_(norm_groups), query_(plan, head), key_(plan, head) {}
+MomentumPair::MomentumPair(const MethodPlan& plan, const HeadOptions& head, const NormGroups& groups)
+    : groups_(groups), query_(plan, head), key_(plan, head) {}
 
 Tensor MomentumPair::embed_in_groups(const StepContext& context, const Branch& branch, const Tensor& clips,
                                      Pass pass) const {
   const int64_t n = clips.size(0), ranks = context.collectives.size();
-  const int64_t groups = std::max<int64_t>(1, std::min(norm_groups_, n * ranks) / ranks);
-  if (norm_groups_ > 1) pass.ranks = nullptr;
+  const int64_t groups = std::max<int64_t>(1, std::min(groups_.count, n * ranks) / ranks);
+  if (groups_.count > 1) pass.ranks = nullptr;
   std::vector<Tensor> parts;
   for (int64_t g = 0; g < groups; ++g)
     parts.push_back(branch.embed(clips.slice(0, n * g / groups, n * (g + 1) / groups), pass));
@@ -75,7 +75,7 @@ Tensor MomentumPair::keys(StepContext& context, const Rows& view) const {
   Tensor back;
   Collectives& ranks = context.collectives;
   const int64_t n = context.samples, first = context.first_sample();
-  if (norm_groups_ > 1 && context.has("shuffle")) {
+  if (groups_.count > 1 && groups_.shuffled && context.has("shuffle")) {
     const Tensor order = permutation(n * ranks.size(), context.seed("shuffle"));
     // As they lie in memory: (N, T, H, W, 3).
     const Tensor clips = ranks.all_gather(floats_of(view, 0, n).permute({0, 2, 3, 4, 1}));
@@ -105,7 +105,7 @@ std::vector<Network> MomentumPair::networks(const std::string& prefix) const {
 }
 
 std::vector<NumberSpec> MomentumPair::numbers() const {
-  return {{"momentum", 0, 1}, seed_spec("shuffle", norm_groups_ > 1)};
+  return {{"momentum", 0, 1}, seed_spec("shuffle", groups_.count > 1 && groups_.shuffled)};
 }
 
 }  // namespace vssl::engine

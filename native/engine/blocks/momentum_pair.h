@@ -12,11 +12,16 @@ namespace vssl::engine {
 // statistics) are the copy's own: it has seen other inputs. m = 0 copies the parameters.
 void momentum_update(Weights& target, const Weights& source, double m);
 
+// BatchNorm sees the batch in so many parts, the keys in another order unless not shuffled: parts of the
+// batch of all ranks, each of which has one of its own at least.
+struct NormGroups {
+  int64_t count = 1;
+  bool shuffled = true;
+};
+
 class MomentumPair {
  public:
-  // BatchNorm sees the batch in `norm_groups` parts, the keys in another order: parts of the batch of all
-  // ranks, each of which has one of its own at least.
-  MomentumPair(const MethodPlan& plan, const HeadOptions& head, int64_t norm_groups);
+  MomentumPair(const MethodPlan& plan, const HeadOptions& head, const NormGroups& groups);
 
   // Clips (n, 3, T, H, W) -> queries (n, D) in fp32, not normalised, with a graph.
   Tensor embed_queries(const StepContext& context, const Tensor& clips) const {
@@ -34,7 +39,7 @@ class MomentumPair {
 
   // encoder, head, key_encoder, key_head behind a prefix.
   std::vector<Network> networks(const std::string& prefix = "") const;
-  // momentum, and shuffle (the seed of the keys' order) where BatchNorm sees the batch in groups.
+  // momentum, and shuffle (the seed of the keys' order) where BatchNorm sees the batch in shuffled groups.
   std::vector<NumberSpec> numbers() const;
 
   const Branch& query() const { return query_; }
@@ -44,7 +49,7 @@ class MomentumPair {
   Tensor embed_in_groups(const StepContext& context, const Branch& branch, const Tensor& clips,
                          Pass pass) const;
 
-  int64_t norm_groups_;
+  NormGroups groups_;
   Branch query_, key_;
 };
 

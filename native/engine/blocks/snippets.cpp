@@ -21,11 +21,11 @@ std::vector<std::vector<int64_t>> permutations(int64_t n) {
 }
 
 SnippetBatch::SnippetBatch(const std::vector<const Rows*>& views,
-                           const std::vector<std::vector<int64_t>>& orders, int64_t begin,
+                           const std::vector<std::vector<int64_t>>& orders, const std::vector<int64_t>& rows,
                            const SnippetOptions& options, at::Device device)
     : views_(views),
       orders_(orders),
-      begin_(begin),
+      rows_(rows),
       count_(static_cast<int64_t>(orders.size())),
       options_(options),
       device_(device) {
@@ -45,7 +45,7 @@ SnippetBatch::SnippetBatch(const std::vector<const Rows*>& views,
 
 const float* SnippetBatch::snippet(int64_t p, int64_t n) const {
   const int64_t values = frames_ * height_ * width_ * 3;
-  return views_[orders_[n][p]]->data.const_data_ptr<float>() + (begin_ + n) * values;
+  return views_[orders_[n][p]]->data.const_data_ptr<float>() + rows_[n] * values;
 }
 
 template <typename Source>
@@ -69,11 +69,13 @@ Tensor SnippetBatch::filtered(int64_t count, int64_t frames, int64_t drop_low, c
 
 Tensor SnippetBatch::placed() const {
   std::vector<Tensor> all;
+  // What lies between the first and the last row is all that is fetched.
+  const int64_t first = rows_.front(), span = rows_.back() + 1 - first;
   for (const Rows* view : views_)
-    all.push_back(floats_of(*view, begin_, begin_ + count_).to(device_).permute({0, 2, 3, 4, 1}));
+    all.push_back(floats_of(*view, first, first + span).to(device_).permute({0, 2, 3, 4, 1}));
   std::vector<int64_t> order;
   for (size_t p = 0; p < views_.size(); ++p)
-    for (int64_t n = 0; n < count_; ++n) order.push_back(orders_[n][p] * count_ + n);
+    for (int64_t n = 0; n < count_; ++n) order.push_back(orders_[n][p] * span + rows_[n] - first);
   return at::cat(all).index_select(0, at::tensor(order, at::kLong).to(device_));
 }
 

@@ -20,13 +20,13 @@ struct SnippetOptions {
   int64_t repeat;  // times that each frame of a set is shown
 };
 
-// Rows [begin, end) of the snippets' views, N of them, by place p: orders[n][p] is the view that sample n
-// shows there. Views are clips (N, 3, T, H, W), channels-last: a sample is T rows of pixels in a line, as the
+// Some rows of the snippets' views, N of them, by place p: orders[n][p] is the view that row rows[n] shows
+// there. Views are clips (N, 3, T, H, W), channels-last: a sample is T rows of pixels in a line, as the
 // kernels want it, and so is each of its frame sets.
 class SnippetBatch {
  public:
   SnippetBatch(const std::vector<const Rows*>& views, const std::vector<std::vector<int64_t>>& orders,
-               int64_t begin, const SnippetOptions& options, at::Device device = at::kCPU);
+               const std::vector<int64_t>& rows, const SnippetOptions& options, at::Device device = at::kCPU);
 
   // On the device, fp32. (P N, 3, T, H, W): place after place
   Tensor snippets() const;
@@ -46,7 +46,8 @@ class SnippetBatch {
 
   const std::vector<const Rows*>& views_;
   const std::vector<std::vector<int64_t>>& orders_;
-  int64_t begin_, count_, frames_, height_, width_;
+  const std::vector<int64_t>& rows_;  // ascending
+  int64_t count_, frames_, height_, width_;
   SnippetOptions options_;
   at::Device device_;
 };

@@ -52,7 +52,9 @@ Tensor one_way(const Tensor& between, const Tensor& own, const Tensor& diagonal)
 
 }  // namespace
 
-Tensor node_contrast(const Tensor& u, const Tensor& w, double temperature) {
+Tensor node_contrast(const Tensor& u, const Tensor& w, double temperature, bool whole_batch) {
+  if (whole_batch)
+    return node_contrast(u.flatten(0, 1).unsqueeze(0), w.flatten(0, 1).unsqueeze(0), temperature);
   const Tensor a = unit_rows(u), b = unit_rows(w);
   const auto cosines = [&](const Tensor& x, const Tensor& y) {
     return at::bmm(x, y.transpose(1, 2)) / temperature;

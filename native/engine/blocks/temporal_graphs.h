@@ -40,7 +40,8 @@ Tensor draw_kept_features(const CounterRandom& random, const GraphPlace& place, 
 //   tau}) )
 //   L = mean over graphs and nodes of (l(u_i, w_i) + l(w_i, u_i)) / 2
 //
-// Negatives are the other nodes of the same graph alone.
-Tensor node_contrast(const Tensor& u, const Tensor& w, double temperature);
+// Negatives are the other nodes of the same graph alone; with `whole_batch` those of all G graphs, as if they
+// were one.
+Tensor node_contrast(const Tensor& u, const Tensor& w, double temperature, bool whole_batch = false);
 
 }  // namespace vssl::engine

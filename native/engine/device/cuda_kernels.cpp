@@ -41,15 +41,17 @@ class CudaKernels final : public DeviceKernels {
   size_t queue_bytes(const MomentumQueueOptions& options) const override {
     return cuda::queue_bytes(options);
   }
-  void queue_restore(QueuePlace queue, const float* keys, const float* ages, int64_t length, int64_t next,
+  void queue_restore(QueuePlace queue, const float* keys, const float* ages, const int64_t* ids,
+                     int64_t length, int64_t next, void* stream) const override {
+    cuda::queue_restore(queue_of(queue), keys, ages, ids, length, next, on(stream));
+  }
+  void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, const int64_t* ids,
                      void* stream) const override {
-    cuda::queue_restore(queue_of(queue), keys, ages, length, next, on(stream));
+    cuda::queue_enqueue(queue_of(queue), keys, rows, ids, on(stream));
   }
-  void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, void* stream) const override {
-    cuda::queue_enqueue(queue_of(queue), keys, rows, on(stream));
-  }
-  void queue_read(float* keys, float* ages, int64_t* length, QueuePlace queue, void* stream) const override {
-    cuda::queue_read(keys, ages, length, queue_of(queue), on(stream));
+  void queue_read(float* keys, float* ages, int64_t* ids, int64_t* length, QueuePlace queue,
+                  void* stream) const override {
+    cuda::queue_read(keys, ages, ids, length, queue_of(queue), on(stream));
   }
   size_t info_nce_room(const MomentumQueueOptions& queue, int64_t rows,
                        const InfoNceOptions& options) const override {

@@ -74,10 +74,12 @@ class DeviceKernels {
                        int64_t dim, const NtXentOptions& options, Room room, void* stream) const = 0;
 
   virtual size_t queue_bytes(const MomentumQueueOptions& options) const = 0;
-  virtual void queue_restore(QueuePlace queue, const float* keys, const float* ages, int64_t length,
-                             int64_t next, void* stream) const = 0;
-  virtual void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, void* stream) const = 0;
-  virtual void queue_read(float* keys, float* ages, int64_t* length, QueuePlace queue,
+  // ids: null of a queue whose keys have no numbers.
+  virtual void queue_restore(QueuePlace queue, const float* keys, const float* ages, const int64_t* ids,
+                             int64_t length, int64_t next, void* stream) const = 0;
+  virtual void queue_enqueue(QueuePlace queue, const float* keys, int64_t rows, const int64_t* ids,
+                             void* stream) const = 0;
+  virtual void queue_read(float* keys, float* ages, int64_t* ids, int64_t* length, QueuePlace queue,
                           void* stream) const = 0;
   virtual size_t info_nce_room(const MomentumQueueOptions& queue, int64_t rows,
                                const InfoNceOptions& options) const = 0;

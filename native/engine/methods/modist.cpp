@@ -63,7 +63,7 @@ class Modist : public Method {
 
   Inputs inputs() const override {
     const auto& [vv, vm, mv, mm] = factors_;
-    Inputs all{{}, {}, visual_.numbers()};
+    Inputs all{{}, visual_.side(), visual_.numbers()};
     const std::pair<const char*, bool> views[] = {
         {"v1", true}, {"v2", vv > 0 || mv > 0}, {"m1", mv > 0 || mm > 0}, {"m2", vm > 0 || mm > 0}};
     for (const auto& [name, needed] : views)
@@ -135,7 +135,8 @@ class Modist : public Method {
         const Stopwatch watch(context.times.loss);
         for (const Term& term : terms) {
           const Tensor keys = term.keys.slice(0, chunk.begin, chunk.end);
-          const Tensor loss = term.branch->info_nce(q, keys) * chunk.share;
+          const Tensor own = MomentumBranch::part_of(visual_.videos_of(context), chunk);
+          const Tensor loss = term.branch->info_nce(q, keys, own) * chunk.share;
           context.report(term.name, loss);
           context.report("loss", loss, term.factor);
           const Tensor part = loss * term.factor;

@@ -10,6 +10,11 @@
 //   L_order       cross-entropy of OrderHead, on GCN_0 of the whole inter graph, with the order's number
 //   L = w_intra L_intra + w_inter L_inter + w_order L_order
 //
+// Two options go beyond the paper. batchNegatives: nodes are told from those of all graphs of their kind in
+// the chunk. separateViews: there is a second clip of each snippet, again1 .. againP, from which the second
+// views are made. heldOut: nothing is learned of samples whose side array heldOut is 1; the part of them
+// whose order is told right, in evaluation, is reported as heldOutAccuracy.
+//
 // A part of weight 0 is not computed. Snippets pass the encoder in one batch, frame sets in another;
 // `separatePasses` has a batch for each place and each set of a place, as the authors' code does, so that
 // BatchNorm sees them apart. Running statistics are the snippets', whose form the evaluated clips have;
@@ -19,9 +24,10 @@
 // order; full: all joined, whose nodes are then one and the same), corrupted both (second: the first view is
 // whole, as in the authors' code), edgeDraws graph (batch: intra graphs of a place lose the same edges in all
 // videos, as in the authors' code), edgeDrop, featureMask, temperature, gcnLayers (of GCN_0), gates, dropout,
-// dim (of graph nodes; 0: the encoder's, at most 512), separatePasses, setStatistics, intraWeight,
-// interWeight, orderWeight. Each step: orderSeed and corruptionSeed.
+// dim (of graph nodes; 0: the encoder's, at most 512), separatePasses, setStatistics, batchNegatives,
+// separateViews, heldOut, intraWeight, interWeight, orderWeight. Each step: orderSeed and corruptionSeed.
 #include <algorithm>
+#include <array>
 
 #include "../blocks/order_head.h"
 #include "../blocks/snippets.h"
@@ -45,7 +51,7 @@ struct TcglOptions {
   bool gates;
   double dropout;
   int64_t dim;
-  bool separate_passes, set_statistics;
+  bool separate_passes, set_statistics, batch_negatives, separate_views, held_out;
   double intra, inter, order;
 };
 
@@ -68,6 +74,9 @@ TcglOptions read_tcgl(Options& options) {
   o.dim = options.count("dim", 0);
   o.separate_passes = options.flag("separatePasses");
   o.set_statistics = options.flag("setStatistics");
+  o.batch_negatives = options.flag("batchNegatives");
+  o.separate_views = options.flag("separateViews");
+  o.held_out = options.flag("heldOut");
   o.intra = options.number("intraWeight", 0);
   o.inter = options.number("interWeight", 0);
   o.order = options.number("orderWeight", 0);
@@ -96,11 +105,15 @@ struct GraphNets {
   std::vector<Linear> projection;
 };
 
-// A chunk of the batch with what stands where in it.
-struct Shuffled : Chunk {
-  int64_t first;  // number of its first sample among those of all processes
+// Samples of a chunk with what stands where in them.
+struct Shuffled {
+  std::vector<int64_t> rows;  // of the batch
+  double share;               // of the samples of all processes that losses are a mean over
+  int64_t first;              // number of the batch's first sample among those of all processes
   std::vector<int64_t> labels;
   std::vector<std::vector<int64_t>> orders;
+  int64_t size() const { return static_cast<int64_t>(rows.size()); }
+  int64_t number(int64_t i) const { return first + rows[i]; }
 };
 
 class Tcgl : public Method {
@@ -123,33 +136,104 @@ class Tcgl : public Method {
 
   Inputs inputs() const override {
     Inputs all{{}, {}, {seed_spec("orderSeed"), seed_spec("corruptionSeed")}};
-    for (int64_t p = 0; p < options_.places; ++p) all.views.push_back(clip_view(view_name(p)));
+    for (const std::string& name : view_sets())
+      for (int64_t p = 0; p < options_.places; ++p)
+        all.views.push_back(clip_view(name + std::to_string(p + 1)));
+    if (options_.held_out) all.side.push_back({"heldOut", at::kLong, {}});
     return all;
   }
 
   void step(StepContext& context) override {
-    std::vector<const Rows*> views;
-    for (int64_t p = 0; p < options_.places; ++p) views.push_back(&context.view(view_name(p)));
+    std::vector<Views> views;
+    for (const std::string& name : view_sets()) views.push_back(views_of(context, name));
+    const Tensor held = options_.held_out ? context.side("heldOut") : Tensor();
+    const int64_t out = held.defined() ? held.sum().item<int64_t>() : 0;
+    const double all_out = held.defined() ? sum_over_processes(context, out) : 0;
+    if (out == context.samples) report_nothing(context);
     for (const Chunk& part : context.chunks()) {
-      const Shuffled chunk = shuffle(context, part);
-      const SnippetBatch batch(views, chunk.orders, chunk.begin, options_.cut, context.placement.device);
-      learn_snippets(context, chunk, batch);
-      if (options_.intra > 0) learn_frame_sets(context, chunk, batch);
+      const Shuffled chunk = shuffle(context, part, held, 0, context.samples - out);
+      if (chunk.size() > 0) learn(context, chunk, views);
+      if (all_out > 0) tell_orders(context, shuffle(context, part, held, 1, out), views[0], all_out);
     }
   }
 
  private:
-  static std::string view_name(int64_t place) { return "snippet" + std::to_string(place + 1); }
+  using Views = std::vector<const Rows*>;
 
-  Shuffled shuffle(const StepContext& context, const Chunk& part) const {
+  // Names of the views, before their numbers.
+  std::vector<std::string> view_sets() const {
+    if (options_.separate_views) return {"snippet", "again"};
+    return {"snippet"};
+  }
+
+  Views views_of(const StepContext& context, const std::string& name) const {
+    Views views;
+    for (int64_t p = 0; p < options_.places; ++p)
+      views.push_back(&context.view(name + std::to_string(p + 1)));
+    return views;
+  }
+
+  static double sum_over_processes(StepContext& context, int64_t count) {
+    Tensor all = at::full({1}, static_cast<double>(count), at::TensorOptions(at::kDouble));
+    if (context.collectives.size() > 1) context.collectives.all_reduce(all);
+    return all.item<double>();
+  }
+
+  // Every process reports the same names, also one whose samples are all held out.
+  void report_nothing(StepContext& context) const {
+    const Tensor none = at::zeros({}, at::TensorOptions(context.placement.device));
+    if (options_.inter > 0) context.report("inter", none);
+    if (options_.order > 0) {
+      context.report("orderAccuracy", none);
+      context.report("order", none);
+    }
+    context.report("loss", none);
+    if (options_.intra > 0) context.report("intra", none);
+  }
+
+  // Those samples of a chunk whose heldOut is `is`, of `count` in the batch.
+  Shuffled shuffle(const StepContext& context, const Chunk& part, const Tensor& held, int64_t is,
+                   int64_t count) const {
     const CounterRandom random(context.seed("orderSeed"), "snippet order");
-    Shuffled chunk{part, context.first_sample() + part.begin, {}, {}};
-    for (int64_t i = 0; i < part.size(); ++i) {
-      const auto drawn = static_cast<int64_t>(random.uniform(chunk.first + i) * orders_.size());
+    Shuffled chunk{{}, 0, context.first_sample(), {}, {}};
+    for (int64_t row = part.begin; row < part.end; ++row) {
+      if ((held.defined() ? held[row].item<int64_t>() : 0) != is) continue;
+      const auto drawn = static_cast<int64_t>(random.uniform(chunk.first + row) * orders_.size());
+      chunk.rows.push_back(row);
       chunk.labels.push_back(drawn);
       chunk.orders.push_back(orders_[drawn]);
     }
+    chunk.share = static_cast<double>(chunk.size()) / static_cast<double>(count * context.collectives.size());
     return chunk;
+  }
+
+  void learn(StepContext& context, const Shuffled& chunk, const std::vector<Views>& views) const {
+    std::vector<SnippetBatch> batches;
+    for (const Views& these : views)
+      batches.emplace_back(these, chunk.orders, chunk.rows, options_.cut, context.placement.device);
+    learn_snippets(context, chunk, batches);
+    if (options_.intra > 0) learn_frame_sets(context, chunk, batches);
+  }
+
+  // How often the order is told right of samples that nothing is learned of, `all` of them over all
+  // processes.
+  void tell_orders(StepContext& context, const Shuffled& chunk, const Views& views, double all) const {
+    const at::NoGradGuard no_grad;
+    Tensor right = at::zeros({}, at::TensorOptions(context.placement.device));
+    if (chunk.size() > 0) {
+      const SnippetBatch batch(views, chunk.orders, chunk.rows, options_.cut, context.placement.device);
+      Pass pass;
+      pass.compute = context.compute;
+      const Tensor features = encoder_->embed(place(context, [&] { return batch.snippets(); }), pass);
+      const Tensor logits = order_logits(chunk, nodes_of(features), {});
+      right = logits.argmax(1).eq(labels_of(chunk, logits)).sum().to(at::kFloat);
+    }
+    context.report("heldOutAccuracy", right, 1 / all);
+  }
+
+  // Features (P n, D) of snippets by place -> (n, P, D).
+  Tensor nodes_of(const Tensor& features) const {
+    return features.view({options_.places, -1, features.size(1)}).transpose(0, 1);
   }
 
   // Features (groups * n, D) of clips, in one batch or a group at a time.
@@ -169,43 +253,59 @@ class Tcgl : public Method {
     return place_clips(make(), context.placement, context.compute);
   }
 
-  void learn_snippets(StepContext& context, const Shuffled& chunk, const SnippetBatch& batch) const {
-    const Tensor clips = place(context, [&] { return batch.snippets(); });
-    const Tensor features = embed(context, clips, options_.places, true);
-    learn(context, features, [&](const Tensor& all) {
-      const Tensor nodes = all.view({options_.places, -1, all.size(1)}).transpose(0, 1);
+  void learn_snippets(StepContext& context, const Shuffled& chunk,
+                      const std::vector<SnippetBatch>& batches) const {
+    const Tensor clips = place(context, [&] { return joined(batches, &SnippetBatch::snippets); });
+    const auto draws = static_cast<int64_t>(batches.size());
+    const Tensor features = embed(context, clips, draws * options_.places, true);
+    learn_features(context, features, [&](const Tensor& all) {
+      const std::vector<Tensor> views = all.chunk(draws);
+      const Tensor nodes = nodes_of(views.front());
       Tensor total = at::zeros({}, all.options().requires_grad(false));
       if (options_.inter > 0) {
-        const auto [u, w] = graph_views(context, chunk, nodes, inter_adjacency(chunk), graphs_->inter[0], 0);
-        total = total +
-                record(context, chunk, "inter", node_contrast(u, w, options_.temperature)) * options_.inter;
+        const auto [u, w] = graph_views(context, chunk, {nodes, nodes_of(views.back())},
+                                        inter_adjacency(chunk), graphs_->inter[0], 0);
+        total = total + record(context, chunk, "inter", contrast(u, w)) * options_.inter;
       }
       if (options_.order > 0) total = total + order_loss(context, chunk, nodes) * options_.order;
       return total * chunk.share;
     });
   }
 
-  void learn_frame_sets(StepContext& context, const Shuffled& chunk, const SnippetBatch& batch) const {
-    const Tensor clips = place(context, [&] { return batch.frame_sets(); });
+  void learn_frame_sets(StepContext& context, const Shuffled& chunk,
+                        const std::vector<SnippetBatch>& batches) const {
+    const Tensor clips = place(context, [&] { return joined(batches, &SnippetBatch::frame_sets); });
+    const auto draws = static_cast<int64_t>(batches.size());
     const Tensor features =
-        embed(context, clips, options_.places * options_.cut.sets, options_.set_statistics);
-    learn(context, features, [&](const Tensor& all) {
-      const Tensor sets = all.view({options_.places, options_.cut.sets, -1, all.size(1)});
+        embed(context, clips, draws * options_.places * options_.cut.sets, options_.set_statistics);
+    learn_features(context, features, [&](const Tensor& all) {
+      const Tensor sets = all.view({draws, options_.places, options_.cut.sets, -1, all.size(1)});
       std::vector<Tensor> u, w;
       for (int64_t p = 0; p < options_.places; ++p) {
-        const auto pair = graph_views(context, chunk, sets[p].transpose(0, 1),
+        const auto nodes = [&](int64_t draw) { return sets[draw][p].transpose(0, 1); };
+        const auto pair = graph_views(context, chunk, {nodes(0), nodes(draws - 1)},
                                       chain_adjacency(options_.cut.sets), graphs_->intra[p], p + 1);
         u.push_back(pair.first);
         w.push_back(pair.second);
       }
-      const Tensor loss = node_contrast(at::cat(u), at::cat(w), options_.temperature);
+      const Tensor loss = contrast(at::cat(u), at::cat(w));
       return record(context, chunk, "intra", loss) * (options_.intra * chunk.share);
     });
   }
 
+  // Clips of the first draw of crops, then those of the second where there is one.
+  static Tensor joined(const std::vector<SnippetBatch>& batches, Tensor (SnippetBatch::*clips)() const) {
+    if (batches.size() == 1) return (batches[0].*clips)();
+    return at::cat({(batches[0].*clips)(), (batches[1].*clips)()});
+  }
+
+  Tensor contrast(const Tensor& u, const Tensor& w) const {
+    return node_contrast(u, w, options_.temperature, options_.batch_negatives);
+  }
+
   // Adds the gradient of a loss of features: first the loss's own down to the features, then the encoder's.
   template <typename Loss>
-  void learn(StepContext& context, const Tensor& features, const Loss& loss_of) const {
+  void learn_features(StepContext& context, const Tensor& features, const Loss& loss_of) const {
     const Tensor nodes = features.detach().requires_grad_();
     {
       const Stopwatch watch(context.times.loss);
@@ -234,11 +334,13 @@ class Tcgl : public Method {
     }
   }
 
-  // Projected nodes of both views of a graph of each sample, (n, V, dim). Number 0 is the inter graph.
+  // Projected nodes of both views of a graph of each sample, (n, V, dim), made of the nodes of each view.
+  // Number 0 is the inter graph.
   std::pair<Tensor, Tensor> graph_views(const StepContext& context, const Shuffled& chunk,
-                                        const Tensor& nodes, const Tensor& adjacency, const GraphConv& gcn,
-                                        int64_t graph) const {
+                                        const std::array<Tensor, 2>& of, const Tensor& adjacency,
+                                        const GraphConv& gcn, int64_t graph) const {
     const auto view = [&](int64_t v) {
+      const Tensor& nodes = of[v];
       if (v == 0 && !options_.corrupt_both)
         return gcn.forward(nodes, normalized_adjacency(adjacency).to(nodes.device()));
       const Tensor edges = adjacency * kept_edges(context, chunk, nodes.size(1), graph, v);
@@ -253,7 +355,7 @@ class Tcgl : public Method {
   }
 
   GraphPlace place_of(const Shuffled& chunk, int64_t i, int64_t graph, int64_t view) const {
-    return {chunk.first + i, graph, view, options_.places + 1};
+    return {chunk.number(i), graph, view, options_.places + 1};
   }
 
   Tensor kept_edges(const StepContext& context, const Shuffled& chunk, int64_t nodes, int64_t graph,
@@ -264,7 +366,7 @@ class Tcgl : public Method {
     };
     if (options_.edges_by_batch && graph > 0) return draw({0, graph, view, options_.places + 1});
     std::vector<Tensor> kept;
-    for (size_t i = 0; i < chunk.labels.size(); ++i) kept.push_back(draw(place_of(chunk, i, graph, view)));
+    for (int64_t i = 0; i < chunk.size(); ++i) kept.push_back(draw(place_of(chunk, i, graph, view)));
     return at::stack(kept);
   }
 
@@ -272,29 +374,37 @@ class Tcgl : public Method {
                        int64_t view) const {
     const CounterRandom random = corruption(context, "masked features");
     std::vector<Tensor> kept;
-    for (size_t i = 0; i < chunk.labels.size(); ++i)
+    for (int64_t i = 0; i < chunk.size(); ++i)
       kept.push_back(draw_kept_features(random, place_of(chunk, i, graph, view), dim, options_.feature_mask));
     return at::stack(kept);
   }
 
   Tensor order_loss(StepContext& context, const Shuffled& chunk, const Tensor& nodes) const {
-    const Tensor whole = normalized_adjacency(inter_adjacency(chunk)).to(nodes.device());
-    const Tensor logits = order_->forward(graphs_->inter[0].forward(nodes, whole), dropout(context, chunk));
-    const Tensor labels = at::tensor(chunk.labels, at::kLong).to(nodes.device());
+    const Tensor logits = order_logits(chunk, nodes, dropout(context, chunk));
+    const Tensor labels = labels_of(chunk, logits);
     record(context, chunk, "orderAccuracy", logits.argmax(1).eq(labels).to(at::kFloat).mean());
     return record(context, chunk, "order", at::cross_entropy_loss(logits, labels));
+  }
+
+  Tensor order_logits(const Shuffled& chunk, const Tensor& nodes, const Tensor& kept) const {
+    const Tensor whole = normalized_adjacency(inter_adjacency(chunk)).to(nodes.device());
+    return order_->forward(graphs_->inter[0].forward(nodes, whole), kept);
+  }
+
+  static Tensor labels_of(const Shuffled& chunk, const Tensor& logits) {
+    return at::tensor(chunk.labels, at::kLong).to(logits.device());
   }
 
   // (n, dim): 0 with probability `dropout`, else what keeps the mean.
   Tensor dropout(const StepContext& context, const Shuffled& chunk) const {
     if (options_.dropout == 0) return {};
     const CounterRandom random = corruption(context, "dropout");
-    const Tensor kept = at::empty({static_cast<int64_t>(chunk.labels.size()), options_.dim});
+    const Tensor kept = at::empty({chunk.size(), options_.dim});
     float* out = kept.mutable_data_ptr<float>();
-    const auto first = static_cast<uint64_t>(chunk.first * options_.dim);
-    for (int64_t i = 0; i < kept.numel(); ++i)
-      out[i] = random.uniform(first + i) < options_.dropout ? 0.0f
-                                                            : static_cast<float>(1 / (1 - options_.dropout));
+    const auto whole = static_cast<float>(1 / (1 - options_.dropout));
+    for (int64_t i = 0; i < chunk.size(); ++i)
+      for (int64_t d = 0; d < options_.dim; ++d)
+        *out++ = random.uniform(chunk.number(i) * options_.dim + d) < options_.dropout ? 0.0f : whole;
     return kept.to(context.placement.device);
   }
 

@@ -67,9 +67,10 @@ class VideoMoco : public MomentumContrast {
   }
 
  protected:
-  void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, double share) override {
+  void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, const Tensor& videos,
+                   double share) override {
     if (drop_ == Drop::kNone || context.number("drop") != 1)
-      return MomentumContrast::learn_chunk(context, clips, keys, share);
+      return MomentumContrast::learn_chunk(context, clips, keys, videos, share);
     Tensor scores, q, r;
     {
       const Stopwatch watch(context.times.forward);
@@ -80,7 +81,7 @@ class VideoMoco : public MomentumContrast {
     Tensor loss, adversarial;
     {
       const Stopwatch watch(context.times.loss);
-      loss = branch().info_nce(q, keys) * share;
+      loss = branch().info_nce(q, keys, videos) * share;
       if (generator_) adversarial = (unit_rows(q) - unit_rows(r)).abs().mean() * (-generator_scale_ * share);
     }
     context.report("loss", loss);

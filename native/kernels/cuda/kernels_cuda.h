@@ -48,8 +48,8 @@ std::size_t nt_xent_workspace(int64_t rows, int64_t dim, const NtXentOptions& op
 /// come first.
 ///
 /// Memory: capacity x dim floats and as many bf16 (capacity counted as a multiple of 128, dim of 4 and of
-/// 64), 4 bytes a key for its age. The slot of the next key is on the device: a captured enqueue moves on at
-/// each replay.
+/// 64), 4 bytes a key for its age, 8 for its number where keys have some. The slot of the next key is on the
+/// device: a captured enqueue moves on at each replay.
 struct DeviceQueue {
   MomentumQueueOptions options;
   void* memory = nullptr;
@@ -58,21 +58,25 @@ struct DeviceQueue {
 std::size_t queue_bytes(const MomentumQueueOptions& options);
 
 /// As MomentumQueue::restore(): `keys` (length x dim, taken as they are) and `ages` in slot order, and the
-/// slot of the next key. length 0 and next 0 make an empty queue. Keys and ages are trusted.
-void queue_restore(const DeviceQueue& queue, const float* keys, const float* ages, int64_t length,
-                   int64_t next, cudaStream_t stream);
+/// slot of the next key. length 0 and next 0 make an empty queue. Keys and ages are trusted. `ids` where keys
+/// have numbers, else null; so for all that follows.
+void queue_restore(const DeviceQueue& queue, const float* keys, const float* ages, const int64_t* ids,
+                   int64_t length, int64_t next, cudaStream_t stream);
 
-/// As MomentumQueue::enqueue(). keys  rows x dim;  rows  1 to 2^24
-void queue_enqueue(const DeviceQueue& queue, const float* keys, int64_t rows, cudaStream_t stream);
+/// As MomentumQueue::enqueue(). keys  rows x dim;  rows  1 to 2^24;  ids  rows
+void queue_enqueue(const DeviceQueue& queue, const float* keys, int64_t rows, const int64_t* ids,
+                   cudaStream_t stream);
 
-/// In slot order: keys capacity x dim, ages capacity; only the first `length`, one value, are written.
-void queue_read(float* keys, float* ages, int64_t* length, const DeviceQueue& queue, cudaStream_t stream);
+/// In slot order: keys capacity x dim, ages and ids capacity; only the first `length`, one value, are
+/// written.
+void queue_read(float* keys, float* ages, int64_t* ids, int64_t* length, const DeviceQueue& queue,
+                cudaStream_t stream);
 
 /// As vssl::info_nce(); the queue as it is when the stream comes to it. `threads` is ignored.
 ///
 /// loss      one double
 /// gradient  rows x dim, overwritten; null computes the loss only; may be `queries` itself
-/// queries   rows x dim;  keys  rows x dim;  rows  1 to 2^24
+/// queries   rows x dim;  keys  rows x dim;  rows  1 to 2^24;  options.ids  rows, in device memory
 /// Launches: 3.
 void info_nce(double* loss, float* gradient, const float* queries, const float* keys, int64_t rows,
               const DeviceQueue& queue, const InfoNceOptions& options, void* workspace,

@@ -42,6 +42,13 @@ QueueMemory open(const MomentumQueueOptions& options, void* memory) {
   return queue;
 }
 
+void require_ids(const QueueMemory& queue, const int64_t* ids) {
+  if ((queue.ids != nullptr) == (ids != nullptr)) return;
+  throw Error(kInvalidArgument, queue.ids != nullptr
+                                    ? "expected ids, one a key, of a queue whose keys have numbers"
+                                    : "expected no ids of a queue whose keys have no numbers");
+}
+
 void validate_rows(int64_t rows) {
   if (rows < 1 || rows > kMostQueries)
     throw Error(kInvalidArgument, "expected 1 to 2^24 for rows but received " + std::to_string(rows));
@@ -63,8 +70,8 @@ __device__ void write_key(const QueueMemory& queue, int64_t slot, const float* k
 
 // Of more rows than slots the last ones stay: rows before `skipped` are not here any more.
 __global__ void __launch_bounds__(kRowThreads)
-    enqueue_keys(const __grid_constant__ QueueMemory queue, const float* keys, int64_t rows, int64_t skipped,
-                 bool by_key) {
+    enqueue_keys(const __grid_constant__ QueueMemory queue, const float* keys, const int64_t* ids,
+                 int64_t rows, int64_t skipped, bool by_key) {
   const QueueState before = *queue.state;
   const int64_t row =
       skipped + static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
@@ -74,8 +81,10 @@ __global__ void __launch_bounds__(kRowThreads)
     const double factor = row_factor(&norm, squared_norm(x, queue.dim), true);
     const int64_t slot = (before.next + row) % queue.capacity;
     write_key(queue, slot, x, factor);
-    if (threadIdx.x % kWarp == 0)
+    if (threadIdx.x % kWarp == 0) {
       queue.born[slot] = before.clock + (by_key ? static_cast<uint32_t>(row) : 0u);
+      if (queue.ids != nullptr) queue.ids[slot] = ids[row] < 0 ? -1 : ids[row];
+    }
   }
   int* const flag = reinterpret_cast<int*>(shared_memory());
   if (!arrives_last(&queue.state->arrivals, static_cast<int>(gridDim.x), flag) || threadIdx.x != 0) return;
@@ -88,26 +97,31 @@ __global__ void __launch_bounds__(kRowThreads)
 
 __global__ void __launch_bounds__(kRowThreads)
     restore_keys(const __grid_constant__ QueueMemory queue, const float* keys, const float* ages,
-                 int64_t length, int64_t next) {
+                 const int64_t* ids, int64_t length, int64_t next) {
   const int64_t slot =
       static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
   if (slot < queue.padded_slots) {
     write_key(queue, slot, slot < length ? keys + slot * queue.dim : nullptr, 1);
-    if (threadIdx.x % kWarp == 0)
+    if (threadIdx.x % kWarp == 0) {
       queue.born[slot] = slot < length ? 0u - static_cast<uint32_t>(ages[slot]) : 0u;
+      if (queue.ids != nullptr) queue.ids[slot] = slot < length && ids[slot] >= 0 ? ids[slot] : -1;
+    }
   }
   if (blockIdx.x == 0 && threadIdx.x == 0) *queue.state = {next, length, 0u, 0};
 }
 
 __global__ void __launch_bounds__(kRowThreads)
-    read_keys(const __grid_constant__ QueueMemory queue, float* keys, float* ages, int64_t* length) {
+    read_keys(const __grid_constant__ QueueMemory queue, float* keys, float* ages, int64_t* ids,
+              int64_t* length) {
   const int64_t slot =
       static_cast<int64_t>(blockIdx.x) * kRowsPerBlock + static_cast<int>(threadIdx.x) / kWarp;
   if (blockIdx.x == 0 && threadIdx.x == 0) *length = queue.state->length;
   if (slot >= queue.state->length) return;
   for (int k = static_cast<int>(threadIdx.x) % kWarp; k < queue.dim; k += kWarp)
     keys[slot * queue.dim + k] = queue.keys[slot * queue.pitch + k];
-  if (threadIdx.x % kWarp == 0) ages[slot] = static_cast<float>(queue.state->clock - queue.born[slot]);
+  if (threadIdx.x % kWarp != 0) return;
+  ages[slot] = static_cast<float>(queue.state->clock - queue.born[slot]);
+  if (queue.ids != nullptr) ids[slot] = queue.ids[slot];
 }
 
 // Sizes, then places in `memory` (null: none yet). Returns the bytes.
@@ -130,7 +144,9 @@ std::size_t lay_out(InfoNcePlan& plan, const MomentumQueueOptions& queue, int64_
   plan.running = !options.normalize || plan.decays_weight || plan.scale > kLargestFixedScale;
   plan.shift = plan.running ? 0 : plan.scale;
   // Asked for always: it reports a wrong VSSL_CUDA_PATH for every size and precision.
-  plan.hopper = selected_path() == Path::kHopper && plan.bf16 && !plan.running && plan.dim <= kHopperMostDims;
+  // Its pass knows nothing of numbers: with them the older one is taken.
+  plan.hopper = selected_path() == Path::kHopper && plan.bf16 && !plan.running &&
+                plan.dim <= kHopperMostDims && options.ids == nullptr;
   plan.splits = plan.hopper ? hopper_key_splits(plan.panels, plan.queue.capacity)
                             : splits_for(plan.panels, gradient ? plan.chunks : 1, plan.queue.capacity);
 
@@ -159,8 +175,8 @@ void validate_info_nce(const MomentumQueueOptions& queue, int64_t rows, const In
   }
 }
 
-template <class Products, bool kRunning>
-void weigh(const InfoNcePlan& plan, cudaStream_t stream) {
+template <class Products, bool kRunning, bool kOwn>
+void weigh_of(const InfoNcePlan& plan, cudaStream_t stream) {
   StreamShape shape = {};
   shape.row_matrix = plan.z;
   shape.column_matrix = plan.bf16 ? plan.queue.tiles : plan.queue.keys;
@@ -175,8 +191,14 @@ void weigh(const InfoNcePlan& plan, cudaStream_t stream) {
                      static_cast<unsigned>(plan.splits));
   blocks.threads = Products::kThreads;
   blocks.shared_bytes = Products::shared_bytes(plan.chunks);
-  launch("weighing keys", stream_kernel<Products, QueueWeights<Products, kRunning>>, blocks, stream, shape,
-         plan);
+  launch("weighing keys", stream_kernel<Products, QueueWeights<Products, kRunning, kOwn>>, blocks, stream,
+         shape, plan);
+}
+
+template <class Products, bool kRunning>
+void weigh(const InfoNcePlan& plan, cudaStream_t stream) {
+  plan.ids == nullptr ? weigh_of<Products, kRunning, false>(plan, stream)
+                      : weigh_of<Products, kRunning, true>(plan, stream);
 }
 
 }  // namespace
@@ -187,32 +209,36 @@ std::size_t queue_bytes(const MomentumQueueOptions& options) {
   return lay_out(queue, options, nullptr);
 }
 
-void queue_restore(const DeviceQueue& device_queue, const float* keys, const float* ages, int64_t length,
-                   int64_t next, cudaStream_t stream) {
+void queue_restore(const DeviceQueue& device_queue, const float* keys, const float* ages, const int64_t* ids,
+                   int64_t length, int64_t next, cudaStream_t stream) {
   const QueueMemory queue = open(device_queue.options, device_queue.memory);
   if (length < 0 || length > queue.capacity || next < 0 || next >= queue.capacity ||
       (length < queue.capacity && next != length)) {
     throw Error(kInvalidArgument, "expected a length up to the capacity, and the slot after the newest key");
   }
   if (length > 0) require_pointers({keys, ages});
-  launch("restoring keys", restore_keys, row_blocks(queue.padded_slots), stream, queue, keys, ages, length,
-         next);
+  if (length > 0) require_ids(queue, ids);
+  launch("restoring keys", restore_keys, row_blocks(queue.padded_slots), stream, queue, keys, ages, ids,
+         length, next);
 }
 
-void queue_enqueue(const DeviceQueue& device_queue, const float* keys, int64_t rows, cudaStream_t stream) {
+void queue_enqueue(const DeviceQueue& device_queue, const float* keys, int64_t rows, const int64_t* ids,
+                   cudaStream_t stream) {
   const QueueMemory queue = open(device_queue.options, device_queue.memory);
   validate_rows(rows);
   require_pointers({keys});
+  require_ids(queue, ids);
   const int64_t skipped = rows > queue.capacity ? rows - queue.capacity : 0;
-  launch("enqueueing keys", enqueue_keys, row_blocks(rows - skipped), stream, queue, keys, rows, skipped,
+  launch("enqueueing keys", enqueue_keys, row_blocks(rows - skipped), stream, queue, keys, ids, rows, skipped,
          device_queue.options.age_unit == AgeUnit::kKey);
 }
 
-void queue_read(float* keys, float* ages, int64_t* length, const DeviceQueue& device_queue,
+void queue_read(float* keys, float* ages, int64_t* ids, int64_t* length, const DeviceQueue& device_queue,
                 cudaStream_t stream) {
   const QueueMemory queue = open(device_queue.options, device_queue.memory);
   require_pointers({keys, ages, length});
-  launch("reading keys", read_keys, row_blocks(queue.capacity), stream, queue, keys, ages, length);
+  require_ids(queue, ids);
+  launch("reading keys", read_keys, row_blocks(queue.capacity), stream, queue, keys, ages, ids, length);
 }
 
 std::size_t info_nce_workspace(const MomentumQueueOptions& queue, int64_t rows, const InfoNceOptions& options,
@@ -234,6 +260,8 @@ void info_nce(double* loss, float* gradient, const float* queries, const float* 
   require_workspace(workspace, workspace_bytes, needed);
   plan.queries = queries;
   plan.positive_keys = keys;
+  if (options.ids != nullptr) require_ids(plan.queue, options.ids);
+  plan.ids = options.ids;
   plan.gradient = gradient;
   plan.loss = loss;
 

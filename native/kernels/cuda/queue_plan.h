@@ -22,6 +22,7 @@ struct QueueState {
 struct QueueMemory {
   QueueState* state;
   uint32_t* born;  ///< a slot's stamp
+  int64_t* ids;    ///< a slot's number; null: keys have none
   float* keys;     ///< padded_slots x pitch
   void* tiles;     ///< the same rounded to bf16, layout.h
   int64_t capacity, padded_slots;
@@ -37,6 +38,8 @@ inline std::size_t lay_out(QueueMemory& queue, const MomentumQueueOptions& optio
   unsigned char* tiles = nullptr;
   carver.take(queue.state, 1);
   carver.take(queue.born, queue.padded_slots);
+  queue.ids = nullptr;
+  if (options.ids) carver.take(queue.ids, queue.padded_slots);
   carver.take(queue.keys, queue.padded_slots * queue.pitch);
   carver.take(tiles, tiled_bytes(queue.padded_slots, options.dim));
   queue.tiles = tiles;
@@ -57,7 +60,8 @@ struct InfoNcePlan {
 
   const float* queries;
   const float* positive_keys;
-  float* gradient;  ///< null: loss only
+  const int64_t* ids;  ///< of the queries; null: no key is left out
+  float* gradient;     ///< null: loss only
   double* loss;
 
   void* z;        ///< queries as an operand

@@ -5,7 +5,8 @@
 //   k_j
 //
 // slope_j is scale t^age_j when the decay is on the logit, else scale; so slope / scale is what the
-// derivative of x_ij leaves. Empty slots have slope 0 and offset -infinity. top_i is 0 unless `running`.
+// derivative of x_ij leaves. Empty slots have slope 0 and offset -infinity. top_i is 0 unless `running`. With
+// `own` a slot of the query's own number has the exponent -infinity.
 #pragma once
 
 #include "queue_plan.h"
@@ -14,16 +15,18 @@
 
 namespace vssl::cuda {
 
-template <class Products, bool kRunning>
+template <class Products, bool kRunning, bool kOwn>
 struct QueueWeights {
   using Arguments = InfoNcePlan;
 
-  __device__ QueueWeights(const InfoNcePlan& plan, const Products&, int panel)
+  __device__ QueueWeights(const InfoNcePlan& plan, const Products& products, int panel)
       : plan_(plan), row0_(static_cast<int64_t>(panel) * Products::kPanel) {
 #pragma unroll
     for (int r = 0; r < Products::kRows; ++r) {
       top_[r] = kRunning ? -kFltMax : 0;
       sum_[r] = 0;
+      const int64_t row = row0_ + products.row(r);
+      if (kOwn) ids_[r] = row < plan_.rows ? plan_.ids[row] : -1;
     }
   }
 
@@ -37,6 +40,7 @@ struct QueueWeights {
       slopes[c] = terms.x;
 #pragma unroll
       for (int r = 0; r < Products::kRows; ++r) s[r][c] = fmaf(s[r][c], terms.x, terms.y);
+      if (kOwn) leave_out(s, c, plan_.queue.ids[column0 + products.column(c)]);
     }
 #pragma unroll
     for (int r = 0; r < Products::kRows; ++r) {
@@ -78,6 +82,13 @@ struct QueueWeights {
   }
 
  private:
+  __device__ void leave_out(float (&x)[Products::kRows][Products::kColumns], int c, int64_t id) const {
+#pragma unroll
+    for (int r = 0; r < Products::kRows; ++r) {
+      if (id >= 0 && ids_[r] == id) x[r][c] = -__int_as_float(0x7f800000);
+    }
+  }
+
   // All who write write the same.
   __device__ void mark_unusable_rows(int panel) const {
     for (int r = static_cast<int>(threadIdx.x); r < Products::kPanel; r += Products::kThreads) {
@@ -89,6 +100,7 @@ struct QueueWeights {
   const InfoNcePlan& plan_;
   const int64_t row0_;
   float top_[Products::kRows], sum_[Products::kRows];
+  int64_t ids_[kOwn ? Products::kRows : 1];  // of the rows
 };
 
 }  // namespace vssl::cuda

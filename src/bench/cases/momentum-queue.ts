@@ -16,6 +16,8 @@ type QueueParameters = {
   readonly decay: number;
   readonly decayOn: 'logit' | 'weight';
   readonly precision: Precision;
+  /** That queries and keys are of, whose old keys are left out; 0: nothing is. */
+  readonly videos: number;
 };
 
 const SEED = 11;
@@ -29,6 +31,8 @@ export const momentumQueueCases: readonly KernelCase[] = [
   queueCase('fp32', 'logit', peers(1e-4, PLAIN)),
   queueCase('bf16', 'logit', peers(5e-2, [...PLAIN, ...BF16])),
   queueCase('fp32', 'weight', peers(1e-4, ['torch eager'])),
+  queueCase('fp32', 'logit', [], 10_000),
+  queueCase('bf16', 'logit', [], 10_000),
 ];
 
 function peers(tolerance: number, names: readonly string[]): PeerSpec[] {
@@ -39,14 +43,17 @@ function queueCase(
   precision: Precision,
   decayOn: 'logit' | 'weight',
   peerSpecs: readonly PeerSpec[],
+  videos = 0,
 ): KernelCase {
-  const parameters: QueueParameters = { ...FULL, decayOn, precision };
+  const parameters: QueueParameters = { ...FULL, decayOn, precision, videos };
   const { rows, capacity, dim } = parameters;
   return {
-    name: `infoNce ${precision} ${rows}x${dim}, queue of ${capacity}, decay on ${decayOn}`,
+    name:
+      `infoNce ${precision} ${rows}x${dim}, queue of ${capacity}, decay on ${decayOn}` +
+      (videos > 0 ? ', own keys left out' : ''),
     kernel: 'infoNce',
     parameters,
-    small: { ...parameters, ...SMALL },
+    small: { ...parameters, ...SMALL, ...(videos > 0 && { videos: 40 }) },
     prepare: (chosen) => prepare(chosen as unknown as QueueParameters),
     // Once for the similarities, once for the gradient.
     flops: 4 * rows * capacity * dim,
@@ -58,12 +65,13 @@ function queueCase(
 }
 
 function prepare(p: QueueParameters): KernelWorkload {
-  const { rows, dim, capacity, temperature, precision } = p;
+  const { rows, dim, capacity, temperature, precision, videos } = p;
   const queries = uniformFloats(rows * dim, SEED);
   const keys = uniformFloats(rows * dim, SEED + 1);
   const queue = filledQueue(p);
   const gradient = new Float32Array(rows * dim);
-  const options = { rows, temperature, precision, gradient };
+  const own = videos > 0 ? { ids: numbersOf(rows, videos, 0) } : {};
+  const options = { rows, temperature, precision, gradient, ...own };
   let loss = Number.NaN;
   const run = (threads: number) => {
     loss = queue.infoNce(queries, keys, { ...options, threads }).loss;
@@ -99,11 +107,20 @@ function prepare(p: QueueParameters): KernelWorkload {
 }
 
 /** As training fills it: a batch after the other, the oldest first. */
-function filledQueue({ rows, capacity, dim, decay, decayOn }: QueueParameters): MomentumQueue {
-  const queue = new MomentumQueue({ capacity, dim, decay, decayOn, init: 'empty' });
+function filledQueue({ rows, capacity, dim, decay, decayOn, videos }: QueueParameters): MomentumQueue {
+  const queue = new MomentumQueue({ capacity, dim, decay, decayOn, init: 'empty', ids: videos > 0 });
   for (let done = 0; done < capacity + rows; done += rows)
-    queue.enqueue(uniformFloats(rows * dim, SEED + 2 + done), rows);
+    queue.enqueue(
+      uniformFloats(rows * dim, SEED + 2 + done),
+      rows,
+      videos > 0 ? numbersOf(rows, videos, done) : undefined,
+    );
   return queue;
+}
+
+/** Videos in turn, as an epoch has them. */
+function numbersOf(rows: number, videos: number, done: number): Float64Array {
+  return Float64Array.from({ length: rows }, (_, i) => (done + i) % videos);
 }
 
 interface Exact {
@@ -127,7 +144,9 @@ function expectationOf(
   keys: Float32Array,
   queue: MomentumQueue,
 ): Expectation {
-  const { rows, capacity, dim, decay, decayOn, temperature } = p;
+  const { rows, capacity, dim, decay, decayOn, temperature, videos } = p;
+  const ids = videos > 0 ? numbersOf(rows, videos, 0) : null;
+  const queueIds = queue.ids ?? null;
   const wide = [queries, keys, queue.keys(), queue.ages].map((array) => new Float64Array(array));
   const [x, positives, ring, ages] = wide as [Float64Array, Float64Array, Float64Array, Float64Array];
   const { infoNce } = loadKernels().reference;
@@ -137,8 +156,9 @@ function expectationOf(
     queued: Float64Array,
     gradient: Float64Array | null,
     normalize: boolean,
-  ) => infoNce(q, k, gradient, rows, dim, queued, ages, decay, decayOn, temperature, normalize);
-  const exact = twins([rows, capacity, dim, temperature, decay, decayOn], () => {
+  ) =>
+    infoNce(q, k, gradient, rows, dim, queued, ages, decay, decayOn, temperature, normalize, ids, queueIds);
+  const exact = twins([rows, capacity, dim, temperature, decay, decayOn, videos], () => {
     const gradient = new Float64Array(rows * dim);
     return { loss: twin(x, positives, ring, gradient, true), gradient };
   });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ClaimsEvent } from '../../claims/run-claims.js';
 import { VsslError } from '../../errors.js';
-import { leftOut, parseCount, unlessStopped } from '../action-helpers.js';
+import { leftOut, parseCount, parseSeed, unlessStopped } from '../action-helpers.js';
 import { type ConfigFlags, deviceOption, setOption, settingsOf } from '../config-flags.js';
 import { formatClaimList, formatClaims } from '../format-claims.js';
 import type { Logger } from '../logger.js';
@@ -16,6 +16,7 @@ interface ClaimsFlags extends ConfigFlags {
   readonly folds?: string;
   readonly budget?: number;
   readonly seeds: number;
+  readonly firstSeed?: number;
   readonly out?: string;
   readonly claim?: readonly string[];
   readonly preset?: string;
@@ -27,11 +28,12 @@ export function registerEvalClaims(group: Command): void {
   addMethodsOption(addCommonOptions(group.command('claims')))
     .description("train a method's ablation arms and say which of its paper's orderings hold")
     .option('--method <name>', "whose claims; 'vssl-native methods' lists them")
-    .option('--data <path>', 'videos to train on; synthetic:motion keeps a test set of its own')
+    .option('--data <path>', 'videos to train on; {seed} in it stands for the seed of a run')
     .option('--test <path>', 'labelled test videos')
     .option('--folds <column>', "instead of --test: hold out this column's values in turn ('group:5')")
     .option('--budget <steps>', 'steps of each arm; its schedule is scaled to them', parseCount)
-    .option('--seeds <n>', 'seeds 0 to n - 1; 2 are the least that give an interval', parseCount, 3)
+    .option('--seeds <n>', 'how many seeds; 2 are the least that give an interval', parseCount, 3)
+    .option('--first-seed <n>', 'the first of them (default: 0)', parseSeed)
     .option('--out <dir>', 'folder of the runs, which a later call goes on with (default: claims/NAME)')
     .option('--claim <name...>', 'only these claims')
     .option('--preset <name>', 'settings that the arms change (default: NAME-tiny)')
@@ -55,7 +57,7 @@ async function listClaims({ print }: ActionContext, { method, claim }: ClaimsFla
 }
 
 async function measureClaims({ logger, print, signal }: ActionContext, flags: ClaimsFlags) {
-  const { method, data, test, folds, budget, seeds, preset, device, threads } = flags;
+  const { method, data, test, folds, budget, seeds, firstSeed, preset, device, threads } = flags;
   if (method === undefined || data === undefined || budget === undefined)
     throw new VsslError(
       'ERR_VSSL_USAGE',
@@ -66,7 +68,7 @@ async function measureClaims({ logger, print, signal }: ActionContext, flags: Cl
   const result = await unlessStopped(
     signal,
     runClaims({
-      ...{ method, data, test, folds, budget, seeds, preset, signal, device, threads },
+      ...{ method, data, test, folds, budget, seeds, firstSeed, preset, signal, device, threads },
       out: flags.out ?? `claims/${method}`,
       claims: flags.claim,
       set: settingsOf({ set: flags.set, device, threads }),

@@ -17,22 +17,38 @@ export function countStarts({ length, frames, stride }: ClipSpan): number {
 }
 
 /**
+ * A video with room for one start alone, or none, cannot give clips that differ: it is run round its end, and a clip may
+ * begin at any of its frames. That is the rule of all samplers of several clips; `places` counts the starts by it.
+ */
+export function placesFor(span: ClipSpan): { readonly places: number; readonly isLooped: boolean } {
+  const starts = countStarts(span);
+  return starts > 1 ? { places: starts, isLooped: false } : { places: span.length, isLooped: true };
+}
+
+/** In a looped video no two clips begin at one frame, unless it has no other: the second begins a frame later. */
+export function differingStart(first: number, second: number, { length }: ClipSpan): number {
+  return first === second ? (second + 1) % length : second;
+}
+
+/**
  * Starts of CVRL's two clips: a gap t from P(t), the earlier start uniform in [0, tMax - t), and a coin that says which
- * of the two views is the earlier one. A video shorter than a clip has two independent starts anywhere in it, and the
- * clips run round its end (methods: section 1.2).
+ * of the two views is the earlier one. A video without room for two starts has two anywhere in it, and the clips run
+ * round its end (methods: section 1.2).
  */
 export function drawPairStarts(span: ClipSpan, law: GapLaw, rng: Rng): [number, number] {
-  const starts = countStarts(span);
+  const { places, isLooped } = placesFor(span);
   const swap = rng.fork('swap').bool(0.5);
   let a: number;
   let b: number;
-  if (starts === 0) {
+  if (law.kind === 'same') {
+    a = b = rng.fork('start').int(countStarts(span) || span.length);
+  } else if (isLooped) {
     const place = rng.fork('start');
-    a = place.int(span.length);
-    b = law.kind === 'same' ? a : place.int(span.length);
+    a = place.int(places);
+    b = differingStart(a, place.int(places), span);
   } else {
-    const gap = drawGap(law, starts, rng.fork('gap'));
-    a = rng.fork('start').int(starts - gap);
+    const gap = drawGap(law, places, rng.fork('gap'));
+    a = rng.fork('start').int(places - gap);
     b = a + gap;
   }
   return swap ? [b, a] : [a, b];
@@ -46,34 +62,43 @@ export interface ShiftRange {
 
 /**
  * Starts of two clips that begin at least `least` and at most `most` frames apart, the distance uniform over what the
- * video allows and a coin for which comes first (MoDist). A video too short for `least` has its clips as far apart as it
- * allows; one shorter than a clip is looped, and its clips begin half a video apart.
+ * video allows and a coin for which comes first (MoDist). A video too short for `least` has a distance from the upper half
+ * of those that fit; one without room for two starts is looped, and its clips begin half a video apart.
  */
 export function drawShiftedStarts(span: ClipSpan, range: ShiftRange, rng: Rng): [number, number] {
-  const starts = countStarts(span);
+  const { places, isLooped } = placesFor(span);
   const swap = rng.fork('swap').bool(0.5);
   const place = rng.fork('start');
   let a: number;
   let b: number;
-  if (starts === 0) {
-    a = place.int(span.length);
-    b = (a + (span.length >> 1)) % span.length;
+  if (isLooped) {
+    a = place.int(places);
+    b = (a + (places >> 1)) % places;
   } else {
-    const farthest = starts - 1;
-    const least = Math.min(range.least, farthest);
-    const most = Math.max(least, Math.min(range.most, farthest));
+    const farthest = places - 1;
+    const least = range.least <= farthest ? range.least : Math.ceil(farthest / 2);
+    const most = range.least <= farthest ? Math.min(range.most, farthest) : farthest;
     const shift = least + rng.fork('shift').int(most - least + 1);
-    a = place.int(starts - shift);
+    a = place.int(places - shift);
     b = a + shift;
   }
   return swap ? [b, a] : [a, b];
 }
 
-/** `count` independent starts, uniform over the video; `same`: one start for all. */
+/**
+ * `count` independent starts, uniform over the video; `same`: one start for all. Looped, the later ones differ from the
+ * first.
+ */
 export function drawUniformStarts(span: ClipSpan, count: number, same: boolean, rng: Rng): number[] {
-  const starts = countStarts(span) || span.length;
-  const first = rng.int(starts);
-  return Array.from({ length: count }, (_, i) => (i === 0 || same ? first : rng.int(starts)));
+  const { places, isLooped } = same
+    ? { places: countStarts(span) || span.length, isLooped: false }
+    : placesFor(span);
+  const first = rng.int(places);
+  return Array.from({ length: count }, (_, i) => {
+    if (i === 0 || same) return first;
+    const start = rng.int(places);
+    return isLooped ? differingStart(first, start, span) : start;
+  });
 }
 
 /**
