@@ -93,6 +93,7 @@ const VARIANTS = [
     { snippets: 4, sets: 2, dropLow: 2, repeat: 2, adjacency: 'full', gates: false, gcnLayers: 2, dim: 24 },
   ],
   ['tcgl', 'pictures', { adjacency: 'none', dropout: 0 }, CHUNKED, { data: { input: 'rgb' } }],
+  ['moco', 'fame', {}, CHUNKED, { data: { input: 'rgb', augment: { background: 'fame' } } }],
   [
     'simclr',
     'sgd',

@@ -234,6 +234,8 @@ test("the preset cvrl has the paper's settings", (t) => {
     solarize: { p: 0, threshold: 0.5 },
     asymmetric: false,
     perFrame: false,
+    background: 'own',
+    fame: { share: 0.5, mask: 'refined', views: 'first' },
   });
   t.is(train.batch, 1024);
   t.is(train.epochs, 200);
