@@ -79,13 +79,21 @@ export function nativeMomentum(options: MomentumOptions) {
   return { temperature, queue, decay, decayOn, ageUnit, normGroups, ...nativeHead(head) };
 }
 
+/** m at this place of the run. */
+export function momentumAt(
+  { momentum, momentumSchedule }: Pick<MomentumOptions, 'momentum' | 'momentumSchedule'>,
+  { step, totalSteps }: StepPosition,
+): number {
+  const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
+  return 1 - (1 - momentum) * left;
+}
+
 /** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */
 export function momentumHyper(
-  { momentum, momentumSchedule, normGroups }: MomentumOptions,
-  { step, totalSteps }: StepPosition,
+  options: MomentumOptions,
+  position: StepPosition,
   seed: number,
 ): Record<string, number> {
-  const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
-  const shuffle = new Rng(seed, 'shuffle keys', step).bits();
-  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && { shuffle }) };
+  const shuffle = new Rng(seed, 'shuffle keys', position.step).bits();
+  return { momentum: momentumAt(options, position), ...(options.normGroups > 1 && { shuffle }) };
 }
