@@ -192,7 +192,19 @@ const { values } = parseArgs({
     what: { type: 'string', default: 'step,plan' },
     presets: {
       type: 'string',
-      default: ['simclr', 'cvrl', 'moco', 'videomoco', 'cate', 'modist', 'tcgl']
+      default: [
+        'simclr',
+        'cvrl',
+        'moco',
+        'videomoco',
+        'cate',
+        'modist',
+        'tcgl',
+        'concur',
+        'fame',
+        'cstp',
+        'teg',
+      ]
         .map((m) => `${m}-tiny`)
         .join(),
     },

@@ -1,8 +1,9 @@
 // What the data side of training gives, without a network behind it: clips a second that are planned, and that the loader
 // hands out, decoded from files or read from a copy that `prepare` made. Prints a line of JSON for each DATA.
 //   node benchmarks/clips.mjs NAME=DATA... [--threads 1] [--seconds 10] [--batch 8] [--frames 16] [--size 112] [--out FILE]
+//     [--set KEY=VALUE]...
 //
-// Plans are those of CVRL with its augmentations. The cache of decoded pictures is off: a large data set does not fit in.
+// Plans are those of CVRL with its augmentations, and with what --set says of them. The cache of decoded pictures is off: a large data set does not fit in.
 // What the loader gives is counted a thread of its pool. --out: the line also takes its place in a file of results, of which
 // benchmarks/scaling.mjs makes a table of docs/scaling.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,11 +25,12 @@ const { values, positionals } = parseArgs({
     frames: { type: 'string', default: '16' },
     size: { type: 'string', default: '112' },
     out: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
   },
 });
 const [threads, seconds] = [values.threads, values.seconds].map(Number);
 const clip = [`data.clip.frames=${values.frames}`, 'data.clip.stride=2', `data.clip.size=${values.size}`];
-const config = loadConfig({ preset: 'cvrl-tiny', set: [...clip, `train.batch=${values.batch}`] });
+const config = loadConfig({ preset: 'cvrl-tiny', set: [...clip, `train.batch=${values.batch}`, ...values.set] });
 const engine = loadEngine();
 
 async function openPlanner(data) {

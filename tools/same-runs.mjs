@@ -93,6 +93,9 @@ const VARIANTS = [
     { snippets: 4, sets: 2, dropLow: 2, repeat: 2, adjacency: 'full', gates: false, gcnLayers: 2, dim: 24 },
   ],
   ['tcgl', 'pictures', { adjacency: 'none', dropout: 0 }, CHUNKED, { data: { input: 'rgb' } }],
+  ['concur', 'a number, unsigned', { schedule: 'down', distance: { form: 'number', signed: false } }],
+  ['concur', 'contrast alone', { distance: { weight: 0 } }],
+  ['moco', 'fame', {}, CHUNKED, { data: { input: 'rgb', augment: { background: 'fame' } } }],
   [
     'simclr',
     'sgd',
@@ -115,7 +118,19 @@ const RESUMED = ['moco', 'videomoco', 'tcgl'].map((method) => [
 
 /** Every run: a name and its configuration. */
 function cases(hasFlow) {
-  const methods = ['simclr', 'cvrl', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'];
+  const methods = [
+    'simclr',
+    'cvrl',
+    'moco',
+    'videomoco',
+    'cate',
+    'modist',
+    'tcgl',
+    'concur',
+    'fame',
+    'cstp',
+    'teg',
+  ];
   const grid = methods.flatMap((method) =>
     ['fp32', 'bf16'].flatMap((precision) =>
       [1, 3].map((accumulate) => [method, `${precision} x${accumulate}`, {}, { precision, accumulate }]),
@@ -144,7 +159,12 @@ function cases(hasFlow) {
 /** Settings of the method's small preset, smaller still. */
 function configOf(method, options, train, { model, data }) {
   const queue = { queue: 40 };
-  const small = { moco: queue, videomoco: queue, modist: { ...queue, motion: { input: 'difference' } } };
+  const small = {
+    moco: queue,
+    videomoco: queue,
+    fame: queue,
+    modist: { ...queue, motion: { input: 'difference' } },
+  };
   const own = { ...small[method], ...options };
   if (method === 'modist') own.motion = { ...small.modist.motion, ...options.motion };
   return {

@@ -22,6 +22,32 @@ struct Case {
   bool sync = true;
 };
 
+// Classes of some samples, `width` of each: the third and fourth, and the last, have none.
+inline video::ViewBuffer drawn_targets(const std::string& name, int64_t width, int64_t classes,
+                                       uint64_t seed) {
+  video::ViewBuffer view{name, video::DType::kInt64, {5, width}, {0, 1, 4, 5, 6}, {}, {}};
+  view.allocate();
+  const CounterRandom random(seed, name.c_str());
+  for (int64_t i = 0; i < 5 * width; ++i)
+    view.ints()[i] = static_cast<int64_t>(random.uniform(i) * static_cast<double>(classes));
+  return view;
+}
+
+// Seconds of the frames of a long clip and of a short one within it.
+inline video::ViewBuffer drawn_times(int64_t samples, int64_t frames, uint64_t seed) {
+  video::ViewBuffer side{"times", video::DType::kFloat32, {samples, 2, frames}, {}, {}, {}};
+  side.allocate();
+  const CounterRandom random(seed, "times");
+  for (int64_t i = 0; i < samples; ++i)
+    for (int64_t t = 0; t < frames; ++t) {
+      const auto at = static_cast<double>(t);
+      side.floats()[2 * i * frames + t] = static_cast<float>(0.4 * at);
+      side.floats()[(2 * i + 1) * frames + t] =
+          static_cast<float>(0.3 * random.uniform(i) * static_cast<double>(frames - 1) + 0.1 * at);
+    }
+  return side;
+}
+
 inline video::Batch batch_of(const Case& c, uint64_t seed) {
   if (c.method == "modist") {
     const video::Batch seen = make_batch(kSamples, 4, 16, seed),
@@ -49,6 +75,16 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
       videos.ints()[i] = static_cast<int64_t>((seed * 5 + i) % (2 * kSamples));
     batch.side = {videos};
   }
+  if (c.method == "concur") batch.views.push_back(drawn_targets("distance", 1, 4, seed));
+  if (c.method == "cstp") {
+    for (const char* name : {"space", "time"}) batch.views.push_back(drawn_targets(name, 1, 5, seed));
+    for (const char* name : {"speed", "rotation"}) batch.views.push_back(drawn_targets(name, 2, 4, seed));
+  }
+  if (c.method == "teg") {
+    // views have 4 frames, and r3d_10 makes one step of them
+    batch = make_batch(kSamples, 16, 16, seed);
+    batch.side = {drawn_times(kSamples, 16, seed)};
+  }
   if (c.method == "cate") {
     video::ViewBuffer codes{"encodings", video::DType::kFloat32, {kSamples, 2, 1}, {}, {}, {}};
     codes.allocate();
@@ -65,7 +101,7 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
 inline Value numbers_of(const Case& c, int64_t step, double lr) {
   Object all{{"lr", lr}};
   const bool queue = c.method == "moco" || c.method == "videomoco" || c.method == "modist";
-  if (queue) all["momentum"] = 0.99;
+  if (queue || c.method == "cstp") all["momentum"] = 0.99;
   if (queue && c.options.count("normGroups")) all["shuffle"] = 10 + step;
   if (c.method == "videomoco") all["drop"] = 1;
   if (c.method == "videomoco" && c.options.count("drop")) all["dropSeed"] = 30 + step;
@@ -93,6 +129,9 @@ inline std::vector<Case> cases() {
           {"cate", "cate", tokens},
           {"cate with its guard", "cate", with(tokens, {{"reading", "B"}, {"guard", true}, {"anchors", 6}})},
           {"tcgl", "tcgl", {}},
+          {"concur", "concur", {}},
+          {"cstp", "cstp", {{"headDim", 16}}},
+          {"teg", "teg", {{"headDim", 16}}},
           {"finetune", "finetune", {{"dropout", 0.25}, {"depthDecay", 0.5}}},
           {"attentive", "attentive", {}}};
 }

@@ -316,7 +316,8 @@ void test_packed(const std::string& where) {
       Session ready(spec_on(c, where, changes)), packs(spec_on(c, where, changes));
       for (uint64_t i = 0; i < 2; ++i) {
         video::Batch batch = batch_of(c, 7 + i);
-        for (video::ViewBuffer& view : batch.views) view = packed_like(view, i);
+        for (video::ViewBuffer& view : batch.views)
+          if (view.shape.size() == 5) view = packed_like(view, i);
         if (i == 1) packs.prepare(batch);
         const Value numbers = numbers_of(c, static_cast<int64_t>(i), 0.01);
         const StepResult expected = ready.step(made(batch), numbers), got = packs.step(batch, numbers);

@@ -194,8 +194,18 @@ void test_gradient_sum() {
   for (const Report& report : reports) check(report == Report(5, 1.0), "gradients are added up");
 }
 
+// Of `count` samples from `first` on.
 video::ViewBuffer rows_of(const video::ViewBuffer& whole, int64_t first, int64_t count) {
   video::ViewBuffer part = whole;
+  if (!whole.rows.empty()) {
+    const auto at = [&](int64_t sample) {
+      return std::lower_bound(whole.rows.begin(), whole.rows.end(), sample) - whole.rows.begin();
+    };
+    part.rows.assign(whole.rows.begin() + at(first), whole.rows.begin() + at(first + count));
+    for (int64_t& sample : part.rows) sample -= first;
+    first = at(first);
+    count = static_cast<int64_t>(part.rows.size());
+  }
   part.shape[0] = count;
   part.data = nullptr;
   part.allocate();
@@ -206,7 +216,10 @@ video::ViewBuffer rows_of(const video::ViewBuffer& whole, int64_t first, int64_t
 video::Batch part_of(const video::Batch& whole, int64_t rank, int64_t size) {
   video::Batch part;
   part.samples = whole.samples / size;
-  for (const auto& view : whole.views) part.views.push_back(rows_of(view, rank * part.samples, part.samples));
+  for (const auto& view : whole.views) {
+    const video::ViewBuffer own = rows_of(view, rank * part.samples, part.samples);
+    if (own.shape[0] > 0) part.views.push_back(own);
+  }
   for (const auto& side : whole.side) part.side.push_back(rows_of(side, rank * part.samples, part.samples));
   return part;
 }

@@ -86,6 +86,8 @@ std::vector<Case> cases() {
        {{"sets", 2}},
        {"snippet1", "snippet2", "snippet3"},
        {{"orderSeed", 5}, {"corruptionSeed", 6}}},
+      {"concur", {{"predictions", Value::Array{}}}, pair, {}},
+      {"cstp", {{"predictions", Value::Array{}}}, pair, {{"momentum", 0.9}}},
   };
 }
 

@@ -53,6 +53,10 @@ inline Object merged(Object base, const Object& changes) {
   return base;
 }
 
+inline Value prediction(const std::string& name, const std::string& input, int64_t classes, double weight) {
+  return Value(Object{{"name", name}, {"input", input}, {"classes", classes}, {"weight", weight}});
+}
+
 // All options of a method; `changes` replace some of them.
 inline Object method_options(const std::string& method, const Object& changes = {}) {
   const auto head = [](int64_t layers, bool norm) {
@@ -122,6 +126,20 @@ inline Object method_options(const std::string& method, const Object& changes = 
            {"intraWeight", 1},
            {"interWeight", 1},
            {"orderWeight", 1}};
+  if (method == "concur")
+    all = merged(head(1, true), {{"temperature", 0.1},
+                                 {"lossScale", 1},
+                                 {"predictions", Value::Array{prediction("distance", "pair", 4, 0.5)}},
+                                 {"predictionHidden", 12}});
+  if (method == "cstp")
+    all = merged(head(1, true),
+                 {{"contrast", 0.1},
+                  {"predictions",
+                   Value::Array{prediction("space", "pair", 5, 1), prediction("time", "pair", 5, 1),
+                                prediction("speed", "each", 4, 1), prediction("rotation", "each", 4, 1)}},
+                  {"predictionHidden", 0}});
+  if (method == "teg")
+    all = merged(head(1, true), {{"fine", 0.5}, {"persistent", 0.5}, {"temperature", 0.1}});
   if (method == "finetune")
     all = {{"classes", 4}, {"dropout", 0}, {"smoothing", 0}, {"encoderRate", 1}, {"depthDecay", 1}};
   if (method == "attentive")

@@ -49,7 +49,8 @@ class ClipAugmenter {
     }
   }
 
-  void run() {
+  void run(const std::vector<PicturePtr>* behind) {
+    if (plan_.background && behind) lay_background(*plan_.background, *behind);
     const bool shared = plan_.augment.size() == 1;
     const auto& color = plan_.augment.front().color;
     const bool whole_clip = shared && std::any_of(color.begin(), color.end(), [](const ColorOp& op) {
@@ -68,7 +69,7 @@ class ClipAugmenter {
   Planes planes_in(float* p) const { return {{p, p + area_, p + 2 * area_}, 3}; }
 
   void run_frame(int t, const FrameAugment& a) {
-    const bool direct = a.color.empty() && !a.gray && a.blur <= 0 && !a.solarizes;
+    const bool direct = a.color.empty() && !a.gray && a.blur <= 0 && !a.solarizes && !laid_;
     // Without further operations a row goes straight to the output.
     scratch_.planes.resize(direct ? 3 * static_cast<size_t>(plan_.width) : 3 * area_);
     if (direct) {
@@ -129,7 +130,38 @@ class ClipAugmenter {
     }
   }
 
+  // Makes the frames with the background under them; as those of a contrast, they wait in the output.
+  void lay_background(const Background& background, const std::vector<PicturePtr>& behind) {
+    Foreground foreground(plan_.height, plan_.width, scratch_.foreground, ops_);
+    for (int t = 0; t < frames_; ++t) {
+      resize(planes_in(frame_out(t)), t, plan_.augment[plan_.augment.size() == 1 ? 0 : t]);
+      foreground.add(frame_out(t));
+    }
+    laid_ = true;
+    const int32_t* const keeps = foreground.find(background.share, background.refined);
+    if (!keeps) return;
+    const int w = plan_.width;
+    scratch_.planes.resize(3 * static_cast<size_t>(w));
+    float* const r = scratch_.planes.data();
+    Resizer under(ops_);
+    for (int t = 0; t < frames_; ++t) {
+      under.prepare(*behind[t], background.clip.augment.front(), plan_.height, w);
+      const Planes planes = planes_in(frame_out(t));
+      for (int y = 0; y < plan_.height; ++y) {
+        const size_t at = static_cast<size_t>(y) * w;
+        if (std::find(keeps + at, keeps + at + w, 0) == keeps + at + w) continue;
+        under.row(r, r + w, r + 2 * w, *behind[t], y);
+        for (int c = 0; c < 3; ++c) ops_.lay(planes.channel[c] + at, r + c * w, keeps + at, w);
+      }
+    }
+  }
+
   void resize(const Planes& planes, int t, const FrameAugment& a) {
+    if (laid_) {
+      if (planes.channel[0] != frame_out(t))
+        std::memcpy(planes.channel[0], frame_out(t), sizeof(float) * 3 * area_);
+      return;
+    }
     resizer_.prepare(*pictures_[t], a, plan_.height, plan_.width);
     for (int y = 0; y < plan_.height; ++y) {
       const size_t at = static_cast<size_t>(y) * plan_.width;
@@ -248,6 +280,7 @@ class ClipAugmenter {
   AugmentScratch& scratch_;
   const RowOps& ops_;
   Resizer resizer_;
+  bool laid_ = false;  // the frames are made, and wait in the output
   const int frames_;
   const size_t area_;  // of one plane
   float scale_[3], offset_[3];
@@ -270,8 +303,8 @@ void blur_taps(std::vector<float>& taps, double sigma, int radius) {
 }
 
 void augment_clip(float* out, const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
-                  AugmentScratch& scratch, const RowOps& ops) {
-  ClipAugmenter(out, pictures, plan, scratch, ops).run();
+                  AugmentScratch& scratch, const RowOps& ops, const std::vector<PicturePtr>* behind) {
+  ClipAugmenter(out, pictures, plan, scratch, ops).run(behind);
 }
 
 }  // namespace vssl::video

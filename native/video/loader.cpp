@@ -14,6 +14,7 @@
 #include "fetch.h"
 #include "flow.h"
 #include "index.h"
+#include "layers.h"
 #include "motion.h"
 #include "packed.h"
 #include "plan.h"
@@ -29,6 +30,7 @@ using Done = std::function<void(LoadResult, std::exception_ptr)>;
 struct Job {
   BatchPlan plan;
   std::shared_ptr<Batch> batch;
+  std::vector<std::unique_ptr<Layers>> layers;  // of each view: null where no clip has another under it
   Done done;
   std::exception_ptr error;  // a plan that cannot be executed
   int64_t units = 1;         // samples; 1 for an erroneous plan
@@ -137,6 +139,41 @@ void check_flow(const BatchPlan& plan) {
   }
 }
 
+void find_layers(Job& job) {
+  for (const ViewPlan& view : job.plan.views) {
+    const bool laid = std::any_of(view.clips.begin(), view.clips.end(),
+                                  [](const ClipPlan& clip) { return clip.background != nullptr; });
+    job.layers.push_back(laid ? std::make_unique<Layers>(view.clips) : nullptr);
+  }
+}
+
+// Pictures that a sample takes: of its clip of a view, or those that lie under it.
+struct Wanted {
+  size_t view;
+  int64_t row;
+  bool under;
+  FetchRequest request;
+  bool fetched = false, placed = false;
+};
+
+// Of all views, what lies under a clip before the clip.
+std::vector<Wanted> wanted_by(const Job& job, int64_t unit) {
+  std::vector<Wanted> all;
+  for (size_t v = 0; v < job.plan.views.size(); ++v) {
+    const ViewPlan& view = job.plan.views[v];
+    const int64_t row = view.clips.empty() ? -1 : view.buffer.row_of(unit);
+    if (row < 0) continue;
+    const auto add = [&](const ClipPlan& clip, bool under) {
+      all.push_back({v, row, under, {}});
+      all.back().request.clip = &clip;
+    };
+    const ClipPlan& clip = view.clips[static_cast<size_t>(row)];
+    if (clip.background && !job.layers[v]->borrows(row)) add(clip.background->clip, true);
+    add(clip, false);
+  }
+  return all;
+}
+
 struct Scratch {
   AugmentScratch pictures;
   MotionScratch motion;
@@ -152,8 +189,10 @@ struct Loader::Impl {
   void work();
   void close();
   void run_unit(Job& job, int64_t unit, Scratch& scratch);
-  void place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, Scratch& scratch,
-                  LoadStats& stats);
+  void fetch_some(std::vector<Wanted>& wanted, LoadStats& stats);
+  static void place_clip(Job& job, size_t view, int64_t row, const FetchRequest& request,
+                         const std::vector<PicturePtr>* behind, Scratch& scratch, LoadStats& stats);
+  static void place_laid(Job& job, std::vector<Wanted>& wanted, Scratch& scratch, LoadStats& stats);
   void finish(Job& job);
 
   const bool packs;
@@ -165,69 +204,92 @@ struct Loader::Impl {
   std::vector<std::thread> threads;
 };
 
-void Loader::Impl::place_clip(Job& job, size_t view, int64_t unit, FetchRequest& request, Scratch& scratch,
-                              LoadStats& stats) {
+// `row`: of the view, in the plan.
+void Loader::Impl::place_clip(Job& job, size_t view, int64_t row, const FetchRequest& request,
+                              const std::vector<PicturePtr>* behind, Scratch& scratch, LoadStats& stats) {
+  const std::vector<int64_t>& rows = job.plan.views[view].buffer.rows;
+  const int64_t unit = rows.empty() ? row : rows[static_cast<size_t>(row)];
   const ViewBuffer& b = job.batch->views[view];
-  const int64_t sample = job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)];
-  const int64_t row = b.row_of(sample);
-  float* const out = b.packed ? nullptr : b.floats() + row * b.row_values();
-  if (!request.failure) {
+  const int64_t place = b.row_of(job.plan.slots.empty() ? unit : job.plan.slots[static_cast<size_t>(unit)]);
+  float* const out = b.packed ? nullptr : b.floats() + place * b.row_values();
+  std::optional<ClipFailure> failure = request.failure;
+  if (!failure) {
     const auto started = std::chrono::steady_clock::now();
     try {
       if (b.packed) {
-        b.packed->clips[row] = pack_clip(request.pictures, *request.clip, scratch.block);
+        b.packed->clips[place] = pack_clip(request.pictures, *request.clip, scratch.block);
       } else if (request.clip->modality == Modality::kRgb) {
-        augment_clip(out, request.pictures, *request.clip, scratch.pictures);
+        augment_clip(out, request.pictures, *request.clip, scratch.pictures, row_ops(), behind);
       } else {
         motion_clip(out, request.pictures, *request.clip, scratch.motion);
       }
     } catch (const Error& e) {
-      request.failure = ClipFailure{0, 0, request.clip->source.name(), e.code, e.what(), -1};
+      failure = ClipFailure{0, 0, request.clip->source.name(), e.code, e.what(), -1};
     } catch (const std::exception& e) {
-      request.failure = ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
+      failure = ClipFailure{0, 0, request.clip->source.name(), "ERR_VSSL_VIDEO_DECODE", e.what(), -1};
     }
     stats.augment_seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   }
-  if (!request.failure) return;
+  if (!failure) return;
   if (b.packed)
-    b.packed->clips[row] = {};
+    b.packed->clips[place] = {};
   else
     std::fill(out, out + b.row_values(), 0.0f);
-  ClipFailure failure = *request.failure;
-  failure.view = static_cast<int>(view);
-  failure.sample = static_cast<int>(unit);
+  failure->view = static_cast<int>(view);
+  failure->sample = static_cast<int>(unit);
   std::lock_guard<std::mutex> lock(job.mutex);
-  job.failures.push_back(std::move(failure));
+  job.failures.push_back(std::move(*failure));
 }
 
-// All clips of one sample; those of the same file are fetched together, which saves decoding twice.
+// The first that is missing, and with it those of the same file, which saves decoding twice.
+void Loader::Impl::fetch_some(std::vector<Wanted>& wanted, LoadStats& stats) {
+  const SourcePlan* source = nullptr;
+  std::vector<FetchRequest*> pictured;  // a clip of flow that comes from a file needs no picture
+  for (Wanted& w : wanted) {
+    if (w.fetched || (source && !same_source(*source, w.request.clip->source))) continue;
+    if (!source) source = &w.request.clip->source;
+    w.fetched = true;
+    if (!w.request.clip->flow) pictured.push_back(&w.request);
+  }
+  if (!pictured.empty()) fetcher.fetch(pictured, stats);
+}
+
+// Clips with another one under them, this sample's and those that have waited for its pictures.
+void Loader::Impl::place_laid(Job& job, std::vector<Wanted>& wanted, Scratch& scratch, LoadStats& stats) {
+  FetchRequest under;
+  for (Wanted& w : wanted) {
+    Layers* const layers = job.layers[w.view].get();
+    if (!layers) continue;
+    if (w.under) {
+      under = std::move(w.request);
+      continue;
+    }
+    for (const int64_t row : layers->arrive(w.row, std::move(w.request), std::move(under))) {
+      place_clip(job, w.view, row, layers->own(row), layers->behind(row), scratch, stats);
+      layers->made(row);
+    }
+    under = {};
+  }
+}
+
+// All clips of one sample.
 void Loader::Impl::run_unit(Job& job, int64_t unit, Scratch& scratch) {
   LoadStats stats;
-  const size_t views = job.plan.views.size();
-  std::vector<FetchRequest> requests(views);  // without a clip where the sample has none, or no longer one
-  for (size_t v = 0; v < views; ++v) {
-    const ViewPlan& view = job.plan.views[v];
-    const int64_t row = view.clips.empty() ? -1 : view.buffer.row_of(unit);
-    if (row >= 0) requests[v].clip = &view.clips[static_cast<size_t>(row)];
-  }
-  for (size_t v = 0; v < views; ++v) {
-    if (!requests[v].clip) continue;
-    const SourcePlan& source = requests[v].clip->source;
-    std::vector<size_t> members;
-    std::vector<FetchRequest*> pictured;  // a clip of flow that comes from a file needs no picture
-    for (size_t u = v; u < views; ++u) {
-      const ClipPlan* clip = requests[u].clip;
-      if (!clip || (u != v && !same_source(source, clip->source))) continue;
-      members.push_back(u);
-      if (!clip->flow) pictured.push_back(&requests[u]);
-    }
-    if (!pictured.empty()) fetcher.fetch(pictured, stats);
-    for (const size_t m : members) {
-      place_clip(job, m, unit, requests[m], scratch, stats);
-      requests[m] = {};
+  std::vector<Wanted> wanted = wanted_by(job, unit);
+  const auto missing = [&] {
+    return std::any_of(wanted.begin(), wanted.end(), [](const Wanted& w) { return !w.fetched; });
+  };
+  while (missing()) {
+    fetch_some(wanted, stats);
+    for (Wanted& w : wanted) {
+      if (!w.fetched || w.placed || job.layers[w.view]) continue;
+      place_clip(job, w.view, w.row, w.request, nullptr, scratch, stats);
+      w.placed = true;
+      w.request = {};
     }
   }
+  place_laid(job, wanted, scratch, stats);
   std::lock_guard<std::mutex> lock(job.mutex);
   add_stats(job.stats, stats);
 }
@@ -337,6 +399,7 @@ void Loader::load(const Value& plan, std::shared_ptr<Batch> into, Done done) {
       if (!job->plan.slots.empty()) invalid("expected an existing batch for a plan with slots");
       job->batch = make_batch(job->plan, impl_->packs);
     }
+    find_layers(*job);
     job->units = job->plan.samples;
   } catch (...) {
     job->error = std::current_exception();

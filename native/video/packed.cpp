@@ -135,7 +135,7 @@ class Packer {
 }  // namespace
 
 bool can_pack(const ClipPlan& plan) {
-  return plan.modality == Modality::kRgb && plan.frames() <= kMostFrames;
+  return plan.modality == Modality::kRgb && plan.frames() <= kMostFrames && !plan.background;
 }
 
 PackedClip pack_clip(const std::vector<PicturePtr>& pictures, const ClipPlan& plan,

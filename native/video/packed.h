@@ -26,7 +26,8 @@ struct PackedView {
   std::shared_ptr<const void> placed;
 };
 
-// Whether a clip can be left so: one of pictures, of frames that a device takes.
+// Whether a clip can be left so: one of pictures, of frames that a device takes, with its own
+// background.
 bool can_pack(const ClipPlan& plan);
 
 // The parts of the pictures that the plan reads, and its operations. `scratch` is room to write in.

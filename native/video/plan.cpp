@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "plan_values.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr const char* kSources[] = {"file", "member", "images", "packed", "memory", "bytes", "synthetic"};
 constexpr const char* kModalities[] = {"rgb", "difference", "flow", "flow-edges"};
 constexpr const char* kInputs[] = {"rgb", "temporal-mean-removed", "difference"};
+constexpr const char* kMasks[] = {"refined", "difference"};
 constexpr const char* kColors[] = {"brightness", "contrast", "saturation", "hue"};
 
 constexpr int64_t kMaxFrames = 4096, kMaxSide = 8192, kMaxShrink = 64, kMaxRadius = 512;
@@ -148,22 +150,44 @@ void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
   if (c.flow) check_fields(c, name);
 }
 
-}  // namespace
-
-ClipPlan parse_clip(const Value& v, const std::string& name) {
-  ClipPlan c;
-  c.source = parse_source(v["source"], name + ".source");
+void parse_times(ClipPlan& c, const Value& v, const std::string& name) {
   const auto& times = v["times"].as_array(name + ".times");
   if (times.empty() || times.size() > kMaxFrames) {
     fail(name + ".times", "1 to " + std::to_string(kMaxFrames) + " times");
   }
   for (const Value& t : times) c.times.push_back(finite(t, name + ".times"));
+}
+
+void parse_background(ClipPlan& c, const Value& v, const std::string& name) {
+  if (v.is_null()) return;
+  if (c.modality != Modality::kRgb) fail(name, "nothing in a clip of motion");
+  auto b = std::make_shared<Background>();
+  b->clip.source = parse_source(v["source"], name + ".source");
+  parse_times(b->clip, v, name);
+  if (b->clip.times.size() != c.times.size())
+    fail(name + ".times", "one time for each of the clip's (" + std::to_string(c.times.size()) + ")");
+  b->clip.height = c.height;
+  b->clip.width = c.width;
+  b->clip.shrink = static_cast<int>(whole(v["shrink"], name + ".shrink", 1, kMaxShrink));
+  b->clip.augment.push_back(parse_augment(v, name));
+  b->share = finite(v["share"], name + ".share");
+  if (b->share <= 0 || b->share >= 1) fail(name + ".share", "a number above 0 and below 1");
+  b->refined = one_of(v["mask"], kMasks, name + ".mask") == 0;
+  c.background = std::move(b);
+}
+
+}  // namespace
+
+ClipPlan parse_clip(const Value& v, const std::string& name) {
+  ClipPlan c;
+  c.source = parse_source(v["source"], name + ".source");
+  parse_times(c, v, name);
   c.height = static_cast<int>(whole(v["height"], name + ".height", 1, kMaxSide));
   c.width = static_cast<int>(whole(v["width"], name + ".width", 1, kMaxSide));
   c.shrink = static_cast<int>(whole(v["shrink"], name + ".shrink", 1, kMaxShrink));
   const auto& augment = v["augment"].as_array(name + ".augment");
-  if (augment.size() != 1 && augment.size() != times.size()) {
-    fail(name + ".augment", "one entry, or one per frame (" + std::to_string(times.size()) + ")");
+  if (augment.size() != 1 && augment.size() != c.times.size()) {
+    fail(name + ".augment", "one entry, or one per frame (" + std::to_string(c.times.size()) + ")");
   }
   for (size_t i = 0; i < augment.size(); ++i) {
     c.augment.push_back(parse_augment(augment[i], name + ".augment[" + std::to_string(i) + "]"));
@@ -172,7 +196,41 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
   parse_triple(c.mean, v["mean"], name + ".mean", false);
   parse_triple(c.std, v["std"], name + ".std", true);
   parse_motion(c, v, name);
+  parse_background(c, v["background"], name + ".background");
   return c;
+}
+
+namespace {
+
+bool same(const Value& a, const Value& b) {
+  if (a.is_object() && b.is_object()) {
+    const auto &x = a.as_object(""), &y = b.as_object("");
+    return x.size() == y.size() &&
+           std::equal(x.begin(), x.end(), y.begin(), [](const auto& p, const auto& q) {
+             return p.first == q.first && same(p.second, q.second);
+           });
+  }
+  if (a.is_array() && b.is_array()) {
+    const auto &x = a.as_array(""), &y = b.as_array("");
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), same);
+  }
+  if (a.is_number() && b.is_number()) return a.as_number("") == b.as_number("");
+  if (a.is_string() && b.is_string()) return a.as_string("") == b.as_string("");
+  if (a.is_bool() && b.is_bool()) return a.as_bool("") == b.as_bool("");
+  return a.is_null() && b.is_null();
+}
+
+}  // namespace
+
+bool same_pictures(const ClipPlan& a, const ClipPlan& b) {
+  return a.shrink == b.shrink && a.modality == b.modality && a.times == b.times && a.source == b.source;
+}
+
+bool SourcePlan::operator==(const SourcePlan& o) const {
+  return kind == o.kind && path == o.path && part.name == o.part.name && part.offset == o.part.offset &&
+         part.size == o.part.size && files == o.files && fps == o.fps && offset == o.offset &&
+         frames == o.frames && height == o.height && width == o.width && id == o.id &&
+         same(synthetic, o.synthetic);
 }
 
 std::vector<std::string> input_kinds() { return {std::begin(kInputs), std::end(kInputs)}; }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,8 +45,9 @@ struct SourcePlan {
   int64_t offset = 0, frames = 0, height = 0, width = 0;  // kPacked
   int64_t id = 0;                                         // kMemory, kBytes
   Value synthetic;                                        // kSynthetic
-  std::string name() const;                               // for failures: a path, or the kind
-  Origin origin() const;                                  // kFile, kMember
+  bool operator==(const SourcePlan& o) const;
+  std::string name() const;  // for failures: a path, or the kind
+  Origin origin() const;     // kFile, kMember
 };
 
 // Number of the picture shown at time t when picture i is shown from i / fps on; below 0 before the first.
@@ -60,6 +62,8 @@ struct FlowFile {
   double fps = 0;
 };
 
+struct Background;
+
 struct ClipPlan {
   SourcePlan source;
   Modality modality = Modality::kRgb;
@@ -69,11 +73,23 @@ struct ClipPlan {
   std::vector<FrameAugment> augment;  // 1 or T
   InputKind input = InputKind::kRgb;
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
+  std::shared_ptr<const Background> background;  // null: its own
 
   int64_t frames() const {  // T
     return static_cast<int64_t>(modality == Modality::kRgb ? times.size() : times.size() / 2);
   }
 };
+
+// What is laid under a clip where it is no foreground (foreground.h), before colour. Both as cropped and
+// flipped.
+struct Background {
+  ClipPlan clip;  // source, times, shrink, and a crop and a flip
+  double share = 0.5;
+  bool refined = true;
+};
+
+// Whether both take the same pictures of the same source.
+bool same_pictures(const ClipPlan& a, const ClipPlan& b);
 
 // Clips still to be made, or an array, whose values are there.
 struct ViewPlan {

@@ -44,6 +44,10 @@ struct RowOps {
   void (*store)(float* out, const float* r, const float* g, const float* b, const float* scale,
                 const float* offset, int n);
   void (*add)(float* sum, const float* x, int n);
+  // b = round(255 x), between 0 and 255; sum += b, moved += |b - last|, last = b
+  void (*track)(int32_t* sum, int32_t* moved, int32_t* last, const float* x, int n);
+  // x = y where keeps is 0
+  void (*lay)(float* x, const float* y, const int32_t* keeps, int n);
   // out = (a - b scale_b) scale
   void (*subtract)(float* out, const float* a, const float* b, float scale_b, const float* scale, int n);
 };

@@ -208,6 +208,20 @@ static void add(float* __restrict sum, const float* __restrict x, int n) {
   for (int i = 0; i < n; ++i) sum[i] += x[i];
 }
 
+static void track(int32_t* __restrict sum, int32_t* __restrict moved, int32_t* __restrict last,
+                  const float* __restrict x, int n) {
+  for (int i = 0; i < n; ++i) {
+    const int32_t b = static_cast<int32_t>(x[i] * 255.0f + 0.5f), d = b - last[i];
+    sum[i] += b;
+    moved[i] += d < 0 ? -d : d;
+    last[i] = b;
+  }
+}
+
+static void lay(float* __restrict x, const float* __restrict y, const int32_t* __restrict keeps, int n) {
+  for (int i = 0; i < n; ++i) x[i] = keeps[i] != 0 ? x[i] : y[i];
+}
+
 // `out` may be `a` itself.
 static void subtract(float* out, const float* a, const float* __restrict b, float scale_b,
                      const float* __restrict scale, int n) {
@@ -224,5 +238,6 @@ static void subtract(float* out, const float* a, const float* __restrict b, floa
         VSSL_ROWS_NAMESPACE::affine, VSSL_ROWS_NAMESPACE::contrast, VSSL_ROWS_NAMESPACE::saturation,     \
         VSSL_ROWS_NAMESPACE::hue, VSSL_ROWS_NAMESPACE::luma, VSSL_ROWS_NAMESPACE::sum_lanes,             \
         VSSL_ROWS_NAMESPACE::blur_row, VSSL_ROWS_NAMESPACE::blur_column, VSSL_ROWS_NAMESPACE::solarize,  \
-        VSSL_ROWS_NAMESPACE::store, VSSL_ROWS_NAMESPACE::add, VSSL_ROWS_NAMESPACE::subtract              \
+        VSSL_ROWS_NAMESPACE::store, VSSL_ROWS_NAMESPACE::add, VSSL_ROWS_NAMESPACE::track,                \
+        VSSL_ROWS_NAMESPACE::lay, VSSL_ROWS_NAMESPACE::subtract                                          \
   }

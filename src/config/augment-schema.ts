@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auto, between, flag, whole } from './fields.js';
+import { auto, between, choice, flag, whole } from './fields.js';
 
 const probability = between(0, 1);
 const strength = between(0, 4);
@@ -39,6 +39,18 @@ const solarizeSchema = z.strictObject({
   threshold: probability.default(0.5).describe('Values from here up become 1 - v'),
 });
 
+const fameSchema = z.strictObject({
+  share: between(0.01, 0.99)
+    .default(0.5)
+    .describe('Fraction of the picture that is foreground at most (beta of the paper)'),
+  mask: choice(['refined', 'difference'], 'refined').describe(
+    'What tells the foreground: the colours of what moves, or the differences of frames alone',
+  ),
+  views: choice(['first', 'all'], 'first').describe(
+    'Which views get another background: the first view of pictures of each video, or all',
+  ),
+});
+
 /** Augmentation of training clips. Drawn once a clip, independently for each view. */
 export const augmentSchema = z.strictObject({
   crop: z.union([cropSchema, z.null()]).prefault({}).describe('null: the centre square'),
@@ -58,6 +70,10 @@ export const augmentSchema = z.strictObject({
       'Draws everything anew for each frame (the ablation of temporally consistent augmentation); same-crop: ' +
         'everything but the crop, which a clip has one of',
     ),
+  background: choice(['own', 'fame'], 'own').describe(
+    'fame: what does not move is covered by a clip of another video of the batch, before colour (docs/methods/fame.md)',
+  ),
+  fame: fameSchema.prefault({}),
 });
 
 export type AugmentConfig = z.output<typeof augmentSchema>;

@@ -40,6 +40,7 @@ export function checkConsistency(config: ResolvedConfig): void {
   if (schedule.finalLr > optimizer.lr) {
     throw configError('train.schedule.finalLr', `expected at most train.optimizer.lr (${optimizer.lr})`);
   }
+  checkBackground(config);
   if (data.input !== 'rgb' && data.clip.frames < 2) {
     throw configError(
       'data.clip.frames',
@@ -58,4 +59,19 @@ export function checkConsistency(config: ResolvedConfig): void {
       "is missing: 'eval.test' is set, so say which labelled data its videos are compared with",
     );
   }
+}
+
+/** What a background needs of the other keys: frames that differ, and another video to take it from. */
+function checkBackground({ data, train }: ResolvedConfig): void {
+  const { background, perFrame } = data.augment;
+  if (background === 'own') return;
+  const why =
+    data.clip.frames < 2
+      ? 'needs clips of at least 2 frames (data.clip.frames): a single one shows no motion'
+      : train.batch < 2
+        ? 'needs batches of at least 2 videos (train.batch): the background is that of another one'
+        : perFrame
+          ? 'needs one augmentation a clip: set data.augment.perFrame to false'
+          : null;
+  if (why !== null) throw configError('data.augment.background', `'${background}' ${why}`);
 }

@@ -28,6 +28,13 @@ const modelSchema = z.strictObject({
     .default(1)
     .describe('Factor on every channel count: 0.25 gives r3d_18 16 channels in its stem'),
   batchNorm: z.boolean().optional().describe('c3d alone: BatchNorm after each convolution'),
+  timeStrides: z
+    .tuple([whole(1, 2), whole(1, 2), whole(1, 2), whole(1, 2)])
+    .optional()
+    .describe(
+      'r3d_10, r3d_18, r3d_34 and r2plus1d_18: strides in time of the four layers, 1 or 2 each; without it 1, 2, 2, 2. ' +
+        'Fewer strides leave more steps in time and cost more',
+    ),
   checkpoint: choice(['none', 'stage'], 'none').describe(
     'stage: the network keeps the inputs of its stages alone and computes each again on the way back; less memory, ' +
       'the same numbers, up to a third more time',

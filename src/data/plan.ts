@@ -92,6 +92,24 @@ export type Modality = 'rgb' | MotionModality;
 export const MOTION_MODALITIES = ['difference', 'flow', 'flow-edges'] as const;
 export type MotionModality = (typeof MOTION_MODALITIES)[number];
 
+/**
+ * Another clip that lies under this one and is seen where this one has no foreground: FAME, Foreground-background Merging
+ * (docs/methods/fame.md). Both are cropped and flipped first and coloured afterwards. Where nothing moves, and where the
+ * pictures under it cannot be decoded, the clip keeps its own background.
+ */
+export interface BackgroundPlan {
+  readonly source: ClipSource;
+  /** One for each of the clip's. */
+  readonly times: readonly number[];
+  readonly shrink: number;
+  readonly crop: FrameAugment['crop'];
+  readonly flip: boolean;
+  /** Fraction of the picture that is foreground at most, above 0 and below 1. */
+  readonly share: number;
+  /** What tells the foreground: colours of what moves, or the differences of frames alone. */
+  readonly mask: 'refined' | 'difference';
+}
+
 export interface ClipPlan {
   readonly source: ClipSource;
   readonly modality: Modality;
@@ -112,6 +130,8 @@ export interface ClipPlan {
   /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies to differences and when `input` removes a mean. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** Of clips of pictures alone. */
+  readonly background?: BackgroundPlan;
 }
 
 /** Types of the numbers that a plan holds itself. */

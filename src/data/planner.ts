@@ -1,4 +1,5 @@
 import { isEnvironmentCode, toVsslError, VsslError } from '../errors.js';
+import { layBackgrounds } from './augment/lay-backgrounds.js';
 import type { AugmentOptions } from './augment/options.js';
 import { checkSamplePlan, patchOf, stackSamples } from './batch-plan.js';
 import { type ClipSettings, clipFormatOf } from './clip-plan.js';
@@ -342,8 +343,12 @@ export class BatchPlanner {
     bad: readonly BadRow[],
   ): PlannedBatch {
     if (planned.length === 0) throw noUsableVideo(this.#options.manifest, bad[0]);
-    const samplePlans = planned.map(({ plan }) => plan);
-    const plan = stackSamples(samplePlans, this.#options.config.method);
+    const { method, data } = this.#options.config;
+    const samplePlans = layBackgrounds(
+      planned.map(({ plan }) => plan),
+      data.augment,
+    );
+    const plan = stackSamples(samplePlans, method);
     return { step, epoch, plan, samples: planned.map(({ sample }) => sample), samplePlans, ...failed };
   }
 }

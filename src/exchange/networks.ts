@@ -2,7 +2,12 @@
  * The engine's architectures as lists of layers, under the engine's names: what a file of weights must hold, and the graph
  * that another runtime has to run. No engine is needed for either; a test holds both sides together.
  */
-import { ARCHITECTURE_NAMES, ARCHITECTURES, type ArchitectureName } from '../config/architectures.js';
+import {
+  ARCHITECTURE_NAMES,
+  ARCHITECTURES,
+  type ArchitectureName,
+  TIME_STRIDES,
+} from '../config/architectures.js';
 import { VsslError } from '../errors.js';
 import { didYouMean } from '../spelling.js';
 import type { EncoderDescription } from '../weights/encoder-file.js';
@@ -55,7 +60,12 @@ export function networkOf(model: Model): Network {
   const builder = new Builder(width);
   if (arch === 'c3d') addC3d(builder, model.batchNorm !== false);
   else if (arch === 'r3d_50') addResNet50(builder);
-  else addResNet(builder, RESNETS[arch as keyof typeof RESNETS]);
+  else
+    addResNet(
+      builder,
+      RESNETS[arch as keyof typeof RESNETS],
+      model.timeStrides as readonly number[] | undefined,
+    );
   return builder.network();
 }
 
@@ -147,7 +157,11 @@ const RESNETS = {
   r2plus1d_18: { kind: '2+1d', blocks: [2, 2, 2, 2] },
 } as const satisfies Readonly<Record<string, ResNetLayout>>;
 
-function addResNet(builder: Builder, { kind, blocks }: ResNetLayout): void {
+function addResNet(
+  builder: Builder,
+  { kind, blocks }: ResNetLayout,
+  times: readonly number[] = TIME_STRIDES,
+): void {
   const channels = builder.scaled(64);
   if (kind === '2+1d') {
     const [kernel, stride] = [
@@ -162,23 +176,33 @@ function addResNet(builder: Builder, { kind, blocks }: ResNetLayout): void {
     for (let i = 0; i < count; i++) {
       const own = kind === '2d' && layer === 0 ? '3d' : kind;
       const stride = i === 0 && layer > 0 ? 2 : 1;
-      addBasicBlock(builder, `layer${layer + 1}.${i}`, own, builder.scaled(64 << layer), stride);
+      const time = i === 0 && own !== '2d' ? times[layer]! : 1;
+      addBasicBlock(builder, `layer${layer + 1}.${i}`, own, builder.scaled(64 << layer), [time, stride]);
     }
   });
 }
 
 /** Two convolutions (in R(2+1)D each a pair), and the input added before the last ReLU. */
-function addBasicBlock(builder: Builder, name: string, kind: ConvKind, out: number, stride: number): void {
+function addBasicBlock(
+  builder: Builder,
+  name: string,
+  kind: ConvKind,
+  out: number,
+  [time, stride]: readonly [time: number, space: number],
+): void {
   const [input, from] = [builder.last, builder.channels()];
   const middle = Math.floor((from * out * 27) / (from * 9 + 3 * out));
-  const time = kind === '2d' ? 1 : stride;
-  const isSame = stride === 1 && from === out;
+  const isSame = stride === 1 && time === 1 && from === out;
   const residual = isSame ? input : addDownsample(builder, name, out, [time, stride, stride], input);
-  const convolve = (part: string, by: number, place: { input?: number; residual?: number }) => {
+  const convolve = (
+    part: string,
+    [late, by]: readonly [number, number],
+    place: { input?: number; residual?: number },
+  ) => {
     const end = { norm: `${name}.${part}.1`, out };
     const conv = `${name}.${part}.0`;
     if (kind === '3d')
-      return builder.conv({ name: conv, kernel: [3, 3, 3], stride: [by, by, by], ...end, ...place });
+      return builder.conv({ name: conv, kernel: [3, 3, 3], stride: [late, by, by], ...end, ...place });
     if (kind === '2d')
       return builder.conv({ name: conv, kernel: [1, 3, 3], stride: [1, by, by], ...end, ...place });
     const { input, ...rest } = place;
@@ -189,10 +213,10 @@ function addBasicBlock(builder: Builder, name: string, kind: ConvKind, out: numb
       ...(input !== undefined && { input }),
     };
     builder.conv({ ...first, kernel: [1, 3, 3], stride: [1, by, by] });
-    return builder.conv({ name: `${conv}.3`, kernel: [3, 1, 1], stride: [by, 1, 1], ...end, ...rest });
+    return builder.conv({ name: `${conv}.3`, kernel: [3, 1, 1], stride: [late, 1, 1], ...end, ...rest });
   };
-  convolve('conv1', stride, { input });
-  convolve('conv2', 1, { residual });
+  convolve('conv1', [time, stride], { input });
+  convolve('conv2', [1, 1], { residual });
 }
 
 function addDownsample(builder: Builder, name: string, out: number, stride: Triple, input: number): number {

@@ -104,13 +104,22 @@ export function videoSide(
   return { side: [{ name: 'video', dtype: 'int64', shape: [], values: [number] }] };
 }
 
+/** m at this place of the run. */
+export function momentumAt(
+  { momentum, momentumSchedule }: Pick<MomentumOptions, 'momentum' | 'momentumSchedule'>,
+  { step, totalSteps }: StepPosition,
+): number {
+  const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
+  return 1 - (1 - momentum) * left;
+}
+
 /** What a step is told: m, and the seed of the keys' order when BatchNorm sees the batch in parts. */
 export function momentumHyper(
-  { momentum, momentumSchedule, normGroups, shuffle: isShuffled }: MomentumOptions,
-  { step, totalSteps }: StepPosition,
+  options: MomentumOptions,
+  position: StepPosition,
   seed: number,
 ): Record<string, number> {
-  const left = momentumSchedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / totalSteps)) / 2 : 1;
-  const shuffle = new Rng(seed, 'shuffle keys', step).bits();
-  return { momentum: 1 - (1 - momentum) * left, ...(normGroups > 1 && isShuffled && { shuffle }) };
+  const shuffle = new Rng(seed, 'shuffle keys', position.step).bits();
+  const isShuffled = options.normGroups > 1 && options.shuffle;
+  return { momentum: momentumAt(options, position), ...(isShuffled && { shuffle }) };
 }

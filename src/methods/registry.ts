@@ -5,17 +5,35 @@ import { didYouMean } from '../spelling.js';
 import { attentive } from './attentive.js';
 import { cate } from './cate.js';
 import { methodError } from './check-method.js';
+import { concur } from './concur.js';
+import { cstp } from './cstp.js';
 import { cvrl } from './cvrl.js';
+import { fame } from './fame.js';
 import { finetune } from './finetune.js';
 import { isMethod, type Method } from './method.js';
 import { moco } from './moco.js';
 import { modist } from './modist.js';
 import { simclr } from './simclr.js';
 import { tcgl } from './tcgl.js';
+import { teg } from './teg.js';
 import { videomoco } from './videomoco.js';
 
 /** Every method of this package; a new one is a file of its own and a line here. */
-export const METHODS = [cvrl, simclr, moco, videomoco, cate, modist, tcgl, finetune, attentive] as const;
+export const METHODS = [
+  cvrl,
+  simclr,
+  moco,
+  videomoco,
+  cate,
+  modist,
+  tcgl,
+  concur,
+  fame,
+  cstp,
+  teg,
+  finetune,
+  attentive,
+] as const;
 
 /** The methods with their schemas: what TrainConfig is made of. */
 export type AnyMethod = (typeof METHODS)[number];

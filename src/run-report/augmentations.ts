@@ -106,7 +106,7 @@ async function showSample(
     const { width, height } = await sizeOf(clip, engine);
     const scale = LARGEST / height;
     const whole = { ...shownForm(clip), modality: 'rgb', augment: [plainAugment([0, 0, 1, 1])] } as const;
-    const { next: _next, flow: _flow, ...rgb } = whole;
+    const { next: _next, flow: _flow, background: _background, ...rgb } = whole;
     const size = { height: LARGEST, width: Math.max(16, Math.min(4 * LARGEST, Math.round(width * scale))) };
     return await showClip(engine, loader, { ...rgb, ...size, shrink: 1 }, QUALITY);
   });
@@ -133,6 +133,9 @@ function shownForm(clip: ClipPlan): ClipPlan {
     ...clip,
     times: kept.map((i) => clip.times[i]!),
     ...(clip.next && { next: kept.map((i) => clip.next![i]!) }),
+    ...(clip.background && {
+      background: { ...clip.background, times: kept.map((i) => clip.background!.times[i]!) },
+    }),
     height: Math.max(1, Math.round(clip.height * scale)),
     width: Math.max(1, Math.round(clip.width * scale)),
     // blur is in pixels of the clip
@@ -155,7 +158,7 @@ function unitOf({ modality }: ClipPlan): (value: number) => number {
 }
 
 /** What was done to the first frame, and whether to each another. */
-export function inWords({ modality, augment, times }: ClipPlan): string[] {
+export function inWords({ modality, augment, times, background }: ClipPlan): string[] {
   const { crop, flip, color, gray, blur, solarize } = augment[0]!;
   const [x0, y0, x1, y1] = crop;
   const share = Math.round(100 * (x1 - x0) * (y1 - y0));
@@ -165,6 +168,7 @@ export function inWords({ modality, augment, times }: ClipPlan): string[] {
     ...(modality === 'rgb' ? [] : [modality]),
     `${share} % of the picture`,
     ...(flip ? ['mirrored'] : []),
+    ...(background ? ['background of another video'] : []),
     ...color.map(({ op, value }) =>
       op === 'hue' ? `hue turned by ${amount(360 * value)}°` : `${op} ×${amount(value)}`,
     ),

@@ -284,10 +284,13 @@ test('the JSON schema covers every key and both methods', (t) => {
   t.deepEqual(Object.keys(schema.properties).sort(), [
     'attentive',
     'cate',
+    'concur',
+    'cstp',
     'cvrl',
     'data',
     'eval',
     'extends',
+    'fame',
     'finetune',
     'formatVersion',
     'log',
@@ -298,6 +301,7 @@ test('the JSON schema covers every key and both methods', (t) => {
     'out',
     'simclr',
     'tcgl',
+    'teg',
     'train',
     'videomoco',
   ]);

@@ -15,6 +15,8 @@ const CVRL: AugmentOptions = {
   solarize: { p: 0, threshold: 0.5 },
   asymmetric: false,
   perFrame: false,
+  background: 'own',
+  fame: { share: 0.5, mask: 'refined', views: 'first' },
 };
 const TARGET = { width: 340, height: 256, size: 224, frames: 16, view: 0 };
 

@@ -25,9 +25,7 @@ test('methods, each with its file', (t) => {
   const told = loadEngine().methods();
   t.deepEqual(
     told.map(({ name }) => name).sort(),
-    listMethods()
-      .map(({ name }) => name)
-      .sort(),
+    [...new Set(listMethods().map(({ engine }) => engine))].sort(), // fame is moco's
   );
   for (const { file } of told) t.true(existsSync(join(packageRoot, 'native/engine/methods', file)), file);
 });

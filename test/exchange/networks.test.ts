@@ -8,6 +8,8 @@ const models = [
   ...ARCHITECTURE_NAMES.map((arch) => ({ arch, width: 1 / 64 })),
   ...ARCHITECTURE_NAMES.map((arch) => ({ arch, width: 0.3 })),
   { arch: 'c3d', width: 0.125, batchNorm: false },
+  { arch: 'r3d_10', width: 1 / 32, timeStrides: [2, 1, 1, 2] },
+  { arch: 'r2plus1d_18', width: 1 / 32, timeStrides: [1, 2, 1, 1] },
   { arch: 'r2plus1d_18', width: 1 },
 ];
 

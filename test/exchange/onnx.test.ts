@@ -16,6 +16,8 @@ test.after.always(remove);
 const models = [
   ...ARCHITECTURE_NAMES.map((arch) => ({ arch, width: 1 / 32 })),
   { arch: 'c3d', width: 1 / 32, batchNorm: false },
+  { arch: 'r3d_10', width: 1 / 32, timeStrides: [2, 1, 1, 2] },
+  { arch: 'r2plus1d_18', width: 1 / 32, timeStrides: [1, 2, 1, 1] },
 ];
 
 for (const [i, model] of models.entries())

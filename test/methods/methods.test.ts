@@ -32,7 +32,7 @@ function views(config: TrainConfig, seed: number, frames = 100, row: VideoRow = 
 const frameOf = (time: number) => Math.floor(time * 25);
 
 /** Methods of two views of pictures; others have tests of their views in files of their own. */
-const PAIRED = ['cvrl', 'simclr', 'moco', 'videomoco'];
+const PAIRED = ['cvrl', 'simclr', 'moco', 'videomoco', 'fame'];
 
 test('methods of a pair: two views, right shapes, a pure function of their context', (t) => {
   for (const method of listMethods().filter(({ name }) => PAIRED.includes(name))) {
@@ -144,7 +144,7 @@ test('options that the method refuses are refused with the configuration', (t) =
 
 test('an unknown method names those there are', (t) => {
   const error = t.throws(() => getMethod('mocov9'), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
-  t.regex(error!.message, /cvrl, simclr, moco, videomoco, cate, modist, tcgl/);
+  t.regex(error!.message, /cvrl, simclr, moco, videomoco, cate, modist, tcgl, concur, fame, cstp, teg/);
   t.regex(t.throws(() => getMethod('MoCoo')).message, /did you mean 'moco'\?/);
 });
 
@@ -192,7 +192,7 @@ test('simclr: independent times, or one window', (t) => {
 });
 
 test('a row’s window is honoured, short videos are looped', (t) => {
-  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'tcgl'] as const) {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'tcgl', 'fame'] as const) {
     for (let seed = 0; seed < 30; seed++) {
       for (const { clip } of views({ method }, seed, 200, { ...ROW, start: 2, end: 3.6 })) {
         t.true(clip.times.every((time) => time >= 2 && time < 3.6));
@@ -242,10 +242,19 @@ test('every preset is a valid configuration of its method', (t) => {
   t.deepEqual(
     listPresets().map((preset) => preset.name),
     [
-      ...['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'].flatMap((name) => [
-        name,
-        `${name}-tiny`,
-      ]),
+      ...[
+        'cvrl',
+        'simclr',
+        'moco',
+        'videomoco',
+        'cate',
+        'modist',
+        'tcgl',
+        'concur',
+        'fame',
+        'cstp',
+        'teg',
+      ].flatMap((name) => [name, `${name}-tiny`]),
       ...['finetune', 'attentive'].flatMap((name) =>
         ['ucf101', 'hmdb51', 'k400', 'ssv2', 'tiny'].map((set) => `${name}-${set}`),
       ),
@@ -269,6 +278,8 @@ test("the preset cvrl has the paper's settings", (t) => {
     solarize: { p: 0, threshold: 0.5 },
     asymmetric: false,
     perFrame: false,
+    background: 'own',
+    fame: { share: 0.5, mask: 'refined', views: 'first' },
   });
   t.is(train.batch, 1024);
   t.is(train.epochs, 200);
@@ -283,7 +294,18 @@ test('what the engine would refuse, or would ignore, is refused with its key', (
     t.is(error?.details.key, key, error?.message);
     t.regex(error?.message ?? '', reason);
   };
-  for (const preset of ['cvrl', 'simclr', 'moco', 'videomoco', 'cate', 'modist', 'tcgl'])
+  for (const preset of [
+    'cvrl',
+    'simclr',
+    'moco',
+    'videomoco',
+    'cate',
+    'modist',
+    'tcgl',
+    'concur',
+    'fame',
+    'teg',
+  ])
     for (const value of ['1e-4', '1e4'])
       refused(preset, [`${preset}.temperature=${value}`], `${preset}.temperature`, /0\.001 and <= 1000/);
   refused('tcgl', ['tcgl.weights.order=1e7'], 'tcgl.weights.order', /<= 1000000/);

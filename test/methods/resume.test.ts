@@ -31,6 +31,7 @@ const shorter: Record<string, RawConfig> = {
   moco: { moco: { queue: 24 } },
   videomoco: { videomoco: { queue: 24, dropFrom: 0 } },
   modist: { modist: { queue: 24 } },
+  fame: { fame: { queue: 24 } },
 };
 const root = await mkdtemp(join(tmpdir(), 'vssl-methods-'));
 

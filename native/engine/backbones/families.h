@@ -22,6 +22,11 @@ struct ResNetLayout {
   std::array<int64_t, 4> blocks{};
 };
 
+// Strides in time of the four layers of basic blocks; MC3 has none.
+using TimeStrides = std::array<int64_t, 4>;
+// `timeStrides` of a spec, or those of torchvision: 1, 2, 2, 2.
+TimeStrides time_strides_of(const Value& spec);
+
 struct ModelPlan {
   const Value& spec;
   double width;

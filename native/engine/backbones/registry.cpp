@@ -21,10 +21,10 @@ const std::map<std::string, Family>& families() {
   static const std::map<std::string, Family> all = {
       {"c3d", {{"batchNorm"}, &create_c3d, {}, {8, 16}}},
       {"mc3_18", {{}, &create_resnet, {ConvKind::kNoTemporal, {2, 2, 2, 2}}, {}}},
-      {"r2plus1d_18", {{}, &create_resnet, {ConvKind::k2Plus1D, {2, 2, 2, 2}}, {}}},
-      {"r3d_10", {{}, &create_resnet, {ConvKind::kSimple, {1, 1, 1, 1}}, {}}},
-      {"r3d_18", {{}, &create_resnet, {ConvKind::kSimple, {2, 2, 2, 2}}, {}}},
-      {"r3d_34", {{}, &create_resnet, {ConvKind::kSimple, {3, 4, 6, 3}}, {}}},
+      {"r2plus1d_18", {{"timeStrides"}, &create_resnet, {ConvKind::k2Plus1D, {2, 2, 2, 2}}, {}}},
+      {"r3d_10", {{"timeStrides"}, &create_resnet, {ConvKind::kSimple, {1, 1, 1, 1}}, {}}},
+      {"r3d_18", {{"timeStrides"}, &create_resnet, {ConvKind::kSimple, {2, 2, 2, 2}}, {}}},
+      {"r3d_34", {{"timeStrides"}, &create_resnet, {ConvKind::kSimple, {3, 4, 6, 3}}, {}}},
       {"r3d_50", {{}, &create_resnet50, {}, {}}},
   };
   return all;

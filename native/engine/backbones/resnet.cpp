@@ -2,6 +2,9 @@
 // 2018), in torchvision's layout: the same tensor names, shapes and initial distributions, without the
 // classifier. `width` multiplies all channel numbers; R(2+1)D's inner channels follow torchvision's formula
 // from the widened numbers.
+#include <algorithm>
+
+#include "../errors.h"
 #include "families.h"
 #include "residual.h"
 
@@ -12,11 +15,13 @@ namespace {
 // One convolution of a block with its BatchNorm; in R(2+1)D two, of pictures and of time.
 class BlockConv {
  public:
-  BlockConv(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride) {
+  // Strides in pictures, and in time where the kind has a kernel in time.
+  BlockConv(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride,
+            int64_t time) {
     const Scope conv = scope / 0, norm = scope / 1;
     switch (kind) {
       case ConvKind::kSimple:
-        convs_.emplace_back(conv, norm, in, out, Triple{3, 3, 3}, Triple{stride, stride, stride},
+        convs_.emplace_back(conv, norm, in, out, Triple{3, 3, 3}, Triple{time, stride, stride},
                             Triple{1, 1, 1});
         break;
       case ConvKind::kNoTemporal:
@@ -25,7 +30,7 @@ class BlockConv {
       case ConvKind::k2Plus1D:
         convs_.emplace_back(conv / 0, conv / 1, in, middle, Triple{1, 3, 3}, Triple{1, stride, stride},
                             Triple{0, 1, 1});
-        convs_.emplace_back(conv / 3, norm, middle, out, Triple{3, 1, 1}, Triple{stride, 1, 1},
+        convs_.emplace_back(conv / 3, norm, middle, out, Triple{3, 1, 1}, Triple{time, 1, 1},
                             Triple{1, 0, 0});
         break;
     }
@@ -41,8 +46,9 @@ class BlockConv {
 
 class BasicBlock {
  public:
-  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t stride)
-      : BasicBlock(scope, kind, in, out, (in * out * 27) / (in * 9 + 3 * out), stride) {}
+  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t stride, int64_t time)
+      : BasicBlock(scope, kind, in, out, (in * out * 27) / (in * 9 + 3 * out), stride,
+                   kind == ConvKind::kNoTemporal ? 1 : time) {}
 
   Tensor forward(const Tensor& x, const Pass& pass) const {
     const Tensor y = conv1_.forward(x, pass);
@@ -50,11 +56,11 @@ class BasicBlock {
   }
 
  private:
-  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride)
-      : conv1_(scope / "conv1", kind, in, out, middle, stride),
-        conv2_(scope / "conv2", kind, out, out, middle, 1) {
-    if (stride == 1 && in == out) return;
-    const int64_t time = kind == ConvKind::kNoTemporal ? 1 : stride;
+  BasicBlock(const Scope& scope, ConvKind kind, int64_t in, int64_t out, int64_t middle, int64_t stride,
+             int64_t time)
+      : conv1_(scope / "conv1", kind, in, out, middle, stride, time),
+        conv2_(scope / "conv2", kind, out, out, middle, 1, 1) {
+    if (stride == 1 && time == 1 && in == out) return;
     down_.emplace(scope / "downsample" / 0, scope / "downsample" / 1, in, out, Triple{1, 1, 1},
                   Triple{time, stride, stride}, Triple{0, 0, 0});
   }
@@ -68,6 +74,7 @@ class ResNet : public Residual<BasicBlock> {
   ResNet(const ModelPlan& plan, const Placement& placement) : Residual(placement) {
     const Scope root(weights_, plan.seed);
     const ConvKind kind = plan.layout.kind;
+    const TimeStrides times = time_strides_of(plan.spec);
     int64_t channels = scaled(64, plan.width);
     const Scope stem = root / "stem";
     if (kind == ConvKind::k2Plus1D) {
@@ -83,7 +90,7 @@ class ResNet : public Residual<BasicBlock> {
       for (int64_t i = 0; i < plan.layout.blocks[stage]; ++i) {
         layers_[stage].emplace_back(root / ("layer" + std::to_string(stage + 1)) / i,
                                     first_of_mc3 ? ConvKind::kSimple : kind, channels, out,
-                                    i == 0 && stage > 0 ? 2 : 1);
+                                    i == 0 && stage > 0 ? 2 : 1, i == 0 ? times[stage] : 1);
         channels = out;
       }
     }
@@ -107,6 +114,19 @@ class ResNet : public Residual<BasicBlock> {
 };
 
 }  // namespace
+
+TimeStrides time_strides_of(const Value& spec) {
+  TimeStrides strides{1, 2, 2, 2};
+  const Value& given = spec["timeStrides"];
+  if (given.is_null()) return strides;
+  const auto& list = given.as_array("model.timeStrides");
+  for (size_t i = 0; i < list.size() && i < strides.size(); ++i)
+    strides[i] = list[i].as_int("model.timeStrides");
+  const bool known = std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 1 || s == 2; });
+  if (list.size() != strides.size() || !known)
+    throw_invalid("expected four strides of 1 or 2 for model.timeStrides, one for each layer");
+  return strides;
+}
 
 std::unique_ptr<VideoNet> create_resnet(const ModelPlan& plan, const Placement& placement) {
   return std::make_unique<ResNet>(plan, placement);

@@ -51,6 +51,13 @@ Tensor VideoNet::embed_grid(const Tensor& clips, const Pass& pass, const Triple&
   });
 }
 
+Tensor VideoNet::steps(const Tensor& clips, const Pass& pass) const {
+  check(clips);
+  return in_parts(clips, pass, weights_, [this](const Tensor& part, const Pass& own) {
+    return leaving(features(part, own).mean({3, 4}, false, at::kFloat).transpose(1, 2), own).contiguous();
+  });
+}
+
 Tensor VideoNet::tokens(const Tensor& clips, const Pass& pass) const {
   check(clips);
   return in_parts(clips, pass, weights_, [this](const Tensor& part, const Pass& own) {

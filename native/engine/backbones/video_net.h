@@ -30,6 +30,8 @@ class VideoNet {
   // (N, dim * cells) in fp32: the means over the cells of a grid (T, H, W) laid over the feature map, those
   // of a channel side by side. Throws ERR_VSSL_INVALID_ARGUMENT for a grid that is finer than the map.
   Tensor embed_grid(const Tensor& clips, const Pass& pass, const Triple& grid) const;
+  // Means over space alone, a row for each step in time of the feature map: (N, T', dim) in fp32.
+  Tensor steps(const Tensor& clips, const Pass& pass) const;
   // Every place of the feature map: (N, T' H' W', dim) in fp32.
   Tensor tokens(const Tensor& clips, const Pass& pass) const;
 

@@ -15,8 +15,10 @@ class Branch {
 
   // clips (N, 3, T, H, W) in pass.compute -> embeddings (N, D) in fp32, not normalised
   Tensor embed(const Tensor& clips, const Pass& pass) const {
-    return head_->forward(encoder_->embed(clips, pass), pass);
+    return project(encoder_->embed(clips, pass), pass);
   }
+  // Of the encoder's features (N, dim).
+  Tensor project(const Tensor& features, const Pass& pass) const { return head_->forward(features, pass); }
 
   VideoNet& encoder() const { return *encoder_; }
   Weights& encoder_weights() const { return encoder_->weights(); }

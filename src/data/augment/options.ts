@@ -29,4 +29,16 @@ export interface AugmentOptions {
   readonly asymmetric: boolean;
   /** Everything is drawn anew for each frame; `same-crop`: everything but the crop. */
   readonly perFrame: boolean | 'same-crop';
+  /** What is seen around the foreground: what is there, or a clip of another video of the batch. */
+  readonly background: 'own' | 'fame';
+  readonly fame: FameOptions;
+}
+
+/** How another video's clip is laid under. */
+export interface FameOptions {
+  /** Fraction of the picture that is foreground at most. */
+  readonly share: number;
+  readonly mask: 'refined' | 'difference';
+  /** The first view of pictures of each sample, or all of them. */
+  readonly views: 'first' | 'all';
 }
