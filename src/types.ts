@@ -27,6 +27,7 @@ export type {
   ArrayRow,
   ArrayView,
   BatchPlan,
+  Blend,
   ClipPlan,
   ClipSource,
   ClipView,

@@ -92,6 +92,18 @@ export type Modality = 'rgb' | MotionModality;
 export const MOTION_MODALITIES = ['difference', 'flow', 'flow-edges'] as const;
 export type MotionModality = (typeof MOTION_MODALITIES)[number];
 
+/**
+ * What is done along time to a clip of pictures at last, on values that mean and std have been applied to:
+ * x_t + still (x_frame - x_t), less `mean` times the mean over time of that.
+ */
+export interface Blend {
+  /** 0 to 1: weight of one frame, `frame`, in all of them. */
+  readonly still: number;
+  readonly frame: number;
+  /** 0 to 1: 1 takes the mean over time away, 0 leaves it. */
+  readonly mean: number;
+}
+
 export interface ClipPlan {
   readonly source: ClipSource;
   readonly modality: Modality;
@@ -109,6 +121,8 @@ export interface ClipPlan {
   /** One entry: shared by all frames. T entries: one per frame. */
   readonly augment: readonly FrameAugment[];
   readonly input: InputKind;
+  /** Of clips of pictures as they are (`input` rgb). */
+  readonly blend?: Blend;
   /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies to differences and when `input` removes a mean. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
