@@ -1,6 +1,6 @@
 /** Types that the exported signatures mention: whoever has such a value can name its type. */
 export type { Device, DeviceChoice } from './checks.js';
-export type { ArmResult } from './claims/result.js';
+export type { ArmResult, MeasurePool } from './claims/result.js';
 export type {
   ComparedArm,
   ComparedCurve,
@@ -27,6 +27,7 @@ export type {
   ArrayRow,
   ArrayView,
   BatchPlan,
+  Blend,
   ClipPlan,
   ClipSource,
   ClipView,
@@ -75,6 +76,7 @@ export type {
   DefinedMethod,
   ExportedEncoder,
   Hyper,
+  LeastRun,
   MethodSpec,
 } from './methods/method.js';
 export type { AnyMethod } from './methods/registry.js';

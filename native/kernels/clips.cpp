@@ -107,14 +107,20 @@ class PlainClip {
   // out: channel c of pixel i in the first frame.
   void store_pixel(float* out, int c, int64_t i) {
     const int64_t step = 3 * area_;
-    const auto value = [&](int t) { return plane(t, c)[i] * h_.scale[c] + h_.offset[c]; };
+    const auto kept = [&](int t) { return plane(t, c)[i] * h_.scale[c] + h_.offset[c]; };
+    const bool blends = h_.still != 0 || h_.mean_share != 0;
+    const float still = kept(h_.still_frame);
+    const auto value = [&](int t) {
+      const float x = kept(t);
+      return blends ? x + h_.still * (still - x) : x;
+    };
     float mean = 0;
     for (int t = 0; t < h_.frames; ++t) mean += value(t);
     const float share = 1.0f / static_cast<float>(h_.frames);
     for (int t = 0; t < h_.frames; ++t) {
       switch (h_.input) {
         case ClipInput::kRgb:
-          out[t * step] = value(t);
+          out[t * step] = h_.mean_share != 0 ? value(t) - mean * h_.mean_share : value(t);
           break;
         case ClipInput::kTemporalMeanRemoved:
           out[t * step] = (value(t) - mean * share) * h_.inverse_std[c];

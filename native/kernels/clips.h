@@ -24,7 +24,11 @@ struct ClipHeader {
   int32_t whole_clip;         ///< contrast is about the mean of all frames, not of its own
   float scale[3], offset[3];  ///< of a value that is kept as it is: value scale + offset
   float inverse_std[3];       ///< of means removed and differences
-  int64_t frame_list;         ///< ClipFrame of each frame
+  float still;                ///< of pictures: x_t + still (x_k - x_t), k being
+  int32_t still_frame;        ///< this frame; then less
+  float mean_share;           ///< this part of the sum of all frames
+  int32_t unused;
+  int64_t frame_list;  ///< ClipFrame of each frame
 };
 
 /// Samples of the part of a picture that is read: rows of `width` bytes. Output pixel (y, x) lies between

@@ -18,6 +18,7 @@ struct ClipsCase {
   int contrasts = 0;  // in a frame
   bool whole_clip = true, blurs = false, own_augment = false;
   ClipInput input = ClipInput::kRgb;
+  float still = 0, mean = 0;
 };
 
 class RandomClip {
@@ -33,6 +34,9 @@ class RandomClip {
     h.width = c.width;
     h.input = c.input;
     h.whole_clip = c.whole_clip && !c.own_augment;
+    h.still = c.still;
+    h.still_frame = c.frames / 2;
+    h.mean_share = c.mean / static_cast<float>(c.frames);
     for (int k = 0; k < 3; ++k) {
       h.scale[k] = c.input == ClipInput::kRgb ? 4.0f + static_cast<float>(k) : 1.0f;
       h.offset[k] = c.input == ClipInput::kRgb ? -1.7f : 0.0f;
@@ -173,6 +177,8 @@ inline void add_clips_checks(Checks& checks) {
     add(kind, {5, 8, 11, 1, true, true, false, input});
     add(kind + " of one frame", {1, 8, 11, 0, true, false, false, input});
   }
+  for (const auto& [still, mean] : {std::pair{0.3f, 0.0f}, std::pair{0.0f, 0.7f}, std::pair{0.2f, 1.0f}})
+    add("blended", {5, 8, 11, 1, true, false, false, ClipInput::kRgb, still, mean});
   checks.push_back([] {
     const ClipsShape shape{70000, 1, 1, 1, 0, false, Element::kFloat};
     check(code_of([&] { clips_workspace(shape); }) == kInvalidArgument, "clips: too many at once");

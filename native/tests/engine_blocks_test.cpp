@@ -5,6 +5,7 @@
 #include "../engine/blocks/key_queue.h"
 #include "../engine/blocks/key_ring.h"
 #include "../engine/blocks/losses.h"
+#include "../engine/blocks/pair_step.h"
 #include "../engine/runtime.h"
 #include "engine_methods.h"
 
@@ -60,6 +61,75 @@ std::pair<Tensor, Tensor> drawn_targets(int64_t n, int64_t m, uint64_t seed) {
   weights.select(1, 0).fill_(0.7);
   if (n > 3) weights[3].zero_();
   return {weights, chance.lt(-0.8).logical_and(weights.eq(0))};
+}
+
+// NT-Xent with a negative of each video's own, row by row in double precision; and the gradient by
+// differences.
+double against_own_twin(const Tensor& z, int64_t n, double tau) {
+  const Tensor x = z.to(at::kDouble), u = x / x.norm(2, {1}, true);
+  double loss = 0;
+  for (int64_t r = 0; r < 2 * n; ++r) {
+    const auto s = [&](int64_t k) { return (u[r] * u[k]).sum().item<double>() / tau; };
+    double sum = std::exp(s(2 * n + r % n));
+    for (int64_t k = 0; k < 2 * n; ++k)
+      if (k != r) sum += std::exp(s(k));
+    loss += std::log(sum) - s((r + n) % (2 * n));
+  }
+  return loss / static_cast<double>(2 * n);
+}
+
+void test_own_negatives() {
+  const int64_t n = 4, dim = 5;
+  const Tensor z = drawn({3 * n, dim}, 31);
+  SingleProcess alone;
+  const std::vector<Rows> nothing;
+  const Value none{Object{}};
+  StepContext context(nothing, nothing, n, none, alone, false, 1, at::kFloat, Placement{});
+  const Tensor gradient = nt_xent_against_own(context, z, 0.3, 2);
+  check_at_most(std::fabs(context.losses().at("loss") - 2 * against_own_twin(z, n, 0.3)), 1e-5,
+                "NT-Xent with own negatives: loss");
+  double worst = 0;
+  for (int64_t i = 0; i < z.numel(); ++i) {
+    const auto shifted = [&](double by) {
+      const Tensor x = z.to(at::kDouble).clone();
+      x.view(-1)[i] += by;
+      return 2 * against_own_twin(x, n, 0.3);
+    };
+    const double slope = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+    worst = std::max(worst, std::fabs(slope - gradient.reshape(-1)[i].item<double>()));
+  }
+  check_at_most(worst, 1e-5, "NT-Xent with own negatives: gradient");
+
+  MomentumQueueOptions options;
+  options.capacity = 7;
+  options.dim = dim;
+  options.decay = 0.9;
+  options.ids = true;
+  const auto queue = create_key_queue(options, at::kCPU);
+  const Tensor ids = at::arange(5, at::TensorOptions(at::kLong));
+  queue->enqueue(drawn({5, dim}, 33), ids);
+  const Tensor q = drawn({n, dim}, 34).requires_grad_(), k = drawn({n, dim}, 35), w = drawn({n, dim}, 36);
+  const Tensor own = ids.slice(0, 0, n);
+  const Tensor loss = queue->info_nce_against_own(q, k, w, options, 0.2, own);
+  const auto state = queue->state();
+  double expected = 0;
+  const auto unit = [](const Tensor& x) { return x.to(at::kDouble) / x.to(at::kDouble).norm(2, {1}, true); };
+  const Tensor zq = unit(q.detach()), zk = unit(k), zw = unit(w), held = state[0].second.to(at::kDouble);
+  for (int64_t i = 0; i < n; ++i) {
+    const auto dot = [&](const Tensor& a, const Tensor& b) { return (a * b).sum().item<double>() / 0.2; };
+    double sum = std::exp(dot(zq[i], zk[i])) + std::exp(dot(zq[i], zw[i]));
+    for (int64_t j = 0; j < 7; ++j)
+      if (state[3].second[j].item<int64_t>() != own[i].item<int64_t>())
+        sum += std::exp(std::pow(0.9, state[1].second[j].item<double>()) * dot(zq[i], held[j]));
+    expected += (std::log(sum) - dot(zq[i], zk[i])) / static_cast<double>(n);
+  }
+  check_at_most(std::fabs(loss.item<double>() - expected), 1e-5,
+                "InfoNCE with own negatives, without own keys");
+  // Without a negative it is the kernel's.
+  const Tensor plain = queue->info_nce_loss(q, k, 0.2, own);
+  const Tensor far = -q.detach() * 1e6;  // the opposite of each query: e^-5
+  check(plain.item<double>() < queue->info_nce_against_own(q, k, far, options, 0.2, own).item<double>(),
+        "one negative more costs");
 }
 
 void test_contrast() {
@@ -270,8 +340,8 @@ void test_initial_weights() {
 int main() {
   using namespace vssl::engine::testing;
   vssl::engine::set_threads(2);
-  for (auto* test : {test_contrast, test_special_cases, test_key_ring, test_stages, test_step_context,
-                     test_options, test_initial_weights}) {
+  for (auto* test : {test_contrast, test_own_negatives, test_special_cases, test_key_ring, test_stages,
+                     test_step_context, test_options, test_initial_weights}) {
     try {
       test();
     } catch (const std::exception& e) {

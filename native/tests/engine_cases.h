@@ -68,6 +68,8 @@ inline video::Batch batch_of(const Case& c, uint64_t seed) {
   }
   if (c.method == "finetune" || c.method == "attentive") return labelled_batch(kSamples, 4, 16, seed);
   video::Batch batch = make_batch(kSamples, 4, 16, seed);
+  if (c.options.count("ownNegatives"))
+    batch.views.push_back(renamed(make_batch(kSamples, 4, 16, seed + 100).views[0], "negative"));
   if (c.options.count("skipOwnKeys")) {
     video::ViewBuffer videos{"video", video::DType::kInt64, {kSamples}, {}, {}, {}};
     videos.allocate();
@@ -122,6 +124,8 @@ inline std::vector<Case> cases() {
           {"simclr", "simclr", {}},
           {"moco", "moco", small},
           {"moco in groups", "moco", with(small, {{"normGroups", 4}, {"symmetric", true}})},
+          {"simclr with own negatives", "simclr", {{"ownNegatives", true}}},
+          {"moco with own negatives", "moco", with(small, {{"ownNegatives", true}, {"skipOwnKeys", true}})},
           {"moco without own keys", "moco", with(small, {{"skipOwnKeys", true}})},
           {"videomoco", "videomoco", small},
           {"videomoco, random frames", "videomoco", with(small, {{"drop", "random"}})},

@@ -73,11 +73,14 @@ inline Object method_options(const std::string& method, const Object& changes = 
                                         {"ageUnit", "enqueue"}});
   };
   Object all;
-  if (method == "cvrl") all = merged(head(3, true), {{"temperature", 0.1}, {"lossScale", 2}});
-  if (method == "simclr") all = merged(head(2, true), {{"temperature", 0.1}, {"lossScale", 1}});
-  if (method == "moco") all = merged(momentum(1, 0.2, 1), {{"symmetric", false}});
+  if (method == "cvrl")
+    all = merged(head(3, true), {{"temperature", 0.1}, {"lossScale", 2}, {"ownNegatives", false}});
+  if (method == "simclr")
+    all = merged(head(2, true), {{"temperature", 0.1}, {"lossScale", 1}, {"ownNegatives", false}});
+  if (method == "moco") all = merged(momentum(1, 0.2, 1), {{"symmetric", false}, {"ownNegatives", false}});
   if (method == "videomoco")
     all = merged(momentum(0, 0.07, 0.99999), {{"symmetric", false},
+                                              {"ownNegatives", false},
                                               {"drop", "learned"},
                                               {"dropRatio", 0.25},
                                               {"fill", "zero"},

@@ -92,7 +92,8 @@ inline void compare_pass(const std::string& name, const std::vector<PicturePtr>&
     double worst = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
       bool skip = doubtful[i];
-      for (size_t t = i % per_frame; plan.input != InputKind::kRgb && t < expected.size(); t += per_frame) {
+      const bool mixes = plan.input != InputKind::kRgb || plan.blend;
+      for (size_t t = i % per_frame; mixes && t < expected.size(); t += per_frame) {
         skip = skip || doubtful[t];
       }
       if (!skip) worst = worse(worst, std::fabs(out[i] - expected[i]));
@@ -194,6 +195,14 @@ inline void test_pass_operations() {
     for (int t = 0; t < 4; ++t) plan.augment.push_back(random_augment(random, true, true));
     plan.input = static_cast<InputKind>(round % 3);
     compare_pass("per frame " + std::to_string(round), pictures, plan);
+  }
+  for (const float still : {0.0f, 0.3f, 1.0f}) {
+    for (const float mean : {0.0f, 0.45f, 1.0f}) {
+      plan = pass_plan(4, 24, 32);
+      plan.augment[0] = random_augment(random, true, true);
+      plan.blend = Blend{still, mean, 2};
+      compare_pass("blend " + std::to_string(still) + " " + std::to_string(mean), pictures, plan);
+    }
   }
   plan = pass_plan(1, 8, 8);
   plan.input = InputKind::kDifference;

@@ -137,6 +137,12 @@ inline Image blur(Image in, double sigma, int radius) {
 }
 
 // The whole pass. `doubtful` marks values that sit on solarize's threshold, where rounding decides.
+// Value i of frame t with the still frame mixed in.
+inline double blended(const ClipPlan& plan, const std::vector<double>& in, size_t n, size_t t, size_t i) {
+  const double x = in[t * n + i];
+  return plan.blend ? x + plan.blend->still * (in[static_cast<size_t>(plan.blend->frame) * n + i] - x) : x;
+}
+
 inline std::vector<double> augment(const std::vector<PicturePtr>& pictures, const ClipPlan& plan,
                                    std::vector<bool>* doubtful) {
   const size_t frames = plan.times.size();
@@ -180,7 +186,7 @@ inline std::vector<double> augment(const std::vector<PicturePtr>& pictures, cons
     for (size_t t = 0; t < frames; ++t) sum += in[t * n + i];
     for (size_t t = 0; t < frames; ++t) {
       double& o = out[t * n + i];
-      if (plan.input == InputKind::kRgb) o = (in[t * n + i] - mean) / std;
+      if (plan.input == InputKind::kRgb) o = (blended(plan, in, n, t, i) - mean) / std;
       if (plan.input == InputKind::kTemporalMeanRemoved)
         o = (in[t * n + i] - sum / static_cast<double>(frames)) / std;
       if (plan.input == InputKind::kDifference) {
@@ -188,6 +194,11 @@ inline std::vector<double> augment(const std::vector<PicturePtr>& pictures, cons
         o = (in[to * n + i] - in[from * n + i]) / std;
       }
     }
+    // Of values that mean and std have been applied to.
+    double all = 0;
+    for (size_t t = 0; t < frames; ++t) all += out[t * n + i];
+    for (size_t t = 0; plan.blend && t < frames; ++t)
+      out[t * n + i] -= plan.blend->mean * all / static_cast<double>(frames);
   }
   return out;
 }

@@ -63,6 +63,7 @@ class ClipAugmenter {
     }
     if (plan_.input == InputKind::kTemporalMeanRemoved) remove_temporal_mean();
     if (plan_.input == InputKind::kDifference) take_differences();
+    if (plan_.blend) blend(*plan_.blend);
   }
 
  private:
@@ -270,6 +271,28 @@ class ClipAugmenter {
       ops_.subtract(frame_out(t), frame_out(t + 1), scratch_.mean.data(), 1, scale, n);
     }
     std::memcpy(frame_out(frames_ - 1), frame_out(frames_ - 2), sizeof(float) * n);
+  }
+
+  // In the order of kernels/clips.cpp: for each value the sum over frames, then the frames.
+  void blend(const Blend& b) {
+    const size_t n = 3 * area_;
+    const float share = b.mean / static_cast<float>(frames_);
+    scratch_.mean.resize(n);
+    std::memcpy(scratch_.mean.data(), frame_out(b.frame), sizeof(float) * n);
+    for (int t = 0; t < frames_; ++t) {
+      float* const x = frame_out(t);
+      for (size_t i = 0; i < n; ++i) x[i] += b.still * (scratch_.mean[i] - x[i]);
+    }
+    if (b.mean == 0) return;
+    std::fill(scratch_.mean.begin(), scratch_.mean.end(), 0.0f);
+    for (int t = 0; t < frames_; ++t) {
+      const float* const x = frame_out(t);
+      for (size_t i = 0; i < n; ++i) scratch_.mean[i] += x[i];
+    }
+    for (int t = 0; t < frames_; ++t) {
+      float* const x = frame_out(t);
+      for (size_t i = 0; i < n; ++i) x[i] -= scratch_.mean[i] * share;
+    }
   }
 
   float* frame_out(int t) { return out_ + static_cast<size_t>(t) * 3 * area_; }

@@ -50,6 +50,11 @@ class Packer {
     h.width = plan_.width;
     h.input = static_cast<ClipInput>(plan_.input);
     h.whole_clip = plan_.augment.size() == 1;
+    if (plan_.blend) {
+      h.still = plan_.blend->still;
+      h.still_frame = plan_.blend->frame;
+      h.mean_share = plan_.blend->mean / static_cast<float>(plan_.frames());
+    }
     const bool plain = plan_.input != InputKind::kRgb;
     for (int c = 0; c < 3; ++c) {
       h.scale[c] = plain ? 1.0f : 1.0f / plan_.std[c];

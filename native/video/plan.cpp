@@ -131,6 +131,21 @@ void check_fields(const ClipPlan& c, const std::string& name) {
   }
 }
 
+void parse_blend(ClipPlan& c, const Value& v, const std::string& name) {
+  if (v.is_null()) return;
+  if (c.input != InputKind::kRgb) fail(name, "nothing, but for pictures as they are (input rgb)");
+  const auto part = [&](const char* key) {
+    const double value = finite(v[key], name + "." + key);
+    if (value < 0 || value > 1) fail(name + "." + key, "0 to 1");
+    return static_cast<float>(value);
+  };
+  Blend blend;
+  blend.still = part("still");
+  blend.mean = part("mean");
+  blend.frame = static_cast<int>(whole(v["frame"], name + ".frame", 0, c.frames() - 1));
+  c.blend = blend;
+}
+
 // The modality, and what a clip of motion has besides a clip of pictures.
 void parse_motion(ClipPlan& c, const Value& v, const std::string& name) {
   if (!v["modality"].is_null())
@@ -197,6 +212,9 @@ ClipPlan parse_clip(const Value& v, const std::string& name) {
   parse_triple(c.std, v["std"], name + ".std", true);
   parse_motion(c, v, name);
   parse_background(c, v["background"], name + ".background");
+  if (c.modality != Modality::kRgb && !v["blend"].is_null())
+    fail(name + ".blend", "nothing, as in every clip of motion");
+  parse_blend(c, v["blend"], name + ".blend");
   return c;
 }
 

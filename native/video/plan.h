@@ -64,6 +64,13 @@ struct FlowFile {
 
 struct Background;
 
+// What is done along time to a clip of pictures at last: x_t <- x_t + still (x_frame - x_t), then
+// x_t <- x_t - mean times the mean of all x_t.
+struct Blend {
+  float still = 0, mean = 0;  // 0 to 1
+  int frame = 0;
+};
+
 struct ClipPlan {
   SourcePlan source;
   Modality modality = Modality::kRgb;
@@ -72,6 +79,7 @@ struct ClipPlan {
   int height = 0, width = 0, shrink = 1;
   std::vector<FrameAugment> augment;  // 1 or T
   InputKind input = InputKind::kRgb;
+  std::optional<Blend> blend;  // of pictures as they are alone
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
   std::shared_ptr<const Background> background;  // null: its own
 

@@ -11,6 +11,12 @@ function range(maximum: number) {
     .refine(([low, high]) => low <= high, 'expected [low, high] with low <= high');
 }
 
+/** A range [low, high] within 0 to 1. */
+const part = () =>
+  z
+    .tuple([probability, probability])
+    .refine(([low, high]) => low <= high, 'expected [low, high] with low <= high');
+
 const cropSchema = z.strictObject({
   area: range(1).default([0.3, 1]).describe('Fraction of the picture that the crop covers'),
   aspect: range(10)
@@ -51,6 +57,18 @@ const fameSchema = z.strictObject({
   ),
 });
 
+const stillSchema = z.strictObject({
+  p: probability.default(0).describe('Probability that a frame of the clip is mixed into all of them'),
+  weight: part()
+    .default([0, 0.5])
+    .describe('Its weight; the background, which stands still, says less of the video'),
+});
+
+const meanRemovalSchema = z.strictObject({
+  p: probability.default(0).describe('Probability that a part of the mean over time is taken away'),
+  factor: part().default([0, 1]).describe("The part; 1: as data.input 'temporal-mean-removed' does"),
+});
+
 /** Augmentation of training clips. Drawn once a clip, independently for each view. */
 export const augmentSchema = z.strictObject({
   crop: z.union([cropSchema, z.null()]).prefault({}).describe('null: the centre square'),
@@ -59,6 +77,8 @@ export const augmentSchema = z.strictObject({
   gray: probability.default(0.2).describe('Probability of shades of grey'),
   blur: blurSchema.prefault({}),
   solarize: solarizeSchema.prefault({}),
+  still: stillSchema.prefault({}),
+  meanRemoval: meanRemovalSchema.prefault({}),
   asymmetric: flag(false).describe(
     "CVRL's final release: the first view always blurs, the second blurs with p 0.1 and solarises with p 0.2; " +
       'blur.p and solarize.p are then not used',

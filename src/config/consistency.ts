@@ -47,6 +47,14 @@ export function checkConsistency(config: ResolvedConfig): void {
       `input '${data.input}' needs at least 2 frames: a single one has no motion`,
     );
   }
+  const blends = (['still', 'meanRemoval'] as const).find((key) => data.augment[key].p > 0);
+  if (blends !== undefined && data.input !== 'rgb') {
+    throw configError(
+      `data.augment.${blends}.p`,
+      `is for pictures as they are, but data.input is '${data.input}', which has taken away what it changes; set data.input ` +
+        "to 'rgb', or this to 0",
+    );
+  }
   if (config.eval.everyEpochs !== null && config.eval.data === null) {
     throw configError(
       'eval.data',

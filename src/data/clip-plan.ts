@@ -1,4 +1,5 @@
 import { drawAugment, plainAugment } from './augment/draw-augment.js';
+import { drawBlend } from './augment/draw-blend.js';
 import type { AugmentOptions } from './augment/options.js';
 import { squareCrops } from './augment/square-crops.js';
 import { motionTimes } from './motion-times.js';
@@ -68,10 +69,12 @@ export function planTrainingClip(options: TrainingClipOptions): ClipPlan {
   const { row, facts, format, augment, clock, start, view, rng } = options;
   const { frames, stride, size } = format.clip;
   const target = { width: facts.width, height: facts.height, size, frames, view };
+  const blend = drawBlend(augment, frames, rng.fork('blend'));
   return {
     ...clipFrame(row.source, facts, format),
     times: clipTimes(clock, start, frames, stride),
     augment: drawAugment(augment, target, rng),
+    ...(blend && { blend }),
   };
 }
 

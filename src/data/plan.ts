@@ -110,6 +110,18 @@ export interface BackgroundPlan {
   readonly mask: 'refined' | 'difference';
 }
 
+/**
+ * What is done along time to a clip of pictures at last, on values that mean and std have been applied to:
+ * x_t + still (x_frame - x_t), less `mean` times the mean over time of that.
+ */
+export interface Blend {
+  /** 0 to 1: weight of one frame, `frame`, in all of them. */
+  readonly still: number;
+  readonly frame: number;
+  /** 0 to 1: 1 takes the mean over time away, 0 leaves it. */
+  readonly mean: number;
+}
+
 export interface ClipPlan {
   readonly source: ClipSource;
   readonly modality: Modality;
@@ -127,6 +139,8 @@ export interface ClipPlan {
   /** One entry: shared by all frames. T entries: one per frame. */
   readonly augment: readonly FrameAugment[];
   readonly input: InputKind;
+  /** Of clips of pictures as they are (`input` rgb). */
+  readonly blend?: Blend;
   /** (x - mean) / std per channel, on values in [0, 1]; `std` alone applies to differences and when `input` removes a mean. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];

@@ -3,6 +3,7 @@ import { weightsFile } from '../embed/open-encoder.js';
 import { packageVersion } from '../native/load.js';
 import { writeResultFile } from '../weights/atomic-write.js';
 import { readEncoderDescription } from '../weights/encoder-file.js';
+import { fileDigest } from '../weights/file-digest.js';
 import { type DataOptions, type EvaluationData, loadEvaluationData } from './evaluation-data.js';
 import {
   checkEvaluateOptions,
@@ -112,9 +113,23 @@ async function identify(options: EvaluateOptions) {
   const path = await weightsFile(weights);
   const { step } = await readEncoderDescription(path);
   const factors = options.protocol === 'linear' ? options.factors : undefined;
-  const beside = { baseline, baselineSeed, floors, precision, factors };
-  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...beside } });
-  return { weights, path, settings, precision, data, key, file: await resultFile(options, key) };
+  const second = options.beside === undefined ? {} : { beside: await describeSecond(options.beside) };
+  const more = { baseline, baselineSeed, floors, precision, factors, ...second };
+  const key = evaluationKey({ protocol, weights, step, data, settings: { ...settings, ...more } });
+  return {
+    weights,
+    path,
+    settings: { ...settings, ...second },
+    precision,
+    data,
+    key,
+    file: await resultFile(options, key),
+  };
+}
+
+/** What tells a second encoder from others: the content of its weights. */
+async function describeSecond(weights: string): Promise<string> {
+  return fileDigest(await weightsFile(weights));
 }
 
 function describeEncoder(

@@ -28,6 +28,11 @@ export interface CommonEvaluationOptions extends DataOptions, ExtractorOptions {
   readonly out?: string;
   /** Weights file, instead of a run folder. */
   readonly weights?: string;
+  /**
+   * Run folder or weights file of a second encoder, whose features stand beside the first one's, each shifted and scaled by
+   * the mean and deviation of the training videos'. Not for retrieval, nor with `features`, `baseline`, `floors` or `factors`.
+   */
+  readonly beside?: string;
   /** A file of `embedForEvaluation`, or of `mergeEmbeddings` where shares were embedded: nothing is embedded then. */
   readonly features?: string;
 }
@@ -80,7 +85,7 @@ export type EvaluateOptions =
   | RetrievalEvaluationOptions;
 
 const commonKeys = (
-  'protocol run weights features out train test data folds windows crops frames pool baseline baselineSeed floors signal ' +
+  'protocol run weights beside features out train test data folds windows crops frames pool baseline baselineSeed floors signal ' +
   'onProgress device threads precision'
 ).split(' ');
 const protocolKeys: Readonly<Record<Protocol, readonly string[]>> = {
@@ -114,6 +119,7 @@ export function checkEvaluateOptions(
   checkCount('windows', windows, 1, LIMITS.windows);
   checkCount('baselineSeed', baselineSeed, 0);
   checkOneOf('crops', crops, [1, 3]);
+  checkBeside(options);
   const { frames, pool } = options;
   if (frames !== undefined) checkCount('frames', frames, 1, LIMITS.frames);
   if (pool !== undefined) checkPool(pool);
@@ -121,6 +127,22 @@ export function checkEvaluateOptions(
   checkBoolean('floors', floors);
   const clips = { ...(frames !== undefined && { frames }), ...(pool !== undefined && { pool }) };
   return { weights: (run ?? weights)!, settings: { windows, crops, ...clips, ...ownSettings(options) } };
+}
+
+function checkBeside(options: EvaluateOptions): void {
+  if (options.beside === undefined) return;
+  checkText('beside', 'a run folder or a weights file', options.beside);
+  const { protocol, features, baseline, floors } = options;
+  const factors = options.protocol === 'linear' ? options.factors : undefined;
+  const { shard } = options as { shard?: unknown };
+  const other = Object.entries({ features, baseline, floors: floors || undefined, factors, shard }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (protocol === 'retrieval' || other)
+    throw new VsslError(
+      'ERR_VSSL_USAGE',
+      `beside is for knn, linear and lowshot, without features, shards, baseline, floors and factors; leave out ${other ? other[0] : 'beside'}`,
+    );
 }
 
 function checkPool(pool: unknown): void {

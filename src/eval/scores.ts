@@ -2,6 +2,7 @@
 import { VsslError } from '../errors.js';
 import { type EvaluationData, labelledRows, narrowSplits } from './evaluation-data.js';
 import {
+  type EvaluateOptions,
   type KnnEvaluationOptions,
   knnSettings,
   type LinearEvaluationOptions,
@@ -29,6 +30,7 @@ import {
 } from './protocols.js';
 import type { Interval } from './resampling.js';
 import { recallRanks } from './retrieval.js';
+import { besideFeatures } from './side-by-side.js';
 import type { Stage } from './staged-features.js';
 
 /** R@k by label (absent without labels or without two sets) and by instance. */
@@ -100,7 +102,7 @@ export async function classScores(
 ): Promise<Scores<ClassificationScore>> {
   const rows = rowsOfStages(extractor.data, options.protocol).features!;
   warnOfUnlabelled(extractor, rows);
-  const { kept, of } = await extractor.windowFeatures(rows);
+  const { kept, of } = await representations(extractor, rows, options);
   const labelled = labelledSplits(extractor, kept);
   const { signal } = options;
   const score = (features: FeatureMatrix) =>
@@ -113,6 +115,19 @@ export async function classScores(
       : undefined;
   const tested = { label: testedVideos(extractor.data, testedRows(labelled, kept)) };
   return { ...(await scoreEach(of, score)), used: kept.length, tested, factors };
+}
+
+/** The windows' features; with a second encoder those of both, side by side. */
+async function representations(
+  extractor: FeatureExtractor,
+  rows: readonly number[],
+  options: EvaluateOptions,
+): Promise<{ kept: readonly number[]; of: Representations }> {
+  const { kept, of } = await extractor.windowFeatures(rows);
+  if (options.beside === undefined) return { kept, of };
+  const first = { kept, trained: of.trained };
+  const both = await besideFeatures(options.beside, extractor.data, options, first);
+  return { kept: both.kept, of: { trained: both.trained } };
 }
 
 /** Rows of the data that the splits test, in the order in which the protocols score them. */
@@ -135,7 +150,7 @@ export async function lowshotScores(
 ): Promise<Scores<LowshotScore>> {
   const rows = rowsOfStages(extractor.data, options.protocol).features!;
   warnOfUnlabelled(extractor, rows);
-  const { kept, of } = await extractor.windowFeatures(rows);
+  const { kept, of } = await representations(extractor, rows, options);
   const labelled = labelledSplits(extractor, kept);
   const settings = lowshotSettings(options);
   warnOfFewVideos(extractor, labelled, Math.max(...settings.shots));

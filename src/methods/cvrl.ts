@@ -12,6 +12,7 @@ import { drawPairStarts } from '../data/samplers/starts.js';
 import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { defineMethod } from './method.js';
+import { ownNegativesField, planOwnNegative } from './own-negatives.js';
 import { tinySettings } from './tiny.js';
 import { leastPair } from './uniform-pair.js';
 
@@ -40,6 +41,7 @@ export const cvrl = defineMethod({
       .max(100)
       .default(1)
       .describe('decreasing: P(t) ~ c - t^power; increasing: P(t) ~ t^power'),
+    ownNegatives: ownNegativesField,
     temperature: temperature.default(0.1),
     head: headSchema({ hiddenLayers: 3, norm: true }).prefault({}),
     lossScale: lossScale
@@ -53,14 +55,18 @@ export const cvrl = defineMethod({
     const clock = clockOf(row, facts, format);
     const span = spanOf(clock, format);
     const law = { kind: options.sampling, power: options.samplingPower };
-    const views = drawPairStarts(span, law, rng.fork('time')).map((start, view) => ({
+    const starts = drawPairStarts(span, law, rng.fork('time'));
+    const views = starts.map((start, view) => ({
       name: `view${view + 1}`,
       clip: planTrainingClip({ ...context, clock, start, view, rng: rng.fork('augment', view) }),
     }));
-    return { views };
+    return { views: [...views, ...planOwnNegative(context, options.ownNegatives, starts[0])] };
   },
   least: ({ sampling }, config) => leastPair(config, { sameWindow: sampling === 'same' }),
-  nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
+  nativeOptions: ({ temperature, head, lossScale, ownNegatives }) => ({
+    ...{ temperature, lossScale, ownNegatives: ownNegatives !== 'none' },
+    ...nativeHead(head),
+  }),
   presets: [
     // CVRL on Kinetics as published (configs/experiments/cvrl_pretrain_k600_200ep.yaml of the authors' code).
     {

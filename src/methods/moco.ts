@@ -16,6 +16,7 @@ import {
   tinyMomentum,
   videoSide,
 } from './momentum.js';
+import { ownNegativesField } from './own-negatives.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
 
@@ -33,6 +34,7 @@ export const moco = defineMethod({
     'thousands of clips seen before.',
   configSchema: z.strictObject({
     sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
+    ownNegatives: ownNegativesField,
     ...momentumFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
   }),
   defaults: {
@@ -52,7 +54,10 @@ export const moco = defineMethod({
     ...leastPair(config, options),
     steps: stepsToFill(options, config, options.symmetric),
   }),
-  nativeOptions: (options) => ({ ...nativeMomentum(options), symmetric: options.symmetric }),
+  nativeOptions: (options) => ({
+    ...{ symmetric: options.symmetric, ownNegatives: options.ownNegatives !== 'none' },
+    ...nativeMomentum(options),
+  }),
   hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
   presets: [
     // MoCo on video (facebookresearch/SlowFast, configs/contrastive_ssl/MoCo_SlowR50_8x8.yaml, 2 clips).

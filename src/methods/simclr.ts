@@ -9,6 +9,7 @@ import { lossScale, temperature } from './fields.js';
 import { headSchema, nativeHead } from './head.js';
 import { larsOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
+import { ownNegativesField } from './own-negatives.js';
 import { tinySettings } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
 
@@ -27,6 +28,7 @@ export const simclr = defineMethod({
     'Two clips of a video at independent times attract each other and repel all other clips of the batch.',
   configSchema: z.strictObject({
     sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
+    ownNegatives: ownNegativesField,
     temperature: temperature.default(0.1),
     head: headSchema({ hiddenLayers: 2, norm: true }).prefault({}),
     lossScale: lossScale
@@ -45,7 +47,10 @@ export const simclr = defineMethod({
   },
   planViews: planUniformPair,
   least: (options, config) => leastPair(config, options),
-  nativeOptions: ({ temperature, head, lossScale }) => ({ temperature, lossScale, ...nativeHead(head) }),
+  nativeOptions: ({ temperature, head, lossScale, ownNegatives }) => ({
+    ...{ temperature, lossScale, ownNegatives: ownNegatives !== 'none' },
+    ...nativeHead(head),
+  }),
   presets: [
     // SimCLR on video (facebookresearch/SlowFast, configs/contrastive_ssl/SimCLR_SlowR50_8x8.yaml).
     {

@@ -19,6 +19,7 @@ import {
   tinyMomentum,
   videoSide,
 } from './momentum.js';
+import { ownNegativesField } from './own-negatives.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
 
@@ -26,6 +27,7 @@ const configSchema = z.strictObject({
   sameWindow: flag(true).describe(
     'Both views show the same window, as published; false: two windows at independent times',
   ),
+  ownNegatives: ownNegativesField,
   ...momentumFields({ temperature: 0.07, head: { hiddenLayers: 0, norm: false }, decay: 0.99999 }),
   drop: choice(['learned', 'random', 'none'], 'learned').describe(
     'Which frames of the query are dropped: those that the generator picks, any, or none',
@@ -107,7 +109,17 @@ export const videomoco = defineMethod({
   },
   nativeOptions: (options) => {
     const { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale } = options;
-    const own = { symmetric, drop, dropRatio, fill, straightThrough, cleanGradients, generatorScale };
+    const ownNegatives = options.ownNegatives !== 'none';
+    const own = {
+      symmetric,
+      ownNegatives,
+      drop,
+      dropRatio,
+      fill,
+      straightThrough,
+      cleanGradients,
+      generatorScale,
+    };
     return { ...nativeMomentum(options), ...own };
   },
   hyper: (options, { step, totalSteps }, { train }) => ({

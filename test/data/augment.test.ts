@@ -3,7 +3,11 @@ import { blurRadiusOf, drawAugment } from '#src/data/augment/draw-augment.js';
 import type { AugmentOptions } from '#src/data/augment/options.js';
 import { drawCrop } from '#src/data/augment/random-crop.js';
 import { centerSquare, squareCrops } from '#src/data/augment/square-crops.js';
+import type { VideoFacts } from '#src/data/plan.js';
 import { Rng } from '#src/data/rng.js';
+import { bareRow } from '#src/data/rows.js';
+import { loadConfig } from '#src/methods/config.js';
+import { planClips } from '../helpers/view-context.js';
 
 /** CVRL's recipe. */
 const CVRL: AugmentOptions = {
@@ -26,6 +30,12 @@ function draws(options: AugmentOptions, n: number, view = 0) {
     (_, i) => drawAugment(options, { ...TARGET, view }, new Rng('draw', i))[0]!,
   );
 }
+
+const BLENDED = bareRow('a', '/a.mp4', { kind: 'file', path: '/a.mp4' });
+const FACTS: VideoFacts = {
+  ...{ path: '/a.mp4', codec: 'h264', width: 320, height: 240, end: 4, warnings: [] },
+  times: Float64Array.from({ length: 100 }, (_, i) => i / 25),
+};
 
 test('crops are whole pixels within the picture, with area and aspect in range', (t) => {
   for (const [width, height] of [
@@ -192,4 +202,33 @@ test('evaluation crops', (t) => {
   ]);
   t.deepEqual(squareCrops(50, 50, 1), [[0, 0, 1, 1]]);
   t.throws(() => squareCrops(50, 50, 2), { code: 'ERR_VSSL_INVALID_ARGUMENT' });
+});
+
+test('a still frame and a part of the mean: drawn for each clip, and nothing else changes', (t) => {
+  const plan = (set: string[], seed: number) => {
+    const config = loadConfig({ preset: 'simclr-tiny', set: ['data.input=rgb', ...set] });
+    return planClips(config, { row: BLENDED, facts: FACTS, rng: new Rng(seed) }).map(({ clip }) => clip);
+  };
+  const both = ['data.augment.still={p: 0.5, weight: [0.1, 0.4]}', 'data.augment.meanRemoval.p=1'];
+  let stills = 0;
+  const frames = new Set<number>();
+  for (let seed = 0; seed < 200; seed++) {
+    const plain = plan([], seed);
+    t.true(plain.every(({ blend }) => blend === undefined));
+    const blended = plan(both, seed);
+    blended.forEach(({ blend, ...rest }, view) => {
+      t.deepEqual(rest, plain[view]);
+      t.true(blend!.mean > 0 && blend!.mean < 1);
+      t.true(blend!.still === 0 || (blend!.still >= 0.1 && blend!.still <= 0.4));
+      if (blend!.still > 0) stills++;
+      frames.add(blend!.frame);
+    });
+    t.notDeepEqual(blended[0]!.blend, blended[1]!.blend);
+  }
+  t.true(Math.abs(stills - 200) < 45, String(stills));
+  t.deepEqual([...frames].sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+  t.throws(() => loadConfig({ preset: 'simclr-tiny', set: ['data.augment.still.p=0.5'] }), {
+    code: 'ERR_VSSL_CONFIG',
+    message: /data\.augment\.still\.p.*temporal-mean-removed/,
+  });
 });

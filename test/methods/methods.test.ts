@@ -210,6 +210,29 @@ test('a row’s window is honoured, short videos are looped', (t) => {
   }
 });
 
+test('clips of one’s own video out of order are a view more', (t) => {
+  for (const method of ['cvrl', 'simclr', 'moco', 'videomoco'] as const)
+    for (const kind of ['reversed', 'shuffled'] as const)
+      for (let seed = 0; seed < 20; seed++) {
+        const plain = views({ method } as TrainConfig, seed);
+        const [first, second, negative] = views(
+          { method, [method]: { ownNegatives: kind } } as TrainConfig,
+          seed,
+        );
+        t.deepEqual([first, second], plain, 'the pair is what it is without');
+        t.is(negative!.name, 'negative');
+        const times = [...first!.clip.times];
+        t.deepEqual(
+          [...negative!.clip.times].sort((a, b) => a - b),
+          times,
+          'the same frames',
+        );
+        t.notDeepEqual(negative!.clip.times, times);
+        if (kind === 'reversed') t.deepEqual(negative!.clip.times, times.reverse());
+        t.notDeepEqual(negative!.clip.augment, first!.clip.augment);
+      }
+});
+
 test('a queue that leaves own keys out is told which video a sample is of; off by default', (t) => {
   const sideOf = (config: TrainConfig, id: string, seed: number) =>
     planSample(resolveConfig(config), { row: { ...ROW, id }, facts: factsOf(200), rng: new Rng(seed) }).side;

@@ -4,9 +4,10 @@
 
 namespace vssl::engine {
 
-Contrastive::Contrastive(const MethodPlan& plan, const HeadOptions& head)
+Contrastive::Contrastive(const MethodPlan& plan, const HeadOptions& head, bool own_negatives)
     : temperature_(plan.options.number("temperature", 1e-6)),
       loss_scale_(plan.options.number("lossScale", 0)),
+      own_negatives_(own_negatives),
       branch_(plan, read_head(plan.options, head)) {}
 
 std::vector<Network> Contrastive::networks() {
@@ -23,7 +24,11 @@ void Contrastive::step(StepContext& context) {
       [&](const Tensor& clips, bool update_stats) {
         return branch_.embed(clips, context.pass(update_stats));
       },
-      [&](const Tensor& z) { return nt_xent_gradient(context, z, temperature_, loss_scale_); });
+      [&](const Tensor& z) {
+        return own_negatives_ ? nt_xent_against_own(context, z, temperature_, loss_scale_)
+                              : nt_xent_gradient(context, z, temperature_, loss_scale_);
+      },
+      view_names());
 }
 
 }  // namespace vssl::engine

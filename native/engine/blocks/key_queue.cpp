@@ -205,7 +205,7 @@ class DeviceKeyQueue : public KeyQueue {
 
 Tensor info_nce_from_formula(const Tensor& queries, const Tensor& keys, const Tensor& queue,
                              const Tensor& ages, const MomentumQueueOptions& options, double temperature,
-                             const Tensor& left_out) {
+                             const Tensor& left_out, const Tensor& negatives) {
   const Tensor q = unit_rows(queries);
   const Tensor positive = (q * unit_rows(keys)).sum(1, true) / temperature;
   Tensor negative = at::matmul(q, queue.t()) / temperature;
@@ -216,7 +216,23 @@ Tensor info_nce_from_formula(const Tensor& queries, const Tensor& keys, const Te
     negative = negative + age * std::log(options.decay);
   }
   if (left_out.defined()) negative = negative.masked_fill(left_out, -std::numeric_limits<double>::infinity());
+  if (negatives.defined())
+    negative = at::cat({negative, (q * unit_rows(negatives)).sum(1, true) / temperature}, 1);
   return (at::cat({positive, negative}, 1).logsumexp(1) - positive.squeeze(1)).mean();
+}
+
+Tensor KeyQueue::info_nce_against_own(const Tensor& queries, const Tensor& keys, const Tensor& negatives,
+                                      const MomentumQueueOptions& options, double temperature,
+                                      const Tensor& ids) const {
+  const NamedHandles now = state();
+  Tensor left_out;
+  if (ids.defined()) {
+    const Tensor own = ids.to(queries.device()).unsqueeze(1);
+    left_out = own.eq(now[3].second.to(queries.device()).unsqueeze(0)).logical_and(own.ge(0));
+  }
+  return info_nce_from_formula(queries.to(at::kFloat), keys.detach().to(at::kFloat), now[0].second,
+                               now[1].second, options, temperature, left_out,
+                               negatives.detach().to(at::kFloat));
 }
 
 std::unique_ptr<KeyQueue> create_key_queue(const MomentumQueueOptions& options, at::Device device) {

@@ -25,6 +25,7 @@ MomentumBranch::MomentumBranch(const MethodPlan& plan, const MomentumOptions& op
   MomentumQueueOptions queue = options.queue;
   queue.dim = options.head.out;
   queue.seed = plan.seed;
+  queue_options_ = queue;
   queue_ = create_key_queue(queue, plan.placement.device);
 }
 

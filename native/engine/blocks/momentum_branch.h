@@ -26,6 +26,12 @@ class MomentumBranch : public MomentumPair {
   Tensor info_nce(const Tensor& queries, const Tensor& keys, const Tensor& videos) const {
     return queue_->info_nce_loss(queries, keys, temperature_, videos);
   }
+  // The same with one more negative for each query (n, D), undefined for none.
+  Tensor info_nce(const Tensor& queries, const Tensor& keys, const Tensor& videos,
+                  const Tensor& negatives) const {
+    if (!negatives.defined()) return info_nce(queries, keys, videos);
+    return queue_->info_nce_against_own(queries, keys, negatives, queue_options_, temperature_, videos);
+  }
   // The numbers of the samples' videos where the queue leaves a query's own keys out; undefined where not.
   Tensor videos_of(const StepContext& context) const {
     return skips_own_keys_ ? context.side("video") : Tensor();
@@ -42,6 +48,7 @@ class MomentumBranch : public MomentumPair {
  private:
   double temperature_;
   bool skips_own_keys_;
+  MomentumQueueOptions queue_options_;
   std::unique_ptr<KeyQueue> queue_;
 };
 

@@ -3,14 +3,16 @@
 namespace vssl::engine {
 
 MomentumContrast::MomentumContrast(const MethodPlan& plan)
-    : symmetric_(plan.options.flag("symmetric")), branch_(plan, read_momentum(plan.options)) {}
+    : symmetric_(plan.options.flag("symmetric")),
+      own_negatives_(plan.options.flag("ownNegatives")),
+      branch_(plan, read_momentum(plan.options)) {}
 
 std::vector<std::pair<std::string, VideoNet*>> MomentumContrast::encoders() {
   return {{"query", &branch_.query().encoder()}, {"key", &branch_.key().encoder()}};
 }
 
-void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys,
-                                   const Tensor& videos, double share) {
+void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, const Against& against,
+                                   double share) {
   Tensor q, loss;
   {
     const Stopwatch watch(context.times.forward);
@@ -18,7 +20,7 @@ void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, co
   }
   {
     const Stopwatch watch(context.times.loss);
-    loss = branch_.info_nce(q, keys, videos) * share;
+    loss = info_nce(q, against) * share;
   }
   context.report("loss", loss);
   const Stopwatch watch(context.times.backward);
@@ -29,8 +31,10 @@ void MomentumContrast::learn_chunk(StepContext& context, const Tensor& clips, co
 void MomentumContrast::learn(StepContext& context, const Rows& view, const Tensor& keys) {
   const Tensor videos = branch_.videos_of(context);
   for (const Chunk& chunk : context.chunks())
-    learn_chunk(context, context.clips(view, chunk), keys.slice(0, chunk.begin, chunk.end),
-                MomentumBranch::part_of(videos, chunk), chunk.share);
+    learn_chunk(context, context.clips(view, chunk),
+                {MomentumBranch::part_of(keys, chunk), MomentumBranch::part_of(videos, chunk),
+                 MomentumBranch::part_of(negatives_, chunk)},
+                chunk.share);
 }
 
 void MomentumContrast::step(StepContext& context) {
@@ -38,6 +42,7 @@ void MomentumContrast::step(StepContext& context) {
   check_same_shape(first, second);
   fresh_ = {branch_.keys(context, second)};
   if (symmetric_) fresh_.push_back(branch_.keys(context, first));
+  if (own_negatives_) negatives_ = branch_.keys(context, context.view("negative"));
   learn(context, first, fresh_[0]);
   if (symmetric_) learn(context, second, fresh_[1]);
 }

@@ -1,7 +1,11 @@
 #include "pair_step.h"
 
+#include <limits>
+
 #include "../errors.h"
+#include "contrast.h"
 #include "losses.h"
+#include "rows.h"
 
 namespace vssl::engine {
 
@@ -22,14 +26,45 @@ Tensor nt_xent_gradient(StepContext& context, const Tensor& z, double temperatur
                   all.grad().slice(0, total + rank * n, total + (rank + 1) * n)});
 }
 
-void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradient& gradient_of) {
-  const Rows &a = context.view("view1"), &b = context.view("view2");
-  check_same_shape(a, b);
+Tensor nt_xent_against_own(StepContext& context, const Tensor& z, double temperature, double scale) {
+  const Stopwatch watch(context.times.loss);
+  Collectives& ranks = context.collectives;
+  const double before = ranks.exchanged().seconds;
+  const int64_t n = z.size(0) / 3, rank = ranks.rank(), total = n * ranks.size();
+  std::vector<Tensor> parts;
+  for (const Tensor& part : z.detach().chunk(3)) parts.push_back(ranks.all_gather(part.contiguous()));
+  const Tensor all = at::cat(parts).requires_grad_();
+  const Tensor unit = unit_rows(all.slice(0, 0, 2 * total)), own = unit_rows(all.slice(0, 2 * total));
+  const Tensor others = contrast_logits(all.slice(0, 0, 2 * total), all.slice(0, 0, 2 * total), temperature);
+  const Tensor itself = at::eye(2 * total, others.options().dtype(at::kBool).requires_grad(false));
+  const Tensor logits = at::cat({others.masked_fill(itself, -std::numeric_limits<double>::infinity()),
+                                 (unit * at::cat({own, own})).sum(1, true) / temperature},
+                                1);
+  const Tensor rows = at::arange(2 * total, logits.options().dtype(at::kLong).requires_grad(false));
+  const Tensor loss = contrast(logits, (rows + total).remainder(2 * total)).mean() * scale;
+  loss.backward();
+  context.report("loss", loss.detach(), 1.0 / static_cast<double>(ranks.size()));
+  context.times.loss_exchange += ranks.exchanged().seconds - before;
+  std::vector<Tensor> gradient;
+  for (int64_t view = 0; view < 3; ++view)
+    gradient.push_back(all.grad().slice(0, view * total + rank * n, view * total + (rank + 1) * n));
+  return at::cat(gradient);
+}
+
+void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradient& gradient_of,
+                const std::vector<std::string>& names) {
+  std::vector<const Rows*> views;
+  for (const std::string& name : names) {
+    views.push_back(&context.view(name));
+    check_same_shape(*views[0], *views.back());
+  }
   const std::vector<Chunk> chunks = context.chunks();
-  // Both views pass in one batch, so BatchNorm sees them together.
+  // All views pass in one batch, so BatchNorm sees them together.
   const auto rows = [&](const Chunk& chunk, bool update_stats) {
     const Stopwatch watch(context.times.forward);
-    return embed(at::cat({context.clips(a, chunk), context.clips(b, chunk)}), update_stats);
+    std::vector<Tensor> clips;
+    for (const Rows* view : views) clips.push_back(context.clips(*view, chunk));
+    return embed(at::cat(clips), update_stats);
   };
 
   if (chunks.size() == 1) {
@@ -44,20 +79,24 @@ void step_pairs(StepContext& context, const EmbedPairs& embed, const LossGradien
   // loss and its gradient on all of them, then each chunk again with a graph, backward from its rows of that
   // gradient. The second pass computes the same embeddings, bit for bit. Only it moves BatchNorm's running
   // statistics.
-  std::vector<Tensor> first, second;
+  std::vector<std::vector<Tensor>> of_views(views.size());
   for (const Chunk& chunk : chunks) {
     const at::NoGradGuard no_grad;
     const Tensor z = rows(chunk, false);
-    first.push_back(z.slice(0, 0, chunk.size()));
-    second.push_back(z.slice(0, chunk.size()));
+    for (size_t v = 0; v < views.size(); ++v)
+      of_views[v].push_back(z.slice(0, v * chunk.size(), (v + 1) * chunk.size()));
   }
   const int64_t n = context.samples;
-  const Tensor gradient = gradient_of(at::cat({at::cat(first), at::cat(second)}));
+  std::vector<Tensor> whole;
+  for (const auto& parts : of_views) whole.push_back(at::cat(parts));
+  const Tensor gradient = gradient_of(at::cat(whole));
   for (const Chunk& chunk : chunks) {
     const Tensor z = rows(chunk, true);
     const Stopwatch watch(context.times.backward);
-    z.backward(at::cat(
-        {gradient.slice(0, chunk.begin, chunk.end), gradient.slice(0, n + chunk.begin, n + chunk.end)}));
+    std::vector<Tensor> parts;
+    for (size_t v = 0; v < views.size(); ++v)
+      parts.push_back(gradient.slice(0, v * n + chunk.begin, v * n + chunk.end));
+    z.backward(at::cat(parts));
   }
 }
 

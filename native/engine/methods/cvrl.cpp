@@ -11,7 +11,7 @@ namespace vssl::engine {
 VSSL_METHOD(cvrl) {
   HeadOptions head;
   head.norm_momentum = 0.003;
-  return std::make_unique<Contrastive>(plan, head);
+  return std::make_unique<Contrastive>(plan, head, plan.options.flag("ownNegatives"));
 }
 
 }  // namespace vssl::engine

@@ -13,7 +13,7 @@ VSSL_METHOD(simclr) {
   HeadOptions head;
   head.linear_bias = false;
   head.output_norm = true;
-  return std::make_unique<Contrastive>(plan, head);
+  return std::make_unique<Contrastive>(plan, head, plan.options.flag("ownNegatives"));
 }
 
 }  // namespace vssl::engine

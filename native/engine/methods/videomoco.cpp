@@ -67,10 +67,9 @@ class VideoMoco : public MomentumContrast {
   }
 
  protected:
-  void learn_chunk(StepContext& context, const Tensor& clips, const Tensor& keys, const Tensor& videos,
-                   double share) override {
+  void learn_chunk(StepContext& context, const Tensor& clips, const Against& against, double share) override {
     if (drop_ == Drop::kNone || context.number("drop") != 1)
-      return MomentumContrast::learn_chunk(context, clips, keys, videos, share);
+      return MomentumContrast::learn_chunk(context, clips, against, share);
     Tensor scores, q, r;
     {
       const Stopwatch watch(context.times.forward);
@@ -81,7 +80,7 @@ class VideoMoco : public MomentumContrast {
     Tensor loss, adversarial;
     {
       const Stopwatch watch(context.times.loss);
-      loss = branch().info_nce(q, keys, videos) * share;
+      loss = info_nce(q, against) * share;
       if (generator_) adversarial = (unit_rows(q) - unit_rows(r)).abs().mean() * (-generator_scale_ * share);
     }
     context.report("loss", loss);

@@ -148,6 +148,15 @@ inline __device__ float kept(const Clips& clips, const uint8_t* block, int64_t n
   return clip::solarized(f, x) * h.scale[c] + h.offset[c];
 }
 
+/// The same with a still frame mixed in.
+inline __device__ float blended(const Clips& clips, const uint8_t* block, int64_t n, int t, int c,
+                                int64_t i) {
+  const ClipHeader& h = clip::header(block);
+  const float x = kept(clips, block, n, t, c, i);
+  if (h.still == 0 && h.mean_share == 0) return x;
+  return x + h.still * (kept(clips, block, n, h.still_frame, c, i) - x);
+}
+
 template <typename T>
 __global__ void __launch_bounds__(kThreads) store(T* out, const Clips clips) {
   const int64_t n = blockIdx.z, i = own_pixel(), area = clips.area();
@@ -160,7 +169,12 @@ __global__ void __launch_bounds__(kThreads) store(T* out, const Clips clips) {
     if (block != nullptr) {
       const ClipHeader& h = clip::header(block);
       if (h.input == ClipInput::kRgb) {
-        value = kept(clips, block, n, t, c, i);
+        value = blended(clips, block, n, t, c, i);
+        if (h.mean_share != 0) {
+          float sum = 0;
+          for (int other = 0; other < clips.frames; ++other) sum += blended(clips, block, n, other, c, i);
+          value -= sum * h.mean_share;
+        }
       } else if (h.input == ClipInput::kTemporalMeanRemoved) {
         float sum = 0;
         for (int other = 0; other < clips.frames; ++other) sum += kept(clips, block, n, other, c, i);

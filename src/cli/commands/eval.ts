@@ -22,6 +22,7 @@ interface EvalFlags extends EncoderFlags {
   readonly baseline?: 'random';
   readonly baselineSeed?: number;
   readonly floors?: boolean;
+  readonly beside?: string;
   readonly out?: string;
   readonly shard?: string;
   readonly features?: string;
@@ -134,6 +135,7 @@ function addProtocol(group: Command, name: Protocol, description: string): Comma
     .addOption(new Option('--baseline <name>', 'also the same architecture untrained').choices(['random']))
     .option('--baseline-seed <n>', "of the baseline's weights (default: 0)", parseSeed)
     .option('--floors', 'also what raw pixels achieve')
+    .option('--beside <run>', 'run folder or weights file of a second encoder, whose features stand beside')
     .option(
       '--out <file>',
       'file for the result, as JSON (default: with --run, one of its own in the run folder)',
@@ -156,13 +158,14 @@ function evalAction(protocol: Protocol, own: (flags: EvalFlags) => Record<string
   return runAction<EvalFlags>(async (context, flags) => {
     weightsOf(flags);
     const { run, weights, train, test, data, folds, windows, crops, baseline, baselineSeed, floors } = flags;
-    const { shard, features, out, frames, pool } = flags;
+    const { shard, features, beside, out, frames, pool } = flags;
     const { signal } = context;
     const options = {
       protocol,
       ...{
         run,
         weights,
+        beside,
         features,
         train,
         test,

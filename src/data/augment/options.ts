@@ -25,6 +25,10 @@ export interface AugmentOptions {
     readonly radius: 'auto' | number;
   };
   readonly solarize: { readonly p: number; readonly threshold: number };
+  /** A frame of the clip is mixed into all of them, with a weight from [low, high]. */
+  readonly still?: { readonly p: number; readonly weight: readonly [number, number] };
+  /** A part of the clip's mean over time is taken away, a factor from [low, high]. */
+  readonly meanRemoval?: { readonly p: number; readonly factor: readonly [number, number] };
   /** The first view always blurs; the others blur with p 0.1 and solarise with p 0.2. */
   readonly asymmetric: boolean;
   /** Everything is drawn anew for each frame; `same-crop`: everything but the crop. */
