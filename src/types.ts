@@ -19,13 +19,14 @@ export type {
   OptimizerConfig,
   ScheduleConfig,
 } from './config/schema.js';
-export type { AugmentOptions } from './data/augment/options.js';
+export type { AugmentOptions, FameOptions } from './data/augment/options.js';
 export type { RandomCropOptions } from './data/augment/random-crop.js';
 export type { ClipFormat } from './data/clip-plan.js';
 export type { CopyFormat } from './data/packed.js';
 export type {
   ArrayRow,
   ArrayView,
+  BackgroundPlan,
   BatchPlan,
   Blend,
   ClipPlan,

@@ -10,16 +10,16 @@ namespace {
 constexpr int kParts = 4096;  // of a weight, and of a probability
 constexpr int kBins = 10;     // of each axis of the colours
 
-int bin_of(int64_t part, int64_t whole) {
-  return static_cast<int>(std::min<int64_t>(kBins - 1, kBins * part / whole));
-}
+int32_t bin_of(int32_t part, int32_t whole) { return std::min(kBins - 1, kBins * part / whole); }
 
 // Of the colour whose channels are r, g, b of `white`: a point of the hexagon that hue and saturation span,
-// and value. Whole numbers alone: where a bin ends does not hang on rounding.
-int color_bin(int64_t r, int64_t g, int64_t b, int64_t white) {
-  const int64_t value = std::max({r, g, b});
+// and value. Whole numbers alone, of 32 bits for up to 4096 frames: where a bin ends does not hang on
+// rounding.
+int32_t color_bin(int32_t r, int32_t g, int32_t b, int32_t white) {
+  const int32_t value = std::max({r, g, b});
   if (value == 0) return (kBins / 2 * kBins + kBins / 2) * kBins;
-  const int across = bin_of(2 * r - g - b + 2 * value, 4 * value), along = bin_of(g - b + value, 2 * value);
+  const int32_t across = bin_of(2 * r - g - b + 2 * value, 4 * value),
+                along = bin_of(g - b + value, 2 * value);
   return (across * kBins + along) * kBins + bin_of(value, white);
 }
 
@@ -113,7 +113,7 @@ bool Foreground::color_map() {
   bins.resize(static_cast<size_t>(area_));
   bool seeded = false;
   for (int64_t i = 0; i < area_; ++i) {
-    bins[i] = color_bin(sum[i], sum[area_ + i], sum[2 * area_ + i], int64_t{255} * frames_);
+    bins[i] = color_bin(sum[i], sum[area_ + i], sum[2 * area_ + i], 255 * frames_);
     if (scratch_.map[i] > moves) {
       ++front[bins[i]];
       seeded = true;

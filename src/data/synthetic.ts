@@ -57,6 +57,9 @@ export const FLIPPED_MOTION: Readonly<Record<SyntheticMotion, SyntheticMotion>> 
   'oscillate-vertical': 'oscillate-vertical',
 };
 
+/** What a background may have to do with the motion. */
+export const SCENES = ['own', 'class', 'shuffled'] as const;
+
 export interface SyntheticOptions {
   /** Appearances of different splits are different: sprites and backgrounds are drawn by split. Default 'train'. */
   readonly split?: string;
@@ -64,6 +67,11 @@ export interface SyntheticOptions {
   readonly classes?: readonly SyntheticMotion[];
   /** Different sprites (and as many backgrounds) in a split, default 64: a label must not follow from the sprite. */
   readonly appearances?: number;
+  /**
+   * own (default): backgrounds have nothing to do with the motion. class: all clips of a motion have one background.
+   * shuffled: the same backgrounds, each under any motion. The last two are the same in every split.
+   */
+  readonly scenes?: (typeof SCENES)[number];
   /** Side of the square pictures in pixels, default 64. */
   readonly pixels?: number;
   /** Length of a clip, default 2. */
@@ -122,11 +130,13 @@ export function drawSyntheticSource(
   index: number,
   options: SyntheticOptions = {},
 ): SyntheticClip {
-  const { split, classes, appearances, pixels, seconds, fps, sprites } = checkOptions(index, options);
+  const { split, classes, appearances, scenes, pixels, seconds, fps, sprites } = checkOptions(index, options);
   const label = classes[index % classes.length] as SyntheticMotion;
   const rng = new Rng(seed, 'synthetic', split, index);
   const number = rng.int(sprites.length > 0 ? sprites.length : appearances);
-  const look = new Rng(seed, 'synthetic background', split, rng.int(appearances));
+  const own = new Rng(seed, 'synthetic background', split, rng.int(appearances));
+  const scene = scenes === 'class' ? index % classes.length : rng.fork('scene').int(classes.length);
+  const look = scenes === 'own' ? own : new Rng(seed, 'synthetic scene', scene);
   const speed = uniform(rng, SPEED_RANGE);
   const spriteSize = logUniform(rng, SIZE_RANGE);
   const source = {
@@ -195,6 +205,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
     split = 'train',
     classes = SYNTHETIC_MOTIONS,
     appearances = 64,
+    scenes = 'own',
     pixels = 64,
     seconds = 2,
     fps = 25,
@@ -207,6 +218,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
       throw invalidArgument('classes', `motions among ${SYNTHETIC_MOTIONS.join(', ')}`, name);
   }
   checkCount('appearances', appearances, 1, 2 ** 32);
+  if (!SCENES.includes(scenes)) throw invalidArgument('scenes', SCENES.join(', '), scenes);
   checkCount('pixels', pixels, 8, 4096);
   checkRate('fps', fps);
   if (!(seconds * fps >= 1 && seconds * fps <= MOST_PICTURES))
@@ -215,7 +227,7 @@ function checkOptions(index: number, options: SyntheticOptions): Required<Synthe
       `a length of 1 to ${MOST_PICTURES} pictures at ${fps} a second`,
       seconds,
     );
-  return { split, classes, appearances, pixels, seconds, fps, sprites };
+  return { split, classes, appearances, scenes, pixels, seconds, fps, sprites };
 }
 
 /** Outline harmonics and two stripe colours that stand out from one another, so that turning can be seen. */

@@ -22,8 +22,8 @@ export {
   type ResolvedConfig,
   strideCount,
 } from '../config/schema.js';
-export type { AugmentOptions } from '../data/augment/options.js';
-export type { RandomCropOptions } from '../data/augment/random-crop.js';
+export type { AugmentOptions, FameOptions } from '../data/augment/options.js';
+export type { CropBox, RandomCropOptions } from '../data/augment/random-crop.js';
 export type * from '../data/clip-plan.js';
 export { clipFormatOf, clockOf, planTrainingClip, spanOf } from '../data/clip-plan.js';
 export { type MotionFormat, planMotionClip } from '../data/motion-clip.js';
@@ -32,6 +32,9 @@ export { Rng } from '../data/rng.js';
 export type { VideoRow } from '../data/rows.js';
 export { clipTimes, type TimeWindow, type VideoClock } from '../data/samplers/clock.js';
 export type { GapLaw } from '../data/samplers/gap.js';
+export * from '../data/samplers/nested.js';
+export * from '../data/samplers/overlap.js';
+export * from '../data/samplers/schedule.js';
 export { drawSnippetStarts } from '../data/samplers/snippets.js';
 export * from '../data/samplers/starts.js';
 export type * from '../data/views.js';
@@ -46,6 +49,7 @@ export * from './kinetics.js';
 export * from './labelled.js';
 export * from './method.js';
 export * from './momentum.js';
+export * from './predictions.js';
 export { registerMethod } from './registry.js';
 export * from './tiny.js';
 export * from './uniform-pair.js';

@@ -56,6 +56,31 @@ test('a sprite appears with many motions', (t) => {
   for (const seen of motions.values()) t.true(seen.size >= 14);
 });
 
+test('scenes: backgrounds that tell the motion, or the same ones that do not', (t) => {
+  const set = (scenes: 'own' | 'class' | 'shuffled', split: string) =>
+    planSyntheticSet({ seed: 2, count: 320, scenes, split });
+  const looks = (rows: ReturnType<typeof set>) => {
+    const all = new Map<string, Set<string>>();
+    for (const { factors, label } of rows)
+      all.set(factors.background, (all.get(factors.background) ?? new Set()).add(label));
+    return all;
+  };
+  const told = looks(set('class', 'train'));
+  t.is(told.size, 16);
+  for (const labels of told.values()) t.is(labels.size, 1);
+  const shuffled = looks(set('shuffled', 'test'));
+  t.deepEqual([...shuffled.keys()].sort(), [...told.keys()].sort());
+  for (const labels of shuffled.values()) t.true(labels.size > 8);
+  const [own, scene] = [set('own', 'train'), set('class', 'train')];
+  own.forEach(({ source }, i) => {
+    t.deepEqual({ ...source, background: null }, { ...scene[i]!.source, background: null });
+  });
+  t.throws(() => drawSyntheticSource(1, 0, { scenes: 'other' as 'own' }), {
+    code: 'ERR_VSSL_INVALID_ARGUMENT',
+    message: /scenes/,
+  });
+});
+
 test('rows have class folders, times at the frame rate, and checked options', (t) => {
   const [row] = planSyntheticSet({
     seed: 1,
