@@ -30,7 +30,10 @@ const { values, positionals } = parseArgs({
 });
 const [threads, seconds] = [values.threads, values.seconds].map(Number);
 const clip = [`data.clip.frames=${values.frames}`, 'data.clip.stride=2', `data.clip.size=${values.size}`];
-const config = loadConfig({ preset: 'cvrl-tiny', set: [...clip, `train.batch=${values.batch}`, ...values.set] });
+const config = loadConfig({
+  preset: 'cvrl-tiny',
+  set: [...clip, `train.batch=${values.batch}`, ...values.set],
+});
 const engine = loadEngine();
 
 async function openPlanner(data) {
