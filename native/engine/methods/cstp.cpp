@@ -51,7 +51,7 @@ class Cstp : public Method {
  private:
   Cstp(const MethodPlan& plan, const HeadOptions& head)
       : contrast_(plan.options.number("contrast", 0)),
-        pair_(plan, head, 1),
+        pair_(plan, head, NormGroups{}),
         predictor_(predictor_of(head, pair_.query().encoder().dim()), plan.seed + 1, plan.placement),
         predictions_(plan, pair_.query().encoder().dim()) {}
 
