@@ -15,6 +15,7 @@ import {
   tinyMomentum,
   videoSide,
 } from './momentum.js';
+import { ownNegativesField } from './own-negatives.js';
 import { tinySettings, tinyTrain } from './tiny.js';
 import { leastPair, planUniformPair } from './uniform-pair.js';
 
@@ -43,6 +44,7 @@ export const fame = defineMethod({
     'common is then the motion.',
   configSchema: z.strictObject({
     sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
+    ownNegatives: ownNegativesField,
     ...momentumFields({ temperature: 0.1, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
     symmetric: flag(true).describe('Each view is query and key in turn; the loss is the sum of both'),
   }),
@@ -64,7 +66,10 @@ export const fame = defineMethod({
     ...leastPair(config, options),
     steps: stepsToFill(options, config, options.symmetric),
   }),
-  nativeOptions: (options) => ({ ...nativeMomentum(options), symmetric: options.symmetric }),
+  nativeOptions: (options) => ({
+    ...{ symmetric: options.symmetric, ownNegatives: options.ownNegatives !== 'none' },
+    ...nativeMomentum(options),
+  }),
   hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
   presets: [
     // FAME on Kinetics (Mark12Ding/FAME). Its loss is the mean of the two directions and here it is their sum: half the
@@ -116,6 +121,7 @@ export const fame = defineMethod({
     {
       name: 'refined-mask',
       statement: 'A mask refined by colours is no worse than one of differences alone',
+      relation: 'at least as good',
       source: ABLATION,
       measure: 'linear',
       arms: [
