@@ -47,14 +47,7 @@ export function checkConsistency(config: ResolvedConfig): void {
       `input '${data.input}' needs at least 2 frames: a single one has no motion`,
     );
   }
-  const blends = (['still', 'meanRemoval'] as const).find((key) => data.augment[key].p > 0);
-  if (blends !== undefined && data.input !== 'rgb') {
-    throw configError(
-      `data.augment.${blends}.p`,
-      `is for pictures as they are, but data.input is '${data.input}', which has taken away what it changes; set data.input ` +
-        "to 'rgb', or this to 0",
-    );
-  }
+  checkBlends(config);
   if (config.eval.everyEpochs !== null && config.eval.data === null) {
     throw configError(
       'eval.data',
@@ -82,4 +75,15 @@ function checkBackground({ data, train }: ResolvedConfig): void {
           ? 'needs one augmentation a clip: set data.augment.perFrame to false'
           : null;
   if (why !== null) throw configError('data.augment.background', `'${background}' ${why}`);
+}
+
+/** What is done to pictures along time needs them as they are. */
+function checkBlends({ data }: ResolvedConfig): void {
+  const drawn = (['still', 'meanRemoval'] as const).find((key) => data.augment[key].p > 0);
+  if (drawn === undefined || data.input === 'rgb') return;
+  throw configError(
+    `data.augment.${drawn}.p`,
+    `is for pictures as they are, but data.input is '${data.input}', which has taken away what it changes; set data.input ` +
+      "to 'rgb', or this to 0",
+  );
 }

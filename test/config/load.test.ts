@@ -47,6 +47,7 @@ test('defaults: a method alone is a whole configuration', (t) => {
     temperature: 0.1,
     head: { hiddenLayers: 3, norm: true, hiddenDim: 'auto', dim: 128 },
     lossScale: 2,
+    ownNegatives: 'none',
   });
   t.is(config.simclr, undefined);
 });
