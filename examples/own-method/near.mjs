@@ -53,7 +53,10 @@ export const near = defineMethod({
     }));
     return { views };
   },
-  nativeOptions: ({ temperature, head }) => ({ temperature, lossScale: 1, ...nativeHead(head) }),
+  nativeOptions: ({ temperature, head }) => ({
+    ...{ temperature, lossScale: 1, ownNegatives: false },
+    ...nativeHead(head),
+  }),
   presets: [
     {
       name: 'near-tiny',

@@ -75,8 +75,20 @@ test('the engine is given what it knows', (t) => {
     return getMethod(config.method).nativeOptions(config);
   };
   const head = { headHidden: 0, headDim: 128, headNorm: true };
-  t.deepEqual(options('cvrl'), { temperature: 0.1, lossScale: 2, headLayers: 3, ...head });
-  t.deepEqual(options('simclr'), { temperature: 0.1, lossScale: 1, headLayers: 2, ...head });
+  t.deepEqual(options('cvrl'), {
+    temperature: 0.1,
+    lossScale: 2,
+    headLayers: 3,
+    ownNegatives: false,
+    ...head,
+  });
+  t.deepEqual(options('simclr'), {
+    temperature: 0.1,
+    lossScale: 1,
+    headLayers: 2,
+    ownNegatives: false,
+    ...head,
+  });
   t.deepEqual(options('moco'), {
     temperature: 0.1,
     queue: 65536,
@@ -84,6 +96,7 @@ test('the engine is given what it knows', (t) => {
     decayOn: 'logit',
     ageUnit: 'enqueue',
     symmetric: false,
+    ownNegatives: false,
     normGroups: 8,
     shuffle: true,
     skipOwnKeys: false,
@@ -97,6 +110,7 @@ test('the engine is given what it knows', (t) => {
     {
       temperature: 0.2,
       lossScale: 2,
+      ownNegatives: false,
       headLayers: 1,
       headDim: 32,
       headNorm: true,
@@ -299,6 +313,8 @@ test("the preset cvrl has the paper's settings", (t) => {
     gray: 0.2,
     blur: { p: 0.5, sigma: [0.1, 2], radius: 'auto' },
     solarize: { p: 0, threshold: 0.5 },
+    still: { p: 0, weight: [0, 0.5] },
+    meanRemoval: { p: 0, factor: [0, 1] },
     asymmetric: false,
     perFrame: false,
     background: 'own',

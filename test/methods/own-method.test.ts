@@ -34,7 +34,7 @@ const spec = {
     temperature: number;
     head: Parameters<typeof nativeHead>[0];
   }) => ({
-    ...{ temperature, lossScale: 1, ...nativeHead(head) },
+    ...{ temperature, lossScale: 1, ownNegatives: false, ...nativeHead(head) },
   }),
   presets: [preset],
   claims: [claim],
