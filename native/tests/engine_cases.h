@@ -140,14 +140,14 @@ inline std::vector<Case> cases() {
           {"attentive", "attentive", {}}};
 }
 
-// Every weight one rounding away from where it was.
-inline void nudge(Session& session) {
+// Every weight one rounding away from where it was; `run` neighbours go the same way.
+inline void nudge(Session& session, size_t run = 1) {
   auto state = session.export_state();
   for (NamedTensor& tensor : state) {
     if (tensor.name.rfind("model/", 0) != 0 || tensor.dtype != "F32") continue;
     auto* values = reinterpret_cast<float*>(tensor.data.data());
     for (size_t i = 0; i < tensor.data.size() / sizeof(float); ++i)
-      values[i] = std::nextafter(values[i], i % 2 ? 2.0f : -2.0f);
+      values[i] = std::nextafter(values[i], i / run % 2 ? 2.0f : -2.0f);
   }
   session.import_state(state);
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -282,9 +283,9 @@ Report first_step(const Case& c, const Object& where) {
 }
 
 // [digest at the end, weights at the end].
-Report trained(const Case& c, const Object& where, bool nudged = false) {
+Report trained(const Case& c, const Object& where, size_t nudged = 0) {
   Session session(spec_of(c, where));
-  if (nudged) nudge(session);
+  if (nudged > 0) nudge(session, nudged);
   session.share_state();
   for (int64_t i = 0; i < 20; ++i) step(session, c, where, i);
   const bool statistics = !c.options.count("normGroups");  // BatchNorm saw the batch of all
@@ -329,13 +330,16 @@ void check_first_step(const std::string& what, const Report& found, const Child&
   check(first == one.size(), what + ": the gradients of all parameters");
 }
 
-// The distance after many steps is held against that of two runs of one rank that began one rounding apart.
+// The distance after many steps is held against the largest of some runs of one rank that began one rounding
+// apart: how far one of them gets is a matter of luck.
 void test_as_one() {
   for (const Case& c : cases()) {
     const Child one = alone([&] { return first_step(c, {}); });
     const Report long_one = alone([&] { return trained(c, {}); }).report;
-    const Report nudged = alone([&] { return trained(c, {}, true); }).report;
-    const double rounding = distance(long_one, nudged, 1, long_one.size());
+    double rounding = 0;
+    for (const size_t nudged : {1, 2, 3})
+      rounding = std::max(rounding, distance(long_one, alone([&] { return trained(c, {}, nudged); }).report,
+                                             1, long_one.size()));
     for (const int64_t size : {2, 4}) {
       const std::string what = c.name + " on " + std::to_string(size) + " ranks";
       const auto train_all = [&] {
