@@ -156,6 +156,8 @@ function placesFor(name: AddonName, device: DeviceChoice): string[] {
 }
 
 function load(name: AddonName, device: DeviceChoice): unknown {
+  const done = loaded.get(name);
+  if (done) return done; // each call of a kernel comes by here
   const wrongNode = nodeFault();
   if (wrongNode !== null)
     throw new VsslError('ERR_VSSL_ENVIRONMENT', `${wrongNode}; install a newer Node.js`);
