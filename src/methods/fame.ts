@@ -6,18 +6,9 @@
 import { z } from 'zod';
 import { flag } from '../config/fields.js';
 import { type Claim, defineMethod } from './method.js';
-import {
-  checkMomentum,
-  momentumFields,
-  momentumHyper,
-  nativeMomentum,
-  stepsToFill,
-  tinyMomentum,
-  videoSide,
-} from './momentum.js';
-import { ownNegativesField } from './own-negatives.js';
+import { tinyMomentum } from './momentum.js';
+import { momentumPair, momentumPairAugment, momentumPairFields } from './momentum-pair.js';
 import { tinySettings, tinyTrain } from './tiny.js';
-import { leastPair, planUniformPair } from './uniform-pair.js';
 
 const ABLATION = 'paper, ablation study; its numbers were not read again';
 
@@ -43,34 +34,18 @@ export const fame = defineMethod({
     'MoCo whose first clip keeps what moves and gets the background of another video: what the two clips have in ' +
     'common is then the motion.',
   configSchema: z.strictObject({
-    sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
-    ownNegatives: ownNegativesField,
-    ...momentumFields({ temperature: 0.1, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
+    ...momentumPairFields({ temperature: 0.1, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
     symmetric: flag(true).describe('Each view is query and key in turn; the loss is the sum of both'),
   }),
   defaults: {
     data: {
       augment: {
-        crop: { area: [0.2, 1], aspect: [3 / 4, 4 / 3] },
-        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+        ...momentumPairAugment,
         background: 'fame',
       },
     },
   },
-  check: checkMomentum,
-  planViews: (context, options) => ({
-    ...planUniformPair(context, options),
-    ...videoSide(context, options),
-  }),
-  least: (options, config) => ({
-    ...leastPair(config, options),
-    steps: stepsToFill(options, config, options.symmetric),
-  }),
-  nativeOptions: (options) => ({
-    ...{ symmetric: options.symmetric, ownNegatives: options.ownNegatives !== 'none' },
-    ...nativeMomentum(options),
-  }),
-  hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
+  ...momentumPair,
   presets: [
     // FAME on Kinetics (Mark12Ding/FAME). Its loss is the mean of the two directions and here it is their sum: half the
     // rate and twice the decay make the same step.

@@ -49,6 +49,7 @@ export * from './kinetics.js';
 export * from './labelled.js';
 export * from './method.js';
 export * from './momentum.js';
+export * from './momentum-pair.js';
 export * from './own-negatives.js';
 export * from './predictions.js';
 export { registerMethod } from './registry.js';

@@ -4,21 +4,11 @@
  * equations.
  */
 import { z } from 'zod';
-import { flag } from '../config/fields.js';
 import { sgdOnKinetics } from './kinetics.js';
 import { defineMethod } from './method.js';
-import {
-  checkMomentum,
-  momentumFields,
-  momentumHyper,
-  nativeMomentum,
-  stepsToFill,
-  tinyMomentum,
-  videoSide,
-} from './momentum.js';
-import { ownNegativesField } from './own-negatives.js';
+import { tinyMomentum } from './momentum.js';
+import { momentumPair, momentumPairAugment, momentumPairFields } from './momentum-pair.js';
 import { tinySettings, tinyTrain } from './tiny.js';
-import { leastPair, planUniformPair } from './uniform-pair.js';
 
 export const moco = defineMethod({
   name: 'moco',
@@ -33,32 +23,14 @@ export const moco = defineMethod({
     'A clip finds the key that a slow copy of its encoder made of another clip of the video, among the keys of ' +
     'thousands of clips seen before.',
   configSchema: z.strictObject({
-    sameWindow: flag(false).describe('Both views show the same window; only the augmentation differs'),
-    ownNegatives: ownNegativesField,
-    ...momentumFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
+    ...momentumPairFields({ temperature: 0.2, head: { hiddenLayers: 1, norm: false }, decay: 1 }),
   }),
   defaults: {
     data: {
-      augment: {
-        crop: { area: [0.2, 1], aspect: [3 / 4, 4 / 3] },
-        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
-      },
+      augment: momentumPairAugment,
     },
   },
-  check: checkMomentum,
-  planViews: (context, options) => ({
-    ...planUniformPair(context, options),
-    ...videoSide(context, options),
-  }),
-  least: (options, config) => ({
-    ...leastPair(config, options),
-    steps: stepsToFill(options, config, options.symmetric),
-  }),
-  nativeOptions: (options) => ({
-    ...{ symmetric: options.symmetric, ownNegatives: options.ownNegatives !== 'none' },
-    ...nativeMomentum(options),
-  }),
-  hyper: (options, position, { train }) => momentumHyper(options, position, train.seed),
+  ...momentumPair,
   presets: [
     // MoCo on video (facebookresearch/SlowFast, configs/contrastive_ssl/MoCo_SlowR50_8x8.yaml, 2 clips).
     {
