@@ -1,6 +1,7 @@
 // Heads that predict against their formulas in double precision, and ConCur, a contrast with one of them.
 #include "../engine/blocks/predictions.h"
 #include "engine_predictions_twin.h"
+#include "engine_resume.h"
 
 namespace vssl::engine::testing {
 namespace {
@@ -149,23 +150,9 @@ video::Batch batch_at(uint64_t seed) {
 }
 
 void test_resume_and_learning() {
-  for (const std::string precision : {"fp32", "bf16"}) {
-    const Value spec = session_spec({{"method", "concur"}, {"precision", precision}});
-    Session whole(spec), before(spec), after(spec);
-    for (int i = 0; i < 4; ++i) check(whole.step(batch_at(i), rate(0.05)).finite, "a finite step");
-    for (int i = 0; i < 2; ++i) before.step(batch_at(i), rate(0.05));
-    after.import_state(before.export_state());
-    for (int i = 2; i < 4; ++i) after.step(batch_at(i), rate(0.05));
-    check(same_bytes(after.export_state(), whole.export_state()), "resumes exactly in " + precision);
-  }
-  Session session(session_spec({{"method", "concur"}}));
-  double first = 0, last = 0;
-  for (int i = 0; i < 40; ++i) {
-    const double loss = session.step(batch_at(1), rate(0.05)).losses.at("loss");
-    if (i < 4) first += loss;
-    if (i >= 36) last += loss;
-  }
-  check(last < 0.8 * first, "learns: " + std::to_string(first / 4) + " to " + std::to_string(last / 4));
+  const auto numbers = [](int) { return rate(0.05); };
+  check_exact_resume("concur", {}, batch_at, numbers);
+  check_learning("concur", {}, batch_at, numbers);
 }
 
 }  // namespace

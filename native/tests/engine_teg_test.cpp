@@ -2,6 +2,7 @@
 #include "../engine/blocks/heads.h"
 #include "engine_cases.h"
 #include "engine_predictions_twin.h"
+#include "engine_resume.h"
 
 namespace vssl::engine::testing {
 namespace {
@@ -161,23 +162,10 @@ void test_strides() {
 
 void test_resume_and_learning() {
   const Case c{"teg", "teg", {{"headDim", 16}}};
-  for (const std::string precision : {"fp32", "bf16"}) {
-    const Value spec = session_spec({{"method", "teg"}, {"precision", precision}, {"options", c.options}});
-    Session whole(spec), before(spec), after(spec);
-    for (int i = 0; i < 4; ++i) check(whole.step(batch_of(c, i), rate(0.05)).finite, "a finite step");
-    for (int i = 0; i < 2; ++i) before.step(batch_of(c, i), rate(0.05));
-    after.import_state(before.export_state());
-    for (int i = 2; i < 4; ++i) after.step(batch_of(c, i), rate(0.05));
-    check(same_bytes(after.export_state(), whole.export_state()), "resumes exactly in " + precision);
-  }
-  Session session(session_spec({{"method", "teg"}, {"options", c.options}}));
-  double first = 0, last = 0;
-  for (int i = 0; i < 40; ++i) {
-    const double loss = session.step(batch_of(c, 1), rate(0.05)).losses.at("loss");
-    if (i < 4) first += loss;
-    if (i >= 36) last += loss;
-  }
-  check(last < 0.8 * first, "learns: " + std::to_string(first / 4) + " to " + std::to_string(last / 4));
+  const auto batch = [&](uint64_t seed) { return batch_of(c, seed); };
+  const auto numbers = [](int) { return rate(0.05); };
+  check_exact_resume(c.method, c.options, batch, numbers);
+  check_learning(c.method, c.options, batch, numbers);
 }
 
 }  // namespace
